@@ -1,0 +1,1 @@
+"""Tensors in Mandel notation and rotations as quaternions: torch, batched, differentiable."""

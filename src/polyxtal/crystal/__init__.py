@@ -1,0 +1,1 @@
+"""The single crystal: symmetry, elasticity, slip, the plasticity law, named materials."""

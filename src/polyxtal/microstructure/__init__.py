@@ -1,0 +1,1 @@
+"""The voxel polycrystal, and its way in and out of files."""

@@ -1,0 +1,177 @@
+"""The one object that flows through everything: a voxel polycrystal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from polyxtal.algebra.rotation import quaternion_multiply
+
+UNIT_TOLERANCE = 1e-3
+"""Largest deviation of |q| from 1 that is taken for rounding in a file and scaled away."""
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Polycrystal:
+    """A periodic voxel polycrystal: one orientation per grain, one grain per voxel.
+
+    Attributes:
+        grain_id: Grain of each voxel, 0-based; axis 0 is x, 1 is y, 2 is z.
+        orientations: Unit quaternions, scalar first, v_sample = R(q) v_crystal. [-]
+        size: Edge lengths of the volume along x, y, z. [µm]
+        phase: Phase of each grain, 0-based, an index into `phase_names`.
+        phase_names: Name of each phase.
+
+    A grain without voxels is allowed (its volume fraction is zero).
+
+    Raises:
+        ValueError: if a shape, an id, a quaternion, a size or a phase is invalid.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.Polycrystal([[[0, 1]]], [[1, 0, 0, 0], [0, 1, 0, 0]])
+        >>> rve
+        Polycrystal(grid=(1, 1, 2), grains=2, size=(1, 1, 1) µm, phases=('crystal',))
+        >>> rve.volume_fractions.tolist()
+        [0.5, 0.5]
+    """
+
+    grain_id: Int[Tensor, "nx ny nz"]
+    orientations: Float[Tensor, "grains 4"]
+    size: tuple[float, float, float]
+    phase: Int[Tensor, "grains"]
+    phase_names: tuple[str, ...]
+
+    def __init__(
+        self,
+        grain_id: ArrayLike | Tensor,
+        orientations: ArrayLike | Tensor,
+        size: Sequence[float] = (1.0, 1.0, 1.0),
+        phase: ArrayLike | Tensor | None = None,
+        phase_names: Sequence[str] = ("crystal",),
+    ) -> None:
+        """Validate and take private copies of all arrays."""
+        quaternions = _validate_orientations(orientations)
+        grains = _validate_grain_id(grain_id, len(quaternions))
+        lengths = tuple(float(length) for length in size)
+        if len(lengths) != 3 or not all(math.isfinite(s) and s > 0 for s in lengths):
+            raise ValueError(
+                f"Argument `size` must be three positive lengths [µm], but is {tuple(size)}."
+            )
+        names = tuple(str(name) for name in phase_names)
+        object.__setattr__(self, "grain_id", grains)
+        object.__setattr__(self, "orientations", quaternions)
+        object.__setattr__(self, "size", lengths)
+        object.__setattr__(self, "phase", _validate_phase(phase, len(quaternions), names))
+        object.__setattr__(self, "phase_names", names)
+
+    def __repr__(self) -> str:
+        """Describe without dumping arrays."""
+        size = ", ".join(f"{s:g}" for s in self.size)
+        return (
+            f"Polycrystal(grid={self.grid}, grains={self.grains}, size=({size}) µm, "
+            f"phases={self.phase_names})"
+        )
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Number of voxels along x, y, z."""
+        nx, ny, nz = self.grain_id.shape
+        return nx, ny, nz
+
+    @property
+    def grains(self) -> int:
+        """Number of grains, empty ones included."""
+        return len(self.orientations)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Edge lengths of a voxel. [µm]"""
+        (sx, sy, sz), (nx, ny, nz) = self.size, self.grid
+        return sx / nx, sy / ny, sz / nz
+
+    @property
+    def volume_fractions(self) -> Float[Tensor, "grains"]:
+        """Share of the voxels that each grain owns; sums to 1. [-]"""
+        count = torch.bincount(self.grain_id.reshape(-1), minlength=self.grains)
+        return count.to(torch.float64) / self.grain_id.numel()
+
+    def orientation_field(self) -> Float[Tensor, "nx ny nz 4"]:
+        """Return the orientation of every voxel. [-]"""
+        return self.orientations[self.grain_id]
+
+    def rotate(self, rotation: Float[Tensor, "4"]) -> Polycrystal:
+        """Rotate every crystal by a sample-frame rotation; the voxels stay where they are.
+
+        Args:
+            rotation: Unit quaternion p; every orientation q becomes p q. [-]
+        """
+        turned = quaternion_multiply(rotation.to(self.orientations), self.orientations)
+        return Polycrystal(self.grain_id, turned, self.size, self.phase, self.phase_names)
+
+
+def _validate_orientations(orientations: ArrayLike | Tensor) -> Tensor:
+    q = torch.as_tensor(np.array(orientations, dtype=np.float64))
+    if q.ndim != 2 or q.shape[1] != 4 or len(q) == 0:
+        raise ValueError(
+            "Argument `orientations` must have shape (grains, 4) with at least one grain, "
+            f"but has shape {tuple(q.shape)}."
+        )
+    norm = torch.linalg.vector_norm(q, dim=1)
+    bad = ~((norm - 1).abs() <= UNIT_TOLERANCE)  # catches NaN, too
+    if bad.any():
+        grain = int(bad.nonzero()[0])
+        raise ValueError(
+            f"Argument `orientations` must hold unit quaternions, but that of grain {grain} is "
+            f"{[round(v, 6) for v in q[grain].tolist()]} of length {float(norm[grain]):.6g} "
+            f"({int(bad.sum())} of {len(q)} are wrong)."
+        )
+    return q / norm[:, None]
+
+
+def _validate_grain_id(grain_id: ArrayLike | Tensor, grains: int) -> Tensor:
+    ids = np.asarray(grain_id)
+    if ids.ndim != 3 or ids.size == 0:
+        raise ValueError(
+            "Argument `grain_id` must have shape (nx, ny, nz) with at least one voxel, "
+            f"but has shape {ids.shape}."
+        )
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise ValueError(f"Argument `grain_id` must hold integers, but holds {ids.dtype}.")
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0:
+        raise ValueError(f"Argument `grain_id` must be 0-based, but holds {low}.")
+    if high >= grains:
+        raise ValueError(
+            f"Every grain id must have an orientation, but id {high} has none: "
+            f"{grains} orientations were given for ids 0 to {grains - 1}."
+        )
+    return torch.as_tensor(ids.astype(np.int64))
+
+
+def _validate_phase(
+    phase: ArrayLike | Tensor | None, grains: int, names: tuple[str, ...]
+) -> Tensor:
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"Argument `phase_names` must be distinct names, but is {names}.")
+    if phase is None:
+        return torch.zeros(grains, dtype=torch.int64)
+    index = np.asarray(phase)
+    if index.shape != (grains,) or not np.issubdtype(index.dtype, np.integer):
+        raise ValueError(
+            f"Argument `phase` must hold one integer per grain, shape ({grains},), "
+            f"but has shape {index.shape} of {index.dtype}."
+        )
+    if index.min() < 0 or index.max() >= len(names):
+        raise ValueError(
+            f"Argument `phase` must index the {len(names)} phase names, "
+            f"but spans {index.min()} to {index.max()}."
+        )
+    return torch.as_tensor(index.astype(np.int64))

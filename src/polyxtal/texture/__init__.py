@@ -1,0 +1,1 @@
+"""Crystallographic texture: measures of a set of weighted orientations."""
