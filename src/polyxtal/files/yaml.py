@@ -1,0 +1,122 @@
+"""Read YAML as YAML 1.2 means it: safely, with bounded size and depth.
+
+PyYAML speaks YAML 1.1, where `1e-3` is a string, `no` is false and `1:30` is ninety. This reader
+keeps PyYAML's fast parser but resolves plain scalars by the YAML 1.2 core schema.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MAX_BYTES = 256 * 2**20
+"""Largest YAML file that is read (a million grains need about 150 MB)."""
+
+MAX_DEPTH = 100
+"""Deepest nesting that is read; the C parser recurses and would exhaust the stack."""
+
+_FastLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_FastLoader):
+    """PyYAML's safe loader with the core schema, unique keys and bounded depth."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+    def __init__(self, stream: bytes) -> None:
+        super().__init__(stream)
+        self.depth = 0
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            mark = getattr(current_node, "start_mark", None)
+            raise yaml.MarkedYAMLError(
+                problem=f"nesting must not be deeper than {MAX_DEPTH} levels", problem_mark=mark
+            )
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            seen = set()
+            for key_node, _ in node.value:
+                key = self.construct_object(key_node, deep=True)
+                if key in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"a key must not be given twice, but {key!r} is",
+                        problem_mark=key_node.start_mark,
+                    )
+                seen.add(key)
+        return mapping
+
+
+def _construct_int(loader: Any, node: Any) -> int:
+    text = loader.construct_scalar(node)
+    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+    return int(text[2:] if base != 10 else text, base)
+
+
+def _construct_float(loader: Any, node: Any) -> float:
+    text = loader.construct_scalar(node).lower()
+    if text.endswith(".inf"):
+        return -math.inf if text[0] == "-" else math.inf
+    return math.nan if text == ".nan" else float(text)
+
+
+_TAG = "tag:yaml.org,2002:"
+_SCHEMA = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+0123456789."),
+    ),
+)
+for _name, _pattern, _first in _SCHEMA:
+    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})$"), _first)
+_Loader.add_constructor(_TAG + "int", _construct_int)
+_Loader.add_constructor(_TAG + "float", _construct_float)
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read one YAML document.
+
+    Plain scalars follow the YAML 1.2 core schema: `1e-3`, `107.3e9` and `76.e+6` are floats, and
+    only true/false are booleans. No Python object is ever built, merge keys (`<<`) stay keys.
+
+    Args:
+        path: A file of at most 256 MiB.
+    Returns:
+        Nested dicts, lists and scalars.
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is too large, empty, not YAML, too deeply nested, or gives a key
+            twice; the message names the file and, where known, the line.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{path}: a YAML file must not exceed {MAX_BYTES >> 20} MiB, but does.")
+    try:
+        document = yaml.load(content, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}" if mark else ""
+        raise ValueError(f"{path}{where}: must be valid YAML, but {error.problem}.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: must be valid YAML, but {reason}.") from error
+    if document is None:
+        raise ValueError(f"{path}: must hold a YAML document, but is empty.")
+    return document
