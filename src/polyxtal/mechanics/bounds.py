@@ -1,0 +1,103 @@
+"""Bounds and averages that need volume fractions and orientations only.
+
+For any microstructure and in the sense of quadratic forms, C_Reuss <= C <= C_Voigt [Hill1952].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+
+def stiffness_per_grain(
+    rve: Polycrystal, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+) -> Float[Tensor, "grains 6 6"]:
+    """Build the stiffness of every grain in the sample frame.
+
+        C_g = M(R_g) C_crystal M(R_g)ᵀ
+
+    Args:
+        rve: Polycrystal.
+        elasticity: One crystal for all grains, or one for each phase name.
+    Returns:
+        Mandel stiffness of each grain. [MPa]
+    Raises:
+        ValueError: if a phase that has grains is missing from `elasticity`.
+    """
+    if isinstance(elasticity, CubicElasticity):
+        return elasticity.stiffness(rve.orientations)
+    stiffness = rve.orientations.new_zeros(rve.grains, 6, 6)
+    for index in rve.phase.unique().tolist():
+        name = rve.phase_names[index]
+        if name not in elasticity:
+            raise ValueError(
+                "Argument `elasticity` must hold every phase of the polycrystal, "
+                f"but it holds {sorted(elasticity)} and not {name!r}."
+            )
+        members = rve.phase == index
+        stiffness[members] = elasticity[name].stiffness(rve.orientations[members])
+    return stiffness
+
+
+def voigt_average(
+    rve: Polycrystal, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+) -> Float[Tensor, "6 6"]:
+    """Average the stiffness: every grain takes the same strain; the upper bound.
+
+        C_Voigt = Σ_g f_g C_g    [Voigt1889]
+
+    Args:
+        rve: Polycrystal.
+        elasticity: One crystal for all grains, or one for each phase name.
+    Returns:
+        Mandel stiffness. [MPa]
+    Raises:
+        ValueError: if a phase is missing from `elasticity`.
+    """
+    grains = stiffness_per_grain(rve, elasticity)
+    return torch.einsum("g,gmn->mn", rve.volume_fractions, grains)
+
+
+def reuss_average(
+    rve: Polycrystal, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+) -> Float[Tensor, "6 6"]:
+    """Average the compliance: every grain takes the same stress; the lower bound.
+
+        C_Reuss = (Σ_g f_g C_g⁻¹)⁻¹    [Reuss1929]
+
+    Args:
+        rve: Polycrystal.
+        elasticity: One crystal for all grains, or one for each phase name.
+    Returns:
+        Mandel stiffness. [MPa]
+    Raises:
+        ValueError: if a phase is missing from `elasticity`.
+    """
+    compliance = torch.linalg.inv(stiffness_per_grain(rve, elasticity))
+    stiffness = torch.linalg.inv(torch.einsum("g,gmn->mn", rve.volume_fractions, compliance))
+    # Inversion leaves an asymmetry of rounding, which eigenvalue solvers would act upon.
+    return 0.5 * (stiffness + stiffness.mT)
+
+
+def hill_average(
+    rve: Polycrystal, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+) -> Float[Tensor, "6 6"]:
+    """Return the mean of the Voigt and the Reuss average: an estimate, not a bound.
+
+        C_Hill = (C_Voigt + C_Reuss) / 2    [Hill1952]
+
+    Args:
+        rve: Polycrystal.
+        elasticity: One crystal for all grains, or one for each phase name.
+    Returns:
+        Mandel stiffness. [MPa]
+    Raises:
+        ValueError: if a phase is missing from `elasticity`.
+    """
+    return 0.5 * (voigt_average(rve, elasticity) + reuss_average(rve, elasticity))
