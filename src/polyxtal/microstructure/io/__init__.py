@@ -1,0 +1,6 @@
+"""Polycrystals in files: DAMASK's .vti, DREAM.3D's .dream3d, the package's own .npz."""
+
+from polyxtal.microstructure.io.dream3d import read_dream3d
+from polyxtal.microstructure.io.extension import read, write
+
+__all__ = ["read", "read_dream3d", "write"]

@@ -1,0 +1,215 @@
+"""DAMASK 3: a grid (.vti) and, beside it, `material.yaml`.
+
+Convention: a DAMASK quaternion O (scalar first, P = -1) is used as it is: with the Hamilton matrix
+R(q), v_sample = R(q) v_crystal. DAMASK's own `as_matrix()` is R(q) transposed.
+DAMASK counts in metres; a `Polycrystal` in micrometres.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyxtal.crystal.material import Material, material_to_phase
+from polyxtal.files.atomic import atomic_files
+from polyxtal.files.yaml import read_yaml
+from polyxtal.microstructure.io.vti import read_image, write_image
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+METRE = 1e6
+"""One metre. [µm]"""
+
+MATERIAL_FILE = "material.yaml"
+
+
+def read_damask(path: str | Path, material: str | Path | None = None) -> Polycrystal:
+    """Read a DAMASK grid with its materials.
+
+    Entry k of `material.yaml`'s `material` list becomes grain k, used or not; the phases keep the
+    order of its `phase` section. Origin, comments and other arrays of the grid are ignored.
+
+    Args:
+        path: The grid, a `.vti` file with the cell array `material`.
+        material: The material file; None for `material.yaml` beside the grid.
+    Returns:
+        The polycrystal, size in µm.
+    Raises:
+        FileNotFoundError: if a file does not exist.
+        ValueError: if a file is invalid, or a voxel's material has no entry.
+    """
+    path = Path(path)
+    image = read_image(path)
+    grain_id = _integers(image.cell_array("material"), path)
+    beside = path.parent / MATERIAL_FILE if material is None else Path(material)
+    if not beside.is_file():
+        raise FileNotFoundError(
+            f"{path}: must have a {MATERIAL_FILE} beside it, or one named by `material`, "
+            f"but {beside} is no file."
+        )
+    orientations, phase, phase_names = _read_materials(beside)
+    low, high = int(grain_id.min()), int(grain_id.max())
+    if low < 0 or high >= len(orientations):
+        raise ValueError(
+            f"{path}: every material id must have an entry in {beside} "
+            f"(0 to {len(orientations) - 1}), but ids span {low} to {high}."
+        )
+    size = [s * METRE * n for s, n in zip(image.spacing, image.grid, strict=True)]
+    try:
+        return Polycrystal(grain_id, orientations, size, phase, phase_names)
+    except ValueError as error:
+        raise ValueError(f"{beside}: {error}") from error
+
+
+def write_damask(
+    rve: Polycrystal, path: str | Path, materials: Mapping[str, Material] | None = None
+) -> None:
+    """Write a grid and `material.yaml` beside it: both or, if anything fails, neither.
+
+    A phase without an entry in `materials` is written with its lattice (cF) only. DAMASK's Python
+    library loads such a file; its solver wants the missing `mechanical` section first.
+
+    Args:
+        rve: The polycrystal.
+        path: The grid to write; its folder holds this one case.
+        materials: Properties by phase name.
+    Raises:
+        FileExistsError: if the folder's `material.yaml` belongs to another grid.
+        ValueError: if `materials` names a phase that the polycrystal does not have.
+    """
+    path = Path(path)
+    beside = path.parent / MATERIAL_FILE
+    others = [other.name for other in path.parent.glob("*.vti") if other.name != path.name]
+    if beside.exists() and (others or not path.exists()):
+        raise FileExistsError(
+            f"{path}: must be written to a folder of its own, "
+            f"but {beside} exists and belongs to another case."
+        )
+    given = dict(materials or {})
+    unknown = [name for name in given if name not in rve.phase_names]
+    if unknown:
+        raise ValueError(
+            f"Argument `materials` must name phases of the polycrystal "
+            f"({', '.join(rve.phase_names)}), but names {', '.join(unknown)}."
+        )
+    spacing = [s / METRE for s in rve.spacing]
+    with atomic_files(beside, path) as (yaml_file, grid_file):
+        yaml_file.write_text(_material_yaml(rve, given), encoding="utf-8")
+        write_image(grid_file, {"material": rve.grain_id.numpy()}, spacing)
+
+
+def _integers(values: NDArray[np.generic], path: Path) -> NDArray[np.int64]:
+    with np.errstate(invalid="ignore"):  # NaN becomes some integer, and is found unequal
+        whole = values.astype(np.int64)
+    if values.ndim != 3 or not np.array_equal(whole, values):
+        raise ValueError(f"{path}: the array 'material' must be one integer per voxel, but is not.")
+    return whole
+
+
+def _read_materials(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64], tuple[str, ...]]:
+    """Read orientation and phase of every material."""
+    document = read_yaml(path)
+    entries = document.get("material") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f"{path}: must hold a list `material`, but does not.")
+    listed = document.get("phase")
+    names = {str(name): k for k, name in enumerate(listed)} if isinstance(listed, dict) else {}
+    orientations = np.empty((len(entries), 4))
+    phase = np.empty(len(entries), dtype=np.int64)
+    for k, entry in enumerate(entries):
+        quaternion, name = _constituent(entry, f"{path}: material {k}")
+        if name not in names:
+            if listed is not None:
+                raise ValueError(
+                    f"{path}: material {k}: its phase must be in the section `phase` "
+                    f"({', '.join(names)}), but '{name}' is not."
+                )
+            names[name] = len(names)
+        orientations[k], phase[k] = quaternion, names[name]
+    return orientations, phase, tuple(names)
+
+
+def _constituent(entry: Any, at: str) -> tuple[list[float], str]:
+    """Take the one constituent of a material: its quaternion and its phase."""
+    constituents = entry.get("constituents") if isinstance(entry, dict) else None
+    if not isinstance(constituents, list) or not all(isinstance(c, dict) for c in constituents):
+        raise ValueError(f"{at}: must be a mapping with a list `constituents`, but is not.")
+    if len(constituents) != 1:
+        raise ValueError(
+            f"{at}: must have one constituent (one crystal per voxel), but has {len(constituents)}."
+        )
+    one = constituents[0]
+    if one.get("v", 1) != 1:
+        raise ValueError(f"{at}: the fraction v of its one constituent must be 1, not {one['v']}.")
+    if "V_e" in one:
+        raise ValueError(f"{at}: must be free of initial stretch, but V_e is given.")
+    quaternion, name = one.get("O"), one.get("phase")
+    if (
+        not isinstance(quaternion, list)
+        or len(quaternion) != 4
+        or not all(isinstance(c, int | float) and abs(c) <= 2 for c in quaternion)
+    ):
+        raise ValueError(f"{at}: O must be a unit quaternion, scalar first, but is {quaternion!r}.")
+    if name is None or isinstance(name, dict | list):
+        raise ValueError(f"{at}: phase must be a name, but is {name!r}.")
+    return quaternion, str(name)
+
+
+def _material_yaml(rve: Polycrystal, materials: Mapping[str, Material]) -> str:
+    lines = [
+        "homogenization:",
+        "  SX:",
+        "    N_constituents: 1",
+        "    mechanical: {type: pass}",
+        "phase:",
+    ]
+    labels = [_label(name) for name in rve.phase_names]
+    for name, label in zip(rve.phase_names, labels, strict=True):
+        body = material_to_phase(materials[name]) if name in materials else {"lattice": "cF"}
+        lines += [f"  {label}:", *_block(body, "    ")]
+    lines.append("material:")
+    for quaternion, k in zip(rve.orientations.tolist(), rve.phase.tolist(), strict=True):
+        lines += [
+            "- homogenization: SX",
+            "  constituents:",
+            f"  - phase: {labels[k]}",
+            "    v: 1.0",
+            f"    O: {_scalar(quaternion)}",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _block(body: Mapping[str, Any], indent: str) -> list[str]:
+    lines = []
+    for key, value in body.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{key}:", *_block(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {_scalar(value)}")
+    return lines
+
+
+def _scalar(value: Any) -> str:
+    """Write floats so that YAML 1.1 readers, too, see floats: `1.0e-06`, never `1e-06`."""
+    if isinstance(value, list):
+        return f"[{', '.join(_scalar(v) for v in value)}]"
+    text = repr(value) if isinstance(value, float) else str(value)
+    return re.sub(r"^(-?\d+)e", r"\1.0e", text)
+
+
+def _label(name: str) -> str:
+    """Write a name plainly where every YAML reader takes it for a string, else quoted."""
+    plain = re.fullmatch(r"[A-Za-z][\w.-]*", name, re.ASCII)
+    words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+    if plain and name.lower() not in words:
+        return name
+    escaped = re.sub(
+        r'[\x00-\x1f\x7f"\\]',
+        lambda c: f"\\x{ord(c.group()):02x}",
+        name,
+    )
+    return f'"{escaped}"'

@@ -1,0 +1,67 @@
+"""Choose the reader or writer by the file's extension."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from polyxtal.crystal.material import Material
+from polyxtal.microstructure.io.damask import read_damask, write_damask
+from polyxtal.microstructure.io.dream3d import read_dream3d
+from polyxtal.microstructure.io.npz import read_npz, write_npz
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+
+def read(path: str | Path, *, material: str | Path | None = None) -> Polycrystal:
+    """Read a polycrystal from a file.
+
+    Args:
+        path: DAMASK's `.vti` with `material.yaml` beside it, DREAM.3D's `.dream3d`, or the
+            package's own `.npz`.
+        material: DAMASK's material file, if it is not `material.yaml` beside the grid.
+    Returns:
+        The polycrystal; each reader converts its file's units and orientations.
+    Raises:
+        FileNotFoundError: if a file does not exist.
+        ValueError: if the extension is unknown or the file invalid.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".vti":
+        return read_damask(path, material)
+    if material is not None:
+        raise ValueError(f"{path}: argument `material` must be left out except for .vti files.")
+    if suffix == ".dream3d":
+        return read_dream3d(path)
+    if suffix == ".npz":
+        return read_npz(path)
+    raise ValueError(
+        f"{path}: a polycrystal file must end in .vti, .dream3d or .npz, but ends in '{suffix}'."
+    )
+
+
+def write(
+    rve: Polycrystal, path: str | Path, materials: Mapping[str, Material] | None = None
+) -> None:
+    """Write a polycrystal to a file, whole or not at all.
+
+    Args:
+        rve: The polycrystal.
+        path: `.vti` (DAMASK, with `material.yaml` beside it) or `.npz` (nothing lost).
+        materials: Properties by phase name, for `.vti` only. A phase without is written with its
+            lattice (cF) only: DAMASK's Python library loads that, its solver needs more.
+    Raises:
+        FileNotFoundError: if the folder does not exist.
+        FileExistsError: if `material.yaml` beside a new `.vti` belongs to another grid.
+        ValueError: if the extension is unknown, or `materials` does not fit.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".vti":
+        write_damask(rve, path, materials)
+    elif suffix != ".npz":
+        raise ValueError(
+            f"{path}: a polycrystal is written as .vti or .npz, but the path ends in '{suffix}'."
+        )
+    elif materials is not None:
+        raise ValueError(f"{path}: argument `materials` must be left out except for .vti files.")
+    else:
+        write_npz(rve, path)

@@ -1,0 +1,111 @@
+"""The package's own file (.npz): plain arrays, no pickles, nothing lost."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyxtal.files.atomic import atomic_file
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+FORMAT_VERSION = 1
+"""Version that is written; readers refuse newer ones."""
+
+MAX_BYTES = 2**33
+"""Largest array that is read: a grid of 1024^3 voxels."""
+
+
+def write_npz(rve: Polycrystal, path: str | Path) -> None:
+    """Write all of a polycrystal: `grain_id`, `orientations`, `size` [µm], `phase`, `phase_names`.
+
+    Grain ids take the smallest unsigned integer that holds them, orientations stay float64.
+    """
+    arrays: dict[str, Any] = {
+        "format_version": np.int64(FORMAT_VERSION),
+        "grain_id": rve.grain_id.numpy().astype(np.min_scalar_type(rve.grains - 1)),
+        "orientations": rve.orientations.numpy(),
+        "size": np.array(rve.size),
+        "phase": rve.phase.numpy(),
+        "phase_names": np.array(rve.phase_names, dtype=np.str_),
+    }
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read_npz(path: str | Path) -> Polycrystal:
+    """Read a polycrystal that `write_npz` wrote, or the arrays `grain_id` and `quaternions`.
+
+    The second form, quaternions scalar first with v_sample = R(q) v_crystal, is taken for a cube
+    of edge 1 µm and one phase.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is damaged, newer than this package, too large, or lacks an array.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            return _polycrystal(archive)
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        reason = str(error).rstrip(".") or "it ends too early"
+        raise ValueError(f"{path}: must be an intact polycrystal file, but {reason}.") from error
+
+
+def _polycrystal(archive: zipfile.ZipFile) -> Polycrystal:
+    names = {name.removesuffix(".npy") for name in archive.namelist()}
+    if "format_version" not in names and {"grain_id", "quaternions"} <= names:
+        return Polycrystal(_array(archive, "grain_id"), _array(archive, "quaternions"))
+    needed = ("format_version", "grain_id", "orientations", "size", "phase", "phase_names")
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise ValueError(f"lacks {', '.join(missing)}")
+    version = _array(archive, "format_version")
+    if version.shape != () or version.dtype.kind != "i" or int(version) != FORMAT_VERSION:
+        raise ValueError(f"has format version {version}, and {FORMAT_VERSION} is understood")
+    phase_names = _array(archive, "phase_names")
+    if phase_names.ndim != 1 or phase_names.dtype.kind != "U":
+        raise ValueError("its phase_names are no list of names")
+    size = _array(archive, "size")
+    if size.shape != (3,):
+        raise ValueError("its size is not three lengths")
+    return Polycrystal(
+        _array(archive, "grain_id"),
+        _array(archive, "orientations"),
+        size.tolist(),
+        _array(archive, "phase"),
+        phase_names.tolist(),
+    )
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """Read one array after checking that its header keeps what the archive promises."""
+    info = archive.getinfo(f"{name}.npy")
+    if info.flag_bits & 0x1:
+        raise ValueError(f"array {name} is encrypted")
+    with archive.open(info) as stream:
+        shape, fortran, dtype = _header(stream)
+        size = math.prod(shape) * dtype.itemsize
+        whole = stream.tell() + size == info.file_size
+        if dtype.kind not in "iufU" or size > MAX_BYTES or not whole:
+            raise ValueError(f"array {name} has an invalid header")
+        data = stream.read(size)
+    if len(data) != size:
+        raise ValueError(f"array {name} ends too early")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    version = np.lib.format.read_magic(stream)
+    if version not in readers:
+        raise ValueError(f"its arrays have the unknown version {version}")
+    return readers[version](stream)

@@ -1,0 +1,307 @@
+"""VTK's XML image container (.vti): cell arrays on a regular grid, units left to the caller."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+from numpy.typing import NDArray
+
+MAX_FILE_BYTES = 2**32
+"""Largest file that is read."""
+
+MAX_VOXELS = 2**30
+"""Largest grid that is read."""
+
+_BLOCK = 32768
+_TYPES = {
+    **{f"Int{8 * size}": f"i{size}" for size in (1, 2, 4, 8)},
+    **{f"UInt{8 * size}": f"u{size}" for size in (1, 2, 4, 8)},
+    "Float32": "f4",
+    "Float64": "f8",
+}
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    """How the file stores binary arrays."""
+
+    order: str
+    header: np.dtype
+    compressed: bool
+    appended: bytes
+    appended_raw: bool
+
+
+class Image:
+    """A grid and its cell arrays, decoded one by one on request.
+
+    Attributes:
+        grid: Number of voxels along x, y, z.
+        spacing: Edge lengths of a voxel along x, y, z, in the file's unit.
+        origin: Corner of the grid, in the file's unit.
+        names: Names of the cell arrays.
+    """
+
+    def __init__(self, path: Path, image: Element, encoding: _Encoding) -> None:
+        """Validate the grid; arrays are decoded by `cell_array`."""
+        self._path, self._encoding = path, encoding
+        extent = _numbers(path, image, "WholeExtent", 6)
+        nx, ny, nz = (int(extent[k + 1] - extent[k]) for k in (0, 2, 4))
+        self.grid = (nx, ny, nz)
+        if min(self.grid) < 1 or math.prod(self.grid) > MAX_VOXELS:
+            raise ValueError(
+                f"{path}: the grid must have 1 to {MAX_VOXELS} voxels, but is {self.grid}."
+            )
+        sx, sy, sz = _numbers(path, image, "Spacing", 3, "1 1 1")
+        self.spacing = (sx, sy, sz)
+        if min(self.spacing) <= 0:
+            raise ValueError(f"{path}: Spacing must be positive, but is {self.spacing}.")
+        ox, oy, oz = _numbers(path, image, "Origin", 3, "0 0 0")
+        self.origin = (ox, oy, oz)
+        direction = _numbers(path, image, "Direction", 9, "1 0 0 0 1 0 0 0 1")
+        if not np.array_equal(np.reshape(direction, (3, 3)), np.eye(3)):
+            raise ValueError(f"{path}: Direction must be the identity, but is {direction}.")
+        pieces = image.findall("Piece")
+        if len(pieces) != 1 or _numbers(path, pieces[0], "Extent", 6) != extent:
+            raise ValueError(
+                f"{path}: one Piece must span the WholeExtent, "
+                f"but {len(pieces)} with Extent {[p.get('Extent') for p in pieces]} do not."
+            )
+        self._arrays = {a.get("Name", ""): a for a in pieces[0].iterfind("CellData/DataArray")}
+        self.names = tuple(self._arrays)
+
+    def cell_array(self, name: str) -> NDArray[np.generic]:
+        """Decode a cell array: shape (nx, ny, nz), with a last axis if it has components.
+
+        Raises:
+            ValueError: if there is no such array, or it does not hold what the grid needs.
+        """
+        if name not in self._arrays:
+            raise ValueError(
+                f"{self._path}: CellData must hold the array '{name}', "
+                f"but holds {', '.join(self.names) or 'none'}."
+            )
+        element, at = self._arrays[name], f"{self._path}: array '{name}'"
+        kind = element.get("type", "")
+        components = element.get("NumberOfComponents", "1")
+        if kind not in _TYPES or not components.isdecimal() or not 0 < int(components) <= 9:
+            raise ValueError(
+                f"{at} must be of integers or floats with 1 to 9 components, "
+                f"but is of '{kind}' with {components}."
+            )
+        width = int(components)
+        dtype = np.dtype(self._encoding.order + _TYPES[kind])
+        count = math.prod(self.grid) * width
+        try:
+            values = self._decode(element, dtype, count)
+        except (binascii.Error, zlib.error, OverflowError, IndexError) as error:
+            raise ValueError(f"{at} must be intact, but is damaged ({error}).") from error
+        except ValueError as error:
+            raise ValueError(f"{at} {error}") from error
+        native = values.astype(dtype.newbyteorder("="))
+        shaped = native.reshape((width, *self.grid), order="F")
+        return shaped[0] if width == 1 else np.moveaxis(shaped, 0, -1)
+
+    def _decode(self, element: Element, dtype: np.dtype, count: int) -> NDArray[np.generic]:
+        kind, text = element.get("format", "ascii"), element.text or ""
+        if kind == "ascii":
+            words = text.split()
+            if len(words) != count:
+                raise ValueError(f"must hold {count} values, but holds {len(words)}.")
+            return np.array(words).astype(dtype)
+        if kind == "binary":
+            stream = _Stream("".join(text.split()).encode("ascii", "replace"), raw=False)
+        elif kind == "appended":
+            offset = element.get("offset", "")
+            if not offset.isdecimal() or int(offset) >= len(self._encoding.appended):
+                raise ValueError(f"must point into the appended data, but to '{offset}'.")
+            stream = _Stream(self._encoding.appended[int(offset) :], self._encoding.appended_raw)
+        else:
+            raise ValueError(f"must be ascii, binary or appended, but is '{kind}'.")
+        unpack = _inflate if self._encoding.compressed else _plain
+        return np.frombuffer(
+            unpack(stream, self._encoding.header, count * dtype.itemsize), dtype=dtype
+        )
+
+
+class _Stream:
+    """Bytes stored raw or as base64, taken from the front; each base64 part has its own padding."""
+
+    def __init__(self, stored: bytes, raw: bool) -> None:
+        self.stored, self.raw, self.position = stored, raw, 0
+
+    def peek(self, size: int) -> bytes:
+        """Return `size` bytes (fewer if a base64 part ends before), without moving on."""
+        stored = self.stored[self.position : self.position + self._length(size)]
+        return (stored if self.raw else base64.b64decode(stored, validate=True))[:size]
+
+    def take(self, size: int) -> bytes:
+        data = self.peek(size)
+        if len(data) < size:
+            raise ValueError(f"must be complete, but ends {size - len(data)} bytes too early.")
+        self.position += self._length(size)
+        return data
+
+    def _length(self, size: int) -> int:
+        return size if self.raw else 4 * -(-size // 3)
+
+
+def _plain(stream: _Stream, header: np.dtype, size: int) -> bytes:
+    """Read [size][data]; the size may be a base64 part of its own or share one with the data."""
+    stored = int(np.frombuffer(stream.take(header.itemsize), header)[0])
+    if stored != size:
+        raise ValueError(f"must hold {size} bytes, but holds {stored}.")
+    if not stream.raw:
+        stream.position = 0
+        joint = stream.peek(header.itemsize + 1)
+        if len(joint) > header.itemsize:
+            return stream.take(header.itemsize + size)[header.itemsize :]
+        stream.take(header.itemsize)
+    return stream.take(size)
+
+
+def _inflate(stream: _Stream, header: np.dtype, size: int) -> bytes:
+    """Read [blocks][block size][last size][stored sizes…] and the zlib blocks behind it."""
+    width = header.itemsize
+    blocks, block, last = (int(n) for n in np.frombuffer(stream.peek(3 * width), header))
+    whole = block * blocks if last == 0 else block * (blocks - 1) + last
+    if whole != size or blocks == 0:
+        raise ValueError(f"must hold {size} bytes, but holds {whole}.")
+    if blocks > len(stream.stored):
+        raise ValueError("must be complete, but ends before its last block.")
+    sizes = [block] * (blocks - 1) + [last or block]
+    stored = np.frombuffer(stream.take((3 + blocks) * width), header)[3:].astype(np.int64)
+    total = int(stored.sum())
+    if int(stored.min()) < 0 or total > len(stream.stored):
+        raise ValueError("must be complete, but ends before its last block.")
+    data, start, parts = stream.take(total), 0, []
+    for length, expected in zip(stored.tolist(), sizes, strict=True):
+        inflater = zlib.decompressobj()
+        part = inflater.decompress(data[start : start + length], expected + 1)
+        if len(part) != expected:
+            raise ValueError(f"must unpack to blocks of {expected} bytes, but one differs.")
+        parts.append(part)
+        start += length
+    return b"".join(parts)
+
+
+def read_image(path: str | Path) -> Image:
+    """Open a .vti file: ascii, inline base64 or appended (base64, raw) arrays, zlib or none.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a VTK XML image, is damaged, or exceeds the size limits.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"{path}: a .vti file must not exceed {MAX_FILE_BYTES >> 30} GiB.")
+    document, appended = _split_appended(path, content)
+    try:
+        root = fromstring(document)
+    except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
+        raise ValueError(f"{path}: must be a VTK XML file, but is not ({error}).") from error
+    image = root.find("ImageData")
+    if root.tag != "VTKFile" or root.get("type") != "ImageData" or image is None:
+        raise ValueError(
+            f"{path}: must be a VTKFile of type ImageData, "
+            f"but is {root.tag} of type {root.get('type')}."
+        )
+    orders = {"LittleEndian": "<", "BigEndian": ">"}
+    headers = {"UInt32": "u4", "UInt64": "u8"}
+    order = orders.get(root.get("byte_order", "LittleEndian"))
+    header = headers.get(root.get("header_type", "UInt32"))
+    compressor = root.get("compressor")
+    if order is None or header is None or compressor not in (None, "", "vtkZLibDataCompressor"):
+        raise ValueError(
+            f"{path}: byte_order, header_type and compressor must be Little- or BigEndian, UInt32 "
+            f"or UInt64, and zlib or none, but are {root.get('byte_order')}, "
+            f"{root.get('header_type')}, {compressor}."
+        )
+    tail = root.find("AppendedData")
+    raw = tail is not None and tail.get("encoding", "base64") == "raw"
+    encoding = _Encoding(order, np.dtype(order + header), bool(compressor), appended, raw)
+    return Image(path, image, encoding)
+
+
+def _split_appended(path: Path, content: bytes) -> tuple[bytes, bytes]:
+    """Cut out the appended data, which is no XML if raw."""
+    start = re.search(rb"<AppendedData\b[^>]*>", content)
+    if start is None or start.group().endswith(b"/>"):
+        return content, b""
+    end = content.rfind(b"</AppendedData>")
+    data = content[start.end() : end]
+    mark = data.find(b"_")
+    if end < 0 or mark < 0 or data[:mark].strip():
+        raise ValueError(f"{path}: appended data must start with '_' and be closed, but do not.")
+    return content[: start.end()] + content[end:], data[mark + 1 :]
+
+
+def _numbers(
+    path: Path, element: Element, key: str, count: int, default: str = ""
+) -> tuple[float, ...]:
+    text = element.get(key, default)
+    try:
+        values = tuple(float(word) for word in text.split())
+    except ValueError:
+        values = ()
+    if len(values) != count or not all(math.isfinite(v) and abs(v) < 2**53 for v in values):
+        raise ValueError(f"{path}: {key} must be {count} finite numbers, but is '{text}'.")
+    return values
+
+
+def write_image(
+    path: str | Path,
+    cells: Mapping[str, NDArray[np.int64]],
+    spacing: Sequence[float],
+) -> None:
+    """Write integer cell arrays (nx, ny, nz) as DAMASK does: inline base64, zlib, little endian.
+
+    Args:
+        path: The file, overwritten in place (see `files.atomic` for a safe way).
+        cells: Arrays by name, all of one shape.
+        spacing: Edge lengths of a voxel, in the file's unit.
+    """
+    grid = next(iter(cells.values())).shape
+    extent = " ".join(f"0 {n}" for n in grid)
+    edges = " ".join(repr(float(s)) for s in spacing)
+    lines = [
+        '<?xml version="1.0"?>',
+        '<VTKFile type="ImageData" version="0.1" byte_order="LittleEndian" header_type="UInt32" '
+        'compressor="vtkZLibDataCompressor">',
+        f'  <ImageData WholeExtent="{extent}" Origin="0 0 0" Spacing="{edges}" '
+        'Direction="1 0 0 0 1 0 0 0 1">',
+        f'  <Piece Extent="{extent}">',
+        "    <PointData>",
+        "    </PointData>",
+        "    <CellData>",
+    ]
+    for name, values in cells.items():
+        lines += [
+            f'      <DataArray type="Int64" Name={quoteattr(name)} format="binary" '
+            f'RangeMin="{values.min()}" RangeMax="{values.max()}">',
+            f"        {_deflate(values.astype('<i8').tobytes(order='F'))}",
+            "      </DataArray>",
+        ]
+    lines += ["    </CellData>", "  </Piece>", "  </ImageData>", "</VTKFile>", ""]
+    Path(path).write_text("\n".join(lines), encoding="ascii")
+
+
+def _deflate(data: bytes) -> str:
+    packed = [zlib.compress(data[k : k + _BLOCK]) for k in range(0, len(data), _BLOCK)]
+    sizes = [len(packed), _BLOCK, len(data) % _BLOCK, *map(len, packed)]
+    header = np.array(sizes, dtype="<u4").tobytes()
+    return (base64.b64encode(header) + base64.b64encode(b"".join(packed))).decode("ascii")
