@@ -228,7 +228,7 @@ def _plasticity(plastic: Any, at: str) -> PhenoPowerlaw | None:
     twinning = [key for key in plastic if "tw" in str(key)]
     if twinning:
         raise ValueError(
-            f"{at}: deformation must be by slip alone, but {_listing(twinning)} (twinning) is given."
+            f"{at}: deformation must be by slip alone, but {_listing(twinning)} (twinning) is set."
         )
     scalars = ("dot_gamma_0_sl", "n_sl", "a_sl", "xi_0_sl", "xi_inf_sl", "h_0_sl-sl")
     body = _section(plastic, at, required=("type", "N_sl", *scalars, "h_sl-sl"))

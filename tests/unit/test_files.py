@@ -1,0 +1,178 @@
+"""YAML as YAML 1.2 means it, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from polyxtal.files import yaml as module
+from polyxtal.files.atomic import atomic_file, atomic_files, atomic_folder
+from polyxtal.files.yaml import read_yaml
+
+
+def load(folder: Path, text: str) -> object:
+    path = folder / "file.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 1e-3),
+        ("107.3e9", 107.3e9),
+        ("76.e+6", 76e6),
+        (".5", 0.5),
+        ("-1.", -1.0),
+        ("+2E3", 2000.0),
+        ("12", 12),
+        ("-7", -7),
+        ("010", 10),
+        ("0o10", 8),
+        ("0x1F", 31),
+        ("true", True),
+        ("False", False),
+        ("no", "no"),
+        ("off", "off"),
+        ("1:30", "1:30"),
+        ("2020-01-01", "2020-01-01"),
+        ("1_000", "1_000"),
+        ("x", "x"),
+        ("1e", "1e"),
+        ("~", None),
+        ("null", None),
+        ("", None),
+        (".inf", math.inf),
+        ("-.Inf", -math.inf),
+        ("'1e-3'", "1e-3"),
+    ],
+)
+def test_scalars_follow_the_core_schema(tmp_path: Path, text: str, value: object) -> None:
+    loaded = load(tmp_path, f"key: {text}\n")
+    assert isinstance(loaded, dict)
+    assert loaded["key"] == value
+    assert type(loaded["key"]) is type(value)
+
+
+def test_nan_is_read(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "[.nan]")
+    assert isinstance(loaded, list)
+    assert math.isnan(loaded[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: 1\nb: 2\na: 3\n", r"file\.yaml, line 3: .* 'a' is"),
+        ("a: 1\nb: [1,\n", r"file\.yaml, line 3: must be valid YAML"),
+        ("a: !!python/object/apply:os.getcwd []\n", r"line 1: .*constructor"),
+        ("a: !!float ten\n", "must be valid YAML"),
+        ("- " * 1000 + "a", "nesting must not be deeper"),
+        ("[" * 200_000, "nesting must not be deeper"),
+        ("a: 1\n---\nb: 2\n", "line 2"),
+        ("", "but is empty"),
+        ("# only a comment\n", "but is empty"),
+        ("a: \x07\n", "must be valid YAML"),
+    ],
+)
+def test_what_is_no_yaml_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        load(tmp_path, text)
+
+
+def test_merge_keys_are_not_expanded(tmp_path: Path) -> None:
+    assert load(tmp_path, "a: &a {x: 1}\nb: {<<: *a}\n") == {"a": {"x": 1}, "b": {"<<": {"x": 1}}}
+
+
+def test_a_binary_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file.yaml").write_bytes(b"\xff\xfe\x00\x01\x80")
+    with pytest.raises(ValueError, match=r"file\.yaml"):
+        read_yaml(tmp_path / "file.yaml")
+
+
+def test_a_large_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", 10)
+    assert load(tmp_path, "a: 1234567") == {"a": 1234567}
+    with pytest.raises(ValueError, match="must not exceed"):
+        load(tmp_path, "a: 12345678")
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_yaml(tmp_path / "absent.yaml")
+
+
+def listing(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+
+
+def test_files_appear_together(tmp_path: Path) -> None:
+    first, second = tmp_path / "one.txt", tmp_path / "two.txt"
+    second.write_text("old")
+    with atomic_files(first, second) as (a, b):
+        a.write_text("1")
+        b.write_text("2")
+        assert a.suffix == ".txt"
+        assert not first.exists()
+        assert second.read_text() == "old"
+    assert listing(tmp_path) == {"one.txt": "1", "two.txt": "2"}
+
+
+def test_nothing_is_left_behind_when_writing_fails(tmp_path: Path) -> None:
+    target = tmp_path / "one.txt"
+    target.write_text("old")
+    with (  # noqa: PT012
+        pytest.raises(RuntimeError, match="half way"),
+        atomic_files(target, tmp_path / "two.txt") as (a, b),
+    ):
+        a.write_text("new")
+        b.write_text("new")
+        raise RuntimeError("half way")
+    assert listing(tmp_path) == {"one.txt": "old"}
+
+
+def test_nothing_is_left_behind_when_a_file_was_not_written(tmp_path: Path) -> None:
+    paths = tmp_path / "one.txt", tmp_path / "two.txt"
+    with pytest.raises(FileNotFoundError), atomic_files(*paths) as (a, _):
+        a.write_text("new")
+    assert listing(tmp_path) == {}
+
+
+def test_a_link_keeps_pointing_at_its_file(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    with atomic_file(tmp_path / "link.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_the_folder_to_write_into_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="must exist"), atomic_file(tmp_path / "a/b.txt"):
+        pass
+    with pytest.raises(IsADirectoryError, match="but is a folder"), atomic_file(tmp_path):
+        pass
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    with atomic_folder(target) as temporary:
+        (temporary / "a.txt").write_text("1")
+        assert list(target.iterdir()) == []
+    assert listing(target) == {"a.txt": "1"}
+    with pytest.raises(FileExistsError, match="must be new or empty"), atomic_folder(target):
+        pass
+    assert listing(target) == {"a.txt": "1"}
+
+
+def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
+    with (  # noqa: PT012
+        pytest.raises(RuntimeError, match="half way"),
+        atomic_folder(tmp_path / "out") as temporary,
+    ):
+        (temporary / "a.txt").write_text("1")
+        raise RuntimeError("half way")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,138 @@
+"""The package's own file, and the arrays of others that look like it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from polyxtal.microstructure.io import read, write
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+
+def two_phases() -> Polycrystal:
+    grain_id = np.arange(24).reshape(2, 3, 4) % 5
+    quaternions = np.eye(4)[[0, 1, 2, 3, 0]]
+    return Polycrystal(
+        grain_id, quaternions, (1.5, 2.0, 0.3), [0, 1, 1, 0, 1], ("α-Fe", "austenite")
+    )
+
+
+def saved(path: Path, **arrays: Any) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def complete(**changes: Any) -> dict[str, Any]:
+    arrays = {
+        "format_version": np.int64(1),
+        "grain_id": np.zeros((1, 1, 1), np.uint8),
+        "orientations": np.eye(4)[:1],
+        "size": np.ones(3),
+        "phase": np.zeros(1, np.int64),
+        "phase_names": np.array(["crystal"]),
+    } | changes
+    return {key: value for key, value in arrays.items() if value is not None}
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    rve = two_phases()
+    write(rve, tmp_path / "rve.npz")
+    back = read(tmp_path / "rve.npz")
+    assert torch.equal(back.grain_id, rve.grain_id)
+    assert torch.equal(back.orientations, rve.orientations)
+    assert torch.equal(back.phase, rve.phase)
+    assert (back.size, back.phase_names) == (rve.size, rve.phase_names)
+
+
+def test_the_same_polycrystal_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npz"):
+        write(two_phases(), tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_plain_grain_ids_and_quaternions(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", grain_id=np.array([[[1, 0]]]), quaternions=np.eye(4)[:2])
+    rve = read(path)
+    assert rve.grain_id.tolist() == [[[1, 0]]]
+    assert rve.orientations.tolist() == np.eye(4)[:2].tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"size": None}, "lacks size"),
+        ({"format_version": np.int64(2)}, "format version 2"),
+        ({"format_version": np.array(["1"])}, "format version"),
+        ({"size": np.ones(2)}, "size is not three"),
+        ({"size": np.zeros(3)}, "three positive lengths"),
+        ({"phase_names": np.array([1])}, "no list of names"),
+        ({"phase": np.ones(1, np.int64)}, "index the 1 phase names"),
+        ({"grain_id": np.zeros((1, 1, 1))}, "must hold integers"),
+        ({"grain_id": np.full((1, 1, 1), 3)}, "id 3 has none"),
+        ({"orientations": np.full((1, 4), np.nan)}, "unit quaternions"),
+        ({"orientations": np.array([[1, None, 0, 0]])}, "invalid header"),
+    ],
+)
+def test_invalid_contents(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
+    path = saved(tmp_path / "a.npz", **complete(**changes))
+    with pytest.raises(ValueError, match=sentence) as error:
+        read(path)
+    assert str(error.value).startswith(str(path))
+
+
+def test_a_header_that_promises_more_than_is_there(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", **complete())
+    stream = io.BytesIO()
+    header = {"descr": "<i8", "fortran_order": False, "shape": (2**20, 2**20, 2**20)}
+    np.lib.format.write_array_header_1_0(stream, header)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["grain_id.npy"] = stream.getvalue()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="array grain_id has an invalid header"):
+        read(path)
+
+
+def test_damaged_files_are_refused_or_read_whole(tmp_path: Path) -> None:
+    write(two_phases(), tmp_path / "good.npz")
+    content = (tmp_path / "good.npz").read_bytes()
+    path = tmp_path / "bad.npz"
+    refused = 0
+    for position in range(0, len(content), 7):
+        for damaged in (
+            content[:position],
+            content[:position] + b"\xff\xff" + content[position + 2 :],
+        ):
+            path.write_bytes(damaged)
+            try:
+                rve = read(path)
+            except ValueError as error:
+                refused += 1
+                assert str(error).startswith(str(path))  # noqa: PT017
+            else:
+                assert torch.equal(rve.grain_id, two_phases().grain_id)
+    assert refused > 100
+
+
+def test_extensions(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"must end in \.vti, \.dream3d or \.npz, but ends in '\.xyz'"
+    ):
+        read(tmp_path / "a.xyz")
+    with pytest.raises(ValueError, match=r"as \.vti or \.npz, but the path ends in '\.dream3d'"):
+        write(two_phases(), tmp_path / "a.dream3d")
+    with pytest.raises(ValueError, match="`material` must be left out"):
+        read(tmp_path / "a.npz", material="material.yaml")
+    with pytest.raises(ValueError, match="`materials` must be left out"):
+        write(two_phases(), tmp_path / "a.npz", materials={})
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "a.npz")
+    assert list(tmp_path.iterdir()) == []
