@@ -57,7 +57,19 @@ def cubic_harmonics_l4(orientations: Float[Tensor, "*batch 4"]) -> Float[Tensor,
     return _surface_harmonics_l4(axes).sum(-2) / _CRYSTAL_NORM
 
 
-def _normalized_weights(weights: Tensor | None, orientations: Tensor) -> Tensor:
+def volume_shares(
+    orientations: Float[Tensor, "grains 4"], weights: Float[Tensor, " grains"] | None = None
+) -> Float[Tensor, " grains"]:
+    """Scale weights to sum to 1.
+
+    Args:
+        orientations: One orientation for each weight. [-]
+        weights: Volume of each crystal in any unit; equal if None.
+    Returns:
+        Shares in the orientations' precision. [-]
+    Raises:
+        ValueError: if the weights are negative, all zero, or of another length.
+    """
     count = len(orientations)
     if weights is None:
         return orientations.new_full((count,), 1.0 / count)
@@ -88,7 +100,7 @@ def texture_coefficients_l4(
     Raises:
         ValueError: if the weights are negative, all zero, or of another length.
     """
-    share = _normalized_weights(weights, orientations)
+    share = volume_shares(orientations, weights)
     return share @ cubic_harmonics_l4(orientations)
 
 
@@ -132,5 +144,5 @@ def mean_disorientation(
             "Arguments `orientations_a` and `orientations_b` must have one shape, "
             f"but have {tuple(orientations_a.shape)} and {tuple(orientations_b.shape)}."
         )
-    share = _normalized_weights(weights, orientations_a)
+    share = volume_shares(orientations_a, weights)
     return share @ disorientation(orientations_a, orientations_b)

@@ -1,0 +1,1 @@
+"""Figures: each function draws onto the axes it is given and returns them; no global state."""
