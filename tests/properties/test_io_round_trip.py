@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,24 +24,36 @@ names = st.lists(
 )
 
 
-@st.composite
-def polycrystals(draw: st.DrawFn) -> Polycrystal:
-    grid = draw(st.tuples(*[st.integers(1, 7)] * 3))
-    grains = draw(st.integers(1, 300))
-    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    phase_names = draw(names)
+cases = given(
+    grid=st.tuples(*[st.integers(1, 7)] * 3),
+    size=st.tuples(*[st.floats(1e-6, 1e9)] * 3),
+    grains=st.integers(1, 300),
+    phase_names=names,
+    seed=st.integers(0, 2**31),
+)
+
+
+def polycrystal(
+    grid: tuple[int, int, int],
+    size: tuple[float, float, float],
+    grains: int,
+    phase_names: list[str],
+    seed: int,
+) -> Polycrystal:
+    generator = np.random.default_rng(seed)
     return Polycrystal(
         generator.integers(0, grains, grid),
-        random_quaternions(grains, draw(st.integers(0, 2**31))).numpy(),
-        draw(st.tuples(*[st.floats(1e-6, 1e9)] * 3)),
+        random_quaternions(grains, seed).numpy(),
+        size,
         generator.integers(0, len(phase_names), grains),
         phase_names,
     )
 
 
 @settings(max_examples=60, deadline=None)
-@given(rve=polycrystals())
-def test_npz_keeps_everything(rve: Polycrystal) -> None:
+@cases
+def test_npz_keeps_everything(**case: Any) -> None:
+    rve = polycrystal(**case)
     with tempfile.TemporaryDirectory() as folder:
         write(rve, Path(folder) / "rve.npz")
         back = read(Path(folder) / "rve.npz")
@@ -53,8 +66,9 @@ def test_npz_keeps_everything(rve: Polycrystal) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(rve=polycrystals())
-def test_damask_keeps_everything(rve: Polycrystal) -> None:
+@cases
+def test_damask_keeps_everything(**case: Any) -> None:
+    rve = polycrystal(**case)
     with tempfile.TemporaryDirectory() as folder:
         write(rve, Path(folder) / "rve.vti")
         back = read(Path(folder) / "rve.vti")

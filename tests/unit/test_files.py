@@ -99,6 +99,11 @@ def test_a_large_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         load(tmp_path, "a: 12345678")
 
 
+def test_a_device_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be a regular file"):
+        read_yaml("/dev/zero")
+
+
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_yaml(tmp_path / "absent.yaml")

@@ -119,6 +119,11 @@ def test_a_material_file_of_another_case_is_kept(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="a folder of its own"):
         write(two_phases(("x", "y")), tmp_path / "a.vti")
     assert (tmp_path / "material.yaml").read_bytes() == before
+    for grid in tmp_path.glob("*.vti"):
+        grid.unlink()
+    with pytest.raises(FileExistsError, match="a folder of its own"):
+        write(two_phases(("x", "y")), tmp_path / "a.vti")
+    assert (tmp_path / "material.yaml").read_bytes() == before
 
 
 def test_a_failure_leaves_neither_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

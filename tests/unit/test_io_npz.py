@@ -86,14 +86,17 @@ def test_invalid_contents(tmp_path: Path, changes: dict[str, Any], sentence: str
     assert str(error.value).startswith(str(path))
 
 
-def test_a_header_that_promises_more_than_is_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", [(2**20, 2**20, 2**20), (1, 1, 2), (0, 1, 1)])
+def test_a_header_that_differs_from_what_is_there(
+    tmp_path: Path, shape: tuple[int, int, int]
+) -> None:
     path = saved(tmp_path / "a.npz", **complete())
     stream = io.BytesIO()
-    header = {"descr": "<i8", "fortran_order": False, "shape": (2**20, 2**20, 2**20)}
+    header = {"descr": "<i8", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(stream, header)
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    members["grain_id.npy"] = stream.getvalue()
+    members["grain_id.npy"] = stream.getvalue() + bytes(8)
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)

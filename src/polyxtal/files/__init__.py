@@ -1,1 +1,1 @@
-"""Reading and writing files safely: bounded YAML, atomic output. Knows nothing of crystals."""
+"""Reading and writing files safely: bounded, YAML, whole or not at all. Knows no crystals."""

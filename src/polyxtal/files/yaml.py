@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from polyxtal.files.bounded import read_bounded
+
 MAX_BYTES = 256 * 2**20
 """Largest YAML file that is read (a million grains need about 150 MB)."""
 
@@ -104,10 +106,7 @@ def read_yaml(path: str | Path) -> Any:
             twice; the message names the file and, where known, the line.
     """
     path = Path(path)
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"{path}: a YAML file must not exceed {MAX_BYTES >> 20} MiB, but does.")
+    content = read_bounded(path, MAX_BYTES)
     try:
         document = yaml.load(content, Loader=_Loader)
     except yaml.MarkedYAMLError as error:

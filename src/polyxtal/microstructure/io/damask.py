@@ -156,7 +156,7 @@ def _constituent(entry: Any, at: str) -> tuple[list[float], str]:
         raise ValueError(f"{at}: O must be a unit quaternion, scalar first, but is {quaternion!r}.")
     if name is None or isinstance(name, dict | list):
         raise ValueError(f"{at}: phase must be a name, but is {name!r}.")
-    return quaternion, str(name)
+    return [float(c) for c in quaternion], str(name)
 
 
 def _material_yaml(rve: Polycrystal, materials: Mapping[str, Material]) -> str:

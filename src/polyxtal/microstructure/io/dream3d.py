@@ -129,7 +129,7 @@ def _features(
     carries_orientation = abs(float(np.linalg.norm(table[0])) - 1) <= UNIT_TOLERANCE
     phase_table = _feature_phases(geometry, phases, len(table))
     _require_assigned(
-        ids, carried=carries_orientation and phase_table is not None and phase_table[0] > 0
+        ids, carried=carries_orientation and phase_table is not None and bool(phase_table[0] > 0)
     )
     phase = (
         _cell_phase(geometry, grain, len(used), phases)

@@ -18,6 +18,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
+from polyxtal.files.bounded import read_bounded
+
 MAX_FILE_BYTES = 2**32
 """Largest file that is read."""
 
@@ -205,11 +207,7 @@ def read_image(path: str | Path) -> Image:
         ValueError: if it is not a VTK XML image, is damaged, or exceeds the size limits.
     """
     path = Path(path)
-    with path.open("rb") as file:
-        content = file.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise ValueError(f"{path}: a .vti file must not exceed {MAX_FILE_BYTES >> 30} GiB.")
-    document, appended = _split_appended(path, content)
+    document, appended = _split_appended(path, read_bounded(path, MAX_FILE_BYTES))
     try:
         root = fromstring(document)
     except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
