@@ -1,4 +1,8 @@
-"""Bounded access to HDF5 files of others: nothing outside the file, nothing of unbounded size."""
+"""Bounded access to HDF5 files of others: nothing outside the file, nothing of unbounded size.
+
+The HDF5 library itself can hang or crash on a file made to that end; read files of strangers in a
+process of their own.
+"""
 
 from __future__ import annotations
 

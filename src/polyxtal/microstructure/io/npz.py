@@ -20,6 +20,16 @@ FORMAT_VERSION = 1
 MAX_BYTES = 2**33
 """Largest array that is read: a grid of 1024^3 voxels."""
 
+_DAMAGE = (
+    ValueError,
+    KeyError,
+    OSError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 
 def write_npz(rve: Polycrystal, path: str | Path) -> None:
     """Write all of a polycrystal: `grain_id`, `orientations`, `size` [µm], `phase`, `phase_names`.
@@ -49,12 +59,15 @@ def read_npz(path: str | Path) -> Polycrystal:
         ValueError: if the file is damaged, newer than this package, too large, or lacks an array.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            return _polycrystal(archive)
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        reason = str(error).rstrip(".") or "it ends too early"
-        raise ValueError(f"{path}: must be an intact polycrystal file, but {reason}.") from error
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _polycrystal(archive)
+        except _DAMAGE as error:
+            reason = str(error).rstrip(".") or "it ends too early"
+            raise ValueError(
+                f"{path}: must be an intact polycrystal file, but {reason}."
+            ) from error
 
 
 def _polycrystal(archive: zipfile.ZipFile) -> Polycrystal:
