@@ -173,6 +173,30 @@ def rotation_angle(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch"]:
 
 
 def rotational_part(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Find the rotation R of the polar decomposition F = R U (det F > 0)."""
-    u, _, vh = torch.linalg.svd(matrix)
-    return u @ vh
+    """Find the rotation R of the polar decomposition F = R U (det F > 0).
+
+    Newton's iteration R ← ½ (R + R⁻ᵀ) [Higham1986], with R⁻ᵀ from cross products of the rows;
+    it converges quadratically for any invertible F.
+    """
+    if tuple(matrix.shape[-2:]) != (3, 3):
+        raise ValueError(
+            f"Argument `matrix` must end in shape (3, 3), but has shape {tuple(matrix.shape)}."
+        )
+    rotation = matrix
+    tolerance = 8 * torch.finfo(matrix.dtype).eps
+    for _ in range(60):
+        first, second, third = rotation.unbind(-2)
+        cofactor = torch.stack(
+            [
+                torch.linalg.cross(second, third),
+                torch.linalg.cross(third, first),
+                torch.linalg.cross(first, second),
+            ],
+            dim=-2,
+        )
+        determinant = (first * cofactor[..., 0, :]).sum(-1)[..., None, None]
+        update = 0.5 * (cofactor / determinant - rotation)
+        rotation = rotation + update
+        if not update.numel() or not bool(update.abs().max() > tolerance):
+            break
+    return rotation

@@ -117,8 +117,12 @@ class Polycrystal:
         return Polycrystal(self.grain_id, turned, self.size, self.phase, self.phase_names)
 
 
+def _array(values: ArrayLike | Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
 def _validate_orientations(orientations: ArrayLike | Tensor) -> Tensor:
-    q = torch.as_tensor(np.array(orientations, dtype=np.float64))
+    q = torch.as_tensor(_array(orientations).astype(np.float64))
     if q.ndim != 2 or q.shape[1] != 4 or len(q) == 0:
         raise ValueError(
             "Argument `orientations` must have shape (grains, 4) with at least one grain, "
@@ -133,11 +137,12 @@ def _validate_orientations(orientations: ArrayLike | Tensor) -> Tensor:
             f"{[round(v, 6) for v in q[grain].tolist()]} of length {float(norm[grain]):.6g} "
             f"({int(bad.sum())} of {len(q)} are wrong)."
         )
-    return q / norm[:, None]
+    # Scaling what is already of unit length would only stir its last bit at every copy.
+    return torch.where((norm - 1).abs()[:, None] > 1e-14, q / norm[:, None], q)
 
 
 def _validate_grain_id(grain_id: ArrayLike | Tensor, grains: int) -> Tensor:
-    ids = np.asarray(grain_id)
+    ids = _array(grain_id)
     if ids.ndim != 3 or ids.size == 0:
         raise ValueError(
             "Argument `grain_id` must have shape (nx, ny, nz) with at least one voxel, "
@@ -163,7 +168,7 @@ def _validate_phase(
         raise ValueError(f"Argument `phase_names` must be distinct names, but is {names}.")
     if phase is None:
         return torch.zeros(grains, dtype=torch.int64)
-    index = np.asarray(phase)
+    index = _array(phase)
     if index.shape != (grains,) or not np.issubdtype(index.dtype, np.integer):
         raise ValueError(
             f"Argument `phase` must hold one integer per grain, shape ({grains},), "

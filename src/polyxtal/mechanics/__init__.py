@@ -1,0 +1,1 @@
+"""Mechanics of the aggregate: load paths, responses, bounds, moduli."""

@@ -1,0 +1,135 @@
+"""Follow a load path with whatever can take one time step, cutting steps that do not converge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.mechanics.loading import LoadPath, LoadStep
+
+MAX_CUTS = 12
+"""An increment is halved at most this often before the computation gives up."""
+SAME_DIRECTION = 0.99
+"""Cosine between two rates of F above which the last increment predicts the next. [-]"""
+
+
+class StepResult(NamedTuple):
+    """Outcome of one attempted time step."""
+
+    converged: bool
+    iterations: int
+    residual: float
+
+
+@runtime_checkable
+class Stepper(Protocol):
+    """Something with a state that can be taken through one time step after another."""
+
+    def attempt(
+        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
+    ) -> StepResult:
+        """Try to reach the goal from the accepted state, without changing that state."""
+        ...
+
+    def accept(self) -> None:
+        """Make the state reached by the last attempt the accepted one."""
+        ...
+
+    def averages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the accepted volume averages F [-] and P [MPa], (3, 3) each."""
+        ...
+
+
+def follow(
+    path: LoadPath,
+    stepper: Stepper,
+    on_increment: Callable[[float], None] | None = None,
+) -> dict[str, float]:
+    """Take a stepper along a path, increment by increment.
+
+    An increment that does not converge is halved, and halved again, up to `MAX_CUTS` times;
+    its pieces grow back as they converge.
+
+    Args:
+        path: The load path.
+        stepper: Its state advances to the end of the path.
+        on_increment: Called with the time [s] after every increment of the path.
+    Returns:
+        Statistics: increments, steps, cuts, iterations, largest relative residual.
+    Raises:
+        ConvergenceError: if an increment does not converge in its smallest pieces.
+    """
+    counts = {"increments": 0.0, "steps": 0.0, "cuts": 0.0, "iterations": 0.0, "residual": 0.0}
+    time, rate, mask = 0.0, None, None
+    for number, step in enumerate(path.steps, start=1):
+        lengths = step.time_increments()
+        remaining = float(lengths.sum())
+        for dt in lengths.tolist():
+            start_f, start_p = stepper.averages()
+            goal = step.goal(start_f, start_p, dt, remaining)
+            new = _turns(step, goal, start_f, dt, rate, mask)
+            where = f"load step {number}, time {time + dt:.6g} s"
+            _increment(stepper, dt, goal, step.stress_controlled, new, counts, where)
+            rate, mask = (stepper.averages()[0] - start_f) / dt, step.stress_controlled
+            time, remaining = time + dt, remaining - dt
+            counts["increments"] += 1
+            if on_increment is not None:
+                on_increment(time)
+    return counts
+
+
+def _turns(
+    step: LoadStep,
+    goal: np.ndarray,
+    start: np.ndarray,
+    dt: float,
+    rate: np.ndarray | None,
+    mask: np.ndarray | None,
+) -> bool:
+    """Tell whether the coming increment leaves the direction of the last one."""
+    if rate is None or mask is None or not np.array_equal(mask, step.stress_controlled):
+        return True
+    prescribed = ~step.stress_controlled
+    wanted, last = ((goal - start) / dt)[prescribed], rate[prescribed]
+    lengths = float(np.linalg.norm(wanted) * np.linalg.norm(last))
+    if lengths == 0.0:
+        return bool(np.linalg.norm(wanted) != np.linalg.norm(last))
+    return float(wanted @ last) < SAME_DIRECTION * lengths
+
+
+def _increment(
+    stepper: Stepper,
+    dt: float,
+    goal: np.ndarray,
+    stress_controlled: np.ndarray,
+    new_direction: bool,
+    counts: dict[str, float],
+    where: str,
+) -> None:
+    done, piece, cuts = 0.0, 1.0, 0
+    start_f, start_p = stepper.averages()
+    start = np.where(stress_controlled, start_p, start_f)
+    while done < 1.0:
+        piece = min(piece, 1.0 - done)
+        waypoint = goal if done + piece == 1.0 else start + (done + piece) * (goal - start)
+        result = stepper.attempt(piece * dt, waypoint, stress_controlled, new_direction)
+        counts["steps"] += 1
+        counts["iterations"] += result.iterations
+        if result.converged:
+            stepper.accept()
+            counts["residual"] = max(counts["residual"], result.residual)
+            done, piece, new_direction = done + piece, piece * 2.0, False
+            continue
+        cuts += 1
+        counts["cuts"] += 1
+        piece *= 0.5
+        if piece < 0.5**MAX_CUTS:
+            raise ConvergenceError(
+                f"The step must converge, but at {where}, the relative residual is still "
+                f"{result.residual:.3g} after cutting the increment to {piece * dt:.3g} s; "
+                "take smaller increments or a slower rate.",
+                result.residual,
+            )

@@ -1,0 +1,1 @@
+"""The orientation-aware material network: a binary tree of two-phase laminates."""

@@ -1,0 +1,177 @@
+"""The material network under load, through the compiled kernel: the fast form of `online.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
+from polyxtal.crystal.plasticity_compiled import law_constants
+from polyxtal.crystal.plasticity_kernel import EXACT, point_workspace
+from polyxtal.mechanics.stepping import StepResult
+from polyxtal.network.online import Laminates
+from polyxtal.network.online_kernel import (
+    CONVERGED,
+    TreeArrays,
+    TreeState,
+    advance,
+    condense_tangents,
+    leaf_stresses,
+    place_deformation,
+    tree_workspace,
+)
+
+TOLERANCE = 1e-8
+"""Largest traction jump and stress error, relative to the largest stress in the leaves. [-]"""
+STRESS_FLOOR = 1e-2
+"""Stresses are compared with no less than this. [MPa]"""
+MAX_ITERATIONS = 25
+
+_EXTRAPOLATED = ("interaction", "resistance", "stress")
+
+
+class CompiledOnline:
+    """A network that can be taken along a load path (a `Stepper`), compiled for CPU.
+
+    Each step starts from the last two, extrapolated; after a change of direction it starts
+    from the accepted state and elastic tangents.
+    """
+
+    def __init__(
+        self,
+        laminates: Laminates,
+        law: CrystalPlasticity,
+        start: CrystalState,
+        tolerance: float = TOLERANCE,
+    ) -> None:
+        """Lay out the arrays of the undeformed network."""
+        leaves = laminates.tree.leaves
+        self.tolerance = tolerance
+        self._tree = TreeArrays(
+            laminates.tree.left,
+            laminates.tree.right,
+            np.ascontiguousarray(laminates.normals.detach().numpy()),
+            np.ascontiguousarray(laminates.fractions.detach().numpy()),
+            np.ascontiguousarray(law._index(leaves).numpy()),
+        )
+        self._law = law_constants(law)
+        inverse = start.plastic_inverse.numpy().copy()
+        resistance = start.slip_resistance.numpy().copy()
+        self._state = TreeState(
+            plastic_start=inverse,
+            resistance_start=resistance,
+            plastic_inverse=inverse.copy(),
+            resistance=resistance.copy(),
+            stress=start.stress.numpy().copy(),
+            interaction=np.zeros((leaves - 1, 3)),
+            deformation=np.tile(np.eye(3), (2 * leaves - 1, 1, 1)),
+            piola=np.zeros((2 * leaves - 1, 3, 3)),
+        )
+        self._accepted = TreeState(*(a.copy() for a in self._state))
+        self._scratch = tree_workspace(leaves), point_workspace()
+        self._root = laminates.tree.root
+        self._weights = laminates.leaf_fractions().detach().numpy()
+        self._rates: dict[str, np.ndarray] = {}
+        self._previous: dict[str, np.ndarray] = {}
+        self._lengths = (0.0, 0.0)
+        self._attempted = (0.0, True)
+
+    def averages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the accepted volume averages F [-] and P [MPa], (3, 3) each."""
+        return (
+            self._accepted.deformation[self._root].copy(),
+            self._accepted.piola[self._root].copy(),
+        )
+
+    def attempt(
+        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
+    ) -> StepResult:
+        """Try to reach the goal from the accepted state."""
+        for current, accepted in zip(self._state, self._accepted, strict=True):
+            current[...] = accepted
+        new_direction = new_direction or not self._rates
+        if not new_direction:
+            self._extrapolate(dt, goal, stress_controlled)
+        place_deformation(self._tree, self._state.interaction, self._state.deformation)
+        self._attempted = (dt, new_direction)
+        status, iterations, residual = advance(
+            self._tree,
+            self._law,
+            self._state,
+            dt,
+            np.ascontiguousarray(goal),
+            stress_controlled,
+            new_direction,
+            self.tolerance,
+            STRESS_FLOOR,
+            MAX_ITERATIONS,
+            *self._scratch,
+        )
+        return StepResult(status == CONVERGED, iterations, residual)
+
+    def _extrapolate(self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray) -> None:
+        last, before = self._lengths
+        bend = (dt + last) / (last + before) if self._previous else 0.0
+        change = {
+            name: dt * (rate + bend * (rate - self._previous.get(name, rate)))
+            for name, rate in self._rates.items()
+        }
+        for name in _EXTRAPOLATED:
+            getattr(self._state, name)[...] += change[name]
+        # A wild guess must not make a slip resistance negative.
+        np.maximum(
+            self._state.resistance,
+            0.5 * self._state.resistance_start,
+            out=self._state.resistance,
+        )
+        root = self._state.deformation[self._root]
+        root[...] = np.where(stress_controlled, root + change["deformation"], goal)
+
+    def accept(self) -> None:
+        """Make the state reached by the last attempt the accepted one."""
+        dt, new_direction = self._attempted
+        state, accepted = self._state, self._accepted
+        determinant = np.linalg.det(state.plastic_inverse)
+        state.plastic_inverse[...] /= np.cbrt(determinant)[:, None, None]
+        state.plastic_start[...] = state.plastic_inverse
+        state.resistance_start[...] = state.resistance
+        self._previous = {} if new_direction else self._rates
+        self._lengths = (dt, self._lengths[0])
+        self._rates = {
+            name: (getattr(state, name) - getattr(accepted, name)) / dt for name in _EXTRAPOLATED
+        }
+        self._rates["deformation"] = (
+            state.deformation[self._root] - accepted.deformation[self._root]
+        ) / dt
+        for current, kept in zip(state, accepted, strict=True):
+            kept[...] = current
+
+    def tangent(self) -> np.ndarray:
+        """Return the consistent tangent ∂P̄/∂F̄ of the last attempted step, (3, 3, 3, 3). [MPa]
+
+        For a step prescribed in F throughout; to be asked before `accept`.
+        """
+        dt, _ = self._attempted
+        leaf_stresses(self._tree, self._law, self._state, dt, True, EXACT, *self._scratch)
+        condense_tangents(self._tree, self._scratch[0])
+        return self._scratch[0].tangent[self._root].reshape(3, 3, 3, 3).copy()
+
+    def crystal_state(self) -> CrystalState:
+        """Return the accepted state of the leaves."""
+        a = self._accepted
+        return CrystalState(
+            *(torch.from_numpy(x.copy()) for x in (a.plastic_start, a.resistance_start, a.stress))
+        )
+
+    def leaf_deformation(self) -> np.ndarray:
+        """Return the accepted F of every leaf, (leaves, 3, 3). [-]"""
+        return self._accepted.deformation[: len(self._tree.phase)].copy()
+
+    def hill_mandel_residual(self) -> float:
+        """Measure |Σ w P : F - P̄ : F̄| of the accepted state, relative to the largest stress. [-]"""
+        a = self._accepted
+        piola, deformation = (x[: len(self._weights)] for x in (a.piola, a.deformation))
+        work = np.einsum("l,lij,lij->", self._weights, piola, deformation)
+        macroscopic = np.einsum("ij,ij->", a.piola[self._root], a.deformation[self._root])
+        scale = max(float(np.abs(a.piola[self._root]).max()), STRESS_FLOOR)
+        return float(abs(work - macroscopic)) / scale

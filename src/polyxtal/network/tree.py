@@ -1,0 +1,281 @@
+"""The material network: leaves are crystals, inner nodes are laminates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.algebra.rotation import (
+    matrix_to_quaternion,
+    quaternion_to_matrix,
+    random_quaternions,
+    rotational_part,
+)
+from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
+from polyxtal.mechanics.loading import LoadPath
+from polyxtal.mechanics.response import Response
+from polyxtal.mechanics.stepping import follow
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.network.offline import homogenize_tree, node_weights
+from polyxtal.network.online import Laminates, Online
+from polyxtal.network.online_compiled import TOLERANCE, CompiledOnline
+from polyxtal.network.quantise import quantise
+from polyxtal.network.topology import BinaryTree
+
+
+@dataclass(frozen=True, eq=False)
+class MaterialNetwork:
+    """An orientation-aware deep material network: a binary tree of two-phase laminates.
+
+    Attributes:
+        tree: Which node joins which.
+        orientations: Orientation of every leaf, v_sample = R(q) v_crystal. [-]
+        weights: Volume fraction of every leaf, positive; they sum to 1. [-]
+        normals: Unit interface normal of every inner node. [-]
+        phase: Phase of every leaf, an index into `phase_names`.
+        phase_names: Name of each phase.
+
+    Raises:
+        ValueError: if shapes disagree, or a weight or a normal is invalid.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.Polycrystal([[[0, 1]]], [[1, 0, 0, 0], [0.8, 0.6, 0, 0]])
+        >>> net = px.MaterialNetwork.from_polycrystal(rve, leaves=4, seed=0)
+        >>> net.leaves
+        4
+        >>> net.stiffness(px.CubicElasticity(107.3e3, 60.8e3, 28.3e3)).shape
+        torch.Size([6, 6])
+    """
+
+    tree: BinaryTree
+    orientations: Float[Tensor, "leaves 4"]
+    weights: Float[Tensor, "leaves"]
+    normals: Float[Tensor, "inner 3"]
+    phase: Int[Tensor, "leaves"]
+    phase_names: tuple[str, ...] = ("crystal",)
+
+    def __post_init__(self) -> None:
+        """Validate shapes, weights and normals."""
+        n = self.tree.leaves
+        given = {
+            "orientations": (tuple(self.orientations.shape), (n, 4)),
+            "weights": (tuple(self.weights.shape), (n,)),
+            "normals": (tuple(self.normals.shape), (n - 1, 3)),
+            "phase": (tuple(self.phase.shape), (n,)),
+        }
+        for name, (shape, wanted) in given.items():
+            if shape != wanted:
+                raise ValueError(
+                    f"Argument `{name}` must have shape {wanted} for {n} leaves, but has {shape}."
+                )
+        w = self.weights.detach()
+        if not bool(torch.isfinite(w).all() & (w > 0).all()) or abs(float(w.sum()) - 1) > 1e-9:
+            raise ValueError(
+                "Argument `weights` must be positive and sum to 1, but spans "
+                f"{float(w.min()):.3g} to {float(w.max()):.3g} with sum {float(w.sum()):.6g}."
+            )
+        length = torch.linalg.vector_norm(self.normals.detach(), dim=1)
+        if not bool(((length - 1).abs() < 1e-9).all()):
+            raise ValueError("Argument `normals` must hold unit vectors, but some are not.")
+
+    @classmethod
+    def from_polycrystal(
+        cls, rve: Polycrystal, leaves: int = 512, seed: int = 0, ensemble: int = 1
+    ) -> Any:
+        """Build a network from the polycrystal's texture, without training.
+
+        Leaves carry the grains' orientations and volume fractions (`quantise`) in random order;
+        the normals of each level are spread evenly over the sphere in random order.
+
+        Args:
+            rve: Polycrystal.
+            leaves: Number of leaves; powers of two give perfect trees.
+            seed: Same seed, same network.
+            ensemble: Number of independent trees whose answers are averaged.
+        Returns:
+            A `MaterialNetwork`, or for `ensemble` > 1 a `NetworkEnsemble` with the same methods.
+        Raises:
+            ValueError: if `leaves` or `ensemble` is below 1.
+        """
+        if leaves < 1:
+            raise ValueError(f"Argument `leaves` must be at least 1, but is {leaves}.")
+        if ensemble < 1:
+            raise ValueError(f"Argument `ensemble` must be at least 1, but is {ensemble}.")
+        if ensemble > 1:
+            from polyxtal.network.ensemble import NetworkEnsemble
+
+            seeds = torch.Generator().manual_seed(int(seed))
+            drawn = torch.randint(2**62, (ensemble,), generator=seeds).tolist()
+            return NetworkEnsemble(tuple(cls.from_polycrystal(rve, leaves, s) for s in drawn))
+        generator = torch.Generator().manual_seed(int(seed))
+        parts = quantise(rve, leaves, generator)
+        order = torch.randperm(leaves, generator=generator)
+        tree = BinaryTree.balanced(leaves)
+        return cls(
+            tree,
+            parts.orientations[order],
+            parts.weights[order],
+            spread_normals(tree, generator),
+            parts.phase[order],
+            rve.phase_names,
+        )
+
+    @property
+    def leaves(self) -> int:
+        """Number of leaves."""
+        return self.tree.leaves
+
+    def laminates(self) -> Laminates:
+        """Return the geometry that the online solvers need."""
+        nodes = node_weights(self.tree, self.weights)
+        left, right = nodes[self.tree.left], nodes[self.tree.right]
+        return Laminates(self.tree, self.normals, left / (left + right))
+
+    def stiffness(
+        self, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+    ) -> Float[Tensor, "6 6"]:
+        """Homogenise the elastic stiffness, exactly for this tree.
+
+        Args:
+            elasticity: One crystal for all leaves, or one for each phase name.
+        Returns:
+            Mandel stiffness. [MPa]
+        """
+        crystals = self._per_phase(elasticity, CubicElasticity, "elasticity")
+        stiffness = torch.stack(
+            [
+                crystals[p].stiffness(q)
+                for p, q in zip(self.phase.tolist(), self.orientations, strict=True)
+            ]
+            if len(crystals) > 1
+            else [c.stiffness(self.orientations) for c in crystals.values()]
+        )
+        leaf = stiffness.reshape(self.leaves, 6, 6)
+        return homogenize_tree(self.tree, leaf, self.weights, self.normals)
+
+    def respond(
+        self,
+        material: Material | Mapping[str, Material],
+        path: LoadPath,
+        engine: Literal["compiled", "torch"] = "compiled",
+        tolerance: float = TOLERANCE,
+        on_increment: Callable[[float], None] | None = None,
+    ) -> Response:
+        """Compute the response to a load path.
+
+        Args:
+            material: One material for all leaves, or one for each phase name.
+            path: Load path.
+            engine: "compiled" (CPU kernel) or "torch" (readable, slow); the same equations.
+            tolerance: Largest traction jump relative to the largest stress in the leaves. [-]
+            on_increment: Called with the time [s] after every increment, for progress.
+        Returns:
+            Response with the orientation of every leaf at every increment.
+        Raises:
+            ConvergenceError: if an increment does not converge in its smallest pieces.
+            ValueError: if a phase has no material.
+        """
+        stepper = self.online(material, engine, tolerance)
+        identity = torch.eye(3, dtype=torch.float64)
+        time, deformation, stress = [0.0], [identity], [torch.zeros_like(identity)]
+        elastic = [quaternion_to_matrix(self.orientations.to(torch.float64))]
+        worst = 0.0
+
+        def record(now: float) -> None:
+            nonlocal worst
+            f, p = stepper.averages()
+            time.append(now)
+            deformation.append(torch.from_numpy(f))
+            stress.append(torch.from_numpy(p))
+            leaf = torch.from_numpy(stepper.leaf_deformation())
+            elastic.append(leaf @ stepper.crystal_state().plastic_inverse)
+            worst = max(worst, stepper.hill_mandel_residual())
+            if on_increment is not None:
+                on_increment(now)
+
+        statistics = follow(path, stepper, record)
+        statistics["hill_mandel"] = worst
+        return Response(
+            torch.tensor(time, dtype=torch.float64),
+            torch.stack(deformation),
+            torch.stack(stress),
+            rotations_to_orientations(torch.stack(elastic)),
+            self.weights.detach().clone(),
+            statistics,
+        )
+
+    def online(
+        self,
+        material: Material | Mapping[str, Material],
+        engine: Literal["compiled", "torch"] = "compiled",
+        tolerance: float = TOLERANCE,
+    ) -> CompiledOnline | Online:
+        """Start the undeformed network under load, to be taken through steps one by one.
+
+        A finite-element code keeps one per integration point: `attempt` a step, ask `averages`
+        and `tangent`, then `accept`.
+        """
+        if engine not in ("compiled", "torch"):
+            raise ValueError(f"Argument `engine` must be 'compiled' or 'torch', but is {engine!r}.")
+        if not (math.isfinite(tolerance) and tolerance > 0):
+            raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
+        materials = self._per_phase(material, Material, "material")
+        numbers = sorted(materials)
+        place = torch.zeros(len(self.phase_names), dtype=torch.int64)
+        place[numbers] = torch.arange(len(numbers))
+        law = CrystalPlasticity([materials[n] for n in numbers], place[self.phase])
+        start: CrystalState = law.initial_state(self.orientations)
+        solver = CompiledOnline if engine == "compiled" else Online
+        return solver(self.laminates(), law, start, tolerance)
+
+    def _per_phase(self, given: Any, kind: type, name: str) -> dict[int, Any]:
+        """Find what every phase that has leaves is made of."""
+        used = sorted(set(self.phase.tolist()))
+        if isinstance(given, kind):
+            return dict.fromkeys(used, given)
+        if not isinstance(given, Mapping):
+            raise ValueError(
+                f"Argument `{name}` must be a {kind.__name__}, or one for each phase name, "
+                f"but is a {type(given).__name__}."
+            )
+        missing = [self.phase_names[p] for p in used if self.phase_names[p] not in given]
+        if missing:
+            raise ValueError(
+                f"Argument `{name}` must hold every phase of the network, "
+                f"but it holds {sorted(given)} and not {missing[0]!r}."
+            )
+        return {p: given[self.phase_names[p]] for p in used}
+
+
+def rotations_to_orientations(
+    elastic: Float[Tensor, "*batch 3 3"],
+) -> Float[Tensor, "*batch 4"]:
+    """Find the orientations that elastic deformation gradients F_e carry. [-]"""
+    return matrix_to_quaternion(rotational_part(elastic))
+
+
+def spread_normals(tree: BinaryTree, generator: torch.Generator) -> Float[Tensor, "inner 3"]:
+    """Spread each level's normals evenly over the half sphere, turned and ordered at random.
+
+    A Fibonacci lattice on the half sphere has n points of equal area; stratifying the normals
+    this way removes part of the draw-to-draw spread that independent ones have.
+    """
+    normals = torch.zeros(tree.leaves - 1, 3, dtype=torch.float64)
+    for level in tree.levels:
+        n = len(level)
+        k = torch.arange(n, dtype=torch.float64) + 0.5
+        height, angle = k / n, math.pi * (1 + 5**0.5) * k
+        radius = (1 - height**2).sqrt()
+        lattice = torch.stack([radius * angle.cos(), radius * angle.sin(), height], 1)
+        turn = quaternion_to_matrix(random_quaternions(1, generator))[0]
+        normals[level] = lattice[torch.randperm(n, generator=generator)] @ turn.T
+    return normals / torch.linalg.vector_norm(normals, dim=1, keepdim=True)
