@@ -17,26 +17,22 @@ from polyxtal.crystal.plasticity import (
     LawUpdate,
     check_deformation,
 )
-from polyxtal.crystal.plasticity_kernel import LawConstants, point_workspace, update_points
+from polyxtal.crystal.plasticity_kernel import EXACT, LAW_CONSTANTS, point_workspace, update_points
 
 
-def law_constants(law: CrystalPlasticity) -> LawConstants:
-    """Lay the constants of every phase out as the kernel wants them."""
-
-    def flat(column: Tensor) -> np.ndarray:
-        return np.ascontiguousarray(column[:, 0].numpy())
-
+def law_constants(law: CrystalPlasticity) -> np.ndarray:
+    """Lay the constants of every phase out as the kernel wants them: one record a phase."""
+    records = np.zeros(len(law.materials), LAW_CONSTANTS)
     hardening = law._modulus[:, :, None] * law._interaction
-    return LawConstants(
-        compliance=law._compliance.numpy(),
-        rate=flat(law._rate),
-        exponent=flat(law._exponent),
-        hardening_exponent=flat(law._hardening_exponent),
-        saturation=flat(law._saturation),
-        hardening=np.ascontiguousarray(hardening.transpose(1, 2).numpy()),
-        schmid=law.schmid.numpy(),
-        schmid_mandel=np.ascontiguousarray(law.schmid_mandel.T.numpy()),
-    )
+    records["compliance"] = law._compliance.numpy()
+    records["rate"] = law._rate[:, 0].numpy()
+    records["exponent"] = law._exponent[:, 0].numpy()
+    records["hardening_exponent"] = law._hardening_exponent[:, 0].numpy()
+    records["saturation"] = law._saturation[:, 0].numpy()
+    records["hardening"] = hardening.transpose(1, 2).numpy()
+    records["schmid"] = law.schmid.numpy()
+    records["schmid_mandel"] = law.schmid_mandel.T.numpy()
+    return records
 
 
 class CompiledCrystalPlasticity:
@@ -79,6 +75,9 @@ class CompiledCrystalPlasticity:
             inverse,
             piola,
             tangent,
+            np.empty((points, 6, 9)),
+            True,
+            EXACT,
             point_workspace(),
         )
         if failed >= 0:

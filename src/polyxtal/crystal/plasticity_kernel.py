@@ -9,7 +9,7 @@ its matrix (not out of its residual).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -41,75 +41,73 @@ def compiled(function: _F) -> _F:
     return numba.njit(cache=True, nogil=True, fastmath=options, error_model="numpy")(function)  # type: ignore[return-value]
 
 
-class LawConstants(NamedTuple):
-    """Material constants of every phase; arrays start with the phase axis."""
+_SYSTEMS, _MATRIX = (SLIP_SYSTEMS,), (3, 3)
 
-    compliance: np.ndarray  # (phases, 6, 6) Mandel, crystal frame [1/MPa]
-    rate: np.ndarray  # (phases,) reference slip rate; 0 without plasticity [1/s]
-    exponent: np.ndarray  # (phases,) n [-]
-    hardening_exponent: np.ndarray  # (phases,) a [-]
-    saturation: np.ndarray  # (phases,) ξ_inf [MPa]
-    hardening: np.ndarray  # (phases, 12, 12) [b, a] = h_0 h_ab: acting first [MPa]
-    schmid: np.ndarray  # (12, 3, 3) s ⊗ n [-]
-    schmid_mandel: np.ndarray  # (6, 12) [-]
+LAW_CONSTANTS = np.dtype(
+    [
+        ("compliance", "f8", (6, 6)),  # C⁻¹, Mandel, crystal frame [1/MPa]
+        ("rate", "f8"),  # γ̇_0; 0 without plasticity [1/s]
+        ("exponent", "f8"),  # n [-]
+        ("hardening_exponent", "f8"),  # a [-]
+        ("saturation", "f8"),  # ξ_∞ [MPa]
+        ("hardening", "f8", (SLIP_SYSTEMS, SLIP_SYSTEMS)),  # [b, a] = h_0 h_ab: acting first [MPa]
+        ("schmid", "f8", (SLIP_SYSTEMS, 3, 3)),  # s ⊗ n [-]
+        ("schmid_mandel", "f8", (6, SLIP_SYSTEMS)),  # [-]
+    ]
+)
+"""Constants of one phase, as one record: the kernel gets one pointer and knows every shape."""
+
+POINT_WORKSPACE = np.dtype(
+    [
+        ("trial", "f8", _MATRIX),  # A = F F_p⁻¹(old)
+        ("elastic", "f8", _MATRIX),  # F_e
+        ("plastic_inverse", "f8", _MATRIX),  # F_p⁻¹(new), not normalised
+        ("pull", "f8", _MATRIX),  # F_eᵀ A; later S F_p⁻ᵀ
+        ("carried", "f8", _MATRIX),  # F_e S
+        ("slipped", "f8", _MATRIX),
+        ("rotated", "f8", _MATRIX),
+        ("interim", "f8", _MATRIX),
+        ("deformation", "f8", _MATRIX),  # the F on the way, in continuation
+        ("relaxed", "f8", _MATRIX),  # F_p(old)
+        ("slip", "f8", _SYSTEMS),  # Δγ
+        ("resolved", "f8", _SYSTEMS),  # τ
+        ("ratio", "f8", _SYSTEMS),  # scratch
+        ("power", "f8", _SYSTEMS),  # |τ/ξ|^(n-1)
+        ("softening", "f8", _SYSTEMS),  # ∂Δγ/∂τ at fixed ξ
+        ("saturation_factor", "f8", _SYSTEMS),  # w
+        ("saturation_slope", "f8", _SYSTEMS),  # dw/dξ
+        ("accumulated", "f8", _SYSTEMS),  # h_0 Σ_b h_ab |Δγ_b|
+        ("resistance_residual", "f8", _SYSTEMS),
+        ("resolved_step", "f8", _SYSTEMS),
+        ("resistance_step", "f8", _SYSTEMS),
+        ("resistance_old", "f8", _SYSTEMS),
+        ("resistance_kept", "f8", _SYSTEMS),
+        ("active", "i8", _SYSTEMS),  # indices of active systems
+        ("system", "f8", (SLIP_SYSTEMS, SLIP_SYSTEMS)),  # G
+        ("slip_tangent", "f8", (SLIP_SYSTEMS, 8)),  # ∂|Δγ|/∂S; column 6: the constant part
+        ("strain", "f8", (6,)),
+        ("residual", "f8", (6,)),  # strain
+        ("step", "f8", (6,)),
+        ("stress_old", "f8", (6,)),
+        ("stress_kept", "f8", (6,)),
+        ("jacobian", "f8", (6, 8)),  # its LU factors after the solve
+        ("strain_gradient", "f8", (6, 9)),  # ∂E/∂F at fixed slip
+        ("stress_gradient", "f8", (6, 9)),  # ∂S/∂F
+        ("push", "f8", (9, 6)),  # ∂P/∂S
+    ]
+)
+"""Scratch of one material point; after `solve_point` it describes the solution."""
 
 
-class PointWorkspace(NamedTuple):
-    """Scratch of one material point; after `solve_point` it describes the solution."""
-
-    trial: np.ndarray  # (3, 3) A = F F_p⁻¹(old)
-    elastic: np.ndarray  # (3, 3) F_e
-    plastic_inverse: np.ndarray  # (3, 3) F_p⁻¹(new), not normalised
-    pull: np.ndarray  # (3, 3) F_eᵀ A; later S F_p⁻ᵀ
-    carried: np.ndarray  # (3, 3) F_e S
-    slipped: np.ndarray  # (3, 3)
-    rotated: np.ndarray  # (3, 3)
-    interim: np.ndarray  # (3, 3)
-    deformation: np.ndarray  # (3, 3) the F on the way, in continuation
-    slip: np.ndarray  # (12,) Δγ
-    resolved: np.ndarray  # (12,) τ
-    ratio: np.ndarray  # (12,) scratch
-    power: np.ndarray  # (12,) |τ/ξ|^(n-1)
-    softening: np.ndarray  # (12,) ∂Δγ/∂τ at fixed ξ
-    saturation_factor: np.ndarray  # (12,) w
-    saturation_slope: np.ndarray  # (12,) dw/dξ
-    accumulated: np.ndarray  # (12,) h_0 Σ_b h_ab |Δγ_b|
-    resistance_residual: np.ndarray  # (12,)
-    resolved_step: np.ndarray  # (12,)
-    resistance_step: np.ndarray  # (12,)
-    resistance_old: np.ndarray  # (12,)
-    active: np.ndarray  # (12,) indices of active systems
-    system: np.ndarray  # (12, 12) G
-    slip_tangent: np.ndarray  # (12, 8) ∂|Δγ|/∂S and, in column 6, the constant part
-    strain: np.ndarray  # (6,)
-    residual: np.ndarray  # (6,) strain
-    step: np.ndarray  # (6,)
-    stress_old: np.ndarray  # (6,)
-    jacobian: np.ndarray  # (6, 8), holds its LU factors after the solve
-    strain_gradient: np.ndarray  # (6, 9) ∂E/∂F at fixed slip
-    stress_gradient: np.ndarray  # (6, 9) ∂S/∂F
-    push: np.ndarray  # (9, 6) ∂P/∂S
-
-
-def point_workspace() -> PointWorkspace:
-    """Allocate the scratch arrays of one thread."""
-    n = SLIP_SYSTEMS
-    matrices = "trial elastic plastic_inverse pull carried slipped rotated interim deformation"
-    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(matrices.split(), (3, 3))
-    shapes |= dict.fromkeys(("strain", "residual", "step", "stress_old"), (6,))
-    shapes |= {"system": (n, n), "slip_tangent": (n, 8), "jacobian": (6, 8), "push": (9, 6)}
-    shapes |= {"strain_gradient": (6, 9), "stress_gradient": (6, 9)}
-    arrays = {
-        name: np.zeros(shapes.get(name, (n,)), np.int64 if name == "active" else np.float64)
-        for name in PointWorkspace._fields
-    }
-    return PointWorkspace(**arrays)
+def point_workspace() -> np.void:
+    """Allocate the scratch of one thread."""
+    return np.zeros(1, POINT_WORKSPACE)[0]
 
 
 @compiled
-def _powers(law, phase, ws):
+def _powers(law, ws):
     """Fill `power` with `ratio` ** (n - 1); whole exponents by repeated squaring."""
-    exponent = law.exponent[phase] - 1.0
+    exponent = law.exponent - 1.0
     whole = int(exponent)
     if whole != exponent or whole > 256:
         for a in range(SLIP_SYSTEMS):
@@ -127,15 +125,33 @@ def _powers(law, phase, ws):
 
 
 @compiled
-def _saturation(law, phase, resistance, ws):
+def _saturation(law, resistance, ws):
     """Fill w(ξ) = sgn(1 - ξ/ξ_inf) |1 - ξ/ξ_inf|^a and dw/dξ."""
-    inverse, exponent = 1.0 / law.saturation[phase], law.hardening_exponent[phase]
+    inverse, exponent = 1.0 / law.saturation, law.hardening_exponent
     for a in range(SLIP_SYSTEMS):
         distance = 1.0 - resistance[a] * inverse
         size = max(abs(distance), TINY)
         magnitude = size**exponent
         ws.saturation_factor[a] = magnitude if distance >= 0.0 else -magnitude
         ws.saturation_slope[a] = -exponent * inverse * magnitude / size
+
+
+@compiled
+def invert(m, out):
+    """Invert a 3x3 matrix by its cofactors."""
+    c00 = m[1, 1] * m[2, 2] - m[1, 2] * m[2, 1]
+    c01 = m[1, 2] * m[2, 0] - m[1, 0] * m[2, 2]
+    c02 = m[1, 0] * m[2, 1] - m[1, 1] * m[2, 0]
+    inverse = 1.0 / (m[0, 0] * c00 + m[0, 1] * c01 + m[0, 2] * c02)
+    out[0, 0] = c00 * inverse
+    out[1, 0] = c01 * inverse
+    out[2, 0] = c02 * inverse
+    out[0, 1] = (m[0, 2] * m[2, 1] - m[0, 1] * m[2, 2]) * inverse
+    out[1, 1] = (m[0, 0] * m[2, 2] - m[0, 2] * m[2, 0]) * inverse
+    out[2, 1] = (m[0, 1] * m[2, 0] - m[0, 0] * m[2, 1]) * inverse
+    out[0, 2] = (m[0, 1] * m[1, 2] - m[0, 2] * m[1, 1]) * inverse
+    out[1, 2] = (m[0, 2] * m[1, 0] - m[0, 0] * m[1, 2]) * inverse
+    out[2, 2] = (m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]) * inverse
 
 
 @compiled
@@ -160,9 +176,9 @@ def _symmetric_product(a, b, out):
 
 
 @compiled
-def _evaluate(law, phase, resistance_start, dt, stress, resistance, ws):
+def _evaluate(law, resistance_start, dt, stress, resistance, ws):
     """Residual of the law at (S, ξ); returns its norm in units of strain."""
-    rate, exponent = law.rate[phase] * dt, law.exponent[phase]
+    rate, exponent = law.rate * dt, law.exponent
     for a in range(SLIP_SYSTEMS):
         ws.resolved[a] = 0.0
     for m in range(6):
@@ -171,7 +187,7 @@ def _evaluate(law, phase, resistance_start, dt, stress, resistance, ws):
             ws.resolved[a] += component * law.schmid_mandel[m, a]
     for a in range(SLIP_SYSTEMS):
         ws.ratio[a] = abs(ws.resolved[a] / resistance[a])
-    _powers(law, phase, ws)
+    _powers(law, ws)
     for a in range(SLIP_SYSTEMS):
         softening = rate * ws.power[a] / resistance[a]
         ws.slip[a] = softening * ws.resolved[a]
@@ -185,18 +201,18 @@ def _evaluate(law, phase, resistance_start, dt, stress, resistance, ws):
         if m < 3:
             value += 0.5
         for k in range(6):
-            value += law.compliance[phase, m, k] * stress[k]
+            value += law.compliance[m, k] * stress[k]
         ws.residual[m] = value
         norm = max(norm, abs(value))
         if value != value:
             norm = np.inf
-    _saturation(law, phase, resistance, ws)
+    _saturation(law, resistance, ws)
     for a in range(SLIP_SYSTEMS):
         ws.accumulated[a] = 0.0
     for b in range(SLIP_SYSTEMS):
         slip = abs(ws.slip[b])
         for a in range(SLIP_SYSTEMS):
-            ws.accumulated[a] += slip * law.hardening[phase, b, a]
+            ws.accumulated[a] += slip * law.hardening[b, a]
     worst = 0.0
     for a in range(SLIP_SYSTEMS):
         value = resistance[a] - resistance_start[a] - ws.saturation_factor[a] * ws.accumulated[a]
@@ -251,7 +267,7 @@ def _substitute(factors, size, right):
 
 
 @compiled
-def _linearise(law, phase, resistance, inactive, ws):
+def _linearise(law, resistance, inactive, ws):
     """Condense ξ and factorise Newton's matrix; returns the number of active systems.
 
     Column 6 of `jacobian` carries what ξ's residual adds to the right-hand side.
@@ -266,12 +282,12 @@ def _linearise(law, phase, resistance, inactive, ws):
             count += 1
     for m in range(6):
         for k in range(6):
-            ws.jacobian[m, k] = law.compliance[phase, m, k]
+            ws.jacobian[m, k] = law.compliance[m, k]
         ws.jacobian[m, 6] = ws.jacobian[m, 7] = 0.0
     if count == 0:
         _factorise(ws.jacobian, 6)
         return 0
-    exponent = law.exponent[phase]
+    exponent = law.exponent
     for i in range(3):
         for j in range(3):
             ws.pull[i, j] = (
@@ -285,7 +301,7 @@ def _linearise(law, phase, resistance, inactive, ws):
         weight = exponent * abs(ws.slip[a]) / resistance[a] * damping
         coupling = weight * ws.saturation_factor[a]
         for column in range(count):
-            ws.system[row, column] = coupling * law.hardening[phase, ws.active[column], a]
+            ws.system[row, column] = coupling * law.hardening[ws.active[column], a]
         ws.system[row, row] += 1.0
         softening = ws.softening[a] if ws.slip[a] >= 0.0 else -ws.softening[a]
         for m in range(6):
@@ -320,7 +336,7 @@ def _linearise(law, phase, resistance, inactive, ws):
 
 
 @compiled
-def _newton_step(law, phase, count, resistance, ws):
+def _newton_step(law, count, resistance, ws):
     """Newton's correction of S (into `step`) and ξ (into `resistance_step`).
 
     Returns the largest relative change of any |τ/ξ| it asks for.
@@ -347,7 +363,7 @@ def _newton_step(law, phase, count, resistance, ws):
             slip += ws.slip_tangent[row, m] * ws.step[m]
         b = ws.active[row]
         for a in range(SLIP_SYSTEMS):
-            ws.ratio[a] += slip * law.hardening[phase, b, a]
+            ws.ratio[a] += slip * law.hardening[b, a]
     for a in range(SLIP_SYSTEMS):
         ws.resistance_step[a] = (
             ws.saturation_factor[a] * ws.ratio[a] - ws.resistance_residual[a]
@@ -364,16 +380,16 @@ def _newton_step(law, phase, count, resistance, ws):
 
 
 @compiled
-def _ratio_limit(law, phase, dt, ws):
+def _ratio_limit(law, dt, ws):
     """Largest |τ/ξ| worth visiting: it already slips ten times the trial strain."""
-    rate = law.rate[phase] * dt
+    rate = law.rate * dt
     if rate == 0.0:
         return np.inf
     _symmetric_product(ws.trial, ws.trial, ws.strain)
     strain = 1e-6
     for m in range(6):
         strain = max(strain, 0.5 * abs(ws.strain[m] - (1.0 if m < 3 else 0.0)))
-    return (10.0 * strain / rate) ** (1.0 / law.exponent[phase])
+    return (10.0 * strain / rate) ** (1.0 / law.exponent)
 
 
 @compiled
@@ -392,44 +408,41 @@ def _admissible_share(limit, resistance, ws):
 
 
 @compiled
-def _newton(law, phase, deformation, plastic_start, resistance_start, dt, stress, resistance, ws):
+def _newton(law, deformation, plastic_start, resistance_start, dt, stress, resistance, ws):
     """Solve for (S, ξ) from the start values in place; returns iterations, or -1."""
     _multiply(deformation, plastic_start, ws.trial)
-    norm = _evaluate(law, phase, resistance_start, dt, stress, resistance, ws)
+    norm = _evaluate(law, resistance_start, dt, stress, resistance, ws)
     limit = np.inf
     if not norm < SMALL_RESIDUAL:
-        limit = _ratio_limit(law, phase, dt, ws)
+        limit = _ratio_limit(law, dt, ws)
         largest = 0.0
         for a in range(SLIP_SYSTEMS):
             largest = max(largest, abs(ws.resolved[a]) / resistance[a])
         if largest > limit:
             for m in range(6):
                 stress[m] *= limit / largest
-            norm = _evaluate(law, phase, resistance_start, dt, stress, resistance, ws)
+            norm = _evaluate(law, resistance_start, dt, stress, resistance, ws)
     if not norm < np.inf:
         return -1
-    exponent = law.exponent[phase]
+    exponent = law.exponent
     for iteration in range(MAX_ITERATIONS):
-        count = _linearise(law, phase, resistance, INACTIVE, ws)
-        relative = _newton_step(law, phase, count, resistance, ws)
+        count = _linearise(law, resistance, INACTIVE, ws)
+        relative = _newton_step(law, count, resistance, ws)
         if not relative < np.inf:
             return -1
         share = 1.0
         if relative > SMALL_STEP:
             if limit == np.inf:
-                limit = _ratio_limit(law, phase, dt, ws)
+                limit = _ratio_limit(law, dt, ws)
             share = _admissible_share(limit, resistance, ws)
-        for m in range(6):
-            ws.stress_old[m] = stress[m]
-        for a in range(SLIP_SYSTEMS):
-            ws.resistance_old[a] = resistance[a]
+        _keep(stress, resistance, ws.stress_old, ws.resistance_old)
         best = norm
         for _ in range(MAX_HALVINGS):
             for m in range(6):
                 stress[m] = ws.stress_old[m] + share * ws.step[m]
             for a in range(SLIP_SYSTEMS):
                 resistance[a] = ws.resistance_old[a] + share * ws.resistance_step[a]
-            norm = _evaluate(law, phase, resistance_start, dt, stress, resistance, ws)
+            norm = _evaluate(law, resistance_start, dt, stress, resistance, ws)
             if norm <= best or relative < SMALL_STEP:
                 break
             share *= 0.5
@@ -439,9 +452,15 @@ def _newton(law, phase, deformation, plastic_start, resistance_start, dt, stress
 
 
 @compiled
-def solve_point(
-    law, phase, deformation, plastic_start, resistance_start, dt, stress, resistance, ws
-):
+def _keep(stress, resistance, stress_copy, resistance_copy):
+    for m in range(6):
+        stress_copy[m] = stress[m]
+    for a in range(SLIP_SYSTEMS):
+        resistance_copy[a] = resistance[a]
+
+
+@compiled
+def solve_point(law, deformation, plastic_start, resistance_start, dt, stress, resistance, ws):
     """Solve the law at one point for the end of the step.
 
     `stress` (6,) and `resistance` (12,) hold the start of Newton and are overwritten by the
@@ -453,8 +472,6 @@ def solve_point(
         Newton iterations, or -1 where no solution was found.
     """
     # λ = 1 is the wanted deformation; F(λ) = (1 - λ) F_p(old) + λ F is stress-free at λ = 0.
-    relaxed = np.empty((0, 0))
-    kept_stress, kept_resistance = np.empty(0), np.empty(0)
     reached, stride, iterations = 0.0, 1.0, 0
     for attempt in range(MAX_CONTINUATION_STEPS):
         goal = min(1.0, reached + stride)
@@ -462,27 +479,28 @@ def solve_point(
             for j in range(3):
                 ws.deformation[i, j] = deformation[i, j]
                 if goal < 1.0:
-                    ws.deformation[i, j] = (1.0 - goal) * relaxed[i, j] + goal * deformation[i, j]
+                    ws.deformation[i, j] += (1.0 - goal) * (ws.relaxed[i, j] - deformation[i, j])
         used = _newton(
-            law, phase, ws.deformation, plastic_start, resistance_start, dt, stress, resistance, ws
+            law, ws.deformation, plastic_start, resistance_start, dt, stress, resistance, ws
         )
         if used > 0:
             iterations += used
             if goal == 1.0:
                 return iterations
             reached, stride = goal, stride * 1.5
-            kept_stress[:] = stress
-            kept_resistance[:] = resistance
+            _keep(stress, resistance, ws.stress_kept, ws.resistance_kept)
             continue
         iterations += MAX_ITERATIONS
         if attempt == 0:
-            relaxed, stride = np.linalg.inv(plastic_start), 0.5
-            kept_stress, kept_resistance = np.zeros(6), resistance_start.copy()
+            invert(plastic_start, ws.relaxed)
+            stride = 0.5
+            _keep(ws.stress_kept, resistance_start, ws.stress_kept, ws.resistance_kept)
+            for m in range(6):
+                ws.stress_kept[m] = 0.0
         stride *= 0.25
         if stride < SMALLEST_STRIDE:
             return -1
-        stress[:] = kept_stress
-        resistance[:] = kept_resistance
+        _keep(ws.stress_kept, ws.resistance_kept, stress, resistance)
     return -1
 
 
@@ -512,7 +530,7 @@ def _fill_symmetric(vector, out):
 
 
 @compiled
-def point_tangent(law, phase, plastic_start, stress, resistance, inactive, ws, out):
+def point_tangent(law, plastic_start, stress, resistance, inactive, ws, out):
     """Consistent tangent ∂P/∂F at the solution in `ws` (after `point_stress`), row-major 9x9.
 
         ∂P/∂F = I ⊗ (F_p⁻¹ S F_p⁻ᵀ) + (Bᵀ - W T) J⁻¹ B
@@ -520,7 +538,7 @@ def point_tangent(law, phase, plastic_start, stress, resistance, inactive, ws, o
     with B = ∂E/∂F at fixed slip, J Newton's matrix, T = ∂Δγ/∂S, W = ∂P/∂Δγ at fixed S.
     Slip systems below the share `inactive` of the most active one are left out.
     """
-    count = _linearise(law, phase, resistance, inactive, ws)
+    count = _linearise(law, resistance, inactive, ws)
     elastic, inverse = ws.elastic, ws.plastic_inverse
     for i in range(3):
         for j in range(3):
@@ -592,7 +610,7 @@ def point_tangent(law, phase, plastic_start, stress, resistance, inactive, ws, o
 
 @compiled
 def update_points(
-    law,
+    laws,
     phase,
     deformation,
     plastic_start,
@@ -603,16 +621,21 @@ def update_points(
     plastic_inverse,
     piola,
     tangent,
+    stress_gradient,
+    with_tangent,
+    inactive,
     ws,
 ):
     """Solve the law for a batch of points; returns the first that failed, or -1.
 
-    `stress` and `resistance` hold Newton's start and are overwritten, as are the last three.
+    `stress` and `resistance` hold Newton's start and are overwritten, as are `plastic_inverse`
+    (not normalised), `piola` and, `with_tangent`, the (points, 9, 9) `tangent` ∂P/∂F and the
+    (points, 6, 9) `stress_gradient` ∂S/∂F.
     """
     for point in range(len(phase)):
+        law = laws[phase[point]]
         used = solve_point(
             law,
-            phase[point],
             deformation[point],
             plastic_start[point],
             resistance_start[point],
@@ -624,15 +647,20 @@ def update_points(
         if used < 0:
             return point
         point_stress(plastic_start[point], stress[point], law, ws, piola[point])
-        plastic_inverse[point] = ws.plastic_inverse
-        point_tangent(
-            law,
-            phase[point],
-            plastic_start[point],
-            stress[point],
-            resistance[point],
-            EXACT,
-            ws,
-            tangent[point],
-        )
+        for i in range(3):
+            for j in range(3):
+                plastic_inverse[point, i, j] = ws.plastic_inverse[i, j]
+        if with_tangent:
+            point_tangent(
+                law,
+                plastic_start[point],
+                stress[point],
+                resistance[point],
+                inactive,
+                ws,
+                tangent[point],
+            )
+            for m in range(6):
+                for c in range(9):
+                    stress_gradient[point, m, c] = ws.stress_gradient[m, c]
     return -1

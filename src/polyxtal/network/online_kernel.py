@@ -14,9 +14,8 @@ import numpy as np
 from polyxtal.crystal.plasticity_kernel import (
     INACTIVE,
     compiled,
-    point_stress,
-    point_tangent,
-    solve_point,
+    invert,
+    update_points,
 )
 
 CONVERGED, STALLED, LOCAL_FAILURE = 0, 1, 2
@@ -91,62 +90,30 @@ def place_deformation(tree, interaction, deformation):
 
 
 @compiled
-def leaf_stresses(tree, law, state, dt, with_tangent, inactive, tree_ws, ws):
+def leaf_stresses(tree, laws, state, dt, with_tangent, inactive, tree_ws, ws):
     """Run the law in every leaf; returns False where one finds no solution."""
+    failed = update_points(
+        laws,
+        tree.phase,
+        state.deformation,
+        state.plastic_start,
+        state.resistance_start,
+        dt,
+        state.stress,
+        state.resistance,
+        state.plastic_inverse,
+        state.piola,
+        tree_ws.tangent,
+        tree_ws.stress_gradient,
+        with_tangent,
+        inactive,
+        ws,
+    )
     for leaf in range(tree.phase.shape[0]):
-        phase = tree.phase[leaf]
-        used = solve_point(
-            law,
-            phase,
-            state.deformation[leaf],
-            state.plastic_start[leaf],
-            state.resistance_start[leaf],
-            dt,
-            state.stress[leaf],
-            state.resistance[leaf],
-            ws,
-        )
-        if used < 0:
-            return False
-        point_stress(
-            state.plastic_start[leaf],
-            state.stress[leaf],
-            law,
-            ws,
-            state.piola[leaf],
-        )
-        state.plastic_inverse[leaf] = ws.plastic_inverse
-        tree_ws.condensed[leaf] = state.piola[leaf]
-        if with_tangent:
-            point_tangent(
-                law,
-                phase,
-                state.plastic_start[leaf],
-                state.stress[leaf],
-                state.resistance[leaf],
-                inactive,
-                ws,
-                tree_ws.tangent[leaf],
-            )
-            tree_ws.stress_gradient[leaf] = ws.stress_gradient
-    return True
-
-
-@compiled
-def _invert3(m, out):
-    c00 = m[1, 1] * m[2, 2] - m[1, 2] * m[2, 1]
-    c01 = m[1, 2] * m[2, 0] - m[1, 0] * m[2, 2]
-    c02 = m[1, 0] * m[2, 1] - m[1, 1] * m[2, 0]
-    inverse = 1.0 / (m[0, 0] * c00 + m[0, 1] * c01 + m[0, 2] * c02)
-    out[0, 0] = c00 * inverse
-    out[1, 0] = c01 * inverse
-    out[2, 0] = c02 * inverse
-    out[0, 1] = (m[0, 2] * m[2, 1] - m[0, 1] * m[2, 2]) * inverse
-    out[1, 1] = (m[0, 0] * m[2, 2] - m[0, 2] * m[2, 0]) * inverse
-    out[2, 1] = (m[0, 1] * m[2, 0] - m[0, 0] * m[2, 1]) * inverse
-    out[0, 2] = (m[0, 1] * m[1, 2] - m[0, 2] * m[1, 1]) * inverse
-    out[1, 2] = (m[0, 2] * m[1, 0] - m[0, 0] * m[1, 2]) * inverse
-    out[2, 2] = (m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]) * inverse
+        for i in range(3):
+            for j in range(3):
+                tree_ws.condensed[leaf, i, j] = state.piola[leaf, i, j]
+    return failed < 0
 
 
 @compiled
@@ -196,7 +163,7 @@ def condense_tangents(tree, tree_ws):
                             )
                         )
                 stiffness[i, m] = value
-        _invert3(stiffness, tree_ws.compliance[k])
+        invert(stiffness, tree_ws.compliance[k])
         for i in range(3):
             for c in range(9):
                 value = 0.0
@@ -352,7 +319,7 @@ def _stress_scale(state, floor):
 @compiled
 def advance(
     tree,
-    law,
+    laws,
     state,
     dt,
     goal,
@@ -367,7 +334,8 @@ def advance(
     """Advance the tree by one time step towards the macroscopic goal.
 
     Args:
-        tree, law, state: The network, its materials, and its state; `state` is overwritten.
+        tree, laws: The network and the constants of its phases.
+        state: Where the step starts; overwritten.
         dt: Time step. [s]
         goal: (3, 3) end value of each component: of P [MPa] where `stress_controlled`, of F else.
         elastic_start: Take the first step with elastic tangents (after a change of direction).
@@ -386,7 +354,7 @@ def advance(
         # Without time there is no slip: the accepted stresses and elastic tangents.
         elastic = elastic_start and iteration == 0
         step = 0.0 if elastic else dt
-        if not leaf_stresses(tree, law, state, step, fresh, INACTIVE, tree_ws, ws):
+        if not leaf_stresses(tree, laws, state, step, fresh, INACTIVE, tree_ws, ws):
             return LOCAL_FAILURE, iteration + 1, residual
         if fresh:
             condense_tangents(tree, tree_ws)
