@@ -7,7 +7,7 @@ import torch
 
 from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
 from polyxtal.crystal.plasticity_compiled import law_constants
-from polyxtal.crystal.plasticity_kernel import EXACT, point_workspace
+from polyxtal.crystal.plasticity_kernel import EXACT, INACTIVE, point_workspace
 from polyxtal.mechanics.stepping import StepResult
 from polyxtal.network.online import Laminates
 from polyxtal.network.online_kernel import (
@@ -15,8 +15,6 @@ from polyxtal.network.online_kernel import (
     TreeArrays,
     TreeState,
     advance,
-    condense_tangents,
-    leaf_stresses,
     place_deformation,
     tree_workspace,
 )
@@ -94,20 +92,32 @@ class CompiledOnline:
             self._extrapolate(dt, goal, stress_controlled)
         place_deformation(self._tree, self._state.interaction, self._state.deformation)
         self._attempted = (dt, new_direction)
-        status, iterations, residual = advance(
+        status, iterations, residual = self._advance(dt, goal, stress_controlled, new_direction)
+        return StepResult(status == CONVERGED, iterations, residual)
+
+    def _advance(
+        self,
+        dt: float,
+        goal: np.ndarray,
+        stress_controlled: np.ndarray,
+        elastic_start: bool,
+        iterations: int = MAX_ITERATIONS,
+        inactive: float = INACTIVE,
+    ) -> tuple[int, int, float]:
+        return advance(
             self._tree,
             self._law,
             self._state,
-            dt,
+            float(dt),
             np.ascontiguousarray(goal),
-            stress_controlled,
-            new_direction,
+            np.ascontiguousarray(stress_controlled),
+            bool(elastic_start),
             self.tolerance,
             STRESS_FLOOR,
-            MAX_ITERATIONS,
+            iterations,
+            inactive,
             *self._scratch,
         )
-        return StepResult(status == CONVERGED, iterations, residual)
 
     def _extrapolate(self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray) -> None:
         last, before = self._lengths
@@ -152,8 +162,9 @@ class CompiledOnline:
         For a step prescribed in F throughout; to be asked before `accept`.
         """
         dt, _ = self._attempted
-        leaf_stresses(self._tree, self._law, self._state, dt, True, EXACT, *self._scratch)
-        condense_tangents(self._tree, self._scratch[0])
+        goal, free = self._state.deformation[self._root].copy(), np.zeros((3, 3), dtype=bool)
+        # One iteration at the solution with all slip systems; its Newton step is next to nothing.
+        self._advance(dt, goal, free, False, iterations=1, inactive=EXACT)
         return self._scratch[0].tangent[self._root].reshape(3, 3, 3, 3).copy()
 
     def crystal_state(self) -> CrystalState:

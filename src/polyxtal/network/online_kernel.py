@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from polyxtal.crystal.plasticity_kernel import (
-    INACTIVE,
     compiled,
     invert,
     update_points,
@@ -90,33 +89,6 @@ def place_deformation(tree, interaction, deformation):
 
 
 @compiled
-def leaf_stresses(tree, laws, state, dt, with_tangent, inactive, tree_ws, ws):
-    """Run the law in every leaf; returns False where one finds no solution."""
-    failed = update_points(
-        laws,
-        tree.phase,
-        state.deformation,
-        state.plastic_start,
-        state.resistance_start,
-        dt,
-        state.stress,
-        state.resistance,
-        state.plastic_inverse,
-        state.piola,
-        tree_ws.tangent,
-        tree_ws.stress_gradient,
-        with_tangent,
-        inactive,
-        ws,
-    )
-    for leaf in range(tree.phase.shape[0]):
-        for i in range(3):
-            for j in range(3):
-                tree_ws.condensed[leaf, i, j] = state.piola[leaf, i, j]
-    return failed < 0
-
-
-@compiled
 def condense_tangents(tree, tree_ws):
     """Condense the leaves' tangents up the tree.
 
@@ -182,6 +154,10 @@ def _condense_stresses(tree, state, tree_ws):
     """Average and condense stresses up the tree; returns the largest traction jump. [MPa]"""
     leaves = tree.phase.shape[0]
     worst = 0.0
+    for leaf in range(leaves):
+        for i in range(3):
+            for j in range(3):
+                tree_ws.condensed[leaf, i, j] = state.piola[leaf, i, j]
     for k in range(leaves - 1):
         left, right, share = tree.left[k], tree.right[k], tree.fraction[k]
         rest, parent = 1.0 - share, leaves + k
@@ -328,6 +304,7 @@ def advance(
     tolerance,
     floor,
     iterations,
+    inactive,
     tree_ws,
     ws,
 ):
@@ -342,6 +319,7 @@ def advance(
         tolerance: Largest traction jump and stress error, relative to the stress in the leaves.
         floor: Smallest stress to compare with. [MPa]
         iterations: Most Newton iterations.
+        inactive: Slip systems below this share of the most active one are left out of tangents.
     Returns:
         (status, iterations used, last relative residual)
     """
@@ -349,12 +327,29 @@ def advance(
     root = 2 * leaves - 2
     matrix, right = np.empty((9, 9)), np.empty(9)
     residual, previous = np.inf, np.inf
-    fresh = True
+    fresh = iterations > 0
     for iteration in range(iterations):
         # Without time there is no slip: the accepted stresses and elastic tangents.
         elastic = elastic_start and iteration == 0
         step = 0.0 if elastic else dt
-        if not leaf_stresses(tree, laws, state, step, fresh, INACTIVE, tree_ws, ws):
+        failed = update_points(
+            laws,
+            tree.phase,
+            state.deformation,
+            state.plastic_start,
+            state.resistance_start,
+            step,
+            state.stress,
+            state.resistance,
+            state.plastic_inverse,
+            state.piola,
+            tree_ws.tangent,
+            tree_ws.stress_gradient,
+            fresh,
+            inactive,
+            ws,
+        )
+        if failed >= 0:
             return LOCAL_FAILURE, iteration + 1, residual
         if fresh:
             condense_tangents(tree, tree_ws)

@@ -1,0 +1,142 @@
+"""Choose what a prediction is made of: the microstructure's materials and the load path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from polyxtal.crystal.material import Material, load_material, phase_to_material
+from polyxtal.files.yaml import read_yaml
+from polyxtal.mechanics.loading import LoadPath
+from polyxtal.microstructure.io.damask import MATERIAL_FILE
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+LOADS = ("uniaxial", "cyclic", "shear", "plane-strain")
+
+
+def shipped_materials() -> tuple[str, ...]:
+    """Name the materials that ship with the package."""
+    folder = files("polyxtal.crystal") / "materials"
+    return tuple(sorted(Path(entry.name).stem for entry in folder.iterdir()))
+
+
+def material_file_beside(file: str | Path) -> Path | None:
+    """Find the file that holds the phases' own properties, if there is one."""
+    beside = Path(file).parent / MATERIAL_FILE
+    return beside if Path(file).suffix.lower() == ".vti" and beside.is_file() else None
+
+
+def choose_materials(
+    rve: Polycrystal, file: str | Path, given: Sequence[str] = ()
+) -> dict[str, Material]:
+    """Find the material of every phase that has grains.
+
+    Args:
+        rve: Polycrystal read from the file.
+        file: The file; the phases of a `material.yaml` beside a `.vti` are used if none is given.
+        given: Shipped names or phase files: one for all phases, or "PHASE=NAME" for each. A file
+            with several phases is searched for the phase by name.
+    Returns:
+        Materials by phase name.
+    Raises:
+        FileNotFoundError: if a phase file does not exist.
+        ValueError: if a phase has no material, or a material is not one that can be simulated.
+    """
+    used = [rve.phase_names[k] for k in sorted(set(rve.phase.tolist()))]
+    chosen = _assign(used, given)
+    materials = {name: _load(source, name) for name, source in chosen.items()}
+    without = [name for name in used if name not in materials]
+    beside = material_file_beside(file)
+    if without and beside is not None:
+        materials |= _own_properties(beside, without)
+        without = [name for name in used if name not in materials]
+    if without:
+        raise ValueError(
+            f"{file}: every phase must have a material, but '{without[0]}' has none; pass "
+            f"--material with a DAMASK phase file or a shipped name "
+            f"({', '.join(shipped_materials())})."
+        )
+    return {name: materials[name] for name in used}
+
+
+def choose_load(
+    load: str = "uniaxial",
+    strain: float = 0.05,
+    rate: float = 1e-3,
+    axis: str | None = None,
+    unload: bool = False,
+) -> LoadPath:
+    """Build one of the named load paths.
+
+    Args:
+        load: One of `LOADS`.
+        strain: Engineering strain, or the amount of shear. [-]
+        rate: Its rate. [1/s]
+        axis: Loaded axis, "x" if None; for shear, direction and normal, "xy" if None; for plane
+            strain, loaded and held axis, "zy" if None.
+        unload: Take the stress back to zero at the end; uniaxial only.
+    Raises:
+        ValueError: if an argument is invalid.
+    """
+    if load not in LOADS:
+        raise ValueError(f"Argument `path` must be one of {', '.join(LOADS)}, but is {load!r}.")
+    if unload and load != "uniaxial":
+        raise ValueError(f"Argument `unload` must be left out for {load}: only uniaxial unloads.")
+    if load == "uniaxial":
+        return LoadPath.uniaxial(strain, rate, axis or "x", unload)
+    if load == "cyclic":
+        return LoadPath.cyclic(strain, rate, axis or "x")
+    if load == "shear":
+        return LoadPath.shear(strain, rate, axis or "xy")
+    axes = axis or "zy"
+    if len(axes) != 2:
+        raise ValueError(
+            "Argument `axis` must name the loaded and the held axis of plane strain, such as "
+            f"'zy', but is {axes!r}."
+        )
+    return LoadPath.plane_strain(strain, rate, axes[0], axes[1])
+
+
+def _assign(used: Sequence[str], given: Sequence[str]) -> dict[str, str]:
+    """Say which source each phase takes: "PHASE=NAME", or one for all."""
+    chosen: dict[str, str] = {}
+    for entry in given:
+        phase, separator, source = entry.partition("=")
+        if not separator:
+            if len(given) > 1:
+                raise ValueError(
+                    "Argument `material` must be one name, or PHASE=NAME for each phase, "
+                    f"but {entry!r} is one of {len(given)}."
+                )
+            return dict.fromkeys(used, entry)
+        if phase not in used or phase in chosen:
+            raise ValueError(
+                f"Argument `material` must give each phase ({', '.join(used)}) at most once, "
+                f"but names '{phase}'{' again' if phase in chosen else ''}."
+            )
+        chosen[phase] = source
+    return chosen
+
+
+def _load(source: str, phase: str) -> Material:
+    """Load a material; of a file with several, the one of the phase's own name."""
+    if source not in shipped_materials() and Path(source).is_file():
+        document = read_yaml(source)
+        phases = document.get("phase", document) if isinstance(document, Mapping) else {}
+        if isinstance(phases, Mapping) and phase in phases and len(phases) > 1:
+            return phase_to_material(phases[phase], phase, f"{source}: ")
+    return load_material(source)
+
+
+def _own_properties(beside: Path, names: Sequence[str]) -> dict[str, Material]:
+    document = read_yaml(beside)
+    phases = document.get("phase") if isinstance(document, Mapping) else None
+    if not isinstance(phases, Mapping):
+        return {}
+    return {
+        name: phase_to_material(phases[name], name, f"{beside}: ")
+        for name in names
+        # A phase with nothing but its lattice is how a grid is written without properties.
+        if isinstance(phases.get(name), Mapping) and "mechanical" in phases[name]
+    }

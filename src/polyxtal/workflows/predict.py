@@ -1,0 +1,261 @@
+"""From a file to its stiffness, stress-strain curve and texture evolution."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.crystal.material import Material
+from polyxtal.mechanics.bounds import hill_average, reuss_average, voigt_average
+from polyxtal.mechanics.loading import LoadPath
+from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
+from polyxtal.mechanics.response import Response
+from polyxtal.microstructure.io import read
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.network.ensemble import NetworkEnsemble
+from polyxtal.network.tree import MaterialNetwork
+from polyxtal.texture.measure import mean_disorientation, texture_strength
+from polyxtal.workflows.choose import choose_load, choose_materials, material_file_beside
+from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
+
+
+@dataclass(frozen=True)
+class PredictionSettings:
+    """What a prediction is asked for.
+
+    Attributes:
+        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
+        path: Kind of load, see `choose_load`.
+        strain: Engineering strain, or the amount of shear. [-]
+        rate: Its rate. [1/s]
+        axis: Loaded axis or axes, see `choose_load`.
+        unload: Take the stress back to zero at the end.
+        load: DAMASK load file instead of `path`, `strain`, `rate`, `axis` and `unload`.
+        leaves: Leaves of each network.
+        ensemble: Number of networks whose answers are averaged.
+        seed: Same seed, same answer.
+
+    Raises:
+        ValueError: if `load` comes together with what it replaces.
+    """
+
+    material: tuple[str, ...] = ()
+    path: str = "uniaxial"
+    strain: float = 0.05
+    rate: float = 1e-3
+    axis: str | None = None
+    unload: bool = False
+    load: str | None = None
+    leaves: int = 256
+    ensemble: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Validate that the load is said once."""
+        if self.load is None:
+            return
+        for one in fields(self):
+            replaced = one.name in ("path", "strain", "rate", "axis", "unload")
+            if replaced and getattr(self, one.name) != one.default:
+                raise ValueError(
+                    f"Argument `load` must stand alone, but `{one.name}` is given, too."
+                )
+
+    def load_path(self) -> LoadPath:
+        """Build or read the load path."""
+        if self.load is not None:
+            return LoadPath.from_damask(self.load)
+        return choose_load(self.path, self.strain, self.rate, self.axis, self.unload)
+
+
+@dataclass(frozen=True)
+class TextureChange:
+    """How deformation changes the texture.
+
+    Attributes:
+        strength_grains: `texture_strength` of the file's grains. [-]
+        strength_start: That of the network's leaves, undeformed. [-]
+        strength_end: That of the leaves at the end of the load. [-]
+        mean_rotation: Mean disorientation between a leaf's start and end. [rad]
+    """
+
+    strength_grains: float
+    strength_start: float
+    strength_end: float
+    mean_rotation: float
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Everything that `predict` found out.
+
+    Attributes:
+        settings: What was asked for.
+        inputs: Name and SHA-256 of every file that was read, by its part.
+        rve: The polycrystal.
+        materials: Material of every phase that has grains.
+        load: The load path.
+        stiffness: Mandel stiffness by "network", "voigt", "reuss", "hill". [MPa]
+        constants: Engineering constants by the same names.
+        response: The networks' average response.
+        leaf_phase: Phase of every leaf of `response.orientations`.
+        curve: Key numbers of the loaded component.
+        texture: Texture at start and end.
+        baselines: Responses of simpler models to the same load, by name.
+        seconds: Wall time of each stage. [s]
+    """
+
+    settings: PredictionSettings
+    inputs: Mapping[str, tuple[str, str]]
+    rve: Polycrystal
+    materials: Mapping[str, Material]
+    load: LoadPath
+    stiffness: Mapping[str, Float[Tensor, "6 6"]]
+    constants: Mapping[str, EngineeringConstants]
+    response: Response
+    leaf_phase: Int[Tensor, "leaves"]
+    curve: CurveNumbers
+    texture: TextureChange
+    baselines: Mapping[str, Response] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def orientations(self) -> Float[Tensor, "times leaves 4"]:
+        """Orientation of every leaf at every time. [-]"""
+        assert self.response.orientations is not None
+        return self.response.orientations
+
+    @property
+    def weights(self) -> Float[Tensor, "leaves"]:
+        """Volume fraction of every leaf. [-]"""
+        assert self.response.weights is not None
+        return self.response.weights
+
+
+def predict(
+    file: str | Path,
+    settings: PredictionSettings | None = None,
+    on_stage: Callable[[str, int], None] | None = None,
+    on_increment: Callable[[float], None] | None = None,
+) -> Prediction:
+    """Predict stiffness, stress-strain curve and texture evolution of a polycrystal file.
+
+    Args:
+        file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
+        settings: What to predict; None for the defaults.
+        on_stage: Called with each stage's name and its number of calls of `on_increment`.
+        on_increment: Called with the time [s] after every increment of every network, from
+            several threads at once.
+    Returns:
+        The prediction.
+    Raises:
+        FileNotFoundError: if a file does not exist.
+        ValueError: if a file or a setting is invalid, or a phase has no material.
+        ConvergenceError: if an increment does not converge.
+
+    Example:
+        >>> import polyxtal as px
+        >>> from polyxtal.workflows.predict import PredictionSettings
+        >>> PredictionSettings(strain=0.02, axis="z").load_path().increments
+        40
+    """
+    settings = settings or PredictionSettings()
+    seconds: dict[str, float] = {}
+    started = perf_counter()
+
+    def begin(stage: str, calls: int = 0) -> None:
+        nonlocal started
+        started = perf_counter()
+        if on_stage is not None:
+            on_stage(stage, calls)
+
+    def end(stage: str) -> None:
+        seconds[stage] = perf_counter() - started
+
+    begin("read")
+    load = settings.load_path()
+    rve = _read(file, settings)
+    materials = choose_materials(rve, file, settings.material)
+    inputs = {part: (path.name, _sha256(path)) for part, path in _inputs(file, settings).items()}
+    end("read")
+
+    begin("stiffness")
+    network = MaterialNetwork.from_polycrystal(
+        rve, settings.leaves, settings.seed, settings.ensemble
+    )
+    elasticity = {name: material.elasticity for name, material in materials.items()}
+    stiffness = {
+        "network": network.stiffness(elasticity),
+        "voigt": voigt_average(rve, elasticity),
+        "reuss": reuss_average(rve, elasticity),
+        "hill": hill_average(rve, elasticity),
+    }
+    end("stiffness")
+
+    begin("response", load.increments * settings.ensemble)
+    response = network.respond(materials, load, on_increment=on_increment)
+    end("response")
+
+    members = network.members if isinstance(network, NetworkEnsemble) else (network,)
+    return Prediction(
+        settings,
+        inputs,
+        rve,
+        materials,
+        load,
+        stiffness,
+        {name: engineering_constants(c) for name, c in stiffness.items()},
+        response,
+        torch.cat([member.phase for member in members]),
+        curve_numbers(response, stiffness["network"], load),
+        _texture_change(rve, response),
+        seconds=seconds,
+    )
+
+
+def _read(file: str | Path, settings: PredictionSettings) -> Polycrystal:
+    """Read the file; a grid without `material.yaml` may have its grains in the one given."""
+    elsewhere = len(settings.material) == 1 and Path(settings.material[0]).is_file()
+    grid = Path(file).suffix.lower() == ".vti" and Path(file).is_file()
+    if grid and elsewhere and material_file_beside(file) is None:
+        return read(file, material=settings.material[0])
+    return read(file)
+
+
+def _inputs(file: str | Path, settings: PredictionSettings) -> dict[str, Path]:
+    """List the files that the prediction rests on."""
+    given = {"microstructure": Path(file)}
+    beside = material_file_beside(file)
+    if beside is not None:
+        given["material"] = beside
+    for entry in settings.material:
+        phase, separator, source = entry.partition("=")
+        path = Path(source if separator else entry)
+        if path.is_file():
+            given[f"material of {phase}" if separator else "material given"] = path
+    if settings.load is not None:
+        given["load"] = Path(settings.load)
+    return given
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _texture_change(rve: Polycrystal, response: Response) -> TextureChange:
+    assert response.orientations is not None
+    first, last = response.orientations[0], response.orientations[-1]
+    return TextureChange(
+        float(texture_strength(rve.orientations, rve.volume_fractions)),
+        float(texture_strength(first, response.weights)),
+        float(texture_strength(last, response.weights)),
+        float(mean_disorientation(first, last, response.weights)),
+    )

@@ -1,0 +1,184 @@
+"""Write a prediction to a folder, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from polyxtal.files.atomic import atomic_folder
+from polyxtal.mechanics.response import Response
+from polyxtal.workflows.predict import Prediction
+
+STIFFNESS, CURVE, ORIENTATIONS = "stiffness.json", "curve.csv", "orientations.csv"
+PICTURE = "prediction.png"
+
+_COMPONENTS = [row + column for row in "xyz" for column in "xyz"]
+
+
+def default_folder(file: str | Path) -> Path:
+    """Name the output folder of an input file: `out/<stem>-prediction`."""
+    return Path("out") / f"{Path(file).stem}-prediction"
+
+
+def check_folder(folder: str | Path, force: bool = False) -> Path:
+    """Make sure, before anything is computed, that a prediction can be written.
+
+    Args:
+        folder: Output folder; what is missing above it is created when writing.
+        force: Allow a folder that holds an earlier prediction and nothing else.
+    Returns:
+        The folder with links resolved.
+    Raises:
+        FileExistsError: if it exists, or with `force` holds files that no prediction wrote.
+        NotADirectoryError: if a file is in its way.
+        PermissionError: if nothing may be written there.
+    """
+    target = Path(folder).resolve()
+    if target.is_dir():
+        entries = sorted(entry.name for entry in target.iterdir())
+        foreign = [name for name in entries if not _is_ours(name)]
+        if entries and not force:
+            raise FileExistsError(
+                f"{folder}: an output folder must be new or empty, but is not; "
+                "pass --force to replace an earlier prediction."
+            )
+        if foreign:
+            raise FileExistsError(
+                f"{folder}: a folder to replace must hold a prediction and nothing else, "
+                f"but holds '{foreign[0]}'."
+            )
+    elif target.exists():
+        raise FileExistsError(f"{folder}: must be a folder to write into, but is a file.")
+    parent = target.parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise NotADirectoryError(f"{folder}: must lie in a folder, but {parent} is a file.")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".polyxtal-", dir=parent):
+            pass
+    except OSError as error:
+        raise PermissionError(
+            f"{folder}: the folder to write into must be writable, but {error.strerror}."
+        ) from error
+    return target
+
+
+def write_prediction(
+    prediction: Prediction, folder: str | Path, force: bool = False, picture: bool = True
+) -> Path:
+    """Write all files of a prediction, or none.
+
+    Args:
+        prediction: What to write.
+        folder: Output folder.
+        force: Replace an earlier prediction there.
+        picture: Draw `prediction.png`, too.
+    Returns:
+        The folder.
+    Raises:
+        FileExistsError, NotADirectoryError, PermissionError: see `check_folder`.
+    """
+    target = check_folder(folder, force)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    replaces = target.is_dir() and any(target.iterdir())
+    token = secrets.token_hex(6)
+    new = target.with_name(f".{target.name}-{token}-new") if replaces else target
+    with atomic_folder(new) as temporary:
+        _write_files(prediction, temporary, picture)
+    if replaces:
+        old = target.with_name(f".{target.name}-{token}-old")
+        try:
+            target.rename(old)
+            new.rename(target)
+        except OSError:
+            if not target.exists():
+                old.rename(target)
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        shutil.rmtree(old)
+    return Path(folder)
+
+
+def _is_ours(name: str) -> bool:
+    baseline = name.startswith("curve-") and name.endswith(".csv")
+    return baseline or name in (STIFFNESS, CURVE, ORIENTATIONS, PICTURE)
+
+
+def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
+    content = json.dumps(summary(prediction), indent=2, allow_nan=False, ensure_ascii=False)
+    (folder / STIFFNESS).write_text(content + "\n", encoding="utf-8")
+    component = prediction.curve.component
+    _write_curve(folder / CURVE, prediction.response, component)
+    for name, response in prediction.baselines.items():
+        _write_curve(folder / f"curve-{name.lower()}.csv", response, component)
+    _write_orientations(folder / ORIENTATIONS, prediction)
+    if picture:
+        from polyxtal.workflows.draw_prediction import draw_prediction
+
+        draw_prediction(prediction).savefig(folder / PICTURE)
+
+
+def summary(prediction: Prediction) -> dict[str, Any]:
+    """Gather what `stiffness.json` holds: plain numbers, lists and strings."""
+    from polyxtal import __version__
+
+    return {
+        "polyxtal": __version__,
+        "inputs": {
+            part: {"name": name, "sha256": digest}
+            for part, (name, digest) in prediction.inputs.items()
+        },
+        "parameters": asdict(prediction.settings),
+        "load": prediction.load.to_damask()["loadstep"],
+        "materials": {name: asdict(m) for name, m in prediction.materials.items()},
+        "units": {
+            "stiffness": "MPa",
+            "engineering_constants": "MPa, and - for nu and universal_anisotropy",
+            "materials": "MPa, and 1/s for slip_rate_reference",
+            "load": "1/s, s, Pa: DAMASK's own",
+            "curve": "MPa, -",
+            "mean_rotation": "rad",
+        },
+        "convention": {
+            "stiffness": "Mandel 6x6 in the order 11, 22, 33, 23, 13, 12; shear rows and columns "
+            "carry sqrt(2)",
+            "orientation": "unit quaternion, scalar first, v_sample = R(q) v_crystal",
+            "stress": "first Piola-Kirchhoff",
+            "strain": "engineering, F - 1",
+        },
+        "stiffness": {name: c.tolist() for name, c in prediction.stiffness.items()},
+        "engineering_constants": {name: asdict(c) for name, c in prediction.constants.items()},
+        "curve": asdict(prediction.curve),
+        "texture": asdict(prediction.texture),
+        "solver": dict(prediction.response.statistics),
+    }
+
+
+def _write_curve(path: Path, response: Response, component: str) -> None:
+    header = [f"strain_{component} [-]", f"stress_{component} [MPa]", "time [s]"]
+    header += [f"F_{c} [-]" for c in _COMPONENTS] + [f"P_{c} [MPa]" for c in _COMPONENTS]
+    columns = [response.strain(component), response.stress(component), response.time]
+    columns += [*response.F.reshape(-1, 9).T, *response.P.reshape(-1, 9).T]
+    _write_csv(path, header, zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _write_orientations(path: Path, prediction: Prediction) -> None:
+    """Write one row for each leaf: its phase, volume fraction, and orientation twice."""
+    header = ["phase", "weight [-]"]
+    header += [f"{when}_q{k} [-]" for when in ("start", "end") for k in range(4)]
+    first, last = prediction.orientations[0].tolist(), prediction.orientations[-1].tolist()
+    leaves = zip(prediction.leaf_phase.tolist(), prediction.weights.tolist(), strict=True)
+    rows = zip(leaves, first, last, strict=True)
+    _write_csv(path, header, ([phase, w, *a, *b] for (phase, w), a, b in rows))
+
+
+def _write_csv(path: Path, header: list[str], rows: Iterable[Iterable[float]]) -> None:
+    lines = [",".join(header), *(",".join(repr(value) for value in row) for row in rows)]
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
