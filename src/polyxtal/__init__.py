@@ -7,6 +7,7 @@ from polyxtal.mechanics.bounds import hill_average, reuss_average, voigt_average
 from polyxtal.mechanics.loading import LoadPath, LoadStep
 from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
 from polyxtal.mechanics.response import Response, StressError, compare
+from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.io import read, write
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.ensemble import NetworkEnsemble
@@ -34,6 +35,7 @@ __all__ = [
     "load_materials",
     "read",
     "reuss_average",
+    "taylor_response",
     "voigt_average",
     "write",
 ]

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 
@@ -30,18 +31,11 @@ def stiffness_per_grain(
     Raises:
         ValueError: if a phase that has grains is missing from `elasticity`.
     """
-    if isinstance(elasticity, CubicElasticity):
-        return elasticity.stiffness(rve.orientations)
     stiffness = rve.orientations.new_zeros(rve.grains, 6, 6)
-    for index in rve.phase.unique().tolist():
-        name = rve.phase_names[index]
-        if name not in elasticity:
-            raise ValueError(
-                "Argument `elasticity` must hold every phase of the polycrystal, "
-                f"but it holds {sorted(elasticity)} and not {name!r}."
-            )
+    crystals = per_phase(elasticity, CubicElasticity, rve.phase, rve.phase_names, "elasticity")
+    for index, crystal in crystals.items():
         members = rve.phase == index
-        stiffness[members] = elasticity[name].stiffness(rve.orientations[members])
+        stiffness[members] = crystal.stiffness(rve.orientations[members])
     return stiffness
 
 

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
 from polyxtal.mechanics.loading import LoadPath, LoadStep
+from polyxtal.mechanics.response import Response
 
 MAX_CUTS = 12
 """An increment is halved at most this often before the computation gives up."""
@@ -41,6 +46,59 @@ class Stepper(Protocol):
     def averages(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the accepted volume averages F [-] and P [MPa], (3, 3) each."""
         ...
+
+
+@runtime_checkable
+class CrystalStepper(Stepper, Protocol):
+    """A stepper made of crystals."""
+
+    def elastic_deformation(self) -> Tensor:
+        """Return the accepted F_e of every crystal, (crystals, 3, 3). [-]"""
+        ...
+
+
+def respond(
+    path: LoadPath,
+    stepper: CrystalStepper,
+    weights: Float[Tensor, " crystals"],
+    on_increment: Callable[[float], None] | None = None,
+) -> Response:
+    """Take crystals along a path and keep the history.
+
+    Args:
+        path: The load path.
+        stepper: The crystals, undeformed.
+        weights: Volume fraction of every crystal. [-]
+        on_increment: Called with the time [s] after every increment of the path.
+    Returns:
+        Averages and orientations after every increment; row 0 is the undeformed state.
+    Raises:
+        ConvergenceError: if an increment does not converge in its smallest pieces.
+    """
+    time, deformation, stress, elastic = [], [], [], []
+
+    def record(now: float) -> None:
+        f, p = stepper.averages()
+        time.append(now)
+        deformation.append(torch.from_numpy(f))
+        stress.append(torch.from_numpy(p))
+        elastic.append(stepper.elastic_deformation())
+
+    def advance(now: float) -> None:
+        record(now)
+        if on_increment is not None:
+            on_increment(now)
+
+    record(0.0)
+    statistics = follow(path, stepper, advance)
+    return Response(
+        torch.tensor(time, dtype=torch.float64),
+        torch.stack(deformation),
+        torch.stack(stress),
+        matrix_to_quaternion(rotational_part(torch.stack(elastic))),
+        weights.detach().clone(),
+        statistics,
+    )
 
 
 def follow(

@@ -251,9 +251,10 @@ class Online:
         """Return the accepted state of the leaves."""
         return self._accepted[3]
 
-    def leaf_deformation(self) -> np.ndarray:
-        """Return the accepted F of every leaf, (leaves, 3, 3). [-]"""
-        return self.laminates.place(self._accepted[0], self._accepted[2]).numpy()
+    def elastic_deformation(self) -> Float[Tensor, "leaves 3 3"]:
+        """Return the accepted F_e of every leaf. [-]"""
+        deformation, _, interaction, state = self._accepted
+        return self.laminates.place(deformation, interaction) @ state.plastic_inverse
 
     def hill_mandel_residual(self) -> float:
         """Measure |Σ w P : F - P̄ : F̄| of the accepted state, relative to the largest stress. [-]"""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
 from polyxtal.crystal.plasticity_compiled import law_constants
@@ -174,9 +176,11 @@ class CompiledOnline:
             *(torch.from_numpy(x.copy()) for x in (a.plastic_start, a.resistance_start, a.stress))
         )
 
-    def leaf_deformation(self) -> np.ndarray:
-        """Return the accepted F of every leaf, (leaves, 3, 3). [-]"""
-        return self._accepted.deformation[: len(self._tree.phase)].copy()
+    def elastic_deformation(self) -> Float[Tensor, "leaves 3 3"]:
+        """Return the accepted F_e of every leaf. [-]"""
+        leaves = len(self._weights)
+        elastic = self._accepted.deformation[:leaves] @ self._accepted.plastic_start
+        return torch.from_numpy(elastic)
 
     def hill_mandel_residual(self) -> float:
         """Measure |Σ w P : F - P̄ : F̄| of the accepted state, relative to the largest stress. [-]"""

@@ -11,18 +11,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyxtal.algebra.rotation import (
-    matrix_to_quaternion,
-    quaternion_to_matrix,
-    random_quaternions,
-    rotational_part,
-)
+from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
+from polyxtal.crystal.plasticity import CrystalPlasticity
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response
-from polyxtal.mechanics.stepping import follow
+from polyxtal.mechanics.stepping import respond
+from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.offline import homogenize_tree, node_weights
 from polyxtal.network.online import Laminates, Online
@@ -150,16 +146,13 @@ class MaterialNetwork:
         Returns:
             Mandel stiffness. [MPa]
         """
-        crystals = self._per_phase(elasticity, CubicElasticity, "elasticity")
-        stiffness = torch.stack(
-            [
-                crystals[p].stiffness(q)
-                for p, q in zip(self.phase.tolist(), self.orientations, strict=True)
-            ]
-            if len(crystals) > 1
-            else [c.stiffness(self.orientations) for c in crystals.values()]
+        crystals = per_phase(
+            elasticity, CubicElasticity, self.phase, self.phase_names, "elasticity"
         )
-        leaf = stiffness.reshape(self.leaves, 6, 6)
+        leaf = self.orientations.new_zeros(self.leaves, 6, 6)
+        for index, crystal in crystals.items():
+            members = (self.phase == index).nonzero().flatten()
+            leaf = leaf.index_copy(0, members, crystal.stiffness(self.orientations[members]))
         return homogenize_tree(self.tree, leaf, self.weights, self.normals)
 
     def respond(
@@ -185,33 +178,17 @@ class MaterialNetwork:
             ValueError: if a phase has no material.
         """
         stepper = self.online(material, engine, tolerance)
-        identity = torch.eye(3, dtype=torch.float64)
-        time, deformation, stress = [0.0], [identity], [torch.zeros_like(identity)]
-        elastic = [quaternion_to_matrix(self.orientations.to(torch.float64))]
         worst = 0.0
 
-        def record(now: float) -> None:
+        def watch(now: float) -> None:
             nonlocal worst
-            f, p = stepper.averages()
-            time.append(now)
-            deformation.append(torch.from_numpy(f))
-            stress.append(torch.from_numpy(p))
-            leaf = torch.from_numpy(stepper.leaf_deformation())
-            elastic.append(leaf @ stepper.crystal_state().plastic_inverse)
             worst = max(worst, stepper.hill_mandel_residual())
             if on_increment is not None:
                 on_increment(now)
 
-        statistics = follow(path, stepper, record)
-        statistics["hill_mandel"] = worst
-        return Response(
-            torch.tensor(time, dtype=torch.float64),
-            torch.stack(deformation),
-            torch.stack(stress),
-            rotations_to_orientations(torch.stack(elastic)),
-            self.weights.detach().clone(),
-            statistics,
-        )
+        response = respond(path, stepper, self.weights, watch)
+        response.statistics["hill_mandel"] = worst
+        return response
 
     def online(
         self,
@@ -228,39 +205,13 @@ class MaterialNetwork:
             raise ValueError(f"Argument `engine` must be 'compiled' or 'torch', but is {engine!r}.")
         if not (math.isfinite(tolerance) and tolerance > 0):
             raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
-        materials = self._per_phase(material, Material, "material")
-        numbers = sorted(materials)
+        materials = per_phase(material, Material, self.phase, self.phase_names, "material")
         place = torch.zeros(len(self.phase_names), dtype=torch.int64)
-        place[numbers] = torch.arange(len(numbers))
-        law = CrystalPlasticity([materials[n] for n in numbers], place[self.phase])
-        start: CrystalState = law.initial_state(self.orientations)
+        place[list(materials)] = torch.arange(len(materials))
+        law = CrystalPlasticity(list(materials.values()), place[self.phase])
+        start = law.initial_state(self.orientations)
         solver = CompiledOnline if engine == "compiled" else Online
         return solver(self.laminates(), law, start, tolerance)
-
-    def _per_phase(self, given: Any, kind: type, name: str) -> dict[int, Any]:
-        """Find what every phase that has leaves is made of."""
-        used = sorted(set(self.phase.tolist()))
-        if isinstance(given, kind):
-            return dict.fromkeys(used, given)
-        if not isinstance(given, Mapping):
-            raise ValueError(
-                f"Argument `{name}` must be a {kind.__name__}, or one for each phase name, "
-                f"but is a {type(given).__name__}."
-            )
-        missing = [self.phase_names[p] for p in used if self.phase_names[p] not in given]
-        if missing:
-            raise ValueError(
-                f"Argument `{name}` must hold every phase of the network, "
-                f"but it holds {sorted(given)} and not {missing[0]!r}."
-            )
-        return {p: given[self.phase_names[p]] for p in used}
-
-
-def rotations_to_orientations(
-    elastic: Float[Tensor, "*batch 3 3"],
-) -> Float[Tensor, "*batch 4"]:
-    """Find the orientations that elastic deformation gradients F_e carry. [-]"""
-    return matrix_to_quaternion(rotational_part(elastic))
 
 
 def spread_normals(tree: BinaryTree, generator: torch.Generator) -> Float[Tensor, "inner 3"]:

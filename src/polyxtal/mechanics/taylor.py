@@ -1,0 +1,118 @@
+"""Taylor's assumption: every grain takes the macroscopic deformation. The baseline to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.plasticity import CrystalState
+from polyxtal.crystal.plasticity_compiled import CompiledCrystalPlasticity
+from polyxtal.mechanics.loading import LoadPath
+from polyxtal.mechanics.response import Response
+from polyxtal.mechanics.stepping import StepResult, respond
+from polyxtal.microstructure.phases import per_phase
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+MAX_ITERATIONS = 30
+STRESS_FLOOR = 1e-2
+"""Stresses are compared with no less than this. [MPa]"""
+
+
+class Taylor:
+    """Grains that all deform alike, as something that can be taken along a load path."""
+
+    def __init__(
+        self,
+        law: CompiledCrystalPlasticity,
+        start: CrystalState,
+        weights: Float[Tensor, "grains"],
+        tolerance: float = 1e-8,
+    ) -> None:
+        """Start undeformed."""
+        self.law, self.weights, self.tolerance = law, weights, tolerance
+        identity = torch.eye(3, dtype=torch.float64)
+        self._accepted = (identity, torch.zeros_like(identity), start)
+        self._attempted = self._accepted
+
+    def averages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the accepted F [-] and volume average of P [MPa], (3, 3) each."""
+        return self._accepted[0].numpy().copy(), self._accepted[1].numpy().copy()
+
+    def elastic_deformation(self) -> Float[Tensor, "grains 3 3"]:
+        """Return the accepted F_e of every grain. [-]"""
+        deformation, _, state = self._accepted
+        return deformation @ state.plastic_inverse
+
+    def attempt(
+        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
+    ) -> StepResult:
+        """Newton on the free components of F; the first iteration is elastic."""
+        target, mask = torch.from_numpy(goal), torch.from_numpy(stress_controlled)
+        deformation, _, start = self._accepted
+        state, residual = start, float("inf")
+        for iteration in range(MAX_ITERATIONS):
+            guess = CrystalState(start.plastic_inverse, start.slip_resistance, state.stress)
+            grains = deformation.expand(len(self.weights), 3, 3)
+            try:
+                update = self.law.update(grains, guess, dt if iteration else 0.0)
+            except (ConvergenceError, ValueError):
+                return StepResult(False, iteration + 1, residual)
+            stress = torch.einsum("g,gij->ij", self.weights, update.stress)
+            tangent = torch.einsum("g,gijkl->ijkl", self.weights, update.tangent)
+            scale = max(float(update.stress.abs().max()), STRESS_FLOOR)
+            residual = float(torch.where(mask, stress - target, 0.0).abs().max()) / scale
+            reached = torch.equal(torch.where(mask, target, deformation), target)
+            if iteration and reached and residual < self.tolerance:
+                self._attempted = (deformation, stress, update.state)
+                return StepResult(True, iteration + 1, residual)
+            identity = torch.eye(9, dtype=torch.float64)
+            matrix = torch.where(mask.reshape(9, 1), tangent.reshape(9, 9), identity)
+            right = torch.where(mask, target - stress, target - deformation).reshape(9)
+            change = torch.linalg.solve(matrix, right).reshape(3, 3)
+            deformation = torch.where(mask, deformation + change, target)
+            state = update.state
+        return StepResult(False, MAX_ITERATIONS, residual)
+
+    def accept(self) -> None:
+        """Make the state reached by the last attempt the accepted one."""
+        self._accepted = self._attempted
+
+
+def taylor_response(
+    rve: Polycrystal,
+    material: Material | Mapping[str, Material],
+    path: LoadPath,
+    on_increment: Callable[[float], None] | None = None,
+) -> Response:
+    """Compute the response to a load path under Taylor's assumption [Taylor1938].
+
+    It bounds nothing at finite strain but is stiffer than any real polycrystal; a prediction
+    that does not beat it is worth nothing.
+
+    Args:
+        rve: Polycrystal; grains without voxels are left out.
+        material: One material for all grains, or one for each phase name.
+        path: Load path.
+        on_increment: Called with the time [s] after every increment, for progress.
+    Returns:
+        Response with the orientation of every grain at every increment.
+    Raises:
+        ConvergenceError: if an increment does not converge in its smallest pieces.
+        ValueError: if a phase has no material.
+    """
+    volume = rve.volume_fractions
+    members = (volume > 0).nonzero().flatten()
+    phase = rve.phase[members]
+    materials = per_phase(material, Material, phase, rve.phase_names, "material")
+    place = torch.zeros(len(rve.phase_names), dtype=torch.int64)
+    place[list(materials)] = torch.arange(len(materials))
+    law = CompiledCrystalPlasticity(list(materials.values()), place[phase])
+    start = law.initial_state(rve.orientations[members])
+    stepper = Taylor(law, start, volume[members])
+    return respond(path, stepper, volume[members], on_increment)

@@ -1,0 +1,56 @@
+"""What each phase is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from jaxtyping import Int
+from torch import Tensor
+
+_T = TypeVar("_T")
+
+
+def per_phase(
+    given: _T | Mapping[str, _T],
+    kind: type[_T],
+    phase: Int[Tensor, " grains"],
+    phase_names: Sequence[str],
+    argument: str,
+) -> dict[int, _T]:
+    """Find the entry of every phase that occurs.
+
+    Args:
+        given: One entry for all phases, or one for each phase name.
+        kind: What an entry is.
+        phase: Phase of every grain, an index into `phase_names`.
+        argument: Name of the caller's argument, for the error.
+    Returns:
+        Entry of each phase index that occurs, in ascending order.
+    Raises:
+        ValueError: if an entry is of another kind, or a phase that occurs has none.
+    """
+    used: list[int] = phase.unique().tolist()
+    if isinstance(given, kind):
+        return {index: given for index in used}
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f"Argument `{argument}` must be a {kind.__name__}, or one for each phase name, "
+            f"but is a {type(given).__name__}."
+        )
+    entries: dict[int, _T] = {}
+    for index in used:
+        name = phase_names[index]
+        entry = given.get(name)
+        if entry is None:
+            raise ValueError(
+                f"Argument `{argument}` must hold every phase of the polycrystal, "
+                f"but it holds {sorted(given)} and not {name!r}."
+            )
+        if not isinstance(entry, kind):
+            raise ValueError(
+                f"Argument `{argument}` must hold a {kind.__name__} for each phase, "
+                f"but for {name!r} it holds a {type(entry).__name__}."
+            )
+        entries[index] = entry
+    return entries
