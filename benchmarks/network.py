@@ -1,0 +1,93 @@
+"""Accuracy and speed of the material network against DAMASK's full-field results.
+
+    python benchmarks/network.py                     # every table
+    python benchmarks/network.py accuracy|speed      # one of them
+
+The truth is DAMASK 3.0.2 on a 16^3 polycrystal of 100 random grains (tests/verification/data).
+Speed is CPU time (user + system) of this process on one thread, after the kernels are compiled,
+against the CPU time that DAMASK's own run took, as stored in the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import polyxtal as px
+
+DATA = Path(__file__).parents[1] / "tests" / "verification" / "data"
+CASES = ("P_N16_G100_random1_tension", "P_N16_G100_random1_shear")
+
+
+def load_case(name: str) -> tuple[px.Polycrystal, px.LoadPath, px.Response, float]:
+    """Read polycrystal, load, DAMASK's response and DAMASK's CPU seconds."""
+    with np.load(DATA / f"{name}.npz", allow_pickle=False) as data:
+        rve = px.Polycrystal(data["grain_id"].astype(np.int64), data["quaternions"])
+        path = px.LoadPath.from_damask(json.loads(str(data["loadsteps_json"])))
+        time_, f, p = (torch.tensor(data[k]) for k in ("time", "F_avg", "P_avg"))
+        return rve, path, px.Response(time_, f, p * 1e-6), float(data["cpu_seconds"])
+
+
+def percent(error: px.StressError) -> str:
+    return f"{100 * error.mean:5.2f} / {100 * error.maximum:5.2f}"
+
+
+def accuracy(material: px.Material) -> None:
+    print("\nStress error against DAMASK, mean / max over the history in % of the largest stress")
+    for name in CASES:
+        rve, path, truth, _ = load_case(name)
+        print(f"\n{name}")
+
+        def row(label: str, response: px.Response, truth: px.Response = truth) -> None:
+            loaded = px.compare(response, truth)
+            print(f"  {label:28s} {percent(loaded)}   all: {percent(px.compare(response, truth, 'all'))}")
+
+        row("Taylor", px.taylor_response(rve, material, path))
+        for seed in range(8):
+            net = px.MaterialNetwork.from_polycrystal(rve, leaves=512, seed=seed)
+            row(f"512 leaves, seed {seed}", net.respond(material, path))
+        for seed in range(4):
+            net = px.MaterialNetwork.from_polycrystal(rve, leaves=128, seed=seed, ensemble=8)
+            row(f"8 x 128 leaves, seed {seed}", net.respond(material, path))
+
+
+def speed(material: px.Material, repeats: int = 5) -> None:
+    torch.set_num_threads(1)
+    rve, path, _, _ = load_case(CASES[0])
+    start = time.perf_counter()
+    warm = px.MaterialNetwork.from_polycrystal(rve, leaves=2)
+    warm.respond(material, px.LoadPath.uniaxial(1e-3, increments=2))
+    print(f"\nFirst call (compiles the kernels unless cached): {time.perf_counter() - start:.1f} s")
+    print("\nCPU seconds of a whole curve, and how many times fewer than DAMASK's")
+    print(f"  {'case':28s} {'leaves':>7s} {'DAMASK':>8s} {'ours':>8s} {'ratio':>7s}")
+    for name in CASES:
+        rve, path, _, damask = load_case(name)
+        for leaves in (32, 128, 512):
+            net = px.MaterialNetwork.from_polycrystal(rve, leaves=leaves, seed=0)
+            times = []
+            for _ in range(repeats):
+                begin = time.process_time()
+                net.respond(material, path)
+                times.append(time.process_time() - begin)
+            ours = float(np.median(times))
+            print(f"  {name:28s} {leaves:7d} {damask:8.1f} {ours:8.3f} {damask / ours:7.0f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("table", nargs="?", choices=("accuracy", "speed", "all"), default="all")
+    table = parser.parse_args().table
+    material = px.load_material("AA6022-T4")
+    if table in ("speed", "all"):
+        speed(material)
+    if table in ("accuracy", "all"):
+        accuracy(material)
+
+
+if __name__ == "__main__":
+    main()
