@@ -55,8 +55,8 @@ def predict(
     axis: Annotated[
         str | None,
         typer.Option(
-            help="Loaded axis [x]; shear: direction and normal [xy]; plane strain: loaded and "
-            "held axis [zy].",
+            help="Loaded axis, or x; for shear direction and normal, or xy; for plane strain "
+            "loaded and held axis, or zy.",
             show_default=False,
         ),
     ] = None,
@@ -69,10 +69,11 @@ def predict(
     seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option(help="Output folder. [default: out/<file>-prediction]", show_default=False),
+        typer.Option(help="Output folder, or out/<file>-prediction.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier prediction.")] = False,
     no_picture: Annotated[bool, typer.Option("--no-picture", help="Write numbers only.")] = False,
+    no_taylor: Annotated[bool, typer.Option("--no-taylor", help="Skip Taylor's baseline.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
 ) -> None:
     """Predict stiffness, stress-strain curve and texture evolution; seconds to minutes."""
@@ -91,6 +92,7 @@ def predict(
             leaves=leaves,
             ensemble=ensemble,
             seed=seed,
+            taylor=not no_taylor,
         )
         folder = default_folder(file) if out is None else out
         check_folder(folder, force)
@@ -140,12 +142,14 @@ def _one_sentence(debug: bool) -> Iterator[None]:
 
 @contextmanager
 def _progress() -> Iterator[tuple]:
-    """Show the stage and how far it is, on the error stream."""
+    """Show the stage and how far it is, on the error stream if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("start", total=None)
         stage = "start"
 
@@ -154,7 +158,10 @@ def _progress() -> Iterator[tuple]:
             stage = name
             # Kernels compile before the first increment, and cannot say how far they are.
             wait = " (compiling the kernels: half a minute, the first time only)" if calls else ""
-            progress.update(task, description=name + wait, completed=0, total=calls or None)
+            # At once, because a compiler holds up the thread that would refresh.
+            progress.update(
+                task, description=name + wait, completed=0, total=calls or None, refresh=True
+            )
 
         def on_increment(time: float) -> None:
             progress.update(task, description=f"{stage}, {time:.3g} s of load", advance=1)
@@ -185,15 +192,22 @@ def _tables(prediction: Prediction) -> Iterator[Table]:
         table.add_row(name, low, f"{value / 1e3:.2f}" if modulus else f"{value:.4f}", high)
     yield table
 
-    curve, texture = prediction.curve, prediction.texture
-    table = Table(title="Curve and texture", show_header=False)
-    proof = "not reached" if curve.proof_stress is None else f"{curve.proof_stress:.2f} MPa"
-    table.add_row(f"0.2 % proof stress, {curve.component}", proof)
-    table.add_row(f"stress at {100 * curve.strain:.3g} % strain", f"{curve.stress:.2f} MPa")
-    if curve.hardening is not None:
-        table.add_row("hardening there", f"{curve.hardening:.0f} MPa")
-    table.add_row("texture strength, grains", f"{texture.strength_grains:.4f}")
-    strengths = f"{texture.strength_start:.4f} to {texture.strength_end:.4f}"
-    table.add_row("texture strength, start to end", strengths)
+    curves = {"network": prediction.curve, **prediction.baseline_curves}
+    component, end = prediction.curve.component, 100 * prediction.curve.strain
+    table = Table("", *curves, title=f"Stress-strain curve [MPa], {component}")
+    for label, name in (
+        ("0.2 % proof stress", "proof_stress"),
+        (f"stress at {end:.3g} % strain", "stress"),
+        ("hardening there", "hardening"),
+    ):
+        values = [getattr(curve, name) for curve in curves.values()]
+        table.add_row(label, *("not reached" if v is None else f"{v:.1f}" for v in values))
+    yield table
+
+    texture = prediction.texture
+    table = Table(title="Texture", show_header=False)
+    table.add_row("strength, grains of the file", f"{texture.strength_grains:.4f}")
+    table.add_row("strength, network at the start", f"{texture.strength_start:.4f}")
+    table.add_row("strength, network at the end", f"{texture.strength_end:.4f}")
     table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
     yield table

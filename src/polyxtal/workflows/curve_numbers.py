@@ -81,7 +81,10 @@ def elastic_slope(stiffness: Float[Tensor, "6 6"], path: LoadPath, component: st
 
 
 def curve_numbers(
-    response: Response, stiffness: Float[Tensor, "6 6"], path: LoadPath
+    response: Response,
+    stiffness: Float[Tensor, "6 6"],
+    path: LoadPath,
+    component: str | None = None,
 ) -> CurveNumbers:
     """Read the key numbers off a response.
 
@@ -89,8 +92,9 @@ def curve_numbers(
         response: Response to the path.
         stiffness: Mandel stiffness of the same body. [MPa]
         path: Load path.
+        component: Such as "xx"; None for the one that the load does the most work on.
     """
-    component = loaded_component(response)
+    component = component or loaded_component(response)
     strain, stress = _first_loading(response, component)
     slope = elastic_slope(stiffness, path, component)
     sign = -1.0 if strain[-1] < 0 else 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
@@ -26,7 +28,7 @@ def draw_prediction(prediction: Prediction) -> Figure:
         A figure to be saved by its `savefig`.
     """
     figure = new_figure(9.6, 7.6)
-    panels = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
+    panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
     _draw_volume_panel(panels[0, 0], prediction)
     _draw_curve_panel(panels[0, 1].subplots(), prediction)
     _draw_surface_panel(panels[1, 0], prediction)
@@ -45,11 +47,12 @@ def _draw_volume_panel(panel: SubFigure, prediction: Prediction) -> None:
 
 def _draw_curve_panel(axes: Axes, prediction: Prediction) -> None:
     component, curve = prediction.curve.component, prediction.curve
-    curves = {"Material network": prediction.response} | dict(prediction.baselines)
+    curves = {"Material network": prediction.response, **prediction.baselines}
+    normal = component[0] == component[1]
     draw_curves(
         axes,
         {name: (r.strain(component), r.stress(component)) for name, r in curves.items()},
-        strain_label=f"Engineering strain, {component}",
+        strain_label=f"{'Engineering strain' if normal else 'Amount of shear'}, {component}",
         stress_label=f"First Piola-Kirchhoff stress, {component}",
     )
     if curve.proof_stress is not None and curve.elastic_slope is not None:
@@ -69,7 +72,7 @@ def _draw_curve_panel(axes: Axes, prediction: Prediction) -> None:
 
 
 def _draw_surface_panel(panel: SubFigure, prediction: Prediction) -> None:
-    axes = panel.subplots(subplot_kw={"projection": "3d"})
+    axes: Any = panel.subplots(subplot_kw={"projection": "3d"})
     draw_young_modulus_surface(axes, prediction.stiffness["network"])
     axes.set_title("Young's modulus over all directions", fontsize=TITLE_SIZE)
 

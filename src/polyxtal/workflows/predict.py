@@ -17,6 +17,7 @@ from polyxtal.mechanics.bounds import hill_average, reuss_average, voigt_average
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
 from polyxtal.mechanics.response import Response
+from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.io import read
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.ensemble import NetworkEnsemble
@@ -41,6 +42,7 @@ class PredictionSettings:
         leaves: Leaves of each network.
         ensemble: Number of networks whose answers are averaged.
         seed: Same seed, same answer.
+        taylor: Compute Taylor's baseline, too; its cost grows with the number of grains.
 
     Raises:
         ValueError: if `load` comes together with what it replaces.
@@ -56,6 +58,7 @@ class PredictionSettings:
     leaves: int = 256
     ensemble: int = 4
     seed: int = 0
+    taylor: bool = True
 
     def __post_init__(self) -> None:
         """Validate that the load is said once."""
@@ -108,7 +111,8 @@ class Prediction:
         leaf_phase: Phase of every leaf of `response.orientations`.
         curve: Key numbers of the loaded component.
         texture: Texture at start and end.
-        baselines: Responses of simpler models to the same load, by name.
+        baselines: Responses of simpler models to the same load: "Taylor" or none.
+        baseline_curves: Their key numbers for the same component.
         seconds: Wall time of each stage. [s]
     """
 
@@ -124,6 +128,7 @@ class Prediction:
     curve: CurveNumbers
     texture: TextureChange
     baselines: Mapping[str, Response] = field(default_factory=dict)
+    baseline_curves: Mapping[str, CurveNumbers] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -151,8 +156,8 @@ def predict(
         file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
         settings: What to predict; None for the defaults.
         on_stage: Called with each stage's name and its number of calls of `on_increment`.
-        on_increment: Called with the time [s] after every increment of every network, from
-            several threads at once.
+        on_increment: Called with the time [s] after every increment of every network and of the
+            baseline, from several threads at once.
     Returns:
         The prediction.
     Raises:
@@ -202,6 +207,13 @@ def predict(
     begin("response", load.increments * settings.ensemble)
     response = network.respond(materials, load, on_increment=on_increment)
     end("response")
+    curve = curve_numbers(response, stiffness["network"], load)
+
+    baselines: dict[str, Response] = {}
+    if settings.taylor:
+        begin("baseline", load.increments)
+        baselines["Taylor"] = taylor_response(rve, materials, load, on_increment)
+        end("baseline")
 
     members = network.members if isinstance(network, NetworkEnsemble) else (network,)
     return Prediction(
@@ -214,9 +226,15 @@ def predict(
         {name: engineering_constants(c) for name, c in stiffness.items()},
         response,
         torch.cat([member.phase for member in members]),
-        curve_numbers(response, stiffness["network"], load),
+        curve,
         _texture_change(rve, response),
-        seconds=seconds,
+        baselines,
+        {
+            # Equal strain in all grains: elastically, that is Voigt's average.
+            name: curve_numbers(baseline, stiffness["voigt"], load, curve.component)
+            for name, baseline in baselines.items()
+        },
+        seconds,
     )
 
 

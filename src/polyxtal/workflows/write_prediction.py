@@ -143,7 +143,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "engineering_constants": "MPa, and - for nu and universal_anisotropy",
             "materials": "MPa, and 1/s for slip_rate_reference",
             "load": "1/s, s, Pa: DAMASK's own",
-            "curve": "MPa, -",
+            "curve and baselines": "MPa, -",
             "mean_rotation": "rad",
         },
         "convention": {
@@ -156,6 +156,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
         "stiffness": {name: c.tolist() for name, c in prediction.stiffness.items()},
         "engineering_constants": {name: asdict(c) for name, c in prediction.constants.items()},
         "curve": asdict(prediction.curve),
+        "baselines": {n: asdict(curve) for n, curve in prediction.baseline_curves.items()},
         "texture": asdict(prediction.texture),
         "solver": dict(prediction.response.statistics),
     }

@@ -1,0 +1,43 @@
+# `make demo` and `make test` need Python 3.11 or later, make and a package index; nothing else.
+PYTHON ?= python3
+TORCH  ?= torch==2.13.0
+
+BIN   := .venv/bin
+READY := .venv/ready
+DEMO  := examples/damask_case
+
+.PHONY: demo test lint slow bench clean
+
+demo: $(READY)
+	$(BIN)/polyxtal predict $(DEMO)/grid.vti --load $(DEMO)/load.yaml \
+	  --leaves 128 --ensemble 4 --out out/demo --force
+	@echo "Picture: out/demo/prediction.png"
+
+test: lint
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/basedpyright
+
+slow: $(READY)
+	$(BIN)/pytest -m slow
+
+bench: $(READY)
+	@set -e; for file in benchmarks/*.py; do \
+	  test -e "$$file" || { echo "benchmarks/ holds no benchmark"; break; }; \
+	  echo "== $$file"; $(BIN)/python "$$file"; \
+	done
+
+# torch goes first: the pin chooses its build before any other package can.
+$(READY): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet '$(TORCH)'
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv out build dist .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
