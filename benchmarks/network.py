@@ -45,7 +45,8 @@ def accuracy(material: px.Material) -> None:
 
         def row(label: str, response: px.Response, truth: px.Response = truth) -> None:
             loaded = px.compare(response, truth)
-            print(f"  {label:28s} {percent(loaded)}   all: {percent(px.compare(response, truth, 'all'))}")
+            nine = px.compare(response, truth, "all")
+            print(f"  {label:28s} {percent(loaded)}   all nine: {percent(nine)}")
 
         row("Taylor", px.taylor_response(rve, material, path))
         for seed in range(8):

@@ -1,0 +1,121 @@
+"""DAMASK's load format: a YAML file with a list of load steps, stresses in Pa."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyxtal.files.yaml import read_yaml
+from polyxtal.mechanics.load_step import FREE, LoadStep, Matrix, load_matrix
+
+PASCAL = 1e-6
+"""One pascal. [MPa]"""
+
+
+def parse_damask_load(
+    loadstep: str | Path | Mapping[str, Any] | Sequence[Any],
+) -> tuple[LoadStep, ...]:
+    """Parse a load file, its parsed content, or the parsed `loadstep` list.
+
+    Raises:
+        ValueError: naming the load step and the key that is missing, unknown or invalid.
+    """
+    where = "The load"
+    if isinstance(loadstep, str | Path):
+        where = f"{loadstep}: the load"
+        loadstep = read_yaml(loadstep)
+    if isinstance(loadstep, Mapping):
+        if "loadstep" not in loadstep:
+            raise ValueError(f"{where} must have a `loadstep` list, but has none.")
+        loadstep = loadstep["loadstep"]
+    if not isinstance(loadstep, Sequence) or isinstance(loadstep, str) or not loadstep:
+        raise ValueError(f"{where} must hold a list of load steps, but holds {loadstep!r:.60}.")
+    return tuple(_parse_step(step, f"{where}, step {k + 1}") for k, step in enumerate(loadstep))
+
+
+def dump_damask_load(steps: Iterable[LoadStep]) -> dict[str, Any]:
+    """Lay load steps out as DAMASK's load file."""
+
+    def rows(matrix: Matrix, scale: float) -> list[list[float | str]]:
+        return [["x" if math.isnan(v) else v * scale for v in row] for row in matrix]
+
+    dumped = []
+    for step in steps:
+        mechanical: dict[str, Any] = {}
+        if not np.isnan(step.deformation).all():
+            mechanical[step.deformation_kind] = rows(step.deformation, 1.0)
+        if not np.isnan(step.stress).all():
+            mechanical[step.stress_kind] = rows(step.stress, 1 / PASCAL)
+        discretization: dict[str, Any] = {"t": step.duration, "N": step.increments}
+        if step.ratio != 1.0:
+            discretization["r"] = step.ratio
+        dumped.append(
+            {
+                "boundary_conditions": {"mechanical": mechanical},
+                "discretization": discretization,
+                "f_out": 1,
+            }
+        )
+    return {"solver": {"mechanical": "spectral_basic"}, "loadstep": dumped}
+
+
+_STEP_KEYS = {"boundary_conditions", "discretization", "estimate_rate", "f_out", "f_restart"}
+
+
+def _parse_step(step: Any, where: str) -> LoadStep:
+    def need(mapping: Any, key: str) -> Any:
+        if not isinstance(mapping, Mapping) or key not in mapping:
+            raise ValueError(f"{where} must have the key `{key}`, but has none.")
+        return mapping[key]
+
+    mechanical = need(need(step, "boundary_conditions"), "mechanical")
+    discretization = need(step, "discretization")
+    for mapping, known in (
+        (step, _STEP_KEYS),
+        (step["boundary_conditions"], {"mechanical"}),
+        (mechanical, {"dot_F", "F", "L", "P", "dot_P"}),
+        (discretization, {"t", "N", "r"}),
+    ):
+        unknown = set(mapping) - known
+        if unknown:
+            raise ValueError(
+                f"{where} must use the keys {sorted(known)}, but has `{sorted(unknown)[0]}`."
+            )
+    kinds_f = [k for k in ("dot_F", "F", "L") if k in mechanical]
+    kinds_p = [k for k in ("P", "dot_P") if k in mechanical]
+    if len(kinds_f) > 1 or len(kinds_p) > 1 or not kinds_f + kinds_p:
+        raise ValueError(
+            f"{where} must prescribe one of dot_F, F, L and at most one of P, dot_P, "
+            f"but prescribes {kinds_f + kinds_p}."
+        )
+    try:
+        duration, count = float(need(discretization, "t")), int(need(discretization, "N"))
+        deformation = (
+            _parse_matrix(mechanical[kinds_f[0]]) if kinds_f else load_matrix([[FREE] * 3] * 3)
+        )
+        stress = (
+            _parse_matrix(mechanical[kinds_p[0]], PASCAL)
+            if kinds_p
+            else load_matrix([[FREE] * 3] * 3)
+        )
+        return LoadStep(
+            duration,
+            count,
+            deformation,
+            kinds_f[0] if kinds_f else "dot_F",  # type: ignore[arg-type]
+            stress,
+            kinds_p[0] if kinds_p else "P",  # type: ignore[arg-type]
+            float(discretization.get("r", 1.0)),
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where} is invalid: {error}") from error
+
+
+def _parse_matrix(rows: Any, scale: float = 1.0) -> Matrix:
+    if np.shape(np.array(rows, dtype=object)) != (3, 3):
+        raise ValueError(f"a boundary condition must be a 3x3 matrix, but is {rows!r:.80}.")
+    return load_matrix([[FREE if v == "x" else float(v) * scale for v in row] for row in rows])

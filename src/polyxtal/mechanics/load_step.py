@@ -1,0 +1,124 @@
+"""One stretch of constant loading: what is prescribed, component by component.
+
+A load step prescribes each component of the deformation gradient F or of the first
+Piola-Kirchhoff stress P, never both; NaN marks what is left free. Rates are constant within a
+step; stress targets are approached linearly in time from the stress at the step's start, as
+DAMASK does.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+MAX_INCREMENTS = 1_000_000
+
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+FREE = math.nan
+
+
+def load_matrix(rows: Any) -> Matrix:
+    """Turn (3, 3) rows into a hashable matrix."""
+    a = np.asarray(rows, dtype=np.float64)
+    if a.shape != (3, 3):
+        raise ValueError(f"A load must be a 3x3 matrix, but has shape {a.shape}.")
+    return tuple(tuple(float(v) for v in row) for row in a)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class LoadStep:
+    """One stretch of constant loading.
+
+    Attributes:
+        duration: Time of the step. [s]
+        increments: Number of time increments.
+        deformation: (3, 3) prescribed deformation, NaN where free.
+        deformation_kind: "dot_F" rate of F [1/s], "F" value of F at the end [-],
+            "L" velocity gradient [1/s] (whole rows only).
+        stress: (3, 3) prescribed stress, NaN where free.
+        stress_kind: "P" value at the end [MPa], "dot_P" rate [MPa/s].
+        ratio: Length of an increment over that of the one before it.
+
+    Raises:
+        ValueError: if a component is prescribed twice or not at all, or a number is invalid.
+    """
+
+    duration: float
+    increments: int
+    deformation: Matrix
+    deformation_kind: Literal["dot_F", "F", "L"] = "dot_F"
+    stress: Matrix = ((FREE,) * 3,) * 3  # type: ignore[assignment]
+    stress_kind: Literal["P", "dot_P"] = "P"
+    ratio: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Validate that every component has exactly one prescription."""
+        object.__setattr__(self, "deformation", load_matrix(self.deformation))
+        object.__setattr__(self, "stress", load_matrix(self.stress))
+        if not (math.isfinite(self.duration) and self.duration > 0):
+            raise ValueError(f"A load step must last a positive time, but lasts {self.duration} s.")
+        if not 1 <= self.increments <= MAX_INCREMENTS:
+            raise ValueError(
+                f"A load step must have 1 to {MAX_INCREMENTS} increments, "
+                f"but has {self.increments}."
+            )
+        if not (math.isfinite(self.ratio) and self.ratio > 0):
+            raise ValueError(f"A load step's ratio must be positive, but is {self.ratio}.")
+        if self.deformation_kind not in ("dot_F", "F", "L"):
+            raise ValueError(
+                f"A deformation must be 'dot_F', 'F' or 'L', but is {self.deformation_kind!r}."
+            )
+        if self.stress_kind not in ("P", "dot_P"):
+            raise ValueError(f"A stress must be 'P' or 'dot_P', but is {self.stress_kind!r}.")
+        free_f, free_p = np.isnan(self.deformation), np.isnan(self.stress)
+        if not np.array_equal(free_f, ~free_p):
+            i, j = np.argwhere(free_f == free_p)[0]
+            both = "neither" if free_f[i, j] else "both"
+            raise ValueError(
+                "Each component must be prescribed in either the deformation or the stress, "
+                f"but {'xyz'[i]}{'xyz'[j]} is in {both}."
+            )
+        if np.isinf(self.deformation).any() or np.isinf(self.stress).any():
+            raise ValueError("A load must be finite, but holds an infinite component.")
+        rows = free_f.sum(1)
+        if self.deformation_kind == "L" and not np.isin(rows, (0, 3)).all():
+            raise ValueError("A velocity gradient 'L' must be prescribed in whole rows.")
+
+    @property
+    def stress_controlled(self) -> np.ndarray:
+        """(3, 3) bool: where P is prescribed."""
+        return np.isnan(self.deformation)
+
+    def time_increments(self) -> np.ndarray:
+        """(increments,) lengths of the increments; they sum to the duration. [s]"""
+        weights = self.ratio ** np.arange(self.increments, dtype=np.float64)
+        return self.duration * weights / weights.sum()
+
+    def goal(
+        self, deformation: np.ndarray, stress: np.ndarray, dt: float, remaining: float
+    ) -> np.ndarray:
+        """Find the values at the end of an increment.
+
+        Args:
+            deformation, stress: (3, 3) averages F [-] and P [MPa] at its start.
+            dt: Length of the increment. [s]
+            remaining: Time to the end of the step, this increment included. [s]
+        Returns:
+            (3, 3): P [MPa] where `stress_controlled`, F [-] elsewhere.
+        """
+        load_f, load_p = np.asarray(self.deformation), np.asarray(self.stress)
+        share = min(1.0, dt / remaining)
+        if self.deformation_kind == "F":
+            goal_f = deformation + share * (load_f - deformation)
+        elif self.deformation_kind == "L":
+            goal_f = deformation + dt * np.nan_to_num(load_f) @ deformation
+        else:
+            goal_f = deformation + dt * load_f
+        if self.stress_kind == "P":
+            goal_p = stress + share * (load_p - stress)
+        else:
+            goal_p = stress + dt * load_p
+        return np.where(self.stress_controlled, goal_p, goal_f)
