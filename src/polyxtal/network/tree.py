@@ -217,8 +217,7 @@ class MaterialNetwork:
 def spread_normals(tree: BinaryTree, generator: torch.Generator) -> Float[Tensor, "inner 3"]:
     """Spread each level's normals evenly over the half sphere, turned and ordered at random.
 
-    A Fibonacci lattice on the half sphere has n points of equal area; stratifying the normals
-    this way removes part of the draw-to-draw spread that independent ones have.
+    A Fibonacci lattice has n points of equal area; no part of the sphere is left out by chance.
     """
     normals = torch.zeros(tree.leaves - 1, 3, dtype=torch.float64)
     for level in tree.levels:

@@ -1,0 +1,155 @@
+"""Ways to build an untrained tree, compared with DAMASK: what was tried and what is shipped.
+
+    python benchmarks/tree_variants.py
+
+Each row: mean and largest over twelve draws of the mean stress error in % (tension, then shear).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import polyxtal as px
+from network import CASES, load_case
+from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
+from polyxtal.network.quantise import quantise
+from polyxtal.network.topology import BinaryTree
+from polyxtal.texture.measure import cubic_harmonics_l4
+
+LEAVES, DRAWS = 128, 12
+
+
+def independent_normals(count: int, generator: torch.Generator) -> Tensor:
+    normals = torch.randn(count, 3, generator=generator, dtype=torch.float64)
+    return normals / torch.linalg.vector_norm(normals, dim=1, keepdim=True)
+
+
+def one_lattice(count: int, generator: torch.Generator) -> Tensor:
+    k = torch.arange(count, dtype=torch.float64) + 0.5
+    height, angle = k / count, math.pi * (1 + 5**0.5) * k
+    radius = (1 - height**2).sqrt()
+    lattice = torch.stack([radius * angle.cos(), radius * angle.sin(), height], 1)
+    turn = quaternion_to_matrix(random_quaternions(1, generator))[0]
+    normals = lattice[torch.randperm(count, generator=generator)] @ turn.T
+    return normals / torch.linalg.vector_norm(normals, dim=1, keepdim=True)
+
+
+def triads(count: int, generator: torch.Generator) -> Tensor:
+    turns = quaternion_to_matrix(random_quaternions(-(-count // 3), generator))
+    normals = turns.reshape(-1, 3)[:count]
+    return normals / torch.linalg.vector_norm(normals, dim=1, keepdim=True)
+
+
+def replace(net: px.MaterialNetwork, order: Tensor | None, normals: Tensor) -> px.MaterialNetwork:
+    order = torch.arange(net.leaves) if order is None else order
+    return px.MaterialNetwork(
+        net.tree, net.orientations[order], net.weights[order], normals, net.phase[order]
+    )
+
+
+def balanced_order(orientations: Tensor, generator: torch.Generator) -> Tensor:
+    """Pair like orientations at every level and send one of each pair to either half."""
+    points = cubic_harmonics_l4(orientations)
+
+    def split(members: list[int]) -> list[int]:
+        if len(members) < 3:
+            return members
+        distance = torch.cdist(points[members], points[members]) + torch.diag(
+            torch.full((len(members),), torch.inf, dtype=torch.float64)
+        )
+        free, left, right = set(range(len(members))), [], []
+        for i in torch.randperm(len(members), generator=generator).tolist():
+            if i not in free:
+                continue
+            free.discard(i)
+            j = min(free, key=lambda other, i=i: float(distance[i, other]))
+            free.discard(j)
+            left.append(members[i])
+            right.append(members[j])
+        return split(left) + split(right)
+
+    return torch.tensor(split(list(range(len(orientations)))))
+
+
+def boundary_network(rve: px.Polycrystal, seed: int) -> px.MaterialNetwork:
+    """Make every bottom node a real grain boundary: its grains, normal and share of volume."""
+    ids, grains = rve.grain_id.numpy(), rve.grains
+    area = np.zeros((grains, grains, 3))
+    for axis in range(3):
+        neighbour = np.roll(ids, -1, axis)
+        meets = ids != neighbour
+        np.add.at(area[..., axis], (ids[meets], neighbour[meets]), 1.0)
+        np.add.at(area[..., axis], (neighbour[meets], ids[meets]), -1.0)
+    size = np.linalg.norm(area, axis=2)
+    pairs = np.argwhere(np.tril(size) > 0.5)
+    np.random.default_rng(seed).shuffle(pairs)
+    share = rve.volume_fractions.numpy()[:, None] * size / size.sum(1, keepdims=True)
+    leaves = torch.from_numpy(pairs.reshape(-1))
+    weights = torch.tensor([w for g, h in pairs for w in (share[g, h], share[h, g])])
+    tree = BinaryTree.balanced(len(leaves))
+    normals = independent_normals(len(leaves) - 1, torch.Generator().manual_seed(seed))
+    g, h = pairs.T
+    normals[: len(pairs)] = torch.from_numpy(area[g, h] / size[g, h][:, None])
+    return px.MaterialNetwork(
+        tree,
+        rve.orientations[leaves],
+        weights / weights.sum(),
+        normals,
+        torch.zeros(len(leaves), dtype=torch.int64),
+    )
+
+
+def build(variant: str, rve: px.Polycrystal, seed: int) -> px.MaterialNetwork:
+    generator = torch.Generator().manual_seed(seed)
+    if variant == "grain boundaries":
+        return boundary_network(rve, seed)
+    if variant == "same leaves, random pairs":
+        net = boundary_network(rve, seed)
+        order = torch.randperm(net.leaves, generator=generator)
+        return replace(net, order, independent_normals(net.leaves - 1, generator))
+    net = px.MaterialNetwork.from_polycrystal(rve, LEAVES, seed)
+    if variant == "shipped: one lattice a level":
+        return net
+    if variant == "balanced order":
+        parts = quantise(rve, LEAVES, generator)
+        order = balanced_order(parts.orientations, generator)
+        return px.MaterialNetwork(
+            net.tree, parts.orientations[order], parts.weights[order], net.normals, parts.phase
+        )
+    draw = {
+        "independent normals": independent_normals,
+        "one lattice for the tree": one_lattice,
+        "orthogonal triads": triads,
+    }[variant]
+    return replace(net, None, draw(net.leaves - 1, generator))
+
+
+def main() -> None:
+    material = px.load_material("AA6022-T4")
+    cases = [load_case(name) for name in CASES]
+    for variant in (
+        "shipped: one lattice a level",
+        "independent normals",
+        "one lattice for the tree",
+        "orthogonal triads",
+        "balanced order",
+        "grain boundaries",
+        "same leaves, random pairs",
+    ):
+        cells = []
+        for rve, path, truth, _ in cases:
+            errors = [
+                100 * px.compare(net.respond(material, path, tolerance=1e-6), truth).mean
+                for net in (build(variant, rve, seed) for seed in range(DRAWS))
+            ]
+            cells.append(f"{np.mean(errors):5.2f} (worst {max(errors):5.2f})")
+        leaves = build(variant, cases[0][0], 0).leaves
+        print(f"  {leaves:5d} leaves, {variant:30s} " + "   ".join(cells), flush=True)
+
+
+if __name__ == "__main__":
+    main()
