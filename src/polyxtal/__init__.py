@@ -1,19 +1,47 @@
-"""polyxtal: from a voxel polycrystal to its stiffness, stress-strain curve and texture."""
+"""polyxtal: from a voxel polycrystal to its stiffness, stress-strain curve and texture.
 
-from polyxtal.algebra.convergence import ConvergenceError
-from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.material import Material, PhenoPowerlaw, load_material, load_materials
-from polyxtal.mechanics.bounds import hill_average, reuss_average, voigt_average
-from polyxtal.mechanics.loading import LoadPath, LoadStep
-from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
-from polyxtal.mechanics.response import Response, StressError, compare
-from polyxtal.mechanics.taylor import taylor_response
-from polyxtal.microstructure.io import read, write
-from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.network.ensemble import NetworkEnsemble
-from polyxtal.network.tree import MaterialNetwork
+Public names are imported on first use, so that `import polyxtal` and the command line's help do
+not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polyxtal.algebra.convergence import ConvergenceError
+    from polyxtal.crystal.elasticity import CubicElasticity
+    from polyxtal.crystal.material import Material, PhenoPowerlaw, load_material, load_materials
+    from polyxtal.mechanics.bounds import hill_average, reuss_average, voigt_average
+    from polyxtal.mechanics.load_step import LoadStep
+    from polyxtal.mechanics.loading import LoadPath
+    from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
+    from polyxtal.mechanics.response import Response, StressError, compare
+    from polyxtal.mechanics.taylor import taylor_response
+    from polyxtal.microstructure.io import read, write
+    from polyxtal.microstructure.polycrystal import Polycrystal
+    from polyxtal.network.ensemble import NetworkEnsemble
+    from polyxtal.network.tree import MaterialNetwork
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "algebra.convergence": ("ConvergenceError",),
+    "crystal.elasticity": ("CubicElasticity",),
+    "crystal.material": ("Material", "PhenoPowerlaw", "load_material", "load_materials"),
+    "mechanics.bounds": ("hill_average", "reuss_average", "voigt_average"),
+    "mechanics.load_step": ("LoadStep",),
+    "mechanics.loading": ("LoadPath",),
+    "mechanics.moduli": ("EngineeringConstants", "engineering_constants"),
+    "mechanics.response": ("Response", "StressError", "compare"),
+    "mechanics.taylor": ("taylor_response",),
+    "microstructure.io": ("read", "write"),
+    "microstructure.polycrystal": ("Polycrystal",),
+    "network.ensemble": ("NetworkEnsemble",),
+    "network.tree": ("MaterialNetwork",),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "ConvergenceError",
@@ -39,3 +67,17 @@ __all__ = [
     "voigt_average",
     "write",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module on first use."""
+    if name not in _MODULE:
+        raise AttributeError(f"module 'polyxtal' has no attribute {name!r}")
+    value = getattr(import_module(f"polyxtal.{_MODULE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted([*__all__, "__version__"])

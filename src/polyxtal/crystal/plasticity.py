@@ -372,7 +372,7 @@ def check_deformation(deformation: Tensor) -> None:
         ValueError: if F is not finite or det F is not positive.
     """
     determinant = torch.linalg.det(torch.nan_to_num(deformation, nan=torch.nan))
-    bad = ~(determinant > 0)
+    bad = ~(determinant > 0) | ~torch.isfinite(deformation).flatten(1).all(1)
     if bad.any():
         point = int(bad.nonzero()[0])
         raise ValueError(

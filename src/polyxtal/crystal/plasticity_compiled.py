@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.crystal.kernel.points import update_points
+from polyxtal.crystal.kernel.records import EXACT, LAW_CONSTANTS, point_workspace
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity import (
     CrystalPlasticity,
@@ -17,7 +19,6 @@ from polyxtal.crystal.plasticity import (
     LawUpdate,
     check_deformation,
 )
-from polyxtal.crystal.plasticity_kernel import EXACT, LAW_CONSTANTS, point_workspace, update_points
 
 
 def law_constants(law: CrystalPlasticity) -> np.ndarray:

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.crystal.kernel.records import EXACT, INACTIVE, point_workspace
 from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
 from polyxtal.crystal.plasticity_compiled import law_constants
-from polyxtal.crystal.plasticity_kernel import EXACT, INACTIVE, point_workspace
 from polyxtal.mechanics.stepping import StepResult
 from polyxtal.network.online import Laminates
 from polyxtal.network.online_kernel import (

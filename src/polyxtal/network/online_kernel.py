@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from polyxtal.crystal.plasticity_kernel import (
-    compiled,
-    invert,
-    update_points,
-)
+from polyxtal.crystal.kernel.linear import invert
+from polyxtal.crystal.kernel.points import update_points
+from polyxtal.crystal.kernel.records import compiled
 
 CONVERGED, STALLED, LOCAL_FAILURE = 0, 1, 2
 CHORD = 0.05
