@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,10 +13,12 @@ from polyxtal.network.topology import BinaryTree
 
 def node_weights(tree: BinaryTree, leaf_weights: Float[Tensor, "leaves"]) -> Float[Tensor, "nodes"]:
     """Sum the leaves' weights up the tree. [-]"""
-    weights = list(leaf_weights.unbind())
-    for left, right in zip(tree.left.tolist(), tree.right.tolist(), strict=True):
-        weights.append(weights[left] + weights[right])
-    return torch.stack(weights)
+    weights, place = leaf_weights, np.arange(2 * tree.leaves - 1)
+    for level in tree.levels:
+        place[tree.leaves + level] = len(weights) + np.arange(len(level))
+        left, right = place[tree.left[level]], place[tree.right[level]]
+        weights = torch.cat([weights, weights[left] + weights[right]])
+    return weights[place]
 
 
 def homogenize_tree(
@@ -35,19 +38,16 @@ def homogenize_tree(
         Mandel stiffness of the root. [MPa]
     """
     weights = node_weights(tree, leaf_weights)
-    stiffness: list[Tensor | None] = [None] * (2 * tree.leaves - 1)
-    for leaf in range(tree.leaves):
-        stiffness[leaf] = leaf_stiffness[..., leaf, :, :]
+    # Computed nodes are appended level by level; `place` says where each one went.
+    stiffness, place = leaf_stiffness, np.arange(2 * tree.leaves - 1)
     for level in tree.levels:
+        place[tree.leaves + level] = stiffness.shape[-3] + np.arange(len(level))
         left, right = tree.left[level], tree.right[level]
         joined = laminate_stiffness(
-            torch.stack([stiffness[k] for k in left], -3),  # type: ignore[arg-type]
-            torch.stack([stiffness[k] for k in right], -3),  # type: ignore[arg-type]
+            stiffness[..., place[left], :, :],
+            stiffness[..., place[right], :, :],
             weights[left] / (weights[left] + weights[right]),
             normals[level],
         )
-        for position, k in enumerate(level.tolist()):
-            stiffness[tree.leaves + k] = joined[..., position, :, :]
-    root = stiffness[tree.root]
-    assert root is not None
-    return root
+        stiffness = torch.cat([stiffness, joined], -3)
+    return stiffness[..., place[tree.root], :, :]

@@ -362,12 +362,16 @@ def advance(
         residual /= _stress_scale(state, floor)
         if not residual < np.inf:
             return STALLED, iteration + 1, residual
-        if residual < tolerance and off < 1e-14 and not elastic:
+        if residual < tolerance and off == 0.0 and not elastic:
             return CONVERGED, iteration + 1, residual
         if not _root_step(tree, state, tree_ws, goal, stress_controlled, matrix, right):
             return STALLED, iteration + 1, residual
         _substitute_down(tree, tree_ws)
         _apply(tree, state, tree_ws)
+        for i in range(3):
+            for j in range(3):
+                if not stress_controlled[i, j]:  # exactly, not to the last rounding
+                    state.deformation[root, i, j] = goal[i, j]
         # An old tangent serves as long as it gains enough.
         fresh = elastic or residual > CHORD * previous
         previous = residual

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 import torch
 from jaxtyping import Float, Int
@@ -25,6 +25,9 @@ from polyxtal.network.online import Laminates, Online
 from polyxtal.network.online_compiled import TOLERANCE, CompiledOnline
 from polyxtal.network.quantise import quantise
 from polyxtal.network.topology import BinaryTree
+
+if TYPE_CHECKING:
+    from polyxtal.network.ensemble import NetworkEnsemble
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +86,22 @@ class MaterialNetwork:
         if not bool(((length - 1).abs() < 1e-9).all()):
             raise ValueError("Argument `normals` must hold unit vectors, but some are not.")
 
+    @overload
+    @classmethod
+    def from_polycrystal(
+        cls, rve: Polycrystal, leaves: int = 512, seed: int = 0, ensemble: Literal[1] = 1
+    ) -> MaterialNetwork: ...
+
+    @overload
+    @classmethod
+    def from_polycrystal(
+        cls, rve: Polycrystal, leaves: int = 512, seed: int = 0, *, ensemble: int
+    ) -> MaterialNetwork | NetworkEnsemble: ...
+
     @classmethod
     def from_polycrystal(
         cls, rve: Polycrystal, leaves: int = 512, seed: int = 0, ensemble: int = 1
-    ) -> Any:
+    ) -> MaterialNetwork | NetworkEnsemble:
         """Build a network from the polycrystal's texture, without training.
 
         Leaves carry the grains' orientations and volume fractions (`quantise`) in random order;

@@ -42,6 +42,14 @@ def _grain_boundaries(ids: NDArray, page: NDArray) -> NDArray:
     return np.concatenate([across, along])
 
 
+def _length(micrometres: float) -> str:
+    """Write a length with the unit that keeps it between 1 and 1000, where there is one."""
+    for unit, size in (("m", 1e6), ("mm", 1e3), ("µm", 1.0)):
+        if micrometres >= size:
+            return f"{micrometres / size:g} {unit}"
+    return f"{micrometres * 1e3:g} nm"
+
+
 def draw_volume(
     axes: Axes,
     rve: Polycrystal,
@@ -114,7 +122,7 @@ def _draw_arrows(axes: Axes, size: tuple[float, float, float]) -> None:
         axes.text(
             place[0],
             place[1],
-            f"{name}, {length:g} µm",
+            f"{name}, {_length(length)}",
             ha=ha,
             va=va,
             fontsize=LABEL_SIZE,

@@ -193,7 +193,7 @@ def predict(
 
     begin("stiffness")
     network = MaterialNetwork.from_polycrystal(
-        rve, settings.leaves, settings.seed, settings.ensemble
+        rve, settings.leaves, settings.seed, ensemble=settings.ensemble
     )
     elasticity = {name: material.elasticity for name, material in materials.items()}
     stiffness = {
