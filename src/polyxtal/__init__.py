@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from polyxtal.mechanics.taylor import taylor_response
     from polyxtal.microstructure.io import read, write
     from polyxtal.microstructure.polycrystal import Polycrystal
-    from polyxtal.network.ensemble import NetworkEnsemble
-    from polyxtal.network.tree import MaterialNetwork
+    from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 
 __version__ = "0.1.0"
 
@@ -38,8 +37,7 @@ _HOME = {
     "mechanics.taylor": ("taylor_response",),
     "microstructure.io": ("read", "write"),
     "microstructure.polycrystal": ("Polycrystal",),
-    "network.ensemble": ("NetworkEnsemble",),
-    "network.tree": ("MaterialNetwork",),
+    "network.tree": ("MaterialNetwork", "NetworkEnsemble"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

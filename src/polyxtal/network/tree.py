@@ -1,11 +1,13 @@
-"""The material network: leaves are crystals, inner nodes are laminates."""
+"""The material network: leaves are crystals, inner nodes are laminates; and averages of several."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
 import torch
 from jaxtyping import Float, Int
@@ -25,9 +27,6 @@ from polyxtal.network.online import Laminates, Online
 from polyxtal.network.online_compiled import TOLERANCE, CompiledOnline
 from polyxtal.network.quantise import quantise
 from polyxtal.network.topology import BinaryTree
-
-if TYPE_CHECKING:
-    from polyxtal.network.ensemble import NetworkEnsemble
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +121,6 @@ class MaterialNetwork:
         if ensemble < 1:
             raise ValueError(f"Argument `ensemble` must be at least 1, but is {ensemble}.")
         if ensemble > 1:
-            from polyxtal.network.ensemble import NetworkEnsemble
-
             seeds = torch.Generator().manual_seed(int(seed))
             drawn = torch.randint(2**62, (ensemble,), generator=seeds).tolist()
             return NetworkEnsemble(tuple(cls.from_polycrystal(rve, leaves, s) for s in drawn))
@@ -227,6 +224,72 @@ class MaterialNetwork:
         start = law.initial_state(self.orientations)
         solver = CompiledOnline if engine == "compiled" else Online
         return solver(self.laminates(), law, start, tolerance)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkEnsemble:
+    """Several networks of one polycrystal, averaged with equal weight.
+
+    Most of what one draw gets wrong cancels.
+
+    Attributes:
+        members: The networks.
+    """
+
+    members: tuple[MaterialNetwork, ...]
+
+    def __post_init__(self) -> None:
+        """Validate that there is a member."""
+        if not self.members:
+            raise ValueError("An ensemble must have at least one network, but has none.")
+
+    @property
+    def leaves(self) -> int:
+        """Number of leaves of all members together."""
+        return sum(member.leaves for member in self.members)
+
+    def stiffness(
+        self, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+    ) -> Float[Tensor, "6 6"]:
+        """Average the members' Mandel stiffness. [MPa]"""
+        return torch.stack([member.stiffness(elasticity) for member in self.members]).mean(0)
+
+    def respond(
+        self,
+        material: Material | Mapping[str, Material],
+        path: LoadPath,
+        engine: Literal["compiled", "torch"] = "compiled",
+        tolerance: float = TOLERANCE,
+        on_increment: Callable[[float], None] | None = None,
+    ) -> Response:
+        """Average the members' responses, F and P alike; see `MaterialNetwork.respond`.
+
+        The members run in parallel threads; `on_increment` is called from them, once for every
+        increment of every member.
+        """
+
+        def run(member: MaterialNetwork) -> Response:
+            return member.respond(material, path, engine, tolerance, on_increment)
+
+        workers = min(len(self.members), os.cpu_count() or 1)
+        with ThreadPoolExecutor(workers) as pool:
+            responses = list(pool.map(run, self.members))
+        statistics = {
+            name: (max if name in ("residual", "hill_mandel") else sum)(
+                response.statistics[name] for response in responses
+            )
+            for name in responses[0].statistics
+        }
+        orientations = [r.orientations for r in responses if r.orientations is not None]
+        weights = [r.weights for r in responses if r.weights is not None]
+        return Response(
+            responses[0].time,
+            torch.stack([r.F for r in responses]).mean(0),
+            torch.stack([r.P for r in responses]).mean(0),
+            torch.cat(orientations, 1),
+            torch.cat(weights) / len(responses),
+            statistics,
+        )
 
 
 def spread_normals(tree: BinaryTree, generator: torch.Generator) -> Float[Tensor, "inner 3"]:

@@ -20,8 +20,7 @@ from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.io import read
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.network.ensemble import NetworkEnsemble
-from polyxtal.network.tree import MaterialNetwork
+from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.texture.measure import mean_disorientation, texture_strength
 from polyxtal.workflows.choose import choose_load, choose_materials, material_file_beside
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
