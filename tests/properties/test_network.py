@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyxtal.algebra.mandel import rotate_mandel
+from polyxtal.algebra.mandel import rotate_mandel, tensor4_to_mandel
 from polyxtal.algebra.rotation import (
     quaternion_multiply,
     quaternion_to_matrix,
@@ -19,7 +19,7 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material, load_material
-from polyxtal.crystal.plasticity import CrystalState
+from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
 from polyxtal.crystal.plasticity_compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.slip import fcc_schmid_tensors
 from polyxtal.crystal.symmetry import cubic_rotations, disorientation
@@ -27,9 +27,9 @@ from polyxtal.mechanics.load_step import LoadStep
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.stepping import follow
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.network.ensemble import NetworkEnsemble
+from polyxtal.network.online import condense
 from polyxtal.network.topology import BinaryTree
-from polyxtal.network.tree import MaterialNetwork, spread_normals
+from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, spread_normals
 
 ALUMINIUM = load_material("AA6022-T4")
 IN_F = np.zeros((3, 3), dtype=bool)
@@ -159,6 +159,23 @@ def test_equal_leaves_are_a_single_crystal(crystal, seed):
     expected = crystal.stiffness(network.orientations[0])
     scale = float(expected.abs().max())
     torch.testing.assert_close(one.stiffness(crystal), expected, rtol=0, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize("leaves", [2, 5, 9])
+def test_undeformed_tangents_are_the_stiffness(leaves):
+    """The tangents condensed by either engine, at rest and without time, against the laminates."""
+    network = random_network(leaves, leaves)
+    stiffness = network.stiffness(ALUMINIUM.elasticity)
+    law = CrystalPlasticity(ALUMINIUM)
+    rest = torch.eye(3, dtype=torch.float64)
+    update = law.update(
+        rest.expand(leaves, 3, 3).clone(), law.initial_state(network.orientations), 0.0
+    )
+    readable = condense(network.laminates(), update.stress, update.tangent).tangent[-1]
+    stepper = network.online(ALUMINIUM)
+    assert stepper.attempt(1e-12, np.eye(3), IN_F, True).converged
+    for tangent in (readable, torch.from_numpy(stepper.tangent())):
+        torch.testing.assert_close(tensor4_to_mandel(tangent), stiffness, rtol=0, atol=1e-7)
 
 
 def mirrored(network: MaterialNetwork) -> MaterialNetwork:

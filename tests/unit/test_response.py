@@ -19,7 +19,7 @@ def response(p: dict[tuple[int, int], list[float]], f11: list[float] | None = No
 
 
 TRUTH = response({(0, 0): [0, 100, 200], (1, 1): [0, -300, -400], (0, 1): [0, 5, 10]})
-GIVEN = response({(0, 0): [0, 101, 198], (1, 1): [0, -320, -400], (0, 1): [0, 5, 12]})
+GIVEN = response({(0, 0): [0, 101, 198], (1, 1): [0, -320, -410], (0, 1): [0, 5, 12]})
 
 
 def test_the_component_that_does_the_work_is_compared():
@@ -44,7 +44,7 @@ def test_all_components_are_compared_with_the_largest_stress():
     error = compare(GIVEN, TRUTH, "all")
     assert error.component is None
     assert error.maximum == pytest.approx(20 / 400)
-    assert error.mean == pytest.approx((0 + 20 + 2) / 3 / 400)
+    assert error.mean == pytest.approx((0 + 20 + 10) / 3 / 400)
 
 
 def test_a_response_agrees_with_itself_and_the_error_knows_no_sign():
@@ -97,7 +97,6 @@ def test_stress_and_strain_by_name():
 def test_cauchy_stress():
     generator = torch.Generator().manual_seed(1)
     cauchy = torch.randn(4, 3, 3, generator=generator, dtype=torch.float64)
-    cauchy = cauchy + cauchy.mT
     f = torch.eye(3) + 0.2 * torch.randn(4, 3, 3, generator=generator, dtype=torch.float64)
     # P = det(F) σ F⁻ᵀ
     piola = torch.linalg.det(f)[:, None, None] * cauchy @ torch.linalg.inv(f).mT

@@ -48,7 +48,7 @@ def test_a_chain_is_a_tree_too():
     ("left", "right", "sentence"),
     [
         ([0, 0], [1, 2], "exactly once"),  # leaf 0 has two parents, node 3 none
-        ([4, 0], [1, 2], "children before parents"),  # node 3 joins the later node 4
+        ([3, 0], [1, 2], "children before parents"),  # node 3 is its own child
         ([0, 3], [1, 5], "exactly once"),  # no node 5
         ([0, -1], [1, 2], "exactly once"),
         ([0], [1, 2], r"shapes \(1,\) and \(2,\)"),
