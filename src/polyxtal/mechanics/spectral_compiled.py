@@ -6,7 +6,8 @@ Solving case by case keeps what an iteration touches small enough for the caches
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -27,6 +28,8 @@ from polyxtal.mechanics.spectral_kernel import (
 )
 
 DIMENSIONS = (1, 2, 3)
+SMALL = 1 << 16
+"""Up to this many voxels an FFT takes less time than waking threads on a busy machine."""
 
 
 def pairs(coefficients: Tensor) -> np.ndarray:
@@ -52,6 +55,20 @@ def _keep_freed_memory() -> None:
     of every FFT's output are fetched anew, which costs more than the FFT.
     """
     torch.empty((32 << 20) - (64 << 10), dtype=torch.uint8)
+
+
+@contextmanager
+def _few_threads(voxels: int) -> Iterator[None]:
+    """Run small FFTs on one thread."""
+    threads = torch.get_num_threads()
+    if voxels > SMALL or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class CaseSolver:
@@ -173,9 +190,10 @@ def solve_compiled(
     """
     solver = CaseSolver(problem, scheme, dtype)
     cases: list[tuple[Any, ...]] = []
-    for case in range(problem.components):
-        first = None if start is None else start[case].to(solver.direction.dtype)
-        cases.append(solver.solve(case, tolerance, max_iterations, first, on_iteration))
+    with _few_threads(problem.grain_id.numel()):
+        for case in range(problem.components):
+            first = None if start is None else start[case].to(solver.direction.dtype)
+            cases.append(solver.solve(case, tolerance, max_iterations, first, on_iteration))
     mean, displacement, residual, iterations, errors = zip(*cases, strict=True)
     weight = torch.from_numpy(solver.tables[-1])
     residual = torch.stack(
