@@ -154,16 +154,16 @@ def against_muspectre() -> None:
         print("\nmuSpectre is not installed: no comparison with it.")
         return
     print("\nAgainst muSpectre: linear elastic cell, Newton-CG, six load cases, float64")
-    for case in ("E_N16_G100_random1", "E_N32_G100_random1"):
-        rve, reference, _ = load(case)
+    for voxels in (15, 31):  # its Fourier scheme takes odd grids only
+        rve = voronoi(voxels)
+        reference = homogenize(rve, ALUMINIUM).stiffness
         (ours,) = best_cpu(lambda r=rve: homogenize(r, ALUMINIUM))
         start = time.process_time()
         stiffness = _solve_with_muspectre(msp, rve)
         theirs = time.process_time() - start
         print(
-            f"{case}: ours {1e3 * ours:.1f} ms, theirs {1e3 * theirs:.0f} ms, "
-            f"ratio {theirs / ours:.0f}; theirs differs from DAMASK by "
-            f"{distance(stiffness, reference):.1e}"
+            f"{voxels}^3: ours {1e3 * ours:.1f} ms, theirs {1e3 * theirs:.0f} ms, ratio "
+            f"{theirs / ours:.0f}; stiffness differs by {distance(stiffness, reference):.1e}"
         )
 
 

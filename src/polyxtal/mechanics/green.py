@@ -161,11 +161,9 @@ def acoustic_map(reference: Float[Tensor, "6 6"]) -> Float[Tensor, "6 6"]:
         reference: Mandel stiffness of the reference medium, any unit.
     """
     c = mandel_to_tensor4(reference)
-    rows = [
-        [(c[i, a, j, b] + c[i, b, j, a]) * (0.5 if a == b else 1.0) for a, b in _PAIRS]
-        for i, j in _PAIRS
-    ]
-    return torch.stack([torch.stack(row) for row in rows])
+    row, column = torch.tensor(_PAIRS, device=c.device).unbind(1)
+    i, j, a, b = row[:, None], column[:, None], row, column
+    return (c[i, a, j, b] + c[i, b, j, a]) * torch.where(a == b, 0.5, 1.0)
 
 
 def green_operator(

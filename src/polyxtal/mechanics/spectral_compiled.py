@@ -95,6 +95,7 @@ class CaseSolver:
             constants(numpy_type),
             np.zeros((1, 2 * half), numpy_type),
         )
+        self.norms = problem.load_norms().tolist()
         self.act = stress_of_deviators if problem.components == 5 else stress_of_strain
 
     @staticmethod
@@ -137,7 +138,7 @@ class CaseSolver:
         mean = stress[:, 0, 0, 0].real.to(torch.float64)
         # The first step is a whole one from v = 0 to the start, and leaves the residual there.
         squared = advance(one(1), one(bulk), pairs(stress), p, r, v, *self.rest)
-        norm, beta = float(self.problem.load_norms()[case]), 0.0
+        norm, beta = self.norms[case], 0.0
         error, iterations = math.sqrt(squared) / norm, 0
         while not error <= tolerance:
             if iterations == max_iterations or not math.isfinite(error):
