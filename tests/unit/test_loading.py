@@ -356,3 +356,40 @@ def test_the_file_is_named(tmp_path):
     file.write_text("loadstep: [{boundary_conditions: {}}]")
     with pytest.raises(ValueError, match=r"bad\.yaml: the load, step 1 must have the key"):
         LoadPath.from_damask(file)
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        ({"boundary_conditions": {"mechanical": None}, "discretization": {"t": 1, "N": 1}}, "map"),
+        (
+            {
+                "boundary_conditions": {"mechanical": {"dot_F": np.zeros((3, 3)).tolist()}},
+                "discretization": 5,
+            },
+            "map the keys",
+        ),
+        (
+            {
+                "boundary_conditions": {"mechanical": {"dot_F": np.zeros((3, 3)).tolist()}},
+                "discretization": {"t": 1, "N": 2.7},
+            },
+            "whole number",
+        ),
+    ],
+)
+def test_a_damask_step_of_the_wrong_kind_is_named(step, sentence):
+    with pytest.raises(ValueError, match=f"step 1.*{sentence}"):
+        LoadPath.from_damask([step])
+
+
+def test_a_cycle_does_not_turn_the_body_inside_out():
+    with pytest.raises(ValueError, match="between -1 and 1"):
+        LoadPath.cyclic(1.5)
+
+
+def test_increments_that_vanish_are_refused():
+    step = LoadStep(1.0, 1000, np.zeros((3, 3)).tolist(), ratio=1.01)
+    assert step.time_increments().sum() == pytest.approx(1.0, abs=1e-14)
+    with pytest.raises(ValueError, match="positive length"):
+        LoadStep(1.0, 2000, np.zeros((3, 3)).tolist(), ratio=2.0)

@@ -166,10 +166,17 @@ class CrystalPlasticity:
         inverse = state.plastic_inverse @ (
             torch.eye(3, dtype=torch.float64) - torch.einsum("pa,aij->pij", step.slip, self.schmid)
         )
+        determinant = torch.linalg.det(inverse)
+        if not bool((determinant > 0).all()):
+            raise ConvergenceError(
+                "The plasticity law must converge to det F_p > 0, but point "
+                f"{int((~(determinant > 0)).nonzero()[0])} does not; take a smaller step.",
+                float(step.norm.nan_to_num(torch.inf, torch.inf).max()),
+            )
         second = mandel_to_matrix(stress)
         piola = step.elastic @ second @ inverse.transpose(1, 2)
         tangent = self._tangent(deformation, state, step, resistance, inverse, second)
-        unit = inverse / torch.linalg.det(inverse)[:, None, None] ** (1 / 3)
+        unit = inverse / determinant[:, None, None] ** (1 / 3)
         return LawUpdate(piola, tangent, CrystalState(unit, resistance, stress))
 
     def _index(self, points: int) -> Tensor:
@@ -261,7 +268,7 @@ class CrystalPlasticity:
                     residual = float(
                         self._evaluate(
                             deformation @ state.plastic_inverse, state, dt, stress, resistance
-                        ).norm
+                        ).norm.nan_to_num(torch.inf)
                     )
                     raise ConvergenceError(
                         f"The plasticity law must converge, but at point {point} the strain "

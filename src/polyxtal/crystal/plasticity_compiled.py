@@ -84,10 +84,32 @@ class CompiledCrystalPlasticity:
         if failed >= 0:
             raise ConvergenceError(
                 f"The plasticity law must converge, but point {failed} found no solution; "
-                "take a smaller step."
+                "take a smaller step.",
+                self._residual(failed, deformation, state, dt, stress, resistance),
             )
         unit = inverse / np.linalg.det(inverse)[:, None, None] ** (1 / 3)
         new = CrystalState(*(torch.from_numpy(a) for a in (unit, resistance, stress)))
         return LawUpdate(
             torch.from_numpy(piola), torch.from_numpy(tangent).reshape(points, 3, 3, 3, 3), new
         )
+
+    def _residual(
+        self,
+        point: int,
+        deformation: Tensor,
+        state: CrystalState,
+        dt: float,
+        stress: np.ndarray,
+        resistance: np.ndarray,
+    ) -> float:
+        """Evaluate the strain residual that one point was left with."""
+        one = slice(point, point + 1)
+        law = CrystalPlasticity(
+            self.reference.materials[int(self.reference._index(len(stress))[point])]
+        )
+        start = CrystalState(
+            state.plastic_inverse[one], state.slip_resistance[one], state.stress[one]
+        )
+        trial = deformation[one].detach() @ start.plastic_inverse
+        left = (torch.from_numpy(values[one]) for values in (stress, resistance))
+        return float(law._evaluate(trial, start, dt, *left).norm.nan_to_num(torch.inf))

@@ -80,6 +80,10 @@ def _parse_step(step: Any, where: str) -> LoadStep:
         (mechanical, {"dot_F", "F", "L", "P", "dot_P"}),
         (discretization, {"t", "N", "r"}),
     ):
+        if not isinstance(mapping, Mapping):
+            raise ValueError(
+                f"{where} must map the keys {sorted(known)}, but holds {mapping!r:.60} instead."
+            )
         unknown = set(mapping) - known
         if unknown:
             raise ValueError(
@@ -93,7 +97,9 @@ def _parse_step(step: Any, where: str) -> LoadStep:
             f"but prescribes {kinds_f + kinds_p}."
         )
     try:
-        duration, count = float(need(discretization, "t")), int(need(discretization, "N"))
+        duration, count = float(need(discretization, "t")), float(need(discretization, "N"))
+        if not count.is_integer():
+            raise ValueError(f"`N` must be a whole number of increments, but is {count:g}.")
         deformation = (
             _parse_matrix(mechanical[kinds_f[0]]) if kinds_f else load_matrix([[FREE] * 3] * 3)
         )
@@ -104,7 +110,7 @@ def _parse_step(step: Any, where: str) -> LoadStep:
         )
         return LoadStep(
             duration,
-            count,
+            int(count),
             deformation,
             kinds_f[0] if kinds_f else "dot_F",  # type: ignore[arg-type]
             stress,

@@ -67,6 +67,11 @@ class LoadStep:
             )
         if not (math.isfinite(self.ratio) and self.ratio > 0):
             raise ValueError(f"A load step's ratio must be positive, but is {self.ratio}.")
+        if not self.time_increments().min() > 0:
+            raise ValueError(
+                f"A load step must have increments of positive length, but a ratio of {self.ratio} "
+                f"over {self.increments} increments leaves the shortest without any."
+            )
         if self.deformation_kind not in ("dot_F", "F", "L"):
             raise ValueError(
                 f"A deformation must be 'dot_F', 'F' or 'L', but is {self.deformation_kind!r}."
@@ -94,7 +99,8 @@ class LoadStep:
 
     def time_increments(self) -> np.ndarray:
         """(increments,) lengths of the increments; they sum to the duration. [s]"""
-        weights = self.ratio ** np.arange(self.increments, dtype=np.float64)
+        powers = np.log(self.ratio) * np.arange(self.increments, dtype=np.float64)
+        weights = np.exp(powers - powers.max())
         return self.duration * weights / weights.sum()
 
     def goal(

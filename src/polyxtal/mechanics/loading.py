@@ -89,9 +89,13 @@ class LoadPath:
         """
         if cycles < 1:
             raise ValueError(f"Argument `cycles` must be at least 1, but is {cycles}.")
+        if not abs(_strain(strain)) < 1:
+            raise ValueError(
+                f"Argument `strain` must lie between -1 and 1 in a cycle, but is {strain}."
+            )
         turns = [0.0]
         for _ in range(cycles):
-            turns += [_strain(strain), -strain]
+            turns += [strain, -strain]
         turns.append(0.0)
         steps: list[LoadStep] = []
         for start, end in pairwise(turns):

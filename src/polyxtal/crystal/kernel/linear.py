@@ -26,6 +26,16 @@ def invert(m, out):
 
 
 @compiled
+def determinant(m):
+    """Determinant of a 3x3 matrix."""
+    return (
+        m[0, 0] * (m[1, 1] * m[2, 2] - m[1, 2] * m[2, 1])
+        - m[0, 1] * (m[1, 0] * m[2, 2] - m[1, 2] * m[2, 0])
+        + m[0, 2] * (m[1, 0] * m[2, 1] - m[1, 1] * m[2, 0])
+    )
+
+
+@compiled
 def multiply(a, b, out):
     """Multiply two 3x3 matrices."""
     for i in range(3):

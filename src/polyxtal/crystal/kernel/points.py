@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from polyxtal.crystal.kernel.linear import (
     SQRT1_2,
+    determinant,
     fill_symmetric,
     multiply,
     substitute,
@@ -146,6 +147,8 @@ def update_points(
         if used < 0:
             return point
         point_stress(plastic_start[point], stress[point], law, ws, piola[point])
+        if not determinant(ws.plastic_inverse) > 0.0:  # a root, but of no crystal
+            return point
         for i in range(3):
             for j in range(3):
                 plastic_inverse[point, i, j] = ws.plastic_inverse[i, j]
