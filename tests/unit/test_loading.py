@@ -389,7 +389,7 @@ def test_a_cycle_does_not_turn_the_body_inside_out():
 
 
 def test_increments_that_vanish_are_refused():
-    step = LoadStep(1.0, 1000, np.zeros((3, 3)).tolist(), ratio=1.01)
+    step = LoadStep(1.0, 1000, ((0.0,) * 3,) * 3, ratio=1.01)
     assert step.time_increments().sum() == pytest.approx(1.0, abs=1e-14)
     with pytest.raises(ValueError, match="positive length"):
-        LoadStep(1.0, 2000, np.zeros((3, 3)).tolist(), ratio=2.0)
+        LoadStep(1.0, 2000, ((0.0,) * 3,) * 3, ratio=2.0)
