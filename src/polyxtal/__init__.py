@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from polyxtal.mechanics.loading import LoadPath
     from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
     from polyxtal.mechanics.response import Response, StressError, compare
+    from polyxtal.mechanics.spectral import ElasticHomogenization, homogenize
     from polyxtal.mechanics.taylor import taylor_response
     from polyxtal.microstructure.io import read, write
     from polyxtal.microstructure.polycrystal import Polycrystal
@@ -34,6 +35,7 @@ _HOME = {
     "mechanics.loading": ("LoadPath",),
     "mechanics.moduli": ("EngineeringConstants", "engineering_constants"),
     "mechanics.response": ("Response", "StressError", "compare"),
+    "mechanics.spectral": ("ElasticHomogenization", "homogenize"),
     "mechanics.taylor": ("taylor_response",),
     "microstructure.io": ("read", "write"),
     "microstructure.polycrystal": ("Polycrystal",),
@@ -44,6 +46,7 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "ConvergenceError",
     "CubicElasticity",
+    "ElasticHomogenization",
     "EngineeringConstants",
     "LoadPath",
     "LoadStep",
@@ -57,6 +60,7 @@ __all__ = [
     "compare",
     "engineering_constants",
     "hill_average",
+    "homogenize",
     "load_material",
     "load_materials",
     "read",
