@@ -128,10 +128,10 @@ def _one_sentence(debug: bool) -> Iterator[None]:
 
     try:
         yield
-    except (ValueError, OSError, ConvergenceError) as error:
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
         if debug:
             raise
-        sentence = str(error)
+        sentence = str(error) or f"The computation must succeed, but met a {type(error).__name__}."
         if isinstance(error, OSError) and error.strerror:
             where = f"{error.filename}: " if error.filename else ""
             sentence = f"{where}{error.strerror}."

@@ -181,3 +181,24 @@ def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
         (temporary / "a.txt").write_text("1")
         raise RuntimeError("half way")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_alias_of_its_own_parent_is_refused(tmp_path):
+    file = tmp_path / "endless.yaml"
+    file.write_text("rows: &a [*a, *a, *a]\n")
+    with pytest.raises(ValueError, match=r"endless\.yaml: must not hold an alias of what contains"):
+        read_yaml(file)
+
+
+def test_aliases_that_unfold_without_bound_are_refused(tmp_path):
+    file = tmp_path / "bomb.yaml"
+    levels = "".join(f"l{k}: &l{k} [{', '.join([f'*l{k - 1}'] * 9)}]\n" for k in range(1, 12))
+    file.write_text(f"l0: &l0 [x]\n{levels}")
+    with pytest.raises(ValueError, match="must unfold into at most"):
+        read_yaml(file)
+
+
+def test_aliases_within_bounds_are_read(tmp_path):
+    file = tmp_path / "shared.yaml"
+    file.write_text("a: &a [1, 2]\nb: *a\n")
+    assert read_yaml(file) == {"a": [1, 2], "b": [1, 2]}

@@ -215,10 +215,10 @@ def damask_step(mechanical: dict | None = None, **discretization: object) -> dic
 
 @pytest.mark.parametrize("kind", ["dot_F", "F", "L"])
 def test_kinds_of_deformation(kind):
-    rows = [[1e-3, 0, 0], [0, "1e-3", 0], [0, 0, -2e-3]]
+    rows = [[1e-3, 0, 0], [0, "1e-3", 0], [0, 0, 2e-3]]
     (step,) = LoadPath.from_damask([damask_step({kind: rows}, r=1.2)])
     assert step.deformation_kind == kind
-    assert step.deformation == ((1e-3, 0, 0), (0, 1e-3, 0), (0, 0, -2e-3))
+    assert step.deformation == ((1e-3, 0, 0), (0, 1e-3, 0), (0, 0, 2e-3))
     assert (step.duration, step.increments, step.ratio) == (10.0, 5, 1.2)
     assert not step.stress_controlled.any()
 
@@ -236,9 +236,27 @@ def test_stresses_are_read_in_pascal(kind):
     assert math.isnan(step.stress[0][0])
 
 
-def test_stress_may_be_all_that_is_prescribed():
-    (step,) = LoadPath.from_damask([damask_step({"P": [[0, 0, 0]] * 3})])
-    assert step.stress_controlled.all()
+def test_a_load_that_leaves_the_rotation_free_is_refused():
+    with pytest.raises(ValueError, match=r"must fix the rotation .* xy and yx"):
+        LoadPath.from_damask([damask_step({"P": [[0, 0, 0]] * 3})])
+    upper = [[0, 0, 0], ["x", 0, 0], ["x", "x", 0]]
+    lower = [["x", "x", "x"], [0, "x", "x"], [0, 0, "x"]]
+    (step,) = LoadPath.from_damask([damask_step({"P": upper, "dot_F": lower})])
+    assert step.stress_controlled.sum() == 6
+
+
+def test_a_target_without_volume_is_refused():
+    with pytest.raises(ValueError, match="positive determinant"):
+        LoadPath.from_damask([damask_step({"F": [[-0.5, 0, 0], [0, 1, 0], [0, 0, 1]]})])
+
+
+def test_rows_that_hold_themselves_and_booleans_are_refused():
+    endless: list = []
+    endless += [endless, endless, endless]
+    with pytest.raises(ValueError, match="step 1 is invalid"):
+        LoadPath.from_damask([damask_step({"dot_F": endless})])
+    with pytest.raises(ValueError, match="a number is needed"):
+        LoadPath.from_damask([damask_step(t=True)])
 
 
 def test_paths_survive_a_round_trip():

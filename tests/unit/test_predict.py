@@ -10,10 +10,11 @@ import pytest
 import torch
 
 import polyxtal as px
+from polyxtal.mechanics.response import loaded_component
 from polyxtal.texture.measure import texture_strength
 from polyxtal.workflows import write_prediction as writing
 from polyxtal.workflows.choose import choose_load, choose_materials, shipped_materials
-from polyxtal.workflows.curve_numbers import curve_numbers, elastic_slope, loaded_component
+from polyxtal.workflows.curve_numbers import curve_numbers, elastic_slope
 from polyxtal.workflows.predict import PredictionSettings, predict
 from polyxtal.workflows.write_prediction import check_folder, default_folder, write_prediction
 
@@ -240,7 +241,7 @@ def test_loaded_component_of_shear_is_the_one_that_works():
     f = torch.eye(3, dtype=torch.float64).repeat(2, 1, 1)
     p = torch.zeros(2, 3, 3, dtype=torch.float64)
     f[1, 0, 2], p[1, 0, 2], p[1, 2, 0] = 0.1, 50.0, 70.0
-    assert loaded_component(px.Response(torch.tensor([0.0, 1.0]).double(), f, p)) == "xz"
+    assert loaded_component(px.Response(torch.tensor([0.0, 1.0]).double(), f, p)) == (0, 2)
 
 
 # --- files

@@ -23,6 +23,10 @@ def cubic_stiffness(
     return torch.stack([torch.stack(row, -1) for row in normal + shear], -2)
 
 
+LARGEST_STIFFNESS, LARGEST_CONTRAST = 1e15, 1e10
+"""What double precision still inverts. [MPa], [-]"""
+
+
 @dataclass(frozen=True)
 class CubicElasticity:
     """Elastic constants of a cubic crystal. [MPa]
@@ -45,6 +49,14 @@ class CubicElasticity:
             raise ValueError(
                 "A stable cubic crystal must have c44 > 0, c11 > |c12| and c11 + 2 c12 > 0, "
                 f"but {given}."
+            )
+
+        stiffest = max(2 * self.c44, self.c11 - self.c12, self.c11 + 2 * self.c12)
+        softest = min(2 * self.c44, self.c11 - self.c12, self.c11 + 2 * self.c12)
+        if not (stiffest <= LARGEST_STIFFNESS and softest >= stiffest / LARGEST_CONTRAST):
+            raise ValueError(
+                f"Cubic elastic constants must stay below {LARGEST_STIFFNESS:g} MPa and within a "
+                f"contrast of {LARGEST_CONTRAST:g}, but are {given}."
             )
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.files.yaml import read_yaml
+from polyxtal.files.yaml import read_yaml, shorten
 
 PASCAL = 1e-6
 """One pascal. [MPa]"""
@@ -138,12 +138,14 @@ def phase_to_material(phase: Any, name: str, where: str = "") -> Material:
         body["mechanical"], f"{at} mechanical", required=("elastic",), optional=("plastic",)
     )
     if body["lattice"] not in ("cF", "cI"):
-        raise ValueError(f"{at}: lattice must be cubic (cF or cI), but is {body['lattice']!r}.")
+        raise ValueError(
+            f"{at}: lattice must be cubic (cF or cI), but is {shorten(body['lattice'])}."
+        )
     plasticity = _plasticity(mechanical.get("plastic"), f"{at} plastic")
     if plasticity is not None and body["lattice"] != "cF":
         raise ValueError(
             f"{at}: lattice must be cF for plasticity (12 fcc slip systems), "
-            f"but is {body['lattice']!r}."
+            f"but is {shorten(body['lattice'])}."
         )
     return Material(name, _elasticity(mechanical["elastic"], f"{at} elastic"), plasticity)
 
@@ -209,7 +211,7 @@ def _elasticity(elastic: Any, at: str) -> CubicElasticity:
             )
     body = _section(elastic, at, required=("type", *keys))
     if body["type"] != "Hooke":
-        raise ValueError(f"{at}: type must be Hooke, but is {body['type']!r}.")
+        raise ValueError(f"{at}: type must be Hooke, but is {shorten(body['type'])}.")
     constants = [_number(body[key], f"{at} {key}") * PASCAL for key in keys]
     try:
         return CubicElasticity(*constants)
@@ -224,7 +226,7 @@ def _plasticity(plastic: Any, at: str) -> PhenoPowerlaw | None:
     if kind == "none":
         return None
     if kind != "phenopowerlaw":
-        raise ValueError(f"{at}: type must be phenopowerlaw or none, but is {kind!r}.")
+        raise ValueError(f"{at}: type must be phenopowerlaw or none, but is {shorten(kind)}.")
     twinning = [key for key in plastic if "tw" in str(key)]
     if twinning:
         raise ValueError(
@@ -239,7 +241,9 @@ def _plasticity(plastic: Any, at: str) -> PhenoPowerlaw | None:
     value = {key: _one(body[key], f"{at} {key}") for key in scalars}
     interaction = body["h_sl-sl"]
     if not isinstance(interaction, list):
-        raise ValueError(f"{at}: h_sl-sl must be a list of 7 numbers, but is {interaction!r}.")
+        raise ValueError(
+            f"{at}: h_sl-sl must be a list of 7 numbers, but is {shorten(interaction)}."
+        )
     try:
         return PhenoPowerlaw(
             slip_rate_reference=value["dot_gamma_0_sl"],
@@ -264,7 +268,9 @@ def _section(
 ) -> Mapping[str, Any]:
     """Check the keys of one level; what only documents or selects output is ignored."""
     if not isinstance(given, Mapping):
-        raise ValueError(f"{at}: must be a mapping of {_listing(required)}, but is {given!r}.")
+        raise ValueError(
+            f"{at}: must be a mapping of {_listing(required)}, but is {shorten(given)}."
+        )
     known = (*required, *optional, *ignored, "output", "references")
     for key in given:
         if key not in known:
@@ -283,7 +289,7 @@ def _section(
 def _number(value: Any, at: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
         return float(value)
-    raise ValueError(f"{at}: must be a finite number, but is {value!r}.")
+    raise ValueError(f"{at}: must be a finite number, but is {shorten(value)}.")
 
 
 def _one(value: Any, at: str) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from polyxtal.files.bounded import read_bounded
 
 MAX_BYTES = 256 * 2**20
 """Largest YAML file that is read (a million grains need about 150 MB)."""
+MAX_UNFOLDED = 10_000_000
+"""Most values of a document with aliases, each counted as often as it is seen."""
 
 MAX_DEPTH = 100
 """Deepest nesting that is read; the C parser recurses and would exhaust the stack."""
@@ -90,6 +93,10 @@ _Loader.add_constructor(_TAG + "int", _construct_int)
 _Loader.add_constructor(_TAG + "float", _construct_float)
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+
 def read_yaml(path: str | Path) -> Any:
     """Read one YAML document.
 
@@ -118,4 +125,34 @@ def read_yaml(path: str | Path) -> Any:
         raise ValueError(f"{path}: must be valid YAML, but {reason}.") from error
     if document is None:
         raise ValueError(f"{path}: must hold a YAML document, but is empty.")
+    if b"*" in content:
+        _refuse_unfolding_aliases(document, path)
     return document
+
+
+def _refuse_unfolding_aliases(document: Any, path: Path) -> None:
+    """Refuse aliases that hold themselves or unfold into more than `MAX_UNFOLDED` values."""
+    sizes: dict[int, int | None] = {}
+
+    def size(value: Any) -> int:
+        if not isinstance(value, dict | list):
+            return 1
+        known = sizes.get(id(value), 0)
+        if known is None:
+            raise ValueError(f"{path}: must not hold an alias of what contains it, but does.")
+        if known:
+            return known
+        sizes[id(value)] = None
+        total = 1 + sum(size(v) for v in (value.values() if isinstance(value, dict) else value))
+        sizes[id(value)] = total
+        return total
+
+    if size(document) > MAX_UNFOLDED:
+        raise ValueError(
+            f"{path}: aliases must unfold into at most {MAX_UNFOLDED} values, but unfold into more."
+        )
+
+
+def shorten(value: Any) -> str:
+    """Show a value from a file in an error, however large it is."""
+    return _SHORT.repr(value)

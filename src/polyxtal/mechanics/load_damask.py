@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyxtal.files.yaml import read_yaml
+from polyxtal.files.yaml import read_yaml, shorten
 from polyxtal.mechanics.load_step import FREE, LoadStep, Matrix, load_matrix
 
 PASCAL = 1e-6
@@ -33,7 +33,7 @@ def parse_damask_load(
             raise ValueError(f"{where} must have a `loadstep` list, but has none.")
         loadstep = loadstep["loadstep"]
     if not isinstance(loadstep, Sequence) or isinstance(loadstep, str) or not loadstep:
-        raise ValueError(f"{where} must hold a list of load steps, but holds {loadstep!r:.60}.")
+        raise ValueError(f"{where} must hold a list of load steps, but holds {shorten(loadstep)}.")
     return tuple(_parse_step(step, f"{where}, step {k + 1}") for k, step in enumerate(loadstep))
 
 
@@ -82,12 +82,12 @@ def _parse_step(step: Any, where: str) -> LoadStep:
     ):
         if not isinstance(mapping, Mapping):
             raise ValueError(
-                f"{where} must map the keys {sorted(known)}, but holds {mapping!r:.60} instead."
+                f"{where} must map the keys {sorted(known)}, but holds {shorten(mapping)} instead."
             )
         unknown = set(mapping) - known
         if unknown:
             raise ValueError(
-                f"{where} must use the keys {sorted(known)}, but has `{sorted(unknown)[0]}`."
+                f"{where} must use the keys {sorted(known)}, but has `{min(map(str, unknown))}`."
             )
     kinds_f = [k for k in ("dot_F", "F", "L") if k in mechanical]
     kinds_p = [k for k in ("P", "dot_P") if k in mechanical]
@@ -97,7 +97,7 @@ def _parse_step(step: Any, where: str) -> LoadStep:
             f"but prescribes {kinds_f + kinds_p}."
         )
     try:
-        duration, count = float(need(discretization, "t")), float(need(discretization, "N"))
+        duration, count = (_number(need(discretization, key)) for key in ("t", "N"))
         if not count.is_integer():
             raise ValueError(f"`N` must be a whole number of increments, but is {count:g}.")
         deformation = (
@@ -115,13 +115,23 @@ def _parse_step(step: Any, where: str) -> LoadStep:
             kinds_f[0] if kinds_f else "dot_F",  # type: ignore[arg-type]
             stress,
             kinds_p[0] if kinds_p else "P",  # type: ignore[arg-type]
-            float(discretization.get("r", 1.0)),
+            _number(discretization.get("r", 1.0)),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{where} is invalid: {error}") from error
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError(f"a number is needed, but {value} was given.")
+    return float(value)
+
+
+def _is_triple(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 3
+
+
 def _parse_matrix(rows: Any, scale: float = 1.0) -> Matrix:
-    if np.shape(np.array(rows, dtype=object)) != (3, 3):
-        raise ValueError(f"a boundary condition must be a 3x3 matrix, but is {rows!r:.80}.")
-    return load_matrix([[FREE if v == "x" else float(v) * scale for v in row] for row in rows])
+    if not (_is_triple(rows) and all(_is_triple(row) for row in rows)):
+        raise ValueError(f"a boundary condition must be a 3x3 matrix, but is {shorten(rows)}.")
+    return load_matrix([[FREE if v == "x" else _number(v) * scale for v in row] for row in rows])

@@ -60,7 +60,9 @@ class LoadStep:
         object.__setattr__(self, "stress", load_matrix(self.stress))
         if not (math.isfinite(self.duration) and self.duration > 0):
             raise ValueError(f"A load step must last a positive time, but lasts {self.duration} s.")
-        if not 1 <= self.increments <= MAX_INCREMENTS:
+        if not (
+            isinstance(self.increments, int | np.integer) and 1 <= self.increments <= MAX_INCREMENTS
+        ):
             raise ValueError(
                 f"A load step must have 1 to {MAX_INCREMENTS} increments, "
                 f"but has {self.increments}."
@@ -88,6 +90,19 @@ class LoadStep:
             )
         if np.isinf(self.deformation).any() or np.isinf(self.stress).any():
             raise ValueError("A load must be finite, but holds an infinite component.")
+        spins = [(i, j) for i, j in ((0, 1), (0, 2), (1, 2)) if free_f[i, j] and free_f[j, i]]
+        if spins:
+            i, j = spins[0]
+            raise ValueError(
+                "A load must fix the rotation by prescribing one of the deformations "
+                f"{'xyz'[i]}{'xyz'[j]} and {'xyz'[j]}{'xyz'[i]}, but both are left to the stress."
+            )
+        whole = np.asarray(self.deformation)
+        if self.deformation_kind == "F" and not free_f.any() and not np.linalg.det(whole) > 0:
+            raise ValueError(
+                "A deformation gradient must have a positive determinant, "
+                f"but the target has {np.linalg.det(whole):.3g}."
+            )
         rows = free_f.sum(1)
         if self.deformation_kind == "L" and not np.isin(rows, (0, 3)).all():
             raise ValueError("A velocity gradient 'L' must be prescribed in whole rows.")

@@ -211,7 +211,7 @@ def _pieces(ends: tuple[float, float], increments: int | None) -> list[tuple[flo
     if increments is not None:
         return [(length, increments)]
     fine = min(length, ELASTIC_RANGE)
-    pieces = [(fine, math.ceil(fine / FINE_INCREMENT - 1e-9))]
+    pieces = [(fine, max(1, math.ceil(fine / FINE_INCREMENT - 1e-9)))]
     if length > fine * (1 + 1e-9):
         pieces.append((length - fine, math.ceil((length - fine) / COARSE_INCREMENT - 1e-9)))
     return pieces

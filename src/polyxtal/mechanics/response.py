@@ -77,10 +77,15 @@ class StressError(NamedTuple):
 
 
 def loaded_component(response: Response) -> tuple[int, int]:
-    """Find the component that does the work: the largest |P_ij (F_ij - δ_ij)| in the history."""
-    strain = response.F - torch.eye(3, dtype=response.F.dtype)
-    index = int((response.P * strain).abs().amax(0).argmax())
-    return index // 3, index % 3
+    """Find the component (row, column) that the load does the most work on.
+
+        Σ |½ (P_ij + P_ij,before) (F_ij - F_ij,before)|
+
+    Free surfaces (no stress) and held faces (no strain) do none.
+    """
+    mean_stress = 0.5 * (response.P[1:] + response.P[:-1])
+    work = (mean_stress * (response.F[1:] - response.F[:-1])).abs().sum(0)
+    return divmod(int(work.argmax()), 3)
 
 
 def compare(response: Response, reference: Response, component: str | None = None) -> StressError:

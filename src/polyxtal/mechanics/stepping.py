@@ -27,6 +27,7 @@ class StepResult(NamedTuple):
     converged: bool
     iterations: int
     residual: float
+    crystal_failed: bool = False  # the local law found no solution; `residual` is an older one
 
 
 @runtime_checkable
@@ -152,10 +153,13 @@ def _turns(
         return True
     prescribed = ~step.stress_controlled
     wanted, last = ((goal - start) / dt)[prescribed], rate[prescribed]
-    lengths = float(np.linalg.norm(wanted) * np.linalg.norm(last))
-    if lengths == 0.0:
-        return bool(np.linalg.norm(wanted) != np.linalg.norm(last))
-    return float(wanted @ last) < SAME_DIRECTION * lengths
+    sizes = [np.abs(v).max(initial=0.0) for v in (wanted, last)]
+    if min(sizes) == 0.0:
+        return bool(sizes[0] != sizes[1])
+    wanted, last = wanted / sizes[0], last / sizes[1]
+    return float(wanted @ last) < SAME_DIRECTION * float(
+        np.linalg.norm(wanted) * np.linalg.norm(last)
+    )
 
 
 def _increment(
@@ -185,9 +189,13 @@ def _increment(
         counts["cuts"] += 1
         piece *= 0.5
         if piece < 0.5**MAX_CUTS:
+            left = (
+                "the plasticity law still finds no solution in some crystal"
+                if result.crystal_failed
+                else f"the relative residual is still {result.residual:.3g}"
+            )
             raise ConvergenceError(
-                f"The step must converge, but at {where}, the relative residual is still "
-                f"{result.residual:.3g} after cutting the increment to {piece * dt:.3g} s; "
-                "take smaller increments or a slower rate.",
-                result.residual,
+                f"The step must converge, but at {where}, {left} after cutting the increment to "
+                f"{piece * dt:.3g} s; take smaller increments or a slower rate.",
+                float("inf") if result.crystal_failed else result.residual,
             )

@@ -62,7 +62,7 @@ class Taylor:
             try:
                 update = self.law.update(grains, guess, dt if iteration else 0.0)
             except (ConvergenceError, ValueError):
-                return StepResult(False, iteration + 1, residual)
+                return StepResult(False, iteration + 1, residual, crystal_failed=True)
             stress = torch.einsum("g,gij->ij", self.weights, update.stress)
             tangent = torch.einsum("g,gijkl->ijkl", self.weights, update.tangent)
             scale = max(float(update.stress.abs().max()), STRESS_FLOOR)
@@ -92,8 +92,7 @@ def taylor_response(
 ) -> Response:
     """Compute the response to a load path under Taylor's assumption [Taylor1938].
 
-    It bounds nothing at finite strain but is stiffer than any real polycrystal; a prediction
-    that does not beat it is worth nothing.
+    The baseline: a prediction that does not come closer to the truth is worth nothing.
 
     Args:
         rve: Polycrystal; grains without voxels are left out.

@@ -45,7 +45,7 @@ def per_phase(
         if entry is None:
             raise ValueError(
                 f"Argument `{argument}` must hold every phase of the polycrystal, "
-                f"but it holds {sorted(given)} and not {name!r}."
+                f"but it holds {sorted(map(str, given))} and not {name!r}."
             )
         if not isinstance(entry, kind):
             raise ValueError(

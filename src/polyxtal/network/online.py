@@ -220,7 +220,7 @@ class Online:
             try:
                 update = self._update(leaf_deformation, start, state, dt if iteration else 0.0)
             except (ConvergenceError, ValueError):
-                return StepResult(False, iteration + 1, residual)
+                return StepResult(False, iteration + 1, residual, crystal_failed=True)
             system = condense(self.laminates, update.stress, update.tangent)
             average = system.stress[-1]
             off = torch.where(mask, average - target, torch.zeros_like(average)).abs().max()

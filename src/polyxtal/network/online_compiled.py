@@ -14,6 +14,7 @@ from polyxtal.mechanics.stepping import StepResult
 from polyxtal.network.online import Laminates
 from polyxtal.network.online_kernel import (
     CONVERGED,
+    LOCAL_FAILURE,
     TreeArrays,
     TreeState,
     advance,
@@ -75,6 +76,7 @@ class CompiledOnline:
         self._previous: dict[str, np.ndarray] = {}
         self._lengths = (0.0, 0.0)
         self._attempted = (0.0, True)
+        self._open = False
 
     def averages(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the accepted volume averages F [-] and P [MPa], (3, 3) each."""
@@ -95,7 +97,8 @@ class CompiledOnline:
         place_deformation(self._tree, self._state.interaction, self._state.deformation)
         self._attempted = (dt, new_direction)
         status, iterations, residual = self._advance(dt, goal, stress_controlled, new_direction)
-        return StepResult(status == CONVERGED, iterations, residual)
+        self._open = status == CONVERGED
+        return StepResult(self._open, iterations, residual, status == LOCAL_FAILURE)
 
     def _advance(
         self,
@@ -142,6 +145,7 @@ class CompiledOnline:
     def accept(self) -> None:
         """Make the state reached by the last attempt the accepted one."""
         dt, new_direction = self._attempted
+        self._open = False
         state, accepted = self._state, self._accepted
         determinant = np.linalg.det(state.plastic_inverse)
         state.plastic_inverse[...] /= np.cbrt(determinant)[:, None, None]
@@ -161,9 +165,14 @@ class CompiledOnline:
     def tangent(self) -> np.ndarray:
         """Return the consistent tangent ∂P̄/∂F̄ of the last attempted step, (3, 3, 3, 3). [MPa]
 
-        For a step prescribed in F throughout; to be asked before `accept`.
+        The derivative at prescribed F, whatever was prescribed; to be asked before `accept`.
+
+        Raises:
+            RuntimeError: if there is no attempted step, or it was accepted already.
         """
         dt, _ = self._attempted
+        if not self._open:
+            raise RuntimeError("A tangent must be asked for between `attempt` and `accept`.")
         goal, free = self._state.deformation[self._root].copy(), np.zeros((3, 3), dtype=bool)
         # One iteration at the solution with all slip systems; its Newton step is next to nothing.
         self._advance(dt, goal, free, False, iterations=1, inactive=EXACT)

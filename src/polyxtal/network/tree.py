@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, overload
 
 import torch
@@ -27,6 +28,8 @@ from polyxtal.network.online import Laminates, Online
 from polyxtal.network.online_compiled import TOLERANCE, CompiledOnline
 from polyxtal.network.quantise import quantise
 from polyxtal.network.topology import BinaryTree
+
+MAX_LEAVES, MAX_ENSEMBLE = 2**20, 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,16 @@ class MaterialNetwork:
                 "Argument `weights` must be positive and sum to 1, but spans "
                 f"{float(w.min()):.3g} to {float(w.max()):.3g} with sum {float(w.sum()):.6g}."
             )
+        norm = torch.linalg.vector_norm(self.orientations.detach(), dim=1)
+        if not bool(((norm - 1).abs() < 1e-6).all()):
+            raise ValueError(
+                "Argument `orientations` must hold unit quaternions, but some are not."
+            )
+        if not bool(((self.phase >= 0) & (self.phase < len(self.phase_names))).all()):
+            raise ValueError(
+                f"Argument `phase` must index the {len(self.phase_names)} phase names, but spans "
+                f"{int(self.phase.min())} to {int(self.phase.max())}."
+            )
         length = torch.linalg.vector_norm(self.normals.detach(), dim=1)
         if not bool(((length - 1).abs() < 1e-9).all()):
             raise ValueError("Argument `normals` must hold unit vectors, but some are not.")
@@ -114,12 +127,19 @@ class MaterialNetwork:
         Returns:
             A `MaterialNetwork`, or for `ensemble` > 1 a `NetworkEnsemble` with the same methods.
         Raises:
-            ValueError: if `leaves` or `ensemble` is below 1.
+            ValueError: if `leaves`, `ensemble` or `seed` is out of bounds.
         """
-        if leaves < 1:
-            raise ValueError(f"Argument `leaves` must be at least 1, but is {leaves}.")
-        if ensemble < 1:
-            raise ValueError(f"Argument `ensemble` must be at least 1, but is {ensemble}.")
+        for name, value, most in (
+            ("leaves", leaves, MAX_LEAVES),
+            ("ensemble", ensemble, MAX_ENSEMBLE),
+        ):
+            if not (isinstance(value, Integral) and 1 <= value <= most):
+                raise ValueError(
+                    f"Argument `{name}` must be at least 1, at most {most} and whole, "
+                    f"but is {value}."
+                )
+        if not -(2**63) <= seed < 2**63:
+            raise ValueError(f"Argument `seed` must fit into 64 bits, but is {seed}.")
         if ensemble > 1:
             seeds = torch.Generator().manual_seed(int(seed))
             drawn = torch.randint(2**62, (ensemble,), generator=seeds).tolist()
@@ -210,8 +230,8 @@ class MaterialNetwork:
     ) -> CompiledOnline | Online:
         """Start the undeformed network under load, to be taken through steps one by one.
 
-        A finite-element code keeps one per integration point: `attempt` a step, ask `averages`
-        and `tangent`, then `accept`.
+        A finite-element code keeps one per integration point: `attempt` a step, ask for its
+        `tangent` (compiled engine only), `accept` it, ask for the `averages`.
         """
         if engine not in ("compiled", "torch"):
             raise ValueError(f"Argument `engine` must be 'compiled' or 'torch', but is {engine!r}.")

@@ -124,7 +124,8 @@ def _load(source: str, phase: str) -> Material:
     if source not in shipped_materials() and Path(source).is_file():
         document = read_yaml(source)
         phases = document.get("phase", document) if isinstance(document, Mapping) else {}
-        if isinstance(phases, Mapping) and phase in phases and len(phases) > 1:
+        phases = {str(n): p for n, p in phases.items()} if isinstance(phases, Mapping) else {}
+        if phase in phases and len(phases) > 1:
             return phase_to_material(phases[phase], phase, f"{source}: ")
     return load_material(source)
 
@@ -134,6 +135,7 @@ def _own_properties(beside: Path, names: Sequence[str]) -> dict[str, Material]:
     phases = document.get("phase") if isinstance(document, Mapping) else None
     if not isinstance(phases, Mapping):
         return {}
+    phases = {str(name): body for name, body in phases.items()}
     return {
         name: phase_to_material(phases[name], name, f"{beside}: ")
         for name in names

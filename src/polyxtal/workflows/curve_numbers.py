@@ -10,7 +10,7 @@ from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_to_tensor4
 from polyxtal.mechanics.loading import LoadPath
-from polyxtal.mechanics.response import Response
+from polyxtal.mechanics.response import Response, loaded_component
 
 PROOF_OFFSET = 2e-3
 """Plastic strain at which the proof stress is read. [-]"""
@@ -39,19 +39,6 @@ class CurveNumbers:
     strain: float
     stress: float
     hardening: float | None
-
-
-def loaded_component(response: Response) -> str:
-    """Find the component that the load does the most work on.
-
-        Σ |½ (P_ij + P_ij,before) (F_ij - F_ij,before)|
-
-    Free surfaces (no stress) and held faces (no strain) do none.
-    """
-    mean_stress = 0.5 * (response.P[1:] + response.P[:-1])
-    work = (mean_stress * (response.F[1:] - response.F[:-1])).abs().sum(0)
-    row, column = divmod(int(work.argmax()), 3)
-    return "xyz"[row] + "xyz"[column]
 
 
 def elastic_slope(stiffness: Float[Tensor, "6 6"], path: LoadPath, component: str) -> float | None:
@@ -94,7 +81,8 @@ def curve_numbers(
         path: Load path.
         component: Such as "xx"; None for the one that the load does the most work on.
     """
-    component = component or loaded_component(response)
+    row, column = loaded_component(response)
+    component = component or "xyz"[row] + "xyz"[column]
     strain, stress = _first_loading(response, component)
     slope = elastic_slope(stiffness, path, component)
     sign = -1.0 if strain[-1] < 0 else 1.0

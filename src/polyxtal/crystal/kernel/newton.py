@@ -25,6 +25,8 @@ SMALL_STEP = 1e-2
 SMALL_RESIDUAL = 1e-2
 """Strain residuals below this come from a start that needs no taming. [-]"""
 MAX_HALVINGS = 10
+GROWTH = 10.0
+"""Newton visits no |τ/ξ| that would slip more than this many times the trial strain. [-]"""
 TINY = 1e-300
 
 
@@ -243,7 +245,7 @@ def _ratio_limit(law, dt, ws):
     strain = 1e-6
     for m in range(6):
         strain = max(strain, 0.5 * abs(ws.strain[m] - (1.0 if m < 3 else 0.0)))
-    return (10.0 * strain / rate) ** (1.0 / law.exponent)
+    return (GROWTH * strain / rate) ** (1.0 / law.exponent)
 
 
 @compiled

@@ -134,6 +134,8 @@ def update_points(
     """
     for point in range(len(phase)):
         law = laws[phase[point]]
+        if not determinant(deformation[point]) > 0.0:
+            return point
         used = solve_point(
             law,
             deformation[point],

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from polyxtal.crystal.material import Material, material_to_phase
 from polyxtal.files.atomic import atomic_files
-from polyxtal.files.yaml import read_yaml
+from polyxtal.files.yaml import read_yaml, shorten
 from polyxtal.microstructure.io.vti import read_image, write_image
 from polyxtal.microstructure.polycrystal import Polycrystal
 
@@ -153,9 +153,11 @@ def _constituent(entry: Any, at: str) -> tuple[list[float], str]:
         or len(quaternion) != 4
         or not all(isinstance(c, int | float) and abs(c) <= 2 for c in quaternion)
     ):
-        raise ValueError(f"{at}: O must be a unit quaternion, scalar first, but is {quaternion!r}.")
+        raise ValueError(
+            f"{at}: O must be a unit quaternion, scalar first, but is {shorten(quaternion)}."
+        )
     if name is None or isinstance(name, dict | list):
-        raise ValueError(f"{at}: phase must be a name, but is {name!r}.")
+        raise ValueError(f"{at}: phase must be a name, but is {shorten(name)}.")
     return [float(c) for c in quaternion], str(name)
 
 

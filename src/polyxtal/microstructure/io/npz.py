@@ -59,6 +59,8 @@ def read_npz(path: str | Path) -> Polycrystal:
         ValueError: if the file is damaged, newer than this package, too large, or lacks an array.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: must be a regular file, but is not.")
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:

@@ -60,6 +60,8 @@ class Image:
         """Validate the grid; arrays are decoded by `cell_array`."""
         self._path, self._encoding = path, encoding
         extent = _numbers(path, image, "WholeExtent", 6)
+        if any(value != int(value) for value in extent):
+            raise ValueError(f"{path}: WholeExtent must hold whole numbers, but is {extent}.")
         nx, ny, nz = (int(extent[k + 1] - extent[k]) for k in (0, 2, 4))
         self.grid = (nx, ny, nz)
         if min(self.grid) < 1 or math.prod(self.grid) > MAX_VOXELS:
@@ -209,14 +211,15 @@ def read_image(path: str | Path) -> Image:
     path = Path(path)
     document, appended = _split_appended(path, read_bounded(path, MAX_FILE_BYTES))
     try:
-        root = fromstring(document)
+        root = fromstring(document, forbid_dtd=True)
     except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
         raise ValueError(f"{path}: must be a VTK XML file, but is not ({error}).") from error
     image = root.find("ImageData")
     if root.tag != "VTKFile" or root.get("type") != "ImageData" or image is None:
         raise ValueError(
-            f"{path}: must be a VTKFile of type ImageData, "
-            f"but is {root.tag} of type {root.get('type')}."
+            f"{path}: must be a VTKFile of type ImageData with such an element, "
+            f"but is {root.tag} of type {root.get('type')}"
+            f"{' without it' if image is None else ''}."
         )
     orders = {"LittleEndian": "<", "BigEndian": ">"}
     headers = {"UInt32": "u4", "UInt64": "u8"}
