@@ -1,7 +1,7 @@
 """Accuracy and speed of the material network against DAMASK's full-field results.
 
     python benchmarks/network.py                     # every table
-    python benchmarks/network.py accuracy|speed      # one of them
+    python benchmarks/network.py accuracy|speed|texture
 
 The truth is DAMASK 3.0.2 on a 16^3 polycrystal of 100 random grains (tests/verification/data).
 Speed is CPU time (user + system) of this process on one thread, after the kernels are compiled,
@@ -19,6 +19,12 @@ import numpy as np
 import torch
 
 import polyxtal as px
+from polyxtal.algebra.rotation import (
+    normalize_quaternion,
+    quaternion_conjugate,
+    quaternion_multiply,
+)
+from polyxtal.crystal.symmetry import disorientation
 
 DATA = Path(__file__).parents[1] / "tests" / "verification" / "data"
 CASES = ("P_N16_G100_random1_tension", "P_N16_G100_random1_shear")
@@ -57,6 +63,36 @@ def accuracy(material: px.Material) -> None:
             row(f"8 x 128 leaves, seed {seed}", net.respond(material, path))
 
 
+def texture(material: px.Material) -> None:
+    print("\nTexture: mean disorientation from DAMASK's grain averages at the end, in °")
+    for name in CASES:
+        rve, path, _, _ = load_case(name)
+        with np.load(DATA / f"{name}.npz", allow_pickle=False) as data:
+            end = torch.tensor(data["grain_O_end"])
+        print(f"  {name:28s} not rotated at all {mean_angle(rve, rve.orientations, end):.2f}")
+        network = px.MaterialNetwork.from_polycrystal
+        for label, response in (
+            ("Taylor", px.taylor_response(rve, material, path)),
+            ("512 leaves, seed 0", network(rve, 512).respond(material, path)),
+            ("8 x 512 leaves, seed 0", network(rve, 512, ensemble=8).respond(material, path)),
+        ):
+            start, last = response.orientations[0], response.orientations[-1]
+            grain = disorientation(start[:, None], rve.orientations[None]).argmin(1)
+            spin = quaternion_multiply(last, quaternion_conjugate(start))
+            spin = response.weights[:, None] * torch.where(spin[:, :1] < 0, -spin, spin)
+            total = torch.zeros(rve.grains, 4, dtype=torch.float64).index_add_(0, grain, spin)
+            mean = quaternion_multiply(normalize_quaternion(total), rve.orientations)
+            leaves = disorientation(last, mean[grain])
+            print(
+                f"    {label:24s} grain means {mean_angle(rve, mean, end):.2f}, "
+                f"leaves about them {float(torch.rad2deg(response.weights @ leaves)):.2f}"
+            )
+
+
+def mean_angle(rve: px.Polycrystal, first: torch.Tensor, second: torch.Tensor) -> float:
+    return float(torch.rad2deg(rve.volume_fractions @ disorientation(first, second)))
+
+
 def speed(material: px.Material, repeats: int = 5) -> None:
     torch.set_num_threads(1)
     rve, path, _, _ = load_case(CASES[0])
@@ -81,13 +117,17 @@ def speed(material: px.Material, repeats: int = 5) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", nargs="?", choices=("accuracy", "speed", "all"), default="all")
+    parser.add_argument(
+        "table", nargs="?", choices=("accuracy", "speed", "texture", "all"), default="all"
+    )
     table = parser.parse_args().table
     material = px.load_material("AA6022-T4")
     if table in ("speed", "all"):
         speed(material)
     if table in ("accuracy", "all"):
         accuracy(material)
+    if table in ("texture", "all"):
+        texture(material)
 
 
 if __name__ == "__main__":
