@@ -151,3 +151,14 @@ def test_extensions(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "a.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_array_of_too_many_values_is_not_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "large.npz"
+    np.savez_compressed(
+        path, grain_id=np.zeros((4, 4, 4), np.uint8), quaternions=np.array([[1.0, 0, 0, 0]])
+    )
+    assert read(path).grid == (4, 4, 4)
+    monkeypatch.setattr("polyxtal.microstructure.io.npz.MAX_VALUES", 63)
+    with pytest.raises(ValueError, match="grain_id has more than 63 values"):
+        read(path)

@@ -18,7 +18,9 @@ FORMAT_VERSION = 1
 """Version that is written; readers refuse newer ones."""
 
 MAX_BYTES = 2**33
-"""Largest array that is read: a grid of 1024^3 voxels."""
+"""Largest array that is read: a grid of 1024^3 voxels. [bytes]"""
+MAX_VALUES = 2**30
+"""Most values of an array: a small file may unpack to a large one."""
 
 _DAMAGE = (
     ValueError,
@@ -109,6 +111,8 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         whole = stream.tell() + size == info.file_size
         if dtype.kind not in "iufU" or size > MAX_BYTES or not whole:
             raise ValueError(f"array {name} has an invalid header")
+        if math.prod(shape) > MAX_VALUES:
+            raise ValueError(f"array {name} has more than {MAX_VALUES} values")
         data = stream.read(size)
     if len(data) != size:
         raise ValueError(f"array {name} ends too early")
