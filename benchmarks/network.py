@@ -1,7 +1,7 @@
 """Accuracy and speed of the material network against DAMASK's full-field results.
 
     python benchmarks/network.py                     # every table
-    python benchmarks/network.py accuracy|speed|texture
+    python benchmarks/network.py speed|crystals|steps|accuracy|texture
 
 The truth is DAMASK 3.0.2 on a 16^3 polycrystal of 100 random grains (tests/verification/data).
 Speed is CPU time (user + system) of this process on one thread, after the kernels are compiled,
@@ -52,7 +52,9 @@ def accuracy(material: px.Material) -> None:
         def row(label: str, response: px.Response, truth: px.Response = truth) -> None:
             loaded = px.compare(response, truth)
             nine = px.compare(response, truth, "all")
-            print(f"  {label:28s} {percent(loaded)}   all nine: {percent(nine)}")
+            work = response.statistics.get("hill_mandel")
+            balance = "" if work is None else f"   Hill-Mandel {work:.0e}"
+            print(f"  {label:28s} {percent(loaded)}   all nine: {percent(nine)}{balance}")
 
         row("Taylor", px.taylor_response(rve, material, path))
         for seed in range(8):
@@ -61,6 +63,29 @@ def accuracy(material: px.Material) -> None:
         for seed in range(4):
             net = px.MaterialNetwork.from_polycrystal(rve, leaves=128, seed=seed, ensemble=8)
             row(f"8 x 128 leaves, seed {seed}", net.respond(material, path))
+
+
+def crystals(material: px.Material) -> None:
+    print("\nSingle crystals: largest error of any stress component, of the largest stress")
+    for load in ("tension", "shear", "cyclic", "psc"):
+        rve, path, truth, _ = load_case(f"P_sx_generic_{load}")
+        crystal = px.MaterialNetwork.from_polycrystal(rve, leaves=1)
+        error = px.compare(crystal.respond(material, path), truth, "all")
+        print(f"  {load:10s} {error.maximum:.1e}")
+
+
+def large_steps(material: px.Material) -> None:
+    print("\nSteps of 1 % strain to 5 %, then unloading: does it converge, and with how many cuts?")
+    rve, _, _, _ = load_case(CASES[0])
+    path = px.LoadPath.uniaxial(0.05, increments=5, unload=True)
+    for seed in range(4):
+        net = px.MaterialNetwork.from_polycrystal(rve, leaves=128, seed=seed)
+        statistics = net.respond(material, path).statistics
+        print(
+            f"  128 leaves, seed {seed}: {statistics['cuts']:.0f} cuts, "
+            f"largest residual {statistics['residual']:.0e}, "
+            f"Hill-Mandel {statistics['hill_mandel']:.0e}"
+        )
 
 
 def texture(material: px.Material) -> None:
@@ -116,14 +141,17 @@ def speed(material: px.Material, repeats: int = 5) -> None:
 
 
 def main() -> None:
+    tables = ("speed", "crystals", "steps", "accuracy", "texture", "all")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "table", nargs="?", choices=("accuracy", "speed", "texture", "all"), default="all"
-    )
+    parser.add_argument("table", nargs="?", choices=tables, default="all")
     table = parser.parse_args().table
     material = px.load_material("AA6022-T4")
     if table in ("speed", "all"):
         speed(material)
+    if table in ("crystals", "all"):
+        crystals(material)
+    if table in ("steps", "all"):
+        large_steps(material)
     if table in ("accuracy", "all"):
         accuracy(material)
     if table in ("texture", "all"):
