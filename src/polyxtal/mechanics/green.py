@@ -176,9 +176,16 @@ def green_operator(
     Returns:
         Components 11, 22, 33, 23, 13, 12 of symmetric matrices, in the inverse unit of C₀.
     """
+    return invert_acoustic(k, acoustic_map(reference))
+
+
+def invert_acoustic(
+    k: Float[Tensor, "3 nx ny nz_half"], acoustic: Float[Tensor, "6 6"]
+) -> Float[Tensor, "6 nx ny nz_half"]:
+    """Invert the symmetric matrices T (k ⊗ k), with T and the components as in `acoustic_map`."""
     kx, ky, kz = k.unbind(0)
     dyad = torch.stack([kx * kx, ky * ky, kz * kz, ky * kz, kx * kz, kx * ky])
-    a = torch.einsum("pq,qxyz->pxyz", acoustic_map(reference).to(k), dyad)
+    a = torch.einsum("pq,qxyz->pxyz", acoustic.to(k), dyad)
     xx, yy, zz, yz, xz, xy = a.unbind(0)
     adjugate = torch.stack(
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -58,6 +59,31 @@ class CrystalStepper(Stepper, Protocol):
         ...
 
 
+@dataclass
+class Progress:
+    """How far along a path a stepper is: all that `follow` needs to go on from there.
+
+    Attributes:
+        step: Load steps done.
+        increment: Increments of the next one that are done.
+        time: Time reached. [s]
+        rate: Rate of the volume-average F in the last increment, None at the start. [1/s]
+        stress_controlled: Where P was prescribed then, None at the start.
+        counts: Increments, steps, cuts, iterations and largest relative residual so far.
+    """
+
+    step: int = 0
+    increment: int = 0
+    time: float = 0.0
+    rate: np.ndarray | None = None
+    stress_controlled: np.ndarray | None = None
+    counts: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("increments", "steps", "cuts", "iterations", "residual"), 0.0
+        )
+    )
+
+
 def respond(
     path: LoadPath,
     stepper: CrystalStepper,
@@ -106,6 +132,7 @@ def follow(
     path: LoadPath,
     stepper: Stepper,
     on_increment: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, float]:
     """Take a stepper along a path, increment by increment.
 
@@ -116,28 +143,34 @@ def follow(
         path: The load path.
         stepper: Its state advances to the end of the path.
         on_increment: Called with the time [s] after every increment of the path.
+        progress: Where the stepper is on the path; brought up to date before `on_increment`.
     Returns:
         Statistics: increments, steps, cuts, iterations, largest relative residual.
     Raises:
         ConvergenceError: if an increment does not converge in its smallest pieces.
     """
-    counts = {"increments": 0.0, "steps": 0.0, "cuts": 0.0, "iterations": 0.0, "residual": 0.0}
-    time, rate, mask = 0.0, None, None
-    for number, step in enumerate(path.steps, start=1):
+    at = Progress() if progress is None else progress
+    for number, step in enumerate(path.steps[at.step :], start=at.step + 1):
         lengths = step.time_increments()
-        remaining = float(lengths.sum())
-        for dt in lengths.tolist():
+        for dt, remaining in zip(
+            lengths[at.increment :].tolist(),
+            np.cumsum(lengths[::-1])[::-1][at.increment :].tolist(),
+            strict=True,
+        ):
             start_f, start_p = stepper.averages()
             goal = step.goal(start_f, start_p, dt, remaining)
-            new = _turns(step, goal, start_f, dt, rate, mask)
-            where = f"load step {number}, time {time + dt:.6g} s"
-            _increment(stepper, dt, goal, step.stress_controlled, new, counts, where)
-            rate, mask = (stepper.averages()[0] - start_f) / dt, step.stress_controlled
-            time, remaining = time + dt, remaining - dt
-            counts["increments"] += 1
+            new = _turns(step, goal, start_f, dt, at.rate, at.stress_controlled)
+            where = f"load step {number}, time {at.time + dt:.6g} s"
+            _increment(stepper, dt, goal, step.stress_controlled, new, at.counts, where)
+            at.rate = (stepper.averages()[0] - start_f) / dt
+            at.stress_controlled = step.stress_controlled
+            at.time += dt
+            at.counts["increments"] += 1
+            at.increment += 1
             if on_increment is not None:
-                on_increment(time)
-    return counts
+                on_increment(at.time)
+        at.step, at.increment = number, 0
+    return at.counts
 
 
 def _turns(
