@@ -101,26 +101,31 @@ class CrystalPlasticity:
     Args:
         materials: The material, or one material per phase.
         phase: Phase of every point, an index into `materials`; None for a single material.
+        device: Where points and constants live; None is the CPU.
 
     A material without plasticity answers elastically.
     """
 
     def __init__(
-        self, materials: Material | Sequence[Material], phase: Int[Tensor, "points"] | None = None
+        self,
+        materials: Material | Sequence[Material],
+        phase: Int[Tensor, "points"] | None = None,
+        device: torch.device | str | None = None,
     ) -> None:
         """Gather the constants of every point."""
         self.materials = (materials,) if isinstance(materials, Material) else tuple(materials)
-        self.phase = phase
-        self.schmid = fcc_schmid_tensors()
+        self.phase = None if phase is None else phase.to(device)
+        self.schmid = fcc_schmid_tensors().to(device)
         self.schmid_mandel = matrix_to_mandel(self.schmid)
+        self._identity = torch.eye(3, dtype=torch.float64, device=device)
         laws = [m.plasticity for m in self.materials]
 
         def column(values: list[float]) -> Tensor:
-            return torch.tensor(values, dtype=torch.float64)[:, None]
+            return torch.tensor(values, dtype=torch.float64, device=device)[:, None]
 
         self._compliance = torch.stack(
             [torch.linalg.inv(m.elasticity.stiffness()) for m in self.materials]
-        )
+        ).to(device)
         self._rate = column([law.slip_rate_reference if law else 0.0 for law in laws])
         self._exponent = column([law.stress_exponent if law else 1.0 for law in laws])
         self._hardening_exponent = column([law.hardening_exponent if law else 1.0 for law in laws])
@@ -132,7 +137,7 @@ class CrystalPlasticity:
                 fcc_interaction_matrix(law.interaction if law else (0.0,) * 7).to(torch.float64)
                 for law in laws
             ]
-        )
+        ).to(device)
 
     def initial_state(self, orientations: Float[Tensor, "points 4"]) -> CrystalState:
         """Build the stress-free state of crystals with the given orientations."""
@@ -141,7 +146,7 @@ class CrystalPlasticity:
         return CrystalState(
             quaternion_to_matrix(orientations.to(torch.float64)),
             self._initial[index].expand(points, 12).clone(),
-            torch.zeros(points, 6, dtype=torch.float64),
+            torch.zeros(points, 6, dtype=torch.float64, device=self.schmid.device),
         )
 
     def update(
@@ -164,7 +169,7 @@ class CrystalPlasticity:
         trial = deformation @ state.plastic_inverse
         step = self._evaluate(trial, state, dt, stress, resistance)
         inverse = state.plastic_inverse @ (
-            torch.eye(3, dtype=torch.float64) - torch.einsum("pa,aij->pij", step.slip, self.schmid)
+            self._identity - torch.einsum("pa,aij->pij", step.slip, self.schmid)
         )
         determinant = torch.linalg.det(inverse)
         if not bool((determinant > 0).all()):
@@ -181,7 +186,7 @@ class CrystalPlasticity:
 
     def _index(self, points: int) -> Tensor:
         if self.phase is None:
-            return torch.zeros(points, dtype=torch.int64)
+            return torch.zeros(points, dtype=torch.int64, device=self.schmid.device)
         return self.phase
 
     def _evaluate(
@@ -193,7 +198,7 @@ class CrystalPlasticity:
         resolved = stress @ self.schmid_mandel.T
         softening = rate * (resolved / resistance).abs() ** (exponent - 1) / resistance
         slip = softening * resolved
-        identity = torch.eye(3, dtype=torch.float64)
+        identity = self._identity
         elastic = trial @ (identity - torch.einsum("pa,aij->pij", slip, self.schmid))
         strain = matrix_to_mandel(0.5 * (elastic.transpose(1, 2) @ elastic - identity))
         distance = 1 - resistance / self._saturation[index]
@@ -223,7 +228,7 @@ class CrystalPlasticity:
         hardening = (
             step.saturation[:, :, None] / resistance[:, :, None] * self._interaction[index]
         ) * step.slip.sign()[:, None, :]  # -∂r_ξ/∂Δγ, row a, column b
-        jacobian = torch.zeros(len(trial), 18, 18, dtype=torch.float64)
+        jacobian = trial.new_zeros(len(trial), 18, 18)
         jacobian[:, :6, :6] = self._compliance[index] + torch.einsum(
             "pam,pan->pmn", direction, slip_by_stress
         )
@@ -241,7 +246,9 @@ class CrystalPlasticity:
         )
         for point in (~done).nonzero().flatten().tolist():
             one = slice(point, point + 1)
-            law = CrystalPlasticity(self.materials[int(self._index(len(done))[point])])
+            law = CrystalPlasticity(
+                self.materials[int(self._index(len(done))[point])], device=self.schmid.device
+            )
             part = CrystalState(
                 state.plastic_inverse[one], state.slip_resistance[one], state.stress[one]
             )
@@ -293,7 +300,7 @@ class CrystalPlasticity:
         ratio = (stress @ self.schmid_mandel.T).abs() / resistance
         stress = stress * (limit / ratio.amax(1).clamp_min(1e-300)).clamp_max(1.0)[:, None]
         step = self._evaluate(trial, state, dt, stress, resistance)
-        converged = torch.zeros(len(trial), dtype=torch.bool)
+        converged = torch.zeros(len(trial), dtype=torch.bool, device=trial.device)
         for _ in range(MAX_ITERATIONS):
             residual = torch.cat([step.stress_residual, step.resistance_residual], 1)
             jacobian = self._jacobian(trial, step, resistance)
@@ -346,7 +353,7 @@ class CrystalPlasticity:
         """∂P/∂F from the implicit function theorem at the converged (S, ξ)."""
         trial = deformation @ state.plastic_inverse
         index = self._index(len(trial))
-        basis = mandel_basis()
+        basis = mandel_basis().to(trial)
         # ∂E/∂F at fixed slip: mandel(sym(F_eᵀ dF F_p⁻¹)); Newton's matrix turns it into ∂(S, ξ)/∂F.
         strain = torch.einsum("mab,pia,pjb->pmij", basis, step.elastic, inverse)
         right = torch.cat([strain, torch.zeros_like(strain), torch.zeros_like(strain)], 1)
@@ -362,7 +369,7 @@ class CrystalPlasticity:
         plastic = -torch.einsum("pab,sbc,pskl->packl", state.plastic_inverse, self.schmid, slip)
         stress = torch.einsum("mab,pmkl->pabkl", basis, by_stress)
         carried, pulled = step.elastic @ second, second @ inverse.transpose(1, 2)
-        identity = torch.eye(3, dtype=torch.float64)
+        identity = self._identity
         # P = F F_p⁻¹ S F_p⁻ᵀ by the product rule
         return (
             torch.einsum("ik,pla,paj->pijkl", identity, inverse, pulled)

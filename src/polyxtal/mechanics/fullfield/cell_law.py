@@ -1,0 +1,152 @@
+"""The plasticity law at every voxel of a cell: what a solver asks of it, and its readable form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
+
+VOID = -1
+"""Phase index of voxels without material."""
+
+
+@runtime_checkable
+class CellLaw(Protocol):
+    """The material of a cell's voxels, with its past. Tensors of F and P have 9 rows, ij row-major.
+
+    Attributes:
+        guess: Fields where the law's own Newton starts, (voxels, …) each; `evaluate` leaves the
+            solution there.
+        piola: P after `evaluate`, (9, voxels), zero in voids. [MPa]
+        void: Which voxels have no material, (voxels,).
+    """
+
+    guess: dict[str, Tensor]
+    piola: Tensor
+    void: Tensor
+
+    def evaluate(
+        self, deformation: Float[Tensor, "9 voxels"], dt: float, with_tangent: bool
+    ) -> bool:
+        """Solve the law for the end of a step of length dt [s]; dt = 0 is the elastic answer.
+
+        Args:
+            deformation: F of every voxel. [-]
+            dt: Length of the step from the accepted state. [s]
+            with_tangent: Replace the tangent by the consistent one, ∂P/∂F.
+        Returns:
+            Whether every voxel found a solution.
+        """
+        ...
+
+    def accept(self) -> None:
+        """Make the state last found the start of the next step."""
+        ...
+
+    def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
+        """Multiply the tangent of every voxel, in single precision: ∂P/∂F : gradient. [MPa]"""
+        ...
+
+    def mean_tangent(self) -> Float[Tensor, "9 9"]:
+        """Return the volume average of the tangent. [MPa]"""
+        ...
+
+    def history(self) -> dict[str, Tensor]:
+        """Return the accepted F_p⁻¹ "plastic_inverse" [-] and ξ "slip_resistance" [MPa]."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that a checkpoint must keep, tangent included."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` returned."""
+        ...
+
+
+class ReadableCellLaw:
+    """The law on torch, for any device: slow, short, and the measure of the compiled one."""
+
+    def __init__(
+        self,
+        materials: Sequence[Material],
+        phase: Int[Tensor, " voxels"],
+        orientations: Float[Tensor, "voxels 4"],
+        device: torch.device | str | None = None,
+    ) -> None:
+        """Start undeformed; `phase` indexes `materials` or is `VOID`."""
+        self.void = (phase == VOID).to(device)
+        self._solid = (~self.void).nonzero().flatten()
+        here = phase.to(device)[self._solid]
+        self._law = CrystalPlasticity(materials, here, device)
+        self._start = self._law.initial_state(orientations.to(device)[self._solid])
+        self._reached = self._start
+        voxels = len(phase)
+        self.guess = {"stress": self._start.stress.clone()}
+        self.piola = torch.zeros(9, voxels, dtype=torch.float64, device=device)
+        self._tangent = torch.zeros(9, 9, voxels, dtype=torch.float32, device=device)
+
+    def evaluate(
+        self, deformation: Float[Tensor, "9 voxels"], dt: float, with_tangent: bool
+    ) -> bool:
+        """Solve the law; see `CellLaw`."""
+        here = deformation[:, self._solid].mT.reshape(-1, 3, 3)
+        start = CrystalState(
+            self._start.plastic_inverse, self._start.slip_resistance, self.guess["stress"]
+        )
+        try:
+            update = self._law.update(here, start, dt)
+        except (ConvergenceError, ValueError):
+            return False
+        self._reached = update.state
+        self.guess["stress"] = update.state.stress
+        self.piola[:, self._solid] = update.stress.reshape(-1, 9).mT
+        if with_tangent:
+            tangent = update.tangent.reshape(-1, 9, 9).permute(1, 2, 0)
+            self._tangent[:, :, self._solid] = tangent.to(self._tangent)
+        return True
+
+    def accept(self) -> None:
+        """Make the state last found the start of the next step."""
+        self._start = self._reached
+
+    def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
+        """Multiply the tangent of every voxel."""
+        return torch.einsum("rcv,cv->rv", self._tangent, gradient)
+
+    def mean_tangent(self) -> Float[Tensor, "9 9"]:
+        """Return the volume average of the tangent. [MPa]"""
+        return self._tangent.mean(-1, dtype=torch.float64)
+
+    def history(self) -> dict[str, Tensor]:
+        """Return the accepted F_p⁻¹ [-] and ξ [MPa]."""
+        voxels = self.piola.shape[1]
+        inverse = torch.eye(3, dtype=torch.float64).repeat(voxels, 1, 1).to(self.piola)
+        resistance = inverse.new_zeros(voxels, 12)
+        inverse[self._solid] = self._start.plastic_inverse
+        resistance[self._solid] = self._start.slip_resistance
+        return {"plastic_inverse": inverse, "slip_resistance": resistance}
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that a checkpoint must keep."""
+        return {
+            "plastic_inverse": self._start.plastic_inverse,
+            "slip_resistance": self._start.slip_resistance,
+            "stress": self._start.stress,
+            "tangent": self._tangent,
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` returned."""
+        names = ("plastic_inverse", "slip_resistance", "stress")
+        self._start = self._reached = CrystalState(
+            *(state[name].to(self.piola.device) for name in names)
+        )
+        self._tangent = state["tangent"].to(self.piola.device)

@@ -1,0 +1,134 @@
+"""The plasticity law at every voxel through the compiled kernel: the fast form of `cell_law.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.crystal.kernel.records import point_workspace
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.plasticity import CrystalPlasticity
+from polyxtal.crystal.plasticity_compiled import law_constants
+from polyxtal.mechanics.fullfield.cell_law import VOID
+from polyxtal.mechanics.fullfield.voxel_kernel import (
+    BLOCK,
+    SOLVED,
+    evaluate_voxels,
+    multiply_tangents,
+)
+
+BLOCKS_A_THREAD = 16
+"""Fewer blocks than this are not worth a thread of their own."""
+
+
+class CompiledCellLaw:
+    """The law of `ReadableCellLaw`, compiled, on as many threads as there is work for."""
+
+    def __init__(
+        self,
+        materials: Sequence[Material],
+        phase: Int[Tensor, " voxels"],
+        orientations: Float[Tensor, "voxels 4"],
+        threads: int = 1,
+    ) -> None:
+        """Start undeformed; `phase` indexes `materials` or is `VOID`."""
+        self.void = phase == VOID
+        law = CrystalPlasticity(materials, phase.clamp_min(0))
+        start = law.initial_state(orientations)
+        self._laws, self._phase = law_constants(law), phase.numpy()
+        self._plastic_start = start.plastic_inverse.clone()
+        self._resistance_start = start.slip_resistance.clone()
+        self._resistance_start[self.void] = 1.0
+        self._plastic_inverse = self._plastic_start.clone()
+        self.guess = {"stress": start.stress.clone(), "resistance": self._resistance_start.clone()}
+        voxels = len(phase)
+        self.piola = torch.zeros(9, voxels, dtype=torch.float64)
+        blocks = -(-voxels // BLOCK)
+        self._tangent = torch.zeros(blocks, 81, BLOCK, dtype=torch.float32)
+        # The same pieces whatever the number of threads would be as good: no sum crosses them.
+        pieces = max(1, min(threads, blocks // BLOCKS_A_THREAD))
+        ends = [round(piece * blocks / pieces) for piece in range(pieces + 1)]
+        self._pieces = list(zip(ends[:-1], ends[1:], strict=True))
+        self._scratch = [point_workspace() for _ in self._pieces]
+        self._pool = ThreadPoolExecutor(pieces) if pieces > 1 else None
+
+    def _each_piece(self, task: Callable[[int, int, int], object]) -> list[object]:
+        arguments = [(piece, *ends) for piece, ends in enumerate(self._pieces)]
+        if self._pool is None:
+            return [task(*a) for a in arguments]
+        return list(self._pool.map(lambda a: task(*a), arguments))
+
+    def evaluate(
+        self, deformation: Float[Tensor, "9 voxels"], dt: float, with_tangent: bool
+    ) -> bool:
+        """Solve the law; see `CellLaw`."""
+        # A wild guess must not make a slip resistance negative.
+        torch.maximum(
+            self.guess["resistance"], 0.5 * self._resistance_start, out=self.guess["resistance"]
+        )
+        shared = (
+            self._laws,
+            self._phase,
+            deformation.contiguous().numpy(),
+            self._plastic_start.numpy(),
+            self._resistance_start.numpy(),
+            float(dt),
+            self.guess["stress"].numpy(),
+            self.guess["resistance"].numpy(),
+            self._plastic_inverse.numpy(),
+            self.piola.numpy(),
+            self._tangent.numpy(),
+            bool(with_tangent),
+        )
+
+        def task(piece: int, first: int, last: int) -> object:
+            end = min(last * BLOCK, len(self._phase))
+            return evaluate_voxels(*shared, first * BLOCK, end, self._scratch[piece])
+
+        return all(failed == SOLVED for failed in self._each_piece(task))
+
+    def accept(self) -> None:
+        """Make the state last found the start of the next step."""
+        inverse = self._plastic_inverse.numpy()
+        inverse /= np.cbrt(np.linalg.det(inverse))[:, None, None]
+        self._plastic_start.copy_(self._plastic_inverse)
+        self._resistance_start.copy_(self.guess["resistance"])
+
+    def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
+        """Multiply the tangent of every voxel."""
+        out = torch.empty_like(gradient)
+        arrays = self._tangent.numpy(), gradient.numpy(), out.numpy()
+        self._each_piece(lambda _, first, last: multiply_tangents(*arrays, first, last))
+        return out
+
+    def mean_tangent(self) -> Float[Tensor, "9 9"]:
+        """Return the volume average of the tangent. [MPa]"""
+        total = self._tangent.sum((0, 2), dtype=torch.float64)
+        return (total / len(self._phase)).reshape(9, 9)
+
+    def history(self) -> dict[str, Tensor]:
+        """Return the accepted F_p⁻¹ [-] and ξ [MPa]."""
+        return {
+            "plastic_inverse": self._plastic_start.clone(),
+            "slip_resistance": self._resistance_start.clone(),
+        }
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that a checkpoint must keep."""
+        return {
+            "plastic_inverse": self._plastic_start,
+            "slip_resistance": self._resistance_start,
+            "tangent": self._tangent,
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` returned."""
+        self._plastic_start.copy_(state["plastic_inverse"])
+        self._plastic_inverse.copy_(state["plastic_inverse"])
+        self._resistance_start.copy_(state["slip_resistance"])
+        self._tangent.copy_(state["tangent"])
