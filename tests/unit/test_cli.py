@@ -1,6 +1,8 @@
 """The command line: what it prints, what it writes, and one sentence for every mistake."""
 
 import json
+import subprocess
+import sys
 from importlib.metadata import entry_points
 
 import pytest
@@ -109,6 +111,37 @@ def test_version_and_help():
         assert option in shown
     (script,) = (e for e in entry_points(group="console_scripts") if e.name == "polyxtal")
     assert script.load() is app
+
+
+def test_help_lists_every_verb_in_a_line():
+    shown = invoke("--help").stdout
+    assert [verb for verb in ("predict", "homogenize", "convert") if f"│ {verb} " in shown] == [
+        "predict",
+        "homogenize",
+        "convert",
+    ]
+
+
+def test_help_and_version_answer_without_torch():
+    code = (
+        "import sys, polyxtal.cli as cli\n"
+        "for arguments in (['--help'], ['--version'], ['convert', '--help']):\n"
+        "    assert cli.app(arguments, standalone_mode=False) == 0\n"
+        "slow = {'torch', 'numba', 'numpy', 'matplotlib', 'scipy', 'h5py'} & set(sys.modules)\n"
+        "assert not slow, slow\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"polyxtal {px.__version__}" in done.stdout
+
+
+def test_module_runs_like_the_script():
+    command = [sys.executable, "-m", "polyxtal"]
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"polyxtal {px.__version__}\n"
+    done = subprocess.run([*command, "fly"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "No such command 'fly'" in done.stderr
 
 
 def empty(case, tmp_path):

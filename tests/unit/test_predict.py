@@ -358,7 +358,7 @@ def test_folder_errors(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(writing.tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
     with pytest.raises(PermissionError, match="writable, but Permission denied"):
         check_folder(tmp_path / "out")
 

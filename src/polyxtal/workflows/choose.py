@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material, load_material, phase_to_material
 from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
 from polyxtal.microstructure.polycrystal import Polycrystal
 
+GPA = 1e3
+"""One gigapascal. [MPa]"""
 LOADS = ("uniaxial", "cyclic", "shear", "plane-strain")
 
 
@@ -43,13 +46,13 @@ def choose_materials(
         FileNotFoundError: if a phase file does not exist.
         ValueError: if a phase has no material, or a material is not one that can be simulated.
     """
-    used = [rve.phase_names[k] for k in sorted(set(rve.phase.tolist()))]
-    chosen = _assign(used, given)
+    used = _used_phases(rve)
+    chosen = _assign(used, given, "material")
     materials = {name: _load(source, name) for name, source in chosen.items()}
     without = [name for name in used if name not in materials]
     beside = material_file_beside(file)
     if without and beside is not None:
-        materials |= _own_properties(beside, without)
+        materials |= own_properties(beside, without)
         without = [name for name in used if name not in materials]
     if without:
         raise ValueError(
@@ -58,6 +61,28 @@ def choose_materials(
             f"({', '.join(shipped_materials())})."
         )
     return {name: materials[name] for name in used}
+
+
+def choose_elasticity(rve: Polycrystal, given: Sequence[str]) -> dict[str, Material]:
+    """Make an elastic material of every phase that has grains from numbers.
+
+    Args:
+        rve: Polycrystal read from the file.
+        given: "C11,C12,C44" [GPa] for all phases, or "PHASE=C11,C12,C44" for each.
+    Returns:
+        Materials by phase name, without plasticity. [MPa]
+    Raises:
+        ValueError: if an entry is not three numbers of a stable crystal, or a phase has none.
+    """
+    used = _used_phases(rve)
+    chosen = _assign(used, given, "elastic")
+    without = [name for name in used if name not in chosen]
+    if without:
+        raise ValueError(
+            f"Argument `elastic` must give every phase ({', '.join(used)}), "
+            f"but '{without[0]}' has none."
+        )
+    return {name: Material(name, _cubic(chosen[name])) for name in used}
 
 
 def choose_load(
@@ -98,21 +123,37 @@ def choose_load(
     return LoadPath.plane_strain(strain, rate, axes[0], axes[1])
 
 
-def _assign(used: Sequence[str], given: Sequence[str]) -> dict[str, str]:
-    """Say which source each phase takes: "PHASE=NAME", or one for all."""
+def _used_phases(rve: Polycrystal) -> list[str]:
+    return [rve.phase_names[k] for k in sorted(set(rve.phase.tolist()))]
+
+
+def _cubic(text: str) -> CubicElasticity:
+    try:
+        c11, c12, c44 = (GPA * float(number) for number in text.split(","))
+    except ValueError as error:
+        raise ValueError(
+            "Argument `elastic` must be three numbers C11,C12,C44 [GPa], such as "
+            f"107.3,60.8,28.3, but is {text!r}."
+        ) from error
+    return CubicElasticity(c11, c12, c44)
+
+
+def _assign(used: Sequence[str], given: Sequence[str], argument: str) -> dict[str, str]:
+    """Say which entry each phase takes: "PHASE=ENTRY", or one for all."""
     chosen: dict[str, str] = {}
+    one, value = ("name", "NAME") if argument == "material" else ("triple", "C11,C12,C44")
     for entry in given:
         phase, separator, source = entry.partition("=")
         if not separator:
             if len(given) > 1:
                 raise ValueError(
-                    "Argument `material` must be one name, or PHASE=NAME for each phase, "
+                    f"Argument `{argument}` must be one {one}, or PHASE={value} for each phase, "
                     f"but {entry!r} is one of {len(given)}."
                 )
             return dict.fromkeys(used, entry)
         if phase not in used or phase in chosen:
             raise ValueError(
-                f"Argument `material` must give each phase ({', '.join(used)}) at most once, "
+                f"Argument `{argument}` must give each phase ({', '.join(used)}) at most once, "
                 f"but names '{phase}'{' again' if phase in chosen else ''}."
             )
         chosen[phase] = source
@@ -130,7 +171,12 @@ def _load(source: str, phase: str) -> Material:
     return load_material(source)
 
 
-def _own_properties(beside: Path, names: Sequence[str]) -> dict[str, Material]:
+def own_properties(beside: Path, names: Sequence[str]) -> dict[str, Material]:
+    """Load what a `material.yaml` says of phases, except of those with nothing but a lattice.
+
+    Raises:
+        ValueError: if the properties of a phase are not such as can be simulated.
+    """
     document = read_yaml(beside)
     phases = document.get("phase") if isinstance(document, Mapping) else None
     if not isinstance(phases, Mapping):

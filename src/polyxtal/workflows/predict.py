@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,12 +17,12 @@ from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.taylor import taylor_response
-from polyxtal.microstructure.io import read
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.texture.measure import mean_disorientation, texture_strength
-from polyxtal.workflows.choose import choose_load, choose_materials, material_file_beside
+from polyxtal.workflows.choose import choose_load, choose_materials
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
+from polyxtal.workflows.inputs import identify_inputs, read_input
 
 
 @dataclass(frozen=True)
@@ -185,9 +184,9 @@ def predict(
 
     begin("read")
     load = settings.load_path()
-    rve = _read(file, settings)
+    rve = read_input(file, settings.material)
     materials = choose_materials(rve, file, settings.material)
-    inputs = {part: (path.name, _sha256(path)) for part, path in _inputs(file, settings).items()}
+    inputs = identify_inputs(file, settings.material, settings.load)
     end("read")
 
     begin("stiffness")
@@ -235,36 +234,6 @@ def predict(
         },
         seconds,
     )
-
-
-def _read(file: str | Path, settings: PredictionSettings) -> Polycrystal:
-    """Read the file; a grid without `material.yaml` may have its grains in the one given."""
-    elsewhere = len(settings.material) == 1 and Path(settings.material[0]).is_file()
-    grid = Path(file).suffix.lower() == ".vti" and Path(file).is_file()
-    if grid and elsewhere and material_file_beside(file) is None:
-        return read(file, material=settings.material[0])
-    return read(file)
-
-
-def _inputs(file: str | Path, settings: PredictionSettings) -> dict[str, Path]:
-    """List the files that the prediction rests on."""
-    given = {"microstructure": Path(file)}
-    beside = material_file_beside(file)
-    if beside is not None:
-        given["material"] = beside
-    for entry in settings.material:
-        phase, separator, source = entry.partition("=")
-        path = Path(source if separator else entry)
-        if path.is_file():
-            given[f"material of {phase}" if separator else "material given"] = path
-    if settings.load is not None:
-        given["load"] = Path(settings.load)
-    return given
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _texture_change(rve: Polycrystal, response: Response) -> TextureChange:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import secrets
-import shutil
-import tempfile
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from polyxtal.files.atomic import atomic_folder
 from polyxtal.mechanics.response import Response
+from polyxtal.workflows import output_folder
+from polyxtal.workflows.output_folder import whole_folder, write_csv, write_json
 from polyxtal.workflows.predict import Prediction
 
 STIFFNESS, CURVE, ORIENTATIONS = "stiffness.json", "curve.csv", "orientations.csv"
 PICTURE = "prediction.png"
+KIND = "prediction"
 
 _COMPONENTS = [row + column for row in "xyz" for column in "xyz"]
 
 
 def default_folder(file: str | Path) -> Path:
     """Name the output folder of an input file: `out/<stem>-prediction`."""
-    return Path("out") / f"{Path(file).stem}-prediction"
+    return output_folder.default_folder(file, KIND)
 
 
 def check_folder(folder: str | Path, force: bool = False) -> Path:
@@ -35,39 +32,9 @@ def check_folder(folder: str | Path, force: bool = False) -> Path:
     Returns:
         The folder with links resolved.
     Raises:
-        FileExistsError: if it exists, or with `force` holds files that no prediction wrote.
-        NotADirectoryError: if a file is in its way.
-        PermissionError: if nothing may be written there.
+        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
     """
-    target = Path(folder).resolve()
-    if target.is_dir():
-        entries = sorted(entry.name for entry in target.iterdir())
-        foreign = [name for name in entries if not _is_ours(name)]
-        if entries and not force:
-            raise FileExistsError(
-                f"{folder}: an output folder must be new or empty, but is not; "
-                "pass --force to replace an earlier prediction."
-            )
-        if foreign:
-            raise FileExistsError(
-                f"{folder}: a folder to replace must hold a prediction and nothing else, "
-                f"but holds '{foreign[0]}'."
-            )
-    elif target.exists():
-        raise FileExistsError(f"{folder}: must be a folder to write into, but is a file.")
-    parent = target.parent
-    while not parent.exists():
-        parent = parent.parent
-    if not parent.is_dir():
-        raise NotADirectoryError(f"{folder}: must lie in a folder, but {parent} is a file.")
-    try:
-        with tempfile.TemporaryDirectory(prefix=".polyxtal-", dir=parent):
-            pass
-    except OSError as error:
-        raise PermissionError(
-            f"{folder}: the folder to write into must be writable, but {error.strerror}."
-        ) from error
-    return target
+    return output_folder.check_folder(folder, KIND, _is_ours, force)
 
 
 def write_prediction(
@@ -85,24 +52,8 @@ def write_prediction(
     Raises:
         FileExistsError, NotADirectoryError, PermissionError: see `check_folder`.
     """
-    target = check_folder(folder, force)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    replaces = target.is_dir() and any(target.iterdir())
-    token = secrets.token_hex(6)
-    new = target.with_name(f".{target.name}-{token}-new") if replaces else target
-    with atomic_folder(new) as temporary:
+    with whole_folder(check_folder(folder, force)) as temporary:
         _write_files(prediction, temporary, picture)
-    if replaces:
-        old = target.with_name(f".{target.name}-{token}-old")
-        try:
-            target.rename(old)
-            new.rename(target)
-        except OSError:
-            if not target.exists():
-                old.rename(target)
-            shutil.rmtree(new, ignore_errors=True)
-            raise
-        shutil.rmtree(old)
     return Path(folder)
 
 
@@ -112,8 +63,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
-    content = json.dumps(summary(prediction), indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / STIFFNESS).write_text(content + "\n", encoding="utf-8")
+    write_json(folder / STIFFNESS, summary(prediction))
     component = prediction.curve.component
     _write_curve(folder / CURVE, prediction.response, component)
     for name, response in prediction.baselines.items():
@@ -167,7 +117,7 @@ def _write_curve(path: Path, response: Response, component: str) -> None:
     header += [f"F_{c} [-]" for c in _COMPONENTS] + [f"P_{c} [MPa]" for c in _COMPONENTS]
     columns = [response.strain(component), response.stress(component), response.time]
     columns += [*response.F.reshape(-1, 9).T, *response.P.reshape(-1, 9).T]
-    _write_csv(path, header, zip(*(column.tolist() for column in columns), strict=True))
+    write_csv(path, header, zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _write_orientations(path: Path, prediction: Prediction) -> None:
@@ -177,9 +127,4 @@ def _write_orientations(path: Path, prediction: Prediction) -> None:
     first, last = prediction.orientations[0].tolist(), prediction.orientations[-1].tolist()
     leaves = zip(prediction.leaf_phase.tolist(), prediction.weights.tolist(), strict=True)
     rows = zip(leaves, first, last, strict=True)
-    _write_csv(path, header, ([phase, w, *a, *b] for (phase, w), a, b in rows))
-
-
-def _write_csv(path: Path, header: list[str], rows: Iterable[Iterable[float]]) -> None:
-    lines = [",".join(header), *(",".join(repr(value) for value in row) for row in rows)]
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_csv(path, header, ([phase, w, *a, *b] for (phase, w), a, b in rows))

@@ -1,46 +1,22 @@
-"""The command line: one verb a stage, no logic of its own.
-
-Whatever needs torch is imported inside the verbs, so that help and mistakes answer at once.
-"""
+"""`polyxtal predict`: stiffness, stress-strain curve and texture evolution by the network."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from polyxtal.cli.console import Stages, one_sentence, say_time, stages
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from polyxtal.workflows.predict import Prediction, PredictionSettings
 
-USER_ERROR, NOT_CONVERGED = 2, 3
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from polyxtal import __version__
-
-        typer.echo(f"polyxtal {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
-    ] = False,
-) -> None:
-    """From a voxel polycrystal to its stiffness, stress-strain curve and texture."""
-
-
-@app.command()
 def predict(
     file: Annotated[Path, typer.Argument(help=".vti (with material.yaml), .dream3d or .npz.")],
     material: Annotated[
@@ -77,7 +53,7 @@ def predict(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
 ) -> None:
     """Predict stiffness, stress-strain curve and texture evolution; seconds to minutes."""
-    with _one_sentence(debug):
+    with one_sentence(debug):
         from polyxtal.workflows.predict import PredictionSettings
         from polyxtal.workflows.write_prediction import check_folder, default_folder
 
@@ -108,89 +84,41 @@ def _predict(
     from polyxtal.workflows.write_prediction import write_prediction
 
     started = perf_counter()
-    with _progress() as (on_stage, on_increment):
-        prediction = run(file, settings, on_stage, on_increment)
-        on_stage("write", 0)
+    with stages() as shown:
+        prediction = run(file, settings, *_callbacks(shown))
+        shown.begin("write")
         write_prediction(prediction, folder, force, picture)
     console = Console(highlight=False)
     for table in _tables(prediction):
         console.print(table)
-    stages = ", ".join(f"{name} {s:.1f} s" for name, s in prediction.seconds.items())
-    console.print(f"Took {perf_counter() - started:.1f} s ({stages}).")
+    say_time(perf_counter() - started, dict(prediction.seconds))
     # Plain, because a console would break a long path into lines.
     typer.echo(f"Written to {folder}")
 
 
-@contextmanager
-def _one_sentence(debug: bool) -> Iterator[None]:
-    """Turn what a user can mend into one sentence and an exit code."""
-    from polyxtal.algebra.convergence import ConvergenceError
+def _callbacks(shown: Stages) -> tuple[Callable[[str, int], None], Callable[[float], None]]:
+    def on_stage(name: str, calls: int) -> None:
+        # Kernels compile before the first increment, and cannot say how far they are.
+        note = "compiling the kernels: half a minute, the first time only" if calls else ""
+        shown.begin(name, calls, note)
 
-    try:
-        yield
-    except (ValueError, OSError, RuntimeError, MemoryError) as error:
-        if debug:
-            raise
-        sentence = str(error) or f"The computation must succeed, but met a {type(error).__name__}."
-        if isinstance(error, OSError) and error.strerror:
-            where = f"{error.filename}: " if error.filename else ""
-            sentence = f"{where}{error.strerror}."
-        typer.echo(f"Error: {sentence}", err=True)
-        code = NOT_CONVERGED if isinstance(error, ConvergenceError) else USER_ERROR
-        raise typer.Exit(code) from error
+    def on_increment(time: float) -> None:
+        shown.advance(f"{time:.3g} s of load")
 
-
-@contextmanager
-def _progress() -> Iterator[tuple]:
-    """Show the stage and how far it is, on the error stream if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
-        task = progress.add_task("start", total=None)
-        stage = "start"
-
-        def on_stage(name: str, calls: int) -> None:
-            nonlocal stage
-            stage = name
-            # Kernels compile before the first increment, and cannot say how far they are.
-            wait = " (compiling the kernels: half a minute, the first time only)" if calls else ""
-            # At once, because a compiler holds up the thread that would refresh.
-            progress.update(
-                task, description=name + wait, completed=0, total=calls or None, refresh=True
-            )
-
-        def on_increment(time: float) -> None:
-            progress.update(task, description=f"{stage}, {time:.3g} s of load", advance=1)
-
-        yield on_stage, on_increment
+    return on_stage, on_increment
 
 
 def _tables(prediction: Prediction) -> Iterator[Table]:
-    from dataclasses import asdict
     from math import degrees
 
     from rich.table import Table
 
-    from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
+    from polyxtal.cli.tables import constants_table, stiffness_table
 
-    table = Table(title="Stiffness [GPa], Voigt notation", show_header=False)
-    for row in stiffness_mandel_to_voigt(prediction.stiffness["network"]).tolist():
-        table.add_row(*(f"{value / 1e3:.2f}" for value in row))
-    yield table
-
-    table = Table("", "Reuss", "network", "Voigt", title="Engineering constants [GPa, -]")
-    constants = {name: asdict(c) for name, c in prediction.constants.items()}
-    for name, value in constants["network"].items():
-        # Only moduli lie between the bounds; ratios do not.
-        modulus = name.startswith(("E_", "G_", "bulk"))
-        bounds = [constants[b][name] for b in ("reuss", "voigt")]
-        low, high = (f"{b / 1e3:.2f}" if modulus else f"({b:.4f})" for b in bounds)
-        table.add_row(name, low, f"{value / 1e3:.2f}" if modulus else f"{value:.4f}", high)
-    yield table
+    yield stiffness_table(prediction.stiffness["network"], "Stiffness [GPa], Voigt notation")
+    columns = {"Reuss": "reuss", "network": "network", "Voigt": "voigt"}
+    constants = {title: prediction.constants[name] for title, name in columns.items()}
+    yield constants_table(constants, bounds=("Reuss", "Voigt"))
 
     curves = {"network": prediction.curve, **prediction.baseline_curves}
     component, end = prediction.curve.component, 100 * prediction.curve.strain

@@ -1,0 +1,38 @@
+"""The command line: one file a verb, no logic of its own.
+
+Whatever needs torch is imported inside the verbs, so that help and mistakes answer at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from polyxtal.cli import convert, homogenize, predict
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from polyxtal import __version__
+
+        typer.echo(f"polyxtal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """From a voxel polycrystal to its stiffness, stress-strain curve and texture."""
+
+
+# Help lists the verbs in this order.
+for verb in (predict.predict, homogenize.homogenize, convert.convert):
+    app.command()(verb)

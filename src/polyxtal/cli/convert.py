@@ -1,0 +1,80 @@
+"""`polyxtal convert`: polycrystals from one file format to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from polyxtal.cli.console import one_sentence, stages
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from polyxtal.workflows.convert import Conversion
+
+
+def convert(
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help=".vti (with material.yaml), .dream3d or .npz.")
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help=".vti (with material.yaml beside it) or .npz."),
+    ],
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="x0:x1,y0:y1,z0:z1",
+            help="Keep these voxels only, counted from 0, x1 not included; 0:32,:,8: is allowed, "
+            "too. What is cut out is no longer periodic, yet everything that computes takes it to "
+            "be: grains end at the faces that were cut.",
+        ),
+    ] = None,
+    coarsen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|NX,NY,NZ",
+            help="Join blocks of N voxels along each axis, after --crop; the grain with most "
+            "voxels wins. A periodic volume stays periodic.",
+        ),
+    ] = None,
+    renumber: Annotated[
+        bool, typer.Option("--renumber", help="Remove grains without voxels.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+) -> None:
+    """Convert a polycrystal file to another format, on request cropped or coarsened."""
+    with one_sentence(debug):
+        from rich.console import Console
+
+        from polyxtal.workflows.convert import ConversionSettings
+        from polyxtal.workflows.convert import convert as run
+
+        settings = ConversionSettings(crop, coarsen, renumber)
+        with stages() as shown:
+            conversion = run(source, target, settings, force, shown.begin)
+        Console(highlight=False).print(_table(conversion))
+        for name in conversion.bare_phases:
+            typer.echo(f"Phase {name} is written without properties: DAMASK's solver wants them.")
+        typer.echo(f"Written to {' and '.join(str(file) for file in conversion.files)}")
+
+
+def _table(conversion: Conversion) -> Table:
+    from rich.table import Table
+
+    def product(numbers: tuple[float, ...]) -> str:
+        return " x ".join(f"{number:.6g}" for number in numbers)
+
+    both = conversion.read, conversion.written
+    table = Table("", "read", "written")
+    table.add_row("grid", *(product(rve.grid) for rve in both))
+    table.add_row("size [µm]", *(product(rve.size) for rve in both))
+    table.add_row("voxel [µm]", *(product(rve.spacing) for rve in both))
+    table.add_row("grains", *(str(rve.grains) for rve in both))
+    empty = (int((rve.volume_fractions == 0).sum()) for rve in both)
+    table.add_row("of them without voxels", *map(str, empty))
+    table.add_row("phases", *(", ".join(rve.phase_names) for rve in both))
+    return table

@@ -1,0 +1,116 @@
+"""`polyxtal homogenize`: elastic stiffness from the full field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from polyxtal.cli.console import one_sentence, say_time, stages
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from polyxtal.workflows.homogenize import Homogenization, HomogenizationSettings
+
+
+def homogenize(
+    file: Annotated[Path, typer.Argument(help=".vti (with material.yaml), .dream3d or .npz.")],
+    material: Annotated[
+        list[str] | None,
+        typer.Option(help="Shipped name or DAMASK phase file; PHASE=NAME, repeated, for several."),
+    ] = None,
+    elastic: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="C11,C12,C44 [GPa] of a cubic crystal, in place of --material; "
+            "PHASE=C11,C12,C44, repeated, for several."
+        ),
+    ] = None,
+    scheme: Annotated[
+        str,
+        typer.Option(help="fourier, or rotated for a high contrast between phases."),
+    ] = "fourier",
+    tol: Annotated[float, typer.Option(help="Largest relative residual of equilibrium.")] = 1e-6,
+    float32: Annotated[
+        bool, typer.Option("--float32", help="Single precision: half the memory.")
+    ] = False,
+    max_iterations: Annotated[int, typer.Option(help="Most iterations of a load case.")] = 1000,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Output folder, or out/<file>-homogenization.", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier result.")] = False,
+    no_picture: Annotated[bool, typer.Option("--no-picture", help="Write numbers only.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+) -> None:
+    """Compute the elastic stiffness from the full field, beside Voigt, Reuss and Hill."""
+    with one_sentence(debug):
+        from polyxtal.workflows.homogenize import HomogenizationSettings
+        from polyxtal.workflows.write_homogenization import check_folder, default_folder
+
+        settings = HomogenizationSettings(
+            tuple(material or ()), tuple(elastic or ()), scheme, tol, float32, max_iterations
+        )
+        folder = default_folder(file) if out is None else out
+        check_folder(folder, force)
+        _homogenize(file, settings, folder, force, not no_picture)
+
+
+def _homogenize(
+    file: Path, settings: HomogenizationSettings, folder: Path, force: bool, picture: bool
+) -> None:
+    from rich.console import Console
+
+    from polyxtal.workflows.homogenize import homogenize as run
+    from polyxtal.workflows.write_homogenization import write_homogenization
+
+    started = perf_counter()
+    with stages() as shown:
+
+        def on_iteration(case: int, iteration: int, residual: float) -> None:
+            shown.advance(f"load case {case}, iteration {iteration}, residual {residual:.1e}")
+
+        homogenization = run(file, settings, shown.begin, on_iteration)
+        shown.begin("write")
+        write_homogenization(homogenization, folder, force, picture)
+    console = Console(highlight=False)
+    for table in _tables(homogenization):
+        console.print(table)
+    result, wall = homogenization.result, homogenization.seconds["full field"]
+    typer.echo(
+        f"Full field ({settings.scheme}, {'single' if settings.float32 else 'double'} precision): "
+        f"{result.iterations} iterations, residual {result.residual:.1e}, {wall:.2f} s."
+    )
+    say_time(perf_counter() - started, dict(homogenization.seconds))
+    typer.echo(f"Written to {folder}")
+
+
+def _tables(homogenization: Homogenization) -> Iterator[Table]:
+    from rich.table import Table
+
+    from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
+    from polyxtal.cli.tables import GPA, constants_table, stiffness_table
+
+    columns = {"Reuss": "reuss", "Hill": "hill", "full field": "full_field", "Voigt": "voigt"}
+    stiffness = {title: homogenization.stiffness[name] for title, name in columns.items()}
+    yield stiffness_table(
+        stiffness["full field"], "Stiffness from the full field [GPa], Voigt notation"
+    )
+
+    table = Table("", *columns, title="Stiffness compared [GPa], Voigt notation")
+    voigt = [stiffness_mandel_to_voigt(c) for c in stiffness.values()]
+    for row, column in ((1, 1), (2, 2), (3, 3), (2, 3), (1, 3), (1, 2), (4, 4), (5, 5), (6, 6)):
+        values = (GPA * float(c[row - 1, column - 1]) for c in voigt)
+        table.add_row(f"C_{row}{column}", *(f"{value:.3f}" for value in values))
+    table.add_section()
+    distance = homogenization.distance
+    shown = (f"{100 * distance[n]:.2g} %" if n in distance else "-" for n in columns.values())
+    table.add_row("distance from the full field", *shown)
+    yield table
+
+    constants = {title: homogenization.constants[name] for title, name in columns.items()}
+    yield constants_table(constants, bounds=("Reuss", "Voigt"))
