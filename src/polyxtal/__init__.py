@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from polyxtal.crystal.elasticity import CubicElasticity
     from polyxtal.crystal.material import Material, PhenoPowerlaw, load_material, load_materials
     from polyxtal.mechanics.bounds import hill_average, reuss_average, voigt_average
+    from polyxtal.mechanics.fullfield.history import FullFieldResponse, LocalFields
+    from polyxtal.mechanics.fullfield.simulate import simulate
     from polyxtal.mechanics.load_step import LoadStep
     from polyxtal.mechanics.loading import LoadPath
     from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
@@ -31,6 +33,8 @@ _HOME = {
     "crystal.elasticity": ("CubicElasticity",),
     "crystal.material": ("Material", "PhenoPowerlaw", "load_material", "load_materials"),
     "mechanics.bounds": ("hill_average", "reuss_average", "voigt_average"),
+    "mechanics.fullfield.history": ("FullFieldResponse", "LocalFields"),
+    "mechanics.fullfield.simulate": ("simulate",),
     "mechanics.load_step": ("LoadStep",),
     "mechanics.loading": ("LoadPath",),
     "mechanics.moduli": ("EngineeringConstants", "engineering_constants"),
@@ -48,8 +52,10 @@ __all__ = [
     "CubicElasticity",
     "ElasticHomogenization",
     "EngineeringConstants",
+    "FullFieldResponse",
     "LoadPath",
     "LoadStep",
+    "LocalFields",
     "Material",
     "MaterialNetwork",
     "NetworkEnsemble",
@@ -65,6 +71,7 @@ __all__ = [
     "load_materials",
     "read",
     "reuss_average",
+    "simulate",
     "taylor_response",
     "voigt_average",
     "write",

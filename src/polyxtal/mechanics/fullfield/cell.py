@@ -107,6 +107,10 @@ class PeriodicCell:
         """Return the accepted P of every voxel. [MPa]"""
         return self._accepted_fields[1].mT.reshape(-1, 3, 3)
 
+    def orientations(self) -> Float[Tensor, "voxels 4"]:
+        """Return the accepted rotation of F_e of every voxel; anything in voids. [-]"""
+        return self.law.orientations(self._accepted_fields[0])
+
     def attempt(
         self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
     ) -> StepResult:

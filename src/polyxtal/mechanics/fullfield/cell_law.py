@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
 
@@ -56,6 +57,10 @@ class CellLaw(Protocol):
 
     def mean_tangent(self) -> Float[Tensor, "9 9"]:
         """Return the volume average of the tangent. [MPa]"""
+        ...
+
+    def orientations(self, deformation: Float[Tensor, "9 voxels"]) -> Float[Tensor, "voxels 4"]:
+        """Return the rotations of F_e = F F_p⁻¹, the accepted F given; anything in voids. [-]"""
         ...
 
     def history(self) -> dict[str, Tensor]:
@@ -124,6 +129,11 @@ class ReadableCellLaw:
     def mean_tangent(self) -> Float[Tensor, "9 9"]:
         """Return the volume average of the tangent. [MPa]"""
         return self._tangent.mean(-1, dtype=torch.float64)
+
+    def orientations(self, deformation: Float[Tensor, "9 voxels"]) -> Float[Tensor, "voxels 4"]:
+        """Return the rotations of F_e. [-]"""
+        elastic = deformation.mT.reshape(-1, 3, 3) @ self.history()["plastic_inverse"]
+        return matrix_to_quaternion(rotational_part(elastic))
 
     def history(self) -> dict[str, Tensor]:
         """Return the accepted F_p⁻¹ [-] and ξ [MPa]."""

@@ -118,7 +118,9 @@ def _check(state: Mapping[str, Tensor], template: Mapping[str, Tensor]) -> None:
                 f"a checkpoint's {name!r} must be {shape}, "
                 f"but is {(tuple(field.shape), field.dtype)}."
             )
-        if not bool(torch.isfinite(torch.view_as_real(field) if field.is_complex() else field).all()):
+        if not bool(
+            torch.isfinite(torch.view_as_real(field) if field.is_complex() else field).all()
+        ):
             raise ValueError(f"a checkpoint's {name!r} must be finite, but is not.")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.crystal.kernel.records import point_workspace
+from polyxtal.crystal.kernel.rotation import crystal_orientations, normalise
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity import CrystalPlasticity
 from polyxtal.crystal.plasticity_compiled import law_constants
@@ -50,12 +51,14 @@ class CompiledCellLaw:
         self.piola = torch.zeros(9, voxels, dtype=torch.float64)
         blocks = -(-voxels // BLOCK)
         self._tangent = torch.zeros(blocks, 81, BLOCK, dtype=torch.float32)
-        # The same pieces whatever the number of threads would be as good: no sum crosses them.
         pieces = max(1, min(threads, blocks // BLOCKS_A_THREAD))
         ends = [round(piece * blocks / pieces) for piece in range(pieces + 1)]
-        self._pieces = list(zip(ends[:-1], ends[1:], strict=True))
+        self._pieces = list(pairwise(ends))
         self._scratch = [point_workspace() for _ in self._pieces]
         self._pool = ThreadPoolExecutor(pieces) if pieces > 1 else None
+
+    def _voxels(self, first: int, last: int) -> tuple[int, int]:
+        return first * BLOCK, min(last * BLOCK, len(self._phase))
 
     def _each_piece(self, task: Callable[[int, int, int], object]) -> list[object]:
         arguments = [(piece, *ends) for piece, ends in enumerate(self._pieces)]
@@ -87,15 +90,14 @@ class CompiledCellLaw:
         )
 
         def task(piece: int, first: int, last: int) -> object:
-            end = min(last * BLOCK, len(self._phase))
-            return evaluate_voxels(*shared, first * BLOCK, end, self._scratch[piece])
+            return evaluate_voxels(*shared, *self._voxels(first, last), self._scratch[piece])
 
         return all(failed == SOLVED for failed in self._each_piece(task))
 
     def accept(self) -> None:
         """Make the state last found the start of the next step."""
         inverse = self._plastic_inverse.numpy()
-        inverse /= np.cbrt(np.linalg.det(inverse))[:, None, None]
+        self._each_piece(lambda _, first, last: normalise(inverse, *self._voxels(first, last)))
         self._plastic_start.copy_(self._plastic_inverse)
         self._resistance_start.copy_(self.guess["resistance"])
 
@@ -110,6 +112,17 @@ class CompiledCellLaw:
         """Return the volume average of the tangent. [MPa]"""
         total = self._tangent.sum((0, 2), dtype=torch.float64)
         return (total / len(self._phase)).reshape(9, 9)
+
+    def orientations(self, deformation: Float[Tensor, "9 voxels"]) -> Float[Tensor, "voxels 4"]:
+        """Return the rotations of F_e. [-]"""
+        out = deformation.new_zeros(len(self._phase), 4)
+        arrays = deformation.contiguous().numpy(), self._plastic_start.numpy()
+
+        def task(_: int, first: int, last: int) -> None:
+            crystal_orientations(*arrays, *self._voxels(first, last), out.numpy())
+
+        self._each_piece(task)
+        return out
 
     def history(self) -> dict[str, Tensor]:
         """Return the accepted F_p⁻¹ [-] and ξ [MPa]."""

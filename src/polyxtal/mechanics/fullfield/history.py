@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -83,7 +82,7 @@ class History:
             "time": torch.tensor(time, dtype=torch.float64),
             "F": torch.from_numpy(deformation),
             "P": torch.from_numpy(stress),
-            "orientations": self._grain_orientations(self._orientations(local)).cpu(),
+            "orientations": self._grain_orientations(self._orientations()).cpu(),
             "grain_F": mean_f.cpu(),
             "grain_P": self._grain_average(self._cell.stress()).cpu(),
         }
@@ -119,16 +118,15 @@ class History:
         parts = (
             deformation,
             cell.stress(),
-            self._orientations(deformation),
+            self._orientations(),
             torch.linalg.inv(past["plastic_inverse"]),
             past["slip_resistance"],
         )
         return LocalFields(*(part.reshape(*grid, *part.shape[1:]).cpu() for part in parts))
 
-    def _orientations(self, deformation: Float[Tensor, "voxels 3 3"]) -> Float[Tensor, "voxels 4"]:
-        elastic = deformation @ self._cell.law.history()["plastic_inverse"]
-        q = matrix_to_quaternion(rotational_part(elastic))
-        return torch.where(self._cell.law.void[:, None], self._initial[self._grain], q)
+    def _orientations(self) -> Float[Tensor, "voxels 4"]:
+        here = self._cell.orientations()
+        return torch.where(self._cell.law.void[:, None], self._initial[self._grain], here)
 
     def _grain_average(self, field: Float[Tensor, "voxels 3 3"]) -> Float[Tensor, "grains 3 3"]:
         total = field.new_zeros(len(self._count), 3, 3).index_add_(0, self._grain, field)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -37,37 +37,6 @@ MaterialByPhase = Material | Mapping[str, Material | None]
 """One material for all grains, or one for each phase name; None is a void."""
 
 
-@dataclass(frozen=True)
-class SimulationFiles:
-    """What a simulation writes while it runs.
-
-    Attributes:
-        checkpoint: HDF5 file to go on from after a stop; None for none.
-        checkpoint_seconds: Time between two checkpoints; there is one at the end too. [s]
-        fields: `.vti` or `.vtkhdf` series of local fields; None for none.
-        fields_every: Increments between two snapshots; None for the last only.
-        replace: Replace a series of an earlier run.
-    """
-
-    checkpoint: str | Path | None = None
-    checkpoint_seconds: float = 60.0
-    fields: str | Path | None = None
-    fields_every: int | None = None
-    replace: bool = False
-
-    def __post_init__(self) -> None:
-        """Validate the intervals."""
-        if not self.checkpoint_seconds >= 0:
-            raise ValueError(
-                "Argument `checkpoint_seconds` must not be negative, "
-                f"but is {self.checkpoint_seconds}."
-            )
-        if self.fields_every is not None and self.fields_every < 1:
-            raise ValueError(
-                f"Argument `fields_every` must be at least 1, but is {self.fields_every}."
-            )
-
-
 def simulate(
     rve: Polycrystal,
     material: MaterialByPhase,
@@ -75,11 +44,16 @@ def simulate(
     tol: float = 1e-4,
     *,
     scheme: str = "fourier",
-    engine: Literal["polyxtal", "damask"] = "polyxtal",
-    files: SimulationFiles | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 60.0,
+    fields: str | Path | None = None,
+    fields_every: int | None = None,
+    replace: bool = False,
     device: torch.device | str | None = None,
     compiled: bool | None = None,
     threads: int | None = None,
+    engine: Literal["polyxtal", "damask"] = "polyxtal",
+    folder: str | Path | None = None,
     on_increment: Callable[[float], None] | None = None,
 ) -> Response:
     """Compute the response to a load path by full-field crystal plasticity.
@@ -92,28 +66,35 @@ def simulate(
             stress out of what is prescribed, over the same. [-]
         scheme: "fourier" (trigonometric, DAMASK's default) or "rotated" (finite differences, for
             voids and a high contrast, and for grids of two voxels along an axis).
-        engine: "polyxtal", or "damask" to run `DAMASK_grid` on the same inputs, which knows
-            neither the options below nor voids.
-        files: What to write on the way. With a checkpoint of the very same simulation, the
-            simulation goes on from there and ends as if it had never stopped.
+        checkpoint: HDF5 file to write on the way. If it exists and is of the very same
+            simulation, that goes on from there and ends as if it had never stopped.
+        checkpoint_seconds: Time between two checkpoints; the last is written at the end. [s]
+        fields: Series of local fields to write, `.vti` or `.vtkhdf`; see `FieldSeries`.
+        fields_every: Increments between two of them; None for the last increment only.
+        replace: Replace a series of an earlier run.
         device: Where to compute; None is the CPU.
         compiled: Use the compiled CPU law rather than torch; by default wherever possible.
         threads: Threads of the compiled law; None for as many as torch uses.
+        engine: "polyxtal", or "damask" to run `DAMASK_grid` on the same inputs, which takes none
+            of the options above and no voids.
+        folder: Where DAMASK's files shall stay; None for a temporary folder.
         on_increment: Called with the time [s] after every increment, for progress.
     Returns:
-        Response with the mean orientation of every grain at every increment; of our engine a
+        Response with the mean orientation of every grain at every increment; of our own engine a
         `FullFieldResponse`, with averages over grains and the last local fields.
     Raises:
         ConvergenceError: if an increment does not converge in its smallest pieces.
-        ValueError: if an argument is invalid, or a file of another simulation.
+        ValueError: if an argument is invalid, or a file is damaged or of another simulation.
+        RuntimeError: if DAMASK is asked for and not installed.
     """
-    _validate(tol, scheme, engine, device, compiled, threads)
+    files = _Files(checkpoint, checkpoint_seconds, fields, fields_every, replace)
+    _validate(tol, scheme, engine, device, compiled, threads, files)
     if engine == "damask":
-        return _with_damask(rve, material, path, files, on_increment)
+        return _with_damask(rve, material, path, files, folder, on_increment)
     cell = build_cell(rve, material, tol, scheme, device, compiled, threads)
     fingerprint = _fingerprint(rve, material, path, tol, scheme, type(cell.law).__name__)
     with few_threads(rve.grid[0] * rve.grid[1] * rve.grid[2]):
-        run = _Run(rve, cell, files or SimulationFiles(), path, fingerprint)
+        run = _Run(rve, cell, files, path, fingerprint)
         if on_increment is not None and run.progress.time > 0:
             on_increment(run.progress.time)
 
@@ -124,6 +105,16 @@ def simulate(
 
         follow(path, cell, after_increment, run.progress)
         return run.finish()
+
+
+class _Files(NamedTuple):
+    """What a simulation writes while it runs; see `simulate`."""
+
+    checkpoint: str | Path | None
+    checkpoint_seconds: float
+    fields: str | Path | None
+    fields_every: int | None
+    replace: bool
 
 
 def build_cell(
@@ -161,7 +152,7 @@ class _Run:
         self,
         rve: Polycrystal,
         cell: PeriodicCell,
-        files: SimulationFiles,
+        files: _Files,
         path: LoadPath,
         fingerprint: str,
     ) -> None:
@@ -210,9 +201,7 @@ class _Run:
         assert self.files.checkpoint is not None
         save_checkpoint(
             Path(self.files.checkpoint),
-            Checkpoint(
-                self.fingerprint, self.progress, self.cell.state(), self.history.rows()
-            ),
+            Checkpoint(self.fingerprint, self.progress, self.cell.state(), self.history.rows()),
         )
         self.saved_at = monotonic()
 
@@ -295,22 +284,24 @@ def _with_damask(
     rve: Polycrystal,
     material: MaterialByPhase,
     path: LoadPath,
-    files: SimulationFiles | None,
+    files: _Files,
+    folder: str | Path | None,
     on_increment: Callable[[float], None] | None,
 ) -> Response:
-    if files is not None:
+    if files.checkpoint is not None or files.fields is not None:
         raise ValueError(
-            "With engine='damask' nothing can be written on the way, but `files` is given; "
-            "use `simulate_with_damask` to keep DAMASK's own files."
+            "With engine='damask', DAMASK's own files are kept in `folder`, "
+            "but `checkpoint` or `fields` is given."
         )
     if isinstance(material, Mapping):
         voids = sorted(name for name, m in material.items() if m is None)
         if voids:
             raise ValueError(
-                f"With engine='damask' every phase must have a material, but {voids[0]!r} is a void."
+                "With engine='damask' every phase must have a material, "
+                f"but {voids[0]!r} is a void."
             )
         material = {name: m for name, m in material.items() if m is not None}
-    return simulate_with_damask(rve, material, path, on_increment=on_increment)
+    return simulate_with_damask(rve, material, path, folder=folder, on_increment=on_increment)
 
 
 def _validate(
@@ -320,6 +311,7 @@ def _validate(
     device: torch.device | str | None,
     compiled: bool | None,
     threads: int | None,
+    files: _Files,
 ) -> None:
     if not 0 < tol < 1:
         raise ValueError(f"Argument `tol` must be between 0 and 1, but is {tol:g}.")
@@ -331,3 +323,12 @@ def _validate(
         raise ValueError("Argument `compiled` must be False on a device other than the CPU.")
     if threads is not None and threads < 1:
         raise ValueError(f"Argument `threads` must be at least 1, but is {threads}.")
+    if not files.checkpoint_seconds >= 0:
+        raise ValueError(
+            "Argument `checkpoint_seconds` must not be negative, "
+            f"but is {files.checkpoint_seconds}."
+        )
+    if files.fields_every is not None and files.fields_every < 1:
+        raise ValueError(
+            f"Argument `fields_every` must be at least 1, but is {files.fields_every}."
+        )
