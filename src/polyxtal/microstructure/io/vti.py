@@ -266,39 +266,69 @@ def _numbers(
 
 def write_image(
     path: str | Path,
-    cells: Mapping[str, NDArray[np.int64]],
+    cells: Mapping[str, NDArray[np.generic]],
     spacing: Sequence[float],
+    origin: Sequence[float] = (0.0, 0.0, 0.0),
+    time: float | None = None,
 ) -> None:
-    """Write integer cell arrays (nx, ny, nz) as DAMASK does: inline base64, zlib, little endian.
+    """Write cell arrays as DAMASK does: inline base64, zlib, little endian.
+
+    Integers are written as Int64, floats as Float32 or Float64, as they are.
 
     Args:
         path: The file, overwritten in place (see `files.atomic` for a safe way).
-        cells: Arrays by name, all of one shape.
+        cells: Arrays by name, (nx, ny, nz) or with more axes for components, which are written
+            row by row; all of one grid.
         spacing: Edge lengths of a voxel, in the file's unit.
+        origin: Corner of the grid, in the file's unit.
+        time: Time of the snapshot, if any. [s]
     """
-    grid = next(iter(cells.values())).shape
+    grid = next(iter(cells.values())).shape[:3]
     extent = " ".join(f"0 {n}" for n in grid)
     edges = " ".join(repr(float(s)) for s in spacing)
+    corner = " ".join(repr(float(x)).removesuffix(".0") for x in origin)
     lines = [
         '<?xml version="1.0"?>',
         '<VTKFile type="ImageData" version="0.1" byte_order="LittleEndian" header_type="UInt32" '
         'compressor="vtkZLibDataCompressor">',
-        f'  <ImageData WholeExtent="{extent}" Origin="0 0 0" Spacing="{edges}" '
+        f'  <ImageData WholeExtent="{extent}" Origin="{corner}" Spacing="{edges}" '
         'Direction="1 0 0 0 1 0 0 0 1">',
+    ]
+    if time is not None:
+        lines += [
+            "    <FieldData>",
+            '      <DataArray type="Float64" Name="TimeValue" NumberOfTuples="1" format="ascii">',
+            f"        {float(time)!r}",
+            "      </DataArray>",
+            "    </FieldData>",
+        ]
+    lines += [
         f'  <Piece Extent="{extent}">',
         "    <PointData>",
         "    </PointData>",
         "    <CellData>",
     ]
     for name, values in cells.items():
-        lines += [
-            f'      <DataArray type="Int64" Name={quoteattr(name)} format="binary" '
-            f'RangeMin="{values.min()}" RangeMax="{values.max()}">',
-            f"        {_deflate(values.astype('<i8').tobytes(order='F'))}",
-            "      </DataArray>",
-        ]
+        lines += _data_array(name, values)
     lines += ["    </CellData>", "  </Piece>", "  </ImageData>", "</VTKFile>", ""]
-    Path(path).write_text("\n".join(lines), encoding="ascii")
+    Path(path).write_text("\n".join(lines), encoding="utf-8")
+
+
+def _data_array(name: str, values: NDArray[np.generic]) -> list[str]:
+    kind, more = "Int64", ""
+    if values.dtype.kind == "f":
+        kind = "Float32" if values.dtype.itemsize <= 4 else "Float64"
+    if values.ndim > 3:
+        values = np.moveaxis(values.reshape(*values.shape[:3], -1), -1, 0)
+        more = f' NumberOfComponents="{len(values)}"'
+    elif kind == "Int64":
+        more = f' RangeMin="{values.min()}" RangeMax="{values.max()}"'
+    data = values.astype("<" + _TYPES[kind]).tobytes(order="F")
+    return [
+        f'      <DataArray type="{kind}" Name={quoteattr(name)} format="binary"{more}>',
+        f"        {_deflate(data)}",
+        "      </DataArray>",
+    ]
 
 
 def _deflate(data: bytes) -> str:
