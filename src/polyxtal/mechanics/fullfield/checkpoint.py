@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(
-    path: Path, fingerprint: str, template: Mapping[str, Tensor], rows: int
+    path: Path, fingerprint: str, template: Mapping[str, Tensor], increments: Sequence[int]
 ) -> Checkpoint:
     """Read a checkpoint of the very same simulation.
 
@@ -57,7 +57,7 @@ def load_checkpoint(
         path: The file.
         fingerprint: The simulation's own.
         template: Its state at the start: whatever the file holds must have these shapes.
-        rows: Most rows of the history.
+        increments: Increments of every load step.
     Raises:
         ValueError: if the file is damaged, or belongs to another simulation.
     """
@@ -69,12 +69,12 @@ def load_checkpoint(
                 "a checkpoint must belong to this simulation, but is of another polycrystal, "
                 "material, load, setting or version; name another file or remove it."
             )
-        state = _read(file["state"])  # type: ignore[arg-type]
-        history = _read(file["history"])  # type: ignore[arg-type]
-        progress = _read(file["progress"])  # type: ignore[arg-type]
+        groups = children(file)
+        state, history, progress = (_read(groups[n]) for n in ("state", "history", "progress"))
         _check(state, template)
-        _check_history(history, rows)
-        return Checkpoint(fingerprint, _progress(progress), state, history)
+        at = _progress(progress)
+        _check_history(history, at, increments)
+        return Checkpoint(fingerprint, at, state, history)
 
 
 def _write(group: h5py.Group, fields: Mapping[str, Tensor]) -> None:
@@ -87,8 +87,10 @@ def _write(group: h5py.Group, fields: Mapping[str, Tensor]) -> None:
         dataset.attrs["complex"] = pairs
 
 
-def _read(group: h5py.Group) -> dict[str, Tensor]:
+def _read(group: h5py.Group | h5py.Dataset) -> dict[str, Tensor]:
     fields = {}
+    if not isinstance(group, h5py.Group):
+        raise ValueError(f"'{group.name}' must be a group, but is an array.")
     for name, dataset in children(group).items():
         if not isinstance(dataset, h5py.Dataset):
             raise ValueError(f"'{group.name}/{name}' must be an array, but is a group.")
@@ -124,11 +126,16 @@ def _check(state: Mapping[str, Tensor], template: Mapping[str, Tensor]) -> None:
             raise ValueError(f"a checkpoint's {name!r} must be finite, but is not.")
 
 
-def _check_history(history: Mapping[str, Tensor], rows: int) -> None:
-    lengths = {len(field) for field in history.values()}
-    if len(lengths) != 1 or not 1 <= min(lengths) <= rows:
+def _check_history(
+    history: Mapping[str, Tensor], progress: Progress, increments: Sequence[int]
+) -> None:
+    lengths = sorted({len(field) for field in history.values()})
+    step, increment = progress.step, progress.increment
+    on_path = 0 <= step <= len(increments) and 0 <= increment <= sum(increments[step : step + 1])
+    if not on_path or lengths != [sum(increments[:step]) + increment + 1]:
         raise ValueError(
-            f"a checkpoint's history must have up to {rows} rows, but has {sorted(lengths)}."
+            "a checkpoint's position must be on the path and its history as long, "
+            f"but it is at increment {increment} of step {step + 1} and has {lengths} rows."
         )
 
 

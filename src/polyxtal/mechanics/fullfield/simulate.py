@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -52,7 +52,7 @@ def simulate(
     device: torch.device | str | None = None,
     compiled: bool | None = None,
     threads: int | None = None,
-    engine: Literal["polyxtal", "damask"] = "polyxtal",
+    engine: str = "polyxtal",
     folder: str | Path | None = None,
     on_increment: Callable[[float], None] | None = None,
 ) -> Response:
@@ -166,7 +166,7 @@ class _Run:
         resumed = file is not None and Path(file).exists()
         if file is not None and resumed:
             checkpoint = load_checkpoint(
-                Path(file), fingerprint, self.cell.state(), self.increments + 1
+                Path(file), fingerprint, self.cell.state(), [s.increments for s in path.steps]
             )
             self.cell.restore(checkpoint.state)
             self.history.restore(checkpoint.history)
