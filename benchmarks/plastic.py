@@ -1,7 +1,7 @@
 """Accuracy and speed of the full-field simulation against DAMASK, the bare FFTs and the bare law.
 
     python benchmarks/plastic.py                                   # every table but `large`
-    python benchmarks/plastic.py damask|tolerance|floor|size|large # one of them
+    python benchmarks/plastic.py damask|tolerance|floor|variants|size|network|large
 
 One thread. DAMASK's CPU time (user + system) is that stored with its results (an idle machine
 takes 51.5 s and 59.3 s for tension and shear); ours is taken after the kernels are compiled.
@@ -22,6 +22,7 @@ import torch
 import polyxtal as px
 from elastic import ALUMINIUM, best_cpu, voronoi
 from polyxtal.algebra.rotation import quaternion_conjugate, quaternion_multiply, rotation_angle
+from polyxtal.mechanics.fullfield import cell as cell_module
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
 from polyxtal.mechanics.fullfield.compiled_cell_law import CompiledCellLaw
 from polyxtal.mechanics.fullfield.simulate import build_cell
@@ -132,6 +133,54 @@ def _bare_ffts(rve: px.Polycrystal, cell: PeriodicCell) -> float:
     return total
 
 
+class MeanTangentReference(cell_module.LinearisedCell):
+    """A reference medium that follows the plastic flow, in place of the elastic one."""
+
+    def __init__(self, cell: PeriodicCell, free: torch.Tensor) -> None:
+        """Take the mean tangent without its skew part."""
+        tangent = cell.law.mean_tangent()
+        cell._green = cell_module.green_of_tangent(cell._k, 0.5 * (tangent + tangent.mT)).float()
+        super().__init__(cell, free)
+
+
+def variants() -> None:
+    print("\nOther choices in Newton's method, tension")
+    print(
+        "variant                             CPU s  law solved  tangents  CG iterations  error max"
+    )
+    rve, path, truth, _, _ = load("tension")
+    kept = cell_module.SLOW, cell_module.LINEAR_TOLERANCE, cell_module.LinearisedCell
+    choices = {
+        "as shipped": kept,
+        "a new tangent in every iteration": (0.0, *kept[1:]),
+        "a tangent kept for longer": (0.5, *kept[1:]),
+        "linear systems to 1 %": (kept[0], 0.01, kept[2]),
+        "linear systems to 20 %": (kept[0], 0.2, kept[2]),
+        "mean tangent as reference medium": (*kept[:2], MeanTangentReference),
+    }
+    px.simulate(rve, MATERIAL, px.LoadPath.uniaxial(2e-3))  # warms up
+    for label, choice in choices.items():
+        cell_module.SLOW, cell_module.LINEAR_TOLERANCE, cell_module.LinearisedCell = choice
+        response, cpu = timed(lambda: px.simulate(rve, MATERIAL, path))
+        counts = response.statistics
+        print(
+            f"{label:33s} {cpu:7.2f} {counts['evaluations']:11.0f} {counts['tangents']:9.0f}"
+            f" {counts['krylov_iterations']:14.0f}"
+            f" {px.compare(response, truth, 'all').maximum:10.1e}"
+        )
+    cell_module.SLOW, cell_module.LINEAR_TOLERANCE, cell_module.LinearisedCell = kept
+    cell = build_cell(rve, MATERIAL, 1e-4)
+    skew: list[float] = []
+
+    def note(_: float) -> None:
+        assert isinstance(cell.law, CompiledCellLaw)
+        a = cell.law._tangent.view(-1, 9, 9, cell.law._tangent.shape[-1])
+        skew.append(float((a - a.transpose(1, 2)).norm() / a.norm()))
+
+    follow(path, cell, note)
+    print(f"skew part of the tangents, relative (Frobenius): at most {max(skew):.1e}")
+
+
 def growth() -> None:
     print(
         "\nGrowth with the number of voxels: shear to 1 %, 10 increments, about 40 voxels a grain"
@@ -144,6 +193,57 @@ def growth() -> None:
         share = cpu / (voxels**3 * path.increments)
         krylov = response.statistics["krylov_iterations"] / path.increments
         print(f"{voxels:4d}^3 {rve.grains:7d} {cpu:7.2f} {1e6 * share:17.1f} {krylov:20.1f}")
+
+
+def networks() -> None:
+    print("\nMaterial networks and Taylor against this full field, 16^3 voxels, 100 grains")
+    print("Stress error mean / max in %; networks of 512 leaves: worst of four; CPU time ratios")
+    print("grains               load           Taylor       512 leaves       8 x 128     faster")
+    plain = voronoi(16)
+    mixed = px.Polycrystal(
+        plain.grain_id,
+        plain.orientations,
+        phase=(torch.arange(100) % 4 == 3).long(),
+        phase_names=("matrix", "particle"),
+    )
+    stiff = px.Material("particle", px.CubicElasticity(c11=166e3, c12=64e3, c44=80e3))
+    cases = {
+        "aluminium": (plain, MATERIAL),
+        "elastic particles": (mixed, {"matrix": MATERIAL, "particle": stiff}),
+    }
+    loads = {
+        "tension": px.LoadPath.uniaxial(0.05, unload=True),
+        "shear": px.LoadPath.shear(0.1),
+        "plane strain": px.LoadPath.plane_strain(-0.05),
+        "cyclic": px.LoadPath.cyclic(0.01),
+    }
+    warm_up = px.LoadPath.shear(1e-3)
+    px.simulate(plain, MATERIAL, warm_up)
+    px.MaterialNetwork.from_polycrystal(plain, 128).respond(MATERIAL, warm_up)
+    for label, (rve, material) in cases.items():
+        for name, path in loads.items():
+            truth, cost = timed(lambda r=rve, m=material, p=path: px.simulate(r, m, p))
+            taylor = px.compare(px.taylor_response(rve, material, path), truth)
+            single = [
+                timed(
+                    lambda s=seed, r=rve, m=material, p=path: px.MaterialNetwork.from_polycrystal(
+                        r, 512, s
+                    ).respond(m, p)
+                )
+                for seed in range(4)
+            ]
+            errors = [px.compare(response, truth) for response, _ in single]
+            many = px.MaterialNetwork.from_polycrystal(rve, 128, 0, ensemble=8)
+            ensemble = px.compare(many.respond(material, path), truth)
+            worst = max(errors, key=lambda error: error.mean)
+            print(
+                f"{label:20s} {name:13s}"
+                + "".join(
+                    f" {100 * e.mean:6.2f} / {100 * e.maximum:5.2f}"
+                    for e in (taylor, worst, ensemble)
+                )
+                + f" {cost / min(cpu for _, cpu in single):8.1f} x"
+            )
 
 
 def large() -> None:
@@ -170,7 +270,9 @@ TABLES = {
     "damask": against_damask,
     "tolerance": tolerances,
     "floor": against_the_floor,
+    "variants": variants,
     "size": growth,
+    "network": networks,
     "large": large,
 }
 THREADS = torch.get_num_threads()

@@ -7,10 +7,9 @@ u is periodic; its coefficients v̂ and the frequencies k are those of `green.py
     Grad u → v̂ ⊗ k,   Div P → P̂ k
 
 Newton's method linearises the law at every voxel, ∂P/∂F : δF; conjugate gradients solve for the
-displacements and the free components of F̄ at once, preconditioned by the cell whose tangent is
-the volume average everywhere. That mean tangent follows the plastic flow, and with it as reference
-a handful of iterations is enough. They run in single precision: they only need to give Newton a
-good step, and equilibrium itself is always judged in double.
+displacements and the free components of F̄ at once, preconditioned by a reference medium, the
+average of the undeformed cell's stiffness. They run in single precision: they only need to give
+Newton a good step, and equilibrium itself is always judged in double.
 
 A tangent costs as much as solving the law. It serves further steps for as long as it brings the
 residual down.
@@ -92,6 +91,8 @@ class PeriodicCell:
         self._mean_stress = self._accepted_stress
         self._attempted = (0.0, True)
         self._tangent_is_slow = False
+        law.evaluate(self._deformation, 0.0, with_tangent=True)
+        self._green = green_of_tangent(self._k, law.mean_tangent()).float()
         self.krylov_iterations = self.evaluations = self.tangents = 0
 
     def averages(self) -> tuple[np.ndarray, np.ndarray]:
@@ -260,14 +261,12 @@ class LinearisedCell:
     """Newton's linear system: unknowns are v̂ and the free components of F̄, as one flat vector."""
 
     def __init__(self, cell: PeriodicCell, free: Bool[Tensor, "9"]) -> None:
-        """Choose the reference medium: the mean tangent, without its small skew part."""
+        """Prepare the linear system of the tangents that the law holds now."""
         self._cell, self._free = cell, free
+        self._modes = 2 * math.prod(cell._shape)
         tangent = cell.law.mean_tangent()
         tangent = 0.5 * (tangent + tangent.mT)
-        self._modes = 2 * math.prod(cell._shape)
-        self._green = _green_of_tangent(cell._k, tangent).float()
         kept = tangent[free][:, free]
-        # Newton's step in the mean alone; at least positive where the mean tangent is not.
         self._compliance = torch.linalg.pinv(kept, hermitian=True).float()
         ones = torch.ones(int(free.sum()), device=tangent.device)
         weight = cell._weight_single[:, None].expand(*cell._shape, 2).reshape(-1)
@@ -298,32 +297,23 @@ class LinearisedCell:
     def precondition(self, x: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
         """Solve the system of the reference medium."""
         force, stress = self.unpack(x)
-        xx, yy, zz, yz, xz, xy = self._green
+        xx, yy, zz, yz, xz, xy = self._cell._green
         rows = ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))
         modes = [a * force[0] + b * force[1] + c * force[2] for a, b, c in rows]
         return self.pack(torch.stack(modes), self._compliance @ stress)
 
 
-def _green_of_tangent(
+def green_of_tangent(
     k: Float[Tensor, "3 nx ny nz_half"], tangent: Float[Tensor, "9 9"]
 ) -> Float[Tensor, "6 nx ny nz_half"]:
-    """Invert K_ik = A_ijkl k_j k_l, components as in `green.acoustic_map`.
+    """Invert K_in = A_ijnm k_j k_m, components as in `green.acoustic_map`.
 
-    Where K is not positive (a cell that lost its stability), the tangent is stiffened until it is.
+    Args:
+        k: Frequencies.
+        tangent: A = ∂P/∂F, symmetric, of a stable medium.
     """
     a = tangent.reshape(3, 3, 3, 3)
-    stiffer = torch.eye(9, dtype=a.dtype, device=a.device).reshape(3, 3, 3, 3)
-    size = float(tangent.diagonal().abs().max())
-    for share in (0.0, 1e-3, 1e-2, 1e-1, 1.0, 10.0):
-        acoustic = _acoustic_map(a + share * size * stiffer)
-        green = invert_acoustic(k, acoustic)
-        if bool((green[:3] >= 0).all()) and bool(torch.isfinite(green).all()):
-            return green
-    return green
-
-
-def _acoustic_map(a: Float[Tensor, "3 3 3 3"]) -> Float[Tensor, "6 6"]:
     row, column = torch.tensor(_PAIRS, device=a.device).unbind(1)
-    i, k, j, m = row[:, None], column[:, None], row, column
-    both = a[i, j, k, m] + a[k, j, i, m] + a[i, m, k, j] + a[k, m, i, j]
-    return both * torch.where(j == m, 0.25, 0.5)
+    i, n, j, m = row[:, None], column[:, None], row, column
+    both = a[i, j, n, m] + a[n, j, i, m] + a[i, m, n, j] + a[n, m, i, j]
+    return invert_acoustic(k, both * torch.where(j == m, 0.25, 0.5))
