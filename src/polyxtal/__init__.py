@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from polyxtal.mechanics.taylor import taylor_response
     from polyxtal.microstructure.io import read, write
     from polyxtal.microstructure.polycrystal import Polycrystal
+    from polyxtal.microstructure.tessellate import tessellate
     from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ _HOME = {
     "mechanics.taylor": ("taylor_response",),
     "microstructure.io": ("read", "write"),
     "microstructure.polycrystal": ("Polycrystal",),
+    "microstructure.tessellate": ("tessellate",),
     "network.tree": ("MaterialNetwork", "NetworkEnsemble"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -73,6 +75,7 @@ __all__ = [
     "reuss_average",
     "simulate",
     "taylor_response",
+    "tessellate",
     "voigt_average",
     "write",
 ]

@@ -1,0 +1,237 @@
+"""Synthetic polycrystals: periodic Voronoi and Laguerre tessellations on a voxel grid.
+
+    owner(x) = argmin_g |S (x - x_g)|² - w_g,   S = diag(1 / aspect), nearest periodic image
+
+With w = 0 it is Voronoi's tessellation of random seeds. Prescribed grain sizes are reached by
+moving seeds to the centres of their grains (Lloyd) and weights towards the wanted volumes, in turns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.algebra.rotation import random_quaternions
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.microstructure.tessellate_kernel import claim, moments, settle
+
+MAX_VOXELS = 2**30
+MAX_SPREAD = 1.0
+"""Largest spread of grain sizes that rounds of fitting reach. [-]"""
+ROUNDS = 30
+REACH = 1.8
+"""Half edge of the box that a seed claims first, over the radius of a mean grain. [-]"""
+RELAXATION = 0.7
+
+
+class GrainStatistics(NamedTuple):
+    """Sizes and shapes of grains.
+
+    Attributes:
+        diameter: Diameter of the sphere of equal volume; 0 for empty grains. [µm]
+        extent: Root mean square distance of a grain's voxels from its centre along x, y, z. [µm]
+    """
+
+    diameter: Float[Tensor, "grains"]
+    extent: Float[Tensor, "grains 3"]
+
+    def spread(self) -> float:
+        """Standard deviation of the logarithm of the diameters of grains with voxels. [-]"""
+        return float(self.diameter[self.diameter > 0].log().std())
+
+    def aspect(self) -> tuple[float, float, float]:
+        """Mean extents, relative to the one along z. [-]"""
+        mean = self.extent[self.diameter > 0].mean(0)
+        x, y, z = (mean / mean[2]).tolist()
+        return x, y, z
+
+
+def tessellate(
+    grid: int | Sequence[int] = 45,
+    grains: int = 810,
+    orientations: Float[Tensor, "grains 4"] | None = None,
+    *,
+    size: float | Sequence[float] | None = None,
+    aspect: Sequence[float] = (1.0, 1.0, 1.0),
+    spread: float | None = None,
+    seed: int | torch.Generator = 0,
+) -> Polycrystal:
+    """Fill a periodic box with grains.
+
+    Args:
+        grid: Voxels along x, y, z, or one number for a cube.
+        grains: Number of grains.
+        orientations: One for each grain; None draws them uniformly. [-]
+        size: Edge lengths, or that along x with cubic voxels; None for voxels of 1 µm. [µm]
+        aspect: Relative extent of the grains along x, y, z: (3, 1, 1) elongates, (1, 1, 0.3)
+            flattens. [-]
+        spread: Standard deviation of the logarithm of the grain diameters, log-normal; None takes
+            what random seeds give (Voronoi's tessellation, about 0.15). Above 0.3 small grains
+            fall through the voxels' mesh: they stay in the list, without voxels. [-]
+        seed: Same seed, same polycrystal.
+    Raises:
+        ValueError: if an argument is invalid.
+
+    Example:
+        >>> import polyxtal as px
+        >>> px.tessellate(grid=16, grains=20, seed=1)
+        Polycrystal(grid=(16, 16, 16), grains=20, size=(16, 16, 16) µm, phases=('crystal',))
+    """
+    voxels = _grid(grid)
+    stretch = _positive("aspect", aspect)
+    _validate(voxels, grains, spread)
+    edges = _edges(size, voxels)
+    generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    if orientations is not None and len(orientations) != grains:
+        raise ValueError(
+            f"Argument `orientations` must hold one for each of {grains} grains, "
+            f"but holds {len(orientations)}."
+        )
+    spacing = np.array(edges) / voxels
+    scale = spacing / stretch
+    scale /= np.prod(scale) ** (1 / 3)
+    seeds = torch.rand(grains, 3, generator=generator, dtype=torch.float64).numpy() * voxels
+    if spread is None:
+        owner = power_diagram(voxels, seeds, np.zeros(grains), scale)
+    else:
+        logarithm = torch.randn(grains, generator=generator, dtype=torch.float64).numpy()
+        volume = np.exp(3 * spread * logarithm)
+        owner = _fitted(voxels, seeds, volume * math.prod(voxels) / volume.sum(), scale)
+    if orientations is None:
+        orientations = random_quaternions(grains, generator)
+    return Polycrystal(torch.from_numpy(owner).long(), orientations, edges)
+
+
+def power_diagram(
+    grid: tuple[int, int, int], seeds: np.ndarray, weights: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
+    """Assign every voxel to the seed of least power distance.
+
+    Args:
+        grid: Voxels along x, y, z.
+        seeds: Positions in voxels, (grains, 3).
+        weights: w, in scaled voxels squared, (grains,).
+        scale: What a voxel's edge counts along each axis, (3,).
+    Returns:
+        Grain of every voxel, int32, (nx, ny, nz).
+    """
+    radius = (math.prod(grid) / len(seeds) * 3 / (4 * math.pi)) ** (1 / 3)
+    wanted = REACH * radius + math.sqrt(max(float(np.ptp(weights)), 0.0))
+    reach = np.minimum(np.ceil(wanted / scale), (np.array(grid) - 1) // 2).astype(np.int64)
+    owner = np.full(grid, -1, np.int32)
+    distance = np.full(grid, np.inf)
+    claim(seeds, weights, scale, reach, owner, distance)
+    # A seed outside the box around a voxel is at least this far from it.
+    settle(
+        seeds, weights, scale, float(((reach * scale) ** 2).min() - weights.max()), owner, distance
+    )
+    return owner
+
+
+def grain_statistics(rve: Polycrystal) -> GrainStatistics:
+    """Measure sizes and shapes of grains that are compact and smaller than half the box."""
+    owner = rve.grain_id.numpy().astype(np.int32)
+    grains = rve.grains
+    flat = rve.grain_id.reshape(-1)
+    first = torch.zeros(grains, dtype=torch.int64)
+    first[flat.flip(0)] = torch.arange(len(flat) - 1, -1, -1)
+    corner = np.stack(np.unravel_index(first.numpy(), rve.grid), -1) + 0.5
+    volume, offset, squares = _moments(owner, corner)
+    count = np.maximum(volume, 1)[:, None]
+    centre = corner + offset / count
+    volume, offset, squares = _moments(owner, centre)
+    spacing = np.array(rve.spacing)
+    variance = squares / count - (offset / count) ** 2 + 1 / 12
+    diameter = (volume * np.prod(spacing) * 6 / np.pi) ** (1 / 3)
+    extent = np.sqrt(np.where(volume[:, None] > 0, variance, 0.0)) * spacing
+    return GrainStatistics(torch.from_numpy(diameter), torch.from_numpy(extent))
+
+
+def nearest_seed(
+    grid: tuple[int, int, int],
+    seeds: Float[Tensor, "grains 3"],
+    weights: Float[Tensor, "grains"],
+    scale: Float[Tensor, "3"],
+) -> Int[Tensor, "nx ny nz"]:
+    """Assign voxels as `power_diagram` does, on any device: every voxel asks every seed."""
+    extent = torch.tensor(grid, dtype=seeds.dtype, device=seeds.device)
+    best = torch.full(grid, torch.inf, dtype=seeds.dtype, device=seeds.device)
+    owner = torch.zeros(grid, dtype=torch.int64, device=seeds.device)
+    axes = [torch.arange(n, dtype=seeds.dtype, device=seeds.device) + 0.5 for n in grid]
+    for grain, (position, weight) in enumerate(zip(seeds, weights, strict=True)):
+        gaps = []
+        for axis, points in enumerate(axes):
+            gap = (points - position[axis]).abs()
+            gaps.append((torch.minimum(gap, extent[axis] - gap) * scale[axis]) ** 2)
+        power = gaps[0][:, None, None] + gaps[1][:, None] + gaps[2] - weight
+        nearer = power < best
+        best = torch.where(nearer, power, best)
+        owner[nearer] = grain
+    return owner
+
+
+def _fitted(
+    grid: tuple[int, int, int], seeds: np.ndarray, volume: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
+    """Move seeds and weights until grains have the wanted volumes [voxels], nearly."""
+    radius = (volume * 3 / (4 * np.pi)) ** (1 / 3)
+    weights = radius**2
+    for _ in range(ROUNDS):
+        owner = power_diagram(grid, seeds, weights, scale)
+        count, offset, _ = _moments(owner, seeds)
+        seeds = (seeds + offset / np.maximum(count, 1)[:, None]) % grid
+        # A face moves by δw / (2 distance), a grain of radius r grows by about π r δw.
+        weights = weights + RELAXATION * (volume - count) / (np.pi * radius)
+        weights -= weights.mean()
+    return power_diagram(grid, seeds, weights, scale)
+
+
+def _moments(owner: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    grains = len(seeds)
+    volume, offset, squares = np.zeros(grains), np.zeros((grains, 3)), np.zeros((grains, 3))
+    moments(owner, seeds, volume, offset, squares)
+    return volume, offset, squares
+
+
+def _grid(grid: int | Sequence[int]) -> tuple[int, int, int]:
+    counts = (grid,) * 3 if isinstance(grid, int) else tuple(int(n) for n in grid)
+    if len(counts) != 3 or min(counts) < 1 or math.prod(counts) > MAX_VOXELS:
+        raise ValueError(
+            f"Argument `grid` must be one or three numbers of voxels, at most {MAX_VOXELS} in all, "
+            f"but is {grid}."
+        )
+    return counts[0], counts[1], counts[2]
+
+
+def _positive(name: str, values: Sequence[float]) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != (3,) or not (np.isfinite(array).all() and (array > 0).all()):
+        raise ValueError(f"Argument `{name}` must be three positive numbers, but is {values}.")
+    return array
+
+
+def _edges(
+    size: float | Sequence[float] | None, grid: tuple[int, int, int]
+) -> tuple[float, float, float]:
+    if size is None:
+        size = float(grid[0])
+    if isinstance(size, int | float):
+        size = [size * n / grid[0] for n in grid]
+    x, y, z = _positive("size", size).tolist()
+    return x, y, z
+
+
+def _validate(grid: tuple[int, int, int], grains: int, spread: float | None) -> None:
+    if not 1 <= grains <= math.prod(grid):
+        raise ValueError(
+            f"Argument `grains` must be from 1 to the number of voxels, {math.prod(grid)}, "
+            f"but is {grains}."
+        )
+    if spread is not None and not 0 <= spread <= MAX_SPREAD:
+        raise ValueError(f"Argument `spread` must be from 0 to {MAX_SPREAD}, but is {spread}.")
