@@ -3,7 +3,8 @@
     owner(x) = argmin_g |S (x - x_g)|² - w_g,   S = diag(1 / aspect), nearest periodic image
 
 With w = 0 it is Voronoi's tessellation of random seeds. Prescribed grain sizes are reached by
-moving seeds to the centres of their grains (Lloyd) and weights towards the wanted volumes, in turns.
+moving seeds to the centres of their grains (Lloyd) and weights towards the wanted volumes, in
+turns.
 """
 
 from __future__ import annotations
