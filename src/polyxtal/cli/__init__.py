@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from polyxtal.cli import convert, homogenize, predict
+from polyxtal.cli import convert, homogenize, predict, simulate
 
 __all__ = ["app"]
 
@@ -34,5 +34,5 @@ def main(
 
 
 # Help lists the verbs in this order.
-for verb in (predict.predict, homogenize.homogenize, convert.convert):
+for verb in (predict.predict, homogenize.homogenize, simulate.simulate, convert.convert):
     app.command()(verb)

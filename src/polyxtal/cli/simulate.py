@@ -1,0 +1,247 @@
+"""`polyxtal simulate`: stress-strain curve and grain rotation from the full field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from polyxtal.cli.console import Stages, one_sentence, say_time, stages
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from polyxtal.workflows.run_folder import Run
+    from polyxtal.workflows.simulate import Preparation, Simulation, SimulationSettings
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+
+def simulate(
+    file: Annotated[Path, typer.Argument(help=".vti (with material.yaml), .dream3d or .npz.")],
+    material: Annotated[
+        list[str] | None,
+        typer.Option(help="Shipped name or DAMASK phase file; PHASE=NAME, repeated, for several."),
+    ] = None,
+    void: Annotated[
+        list[str] | None, typer.Option(metavar="PHASE", help="Phase that is a void; repeatable.")
+    ] = None,
+    path: Annotated[
+        str, typer.Option(help="Kind of load: uniaxial, cyclic, shear or plane-strain.")
+    ] = "uniaxial",
+    strain: Annotated[float, typer.Option(help="Engineering strain; negative compresses.")] = 0.05,
+    rate: Annotated[float, typer.Option(help="Strain rate [1/s].")] = 1e-3,
+    axis: Annotated[
+        str | None,
+        typer.Option(
+            help="Loaded axis, or x; for shear direction and normal, or xy; for plane strain "
+            "loaded and held axis, or zy.",
+            show_default=False,
+        ),
+    ] = None,
+    unload: Annotated[bool, typer.Option("--unload", help="Unload to zero stress.")] = False,
+    load: Annotated[
+        Path | None, typer.Option(help="DAMASK load file, in place of the five options above.")
+    ] = None,
+    tol: Annotated[float, typer.Option(help="Largest relative stress out of balance.")] = 1e-4,
+    scheme: Annotated[
+        str,
+        typer.Option(help="fourier, or rotated for voids and a high contrast between phases."),
+    ] = "fourier",
+    engine: Annotated[
+        str, typer.Option(help="polyxtal, or damask to run DAMASK_grid on the same inputs.")
+    ] = "polyxtal",
+    fields: Annotated[
+        str | None,
+        typer.Option(
+            help="Write local fields for ParaView as a series: vti or vtkhdf.", show_default=False
+        ),
+    ] = None,
+    fields_every: Annotated[
+        int | None,
+        typer.Option(help="Increments between two of them, or the last only.", show_default=False),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads, or one for each core.", show_default=False)
+    ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Time between two checkpoints.")
+    ] = 60.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to run in, or out/<file>-simulation.", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier simulation.")] = False,
+    no_picture: Annotated[bool, typer.Option("--no-picture", help="Write numbers only.")] = False,
+    no_taylor: Annotated[bool, typer.Option("--no-taylor", help="Skip Taylor's baseline.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+) -> None:
+    """Simulate crystal plasticity in every voxel: minutes to hours; killed, it goes on."""
+    try:
+        with one_sentence(debug):
+            from polyxtal.workflows.run_folder import check_folder, default_folder
+            from polyxtal.workflows.simulate import SimulationSettings
+
+            settings = SimulationSettings(
+                material=tuple(material or ()),
+                void=tuple(void or ()),
+                path=path,
+                strain=strain,
+                rate=rate,
+                axis=axis,
+                unload=unload,
+                load=None if load is None else str(load),
+                tol=tol,
+                scheme=scheme,
+                engine=engine,
+                fields=fields,
+                fields_every=fields_every,
+                threads=threads,
+                checkpoint_every=checkpoint_every,
+                taylor=not no_taylor,
+            )
+            out = default_folder(file) if out is None else out
+            check_folder(out, force)
+            _simulate(file, settings, out, force, not no_picture)
+    except KeyboardInterrupt:
+        typer.echo(_how_to_go_on(out), err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _simulate(
+    file: Path, settings: SimulationSettings, folder: Path, force: bool, picture: bool
+) -> None:
+    from rich.console import Console
+
+    from polyxtal.workflows.run_folder import open_run
+    from polyxtal.workflows.simulate import prepare
+    from polyxtal.workflows.simulate import simulate as run_simulation
+    from polyxtal.workflows.write_simulation import write_simulation
+
+    started = perf_counter()
+    with stages() as shown:
+        shown.begin("read")
+        prepared = prepare(file, settings)
+    with open_run(folder, prepared.identity(), force) as run:
+        _say_where_it_starts(run)
+        with stages() as shown:
+            simulation = run_simulation(prepared, run, *_callbacks(shown, prepared))
+            shown.begin("write")
+            write_simulation(simulation, run, picture)
+    console = Console(highlight=False)
+    for table in _tables(simulation):
+        console.print(table)
+    if simulation.why_no_baseline:
+        typer.echo(simulation.why_no_baseline)
+    say_time(perf_counter() - started + run.seconds_before, dict(simulation.seconds))
+    # Plain, because a console would break a long path into lines.
+    typer.echo(f"Written to {folder}")
+
+
+def _say_where_it_starts(run: Run) -> None:
+    if run.resumed_at is not None:
+        typer.echo(f"Goes on from t = {run.resumed_at:.6g} s.")
+    elif run.again:
+        typer.echo("Starts again, because the earlier run left nothing to go on from.")
+
+
+def _how_to_go_on(folder: Path | None) -> str:
+    from polyxtal.workflows.run_folder import UNFINISHED, reached
+
+    if folder is None or not (folder / UNFINISHED).exists():
+        return "Stopped before anything was written: the same command starts again."
+    time = reached(folder)
+    if time is None:
+        return "Stopped: the same command starts again."
+    return f"Stopped: the same command goes on from t = {time:.6g} s, the last checkpoint."
+
+
+def _callbacks(
+    shown: Stages, prepared: Preparation
+) -> tuple[Callable[[str, int], None], Callable[[float, int], None]]:
+    total, clock = prepared.load.increments, _Clock(prepared.load.increments)
+
+    def on_stage(name: str, calls: int) -> None:
+        clock.restart()
+        # Kernels compile before the first increment, and cannot say how far they are.
+        note = "compiling the kernels: a minute, the first time only" if calls else ""
+        shown.begin(name, calls, note)
+
+    def on_increment(time: float, number: int) -> None:
+        left = clock.left(number)
+        shown.advance(f"{time:.3g} s of load, increment {number} of {total}{left}")
+
+    return on_stage, on_increment
+
+
+class _Clock:
+    """Estimates the time left from the pace of the increments after the first one."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the pace."""
+        self._first: tuple[int, float] | None = None
+
+    def left(self, number: int) -> str:
+        """Say how long the increments after this one will take, if that is known."""
+        now = perf_counter()
+        if self._first is None:
+            self._first = number, now
+            return ""
+        first, since = self._first
+        seconds = (now - since) / max(number - first, 1) * (self._total - number)
+        hours, minutes = int(seconds // 3600), int(seconds % 3600 // 60)
+        if hours:
+            return f", about {hours} h {minutes} min left"
+        return f", about {minutes} min {seconds % 60:.0f} s left"
+
+
+def _tables(simulation: Simulation) -> Iterator[Table]:
+    from math import degrees
+
+    from rich.table import Table
+
+    curves = {"full field": simulation.curve, **simulation.baseline_curves}
+    component, end = simulation.curve.component, 100 * simulation.curve.strain
+    table = Table("", *curves, title=f"Stress-strain curve [MPa], {component}")
+    for label, name in (
+        ("0.2 % proof stress", "proof_stress"),
+        (f"stress at {end:.3g} % strain", "stress"),
+        ("hardening there", "hardening"),
+    ):
+        values = [getattr(curve, name) for curve in curves.values()]
+        table.add_row(label, *("not reached" if v is None else f"{v:.1f}" for v in values))
+    yield table
+
+    rotations = {"full field": simulation.rotation, **simulation.baseline_rotations}
+    table = Table("", *rotations, title="Rotation of the grains")
+    found = rotations.values()
+    table.add_row("mean", *(f"{degrees(r.mean):.2f}°" for r in found))
+    table.add_row("largest", *(f"{degrees(r.largest):.2f}°" for r in found))
+    table.add_row("texture strength at the start", *(f"{r.strength_start:.4f}" for r in found))
+    table.add_row("texture strength at the end", *(f"{r.strength_end:.4f}" for r in found))
+    yield table
+
+    counts = simulation.response.statistics
+    since = "" if simulation.resumed_at is None else f" from {simulation.resumed_at:.6g} s on"
+    table = Table(title="Full field", show_header=False)
+    for label, name in (
+        ("increments", "increments"),
+        ("cuts of increments", "cuts"),
+        ("Newton iterations" if "tangents" in counts else "iterations", "iterations"),
+        (f"conjugate-gradient iterations{since}", "krylov_iterations"),
+        (f"evaluations of the crystals' law{since}", "evaluations"),
+    ):
+        if name in counts:
+            table.add_row(label, f"{counts[name]:.0f}")
+    if "residual" in counts:
+        table.add_row("largest relative residual", f"{counts['residual']:.1e}")
+    table.add_row("wall time", f"{simulation.seconds['full field']:.1f} s")
+    yield table

@@ -1,0 +1,155 @@
+"""One figure of a simulation: volume, curve, stress in a section, rotation of the grains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure, SubFigure
+from torch import Tensor
+
+from polyxtal.mechanics.fullfield.history import LocalFields
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.viz.curves import draw_curves
+from polyxtal.viz.density import pole_density
+from polyxtal.viz.sphere import hemisphere_grid
+from polyxtal.viz.style import (
+    DENSITY_MAP,
+    INK,
+    LABEL_SIZE,
+    TICK_SIZE,
+    TITLE_SIZE,
+    add_colorbar,
+    new_figure,
+    style_axes,
+)
+from polyxtal.viz.texture import draw_ipf_key, draw_pole_figure
+from polyxtal.viz.volume import draw_volume
+from polyxtal.workflows.simulate import Simulation
+
+POLE = (1, 1, 1)
+
+
+def draw_simulation(simulation: Simulation) -> Figure:
+    """Draw the four panels of a simulation.
+
+    Args:
+        simulation: What to draw.
+    Returns:
+        A figure to be saved by its `savefig`.
+    """
+    figure = new_figure(9.6, 7.6)
+    panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
+    _draw_volume_panel(panels[0, 0], simulation.prepared.rve)
+    _draw_curve_panel(panels[0, 1].subplots(), simulation)
+    if simulation.fields is None:
+        _draw_volume_panel(panels[1, 0], _at_the_end(simulation), ", end")
+    else:
+        _draw_section(panels[1, 0].subplots(), simulation.prepared.rve, simulation.fields)
+    _draw_texture_panel(panels[1, 1], simulation)
+    for letter, panel in zip("abcd", panels.flat, strict=True):
+        panel.text(0.01, 0.985, f"({letter})", fontsize=TITLE_SIZE, weight="bold", va="top")
+    return figure
+
+
+def _draw_volume_panel(panel: SubFigure, rve: Polycrystal, when: str = "") -> None:
+    axes = panel.subplots()
+    draw_volume(axes, rve)
+    axes.set_title(axes.get_title() + when, fontsize=TITLE_SIZE)
+    # Beside the cube's upper edge, which the layout's own boxes would not allow.
+    draw_ipf_key(panel.add_axes((0.79, 0.77, 0.19, 0.19)))
+
+
+def _at_the_end(simulation: Simulation) -> Polycrystal:
+    """Give the grains their last orientation; the voxels stay where they were."""
+    rve = simulation.prepared.rve
+    orientations = rve.orientations.clone()
+    orientations[simulation.crystals] = simulation.orientations[-1].to(orientations)
+    return Polycrystal(rve.grain_id, orientations, rve.size, rve.phase, rve.phase_names)
+
+
+def _draw_curve_panel(axes: Axes, simulation: Simulation) -> None:
+    component, curve = simulation.curve.component, simulation.curve
+    engine = simulation.prepared.settings.engine
+    name = "Full field" if engine == "polyxtal" else "Full field (DAMASK)"
+    curves = {name: simulation.response, **simulation.baselines}
+    normal = component[0] == component[1]
+    draw_curves(
+        axes,
+        {name: (r.strain(component), r.stress(component)) for name, r in curves.items()},
+        strain_label=f"{'Engineering strain' if normal else 'Amount of shear'}, {component}",
+        stress_label=f"First Piola-Kirchhoff stress, {component}",
+    )
+    if curve.proof_stress is not None and curve.elastic_slope is not None:
+        strain = 100 * (curve.proof_stress / curve.elastic_slope)
+        strain += 0.2 if curve.proof_stress > 0 else -0.2
+        axes.plot([strain], [curve.proof_stress], "o", color=INK, markersize=5, zorder=5)
+        axes.annotate(
+            f"0.2 % proof stress\n{curve.proof_stress:.1f} MPa",
+            (strain, curve.proof_stress),
+            xytext=(14, -14) if curve.proof_stress > 0 else (14, 14),
+            textcoords="offset points",
+            fontsize=TICK_SIZE,
+            color=INK,
+            va="top" if curve.proof_stress > 0 else "bottom",
+        )
+    axes.set_title("Stress-strain curve", fontsize=TITLE_SIZE)
+
+
+def _draw_section(axes: Axes, rve: Polycrystal, fields: LocalFields) -> None:
+    """Draw the stress in the plane z = L_z / 2, on the undeformed grid."""
+    middle = rve.grid[2] // 2
+    section = LocalFields(*(values[:, :, middle : middle + 1] for values in fields))
+    stress = section.von_mises_stress()[:, :, 0].numpy()
+    x, y = (np.linspace(0, rve.size[k], rve.grid[k] + 1) for k in (0, 1))
+    filled = axes.pcolormesh(x, y, stress.T, cmap=DENSITY_MAP, linewidth=0, rasterized=True)
+    _draw_boundaries(axes, rve.grain_id[:, :, middle], x, y)
+    add_colorbar(axes, filled, "Von Mises stress [MPa]")
+    axes.set_aspect("equal")
+    axes.set_xlabel("x [µm]")
+    axes.set_ylabel("y [µm]")
+    style_axes(axes)
+    axes.grid(False)
+    axes.set_title("Stress at the end, section in mid-height", fontsize=TITLE_SIZE)
+
+
+def _draw_boundaries(axes: Axes, ids: Tensor, x: np.ndarray, y: np.ndarray) -> None:
+    i, j = np.nonzero((ids[1:] != ids[:-1]).numpy())
+    upright = np.stack([np.stack([x[i + 1], y[j]], -1), np.stack([x[i + 1], y[j + 1]], -1)], 1)
+    i, j = np.nonzero((ids[:, 1:] != ids[:, :-1]).numpy())
+    level = np.stack([np.stack([x[i], y[j + 1]], -1), np.stack([x[i + 1], y[j + 1]], -1)], 1)
+    segments = np.concatenate([upright, level])
+    axes.add_collection(LineCollection(list(segments), colors=INK, linewidths=0.5))
+
+
+def _draw_texture_panel(panel: SubFigure, simulation: Simulation) -> None:
+    """Draw the poles of the grains at start and end on one scale of colours."""
+    ends = simulation.orientations[0], simulation.orientations[-1]
+    weights = simulation.weights
+    grid = hemisphere_grid(45).reshape(-1, 3)
+    densities = torch.stack([pole_density(q, weights, POLE, grid) for q in ends])
+    peak = max(2.0, float(densities.max()))
+    both = panel.subplots(1, 2)
+    rotation = simulation.rotation
+    strengths = rotation.strength_start, rotation.strength_end
+    for axes, q, when, strength in zip(both, ends, ("start", "end"), strengths, strict=True):
+        draw_pole_figure(axes, q, weights, POLE, peak=peak, colorbar=False)
+        axes.set_title(f"Pole figure {{111}}, {when}", fontsize=TITLE_SIZE)
+        axes.text(
+            0.5,
+            -0.04,
+            f"texture strength {strength:.3f}",
+            transform=axes.transAxes,
+            ha="center",
+            va="top",
+            fontsize=TICK_SIZE,
+            color=INK,
+        )
+    filled = both[1].collections[0]
+    bar = panel.colorbar(filled, ax=list(both), orientation="horizontal", shrink=0.6, aspect=26)
+    bar.set_label("Density [multiples of random]", fontsize=LABEL_SIZE, color=INK)
+    bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
+    bar.outline.set_linewidth(0.5)

@@ -1,0 +1,458 @@
+"""From a file to its full-field stress-strain curve and the rotation of its grains."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.symmetry import disorientation
+from polyxtal.mechanics.damask_engine import PROGRAMS, find_damask
+from polyxtal.mechanics.fullfield.history import LocalFields
+from polyxtal.mechanics.fullfield.simulate import simulate as solve
+from polyxtal.mechanics.green import SCHEMES
+from polyxtal.mechanics.loading import LoadPath
+from polyxtal.mechanics.response import Response
+from polyxtal.mechanics.spectral import homogenize
+from polyxtal.mechanics.taylor import taylor_response
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.texture.measure import mean_disorientation, texture_strength
+from polyxtal.workflows.choose import choose_load, choose_materials
+from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
+from polyxtal.workflows.inputs import identify_inputs, read_input
+from polyxtal.workflows.run_folder import DAMASK_FOLDER, FIELDS, Run
+
+ENGINES = ("polyxtal", "damask")
+FIELD_FORMATS = ("vti", "vtkhdf")
+STIFFNESS_TOLERANCE = 1e-5
+"""Of the elastic stiffness, from which the proof stress takes its slope. [-]"""
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """What a simulation is asked for.
+
+    Attributes:
+        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
+        void: Phases that are voids.
+        path: Kind of load, see `choose_load`.
+        strain: Engineering strain, or the amount of shear. [-]
+        rate: Its rate. [1/s]
+        axis: Loaded axis or axes, see `choose_load`.
+        unload: Take the stress back to zero at the end.
+        load: DAMASK load file instead of `path`, `strain`, `rate`, `axis` and `unload`.
+        tol: Largest relative stress out of balance. [-]
+        scheme: "fourier" or "rotated".
+        engine: "polyxtal", or "damask" for DAMASK's grid solver.
+        fields: Format of the series of local fields, "vti" or "vtkhdf"; None for no series.
+        fields_every: Increments between two of them; None for the last increment only.
+        threads: Threads of the crystal plasticity; None for as many as torch uses.
+        checkpoint_every: Time between two checkpoints. [s]
+        taylor: Compute Taylor's baseline, too; voids have none.
+
+    Raises:
+        ValueError: if a number is out of range, or two settings do not go together.
+    """
+
+    material: tuple[str, ...] = ()
+    void: tuple[str, ...] = ()
+    path: str = "uniaxial"
+    strain: float = 0.05
+    rate: float = 1e-3
+    axis: str | None = None
+    unload: bool = False
+    load: str | None = None
+    tol: float = 1e-4
+    scheme: str = "fourier"
+    engine: str = "polyxtal"
+    fields: str | None = None
+    fields_every: int | None = None
+    threads: int | None = None
+    checkpoint_every: float = 60.0
+    taylor: bool = True
+
+    def __post_init__(self) -> None:
+        """Validate all that can be told without the file."""
+        if self.load is not None:
+            for name in self._given("path", "strain", "rate", "axis", "unload"):
+                raise ValueError(f"Argument `load` must stand alone, but `{name}` is given, too.")
+        if not 0 < self.tol < 1:
+            raise ValueError(f"Argument `tol` must be between 0 and 1, but is {self.tol:g}.")
+        for name, value, known in (
+            ("scheme", self.scheme, SCHEMES),
+            ("engine", self.engine, ENGINES),
+            ("fields", self.fields or FIELD_FORMATS[0], FIELD_FORMATS),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f"Argument `{name}` must be {' or '.join(known)}, but is {value!r}."
+                )
+        for name in ("fields_every", "threads"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise ValueError(f"Argument `{name}` must be at least 1, but is {count}.")
+        if self.fields_every is not None and self.fields is None:
+            raise ValueError(
+                "Argument `fields_every` must come with `fields`, but that is not given."
+            )
+        if not (math.isfinite(self.checkpoint_every) and self.checkpoint_every >= 0):
+            raise ValueError(
+                "Argument `checkpoint_every` must be finite and not negative, "
+                f"but is {self.checkpoint_every}."
+            )
+        if self.engine == "damask":
+            for name in self._given("void", "tol", "scheme", "fields", "threads"):
+                raise ValueError(
+                    f"Argument `{name}` must be left out with engine damask, but is given."
+                )
+
+    def load_path(self) -> LoadPath:
+        """Build or read the load path."""
+        if self.load is not None:
+            return LoadPath.from_damask(self.load)
+        return choose_load(self.path, self.strain, self.rate, self.axis, self.unload)
+
+    def _given(self, *names: str) -> list[str]:
+        """List those of the names that are not at their default."""
+        default = {one.name: one.default for one in fields(self)}
+        return [name for name in names if getattr(self, name) != default[name]]
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """A simulation that is read and checked, but not begun.
+
+    Attributes:
+        settings: What was asked for.
+        inputs: Name and SHA-256 of every file that was read, by its part.
+        rve: The polycrystal.
+        materials: Material of every phase that has grains, None of a void.
+        load: The load path.
+    """
+
+    settings: SimulationSettings
+    inputs: Mapping[str, tuple[str, str]]
+    rve: Polycrystal
+    materials: Mapping[str, Material | None]
+    load: LoadPath
+
+    def identity(self) -> dict[str, Any]:
+        """Tell simulations apart, part by part: what decides a number of the results."""
+        digest = hashlib.sha256()
+        for field_ in (self.rve.grain_id, self.rve.orientations, self.rve.phase):
+            digest.update(np.ascontiguousarray(field_.numpy()).tobytes())
+        materials = {name: m and asdict(m) for name, m in self.materials.items()}
+        return {
+            "polycrystal": [
+                *self.rve.grid,
+                *self.rve.size,
+                *self.rve.phase_names,
+                digest.hexdigest(),
+            ],
+            "material": _digest(materials),
+            "load": _digest(self.load.to_damask()),
+            **{
+                name: getattr(self.settings, name)
+                for name in ("tol", "scheme", "engine", "fields", "fields_every")
+            },
+        }
+
+    def increments_done(self, time: float) -> int:
+        """Count the increments that end at a time or before. [s]"""
+        ends = np.cumsum(np.concatenate([step.time_increments() for step in self.load]))
+        return int(np.searchsorted(ends, time * (1 + 1e-9), side="right"))
+
+
+@dataclass(frozen=True)
+class GrainRotation:
+    """How the crystals turn from start to end, each counted by its volume.
+
+    Attributes:
+        strength_start: `texture_strength` at the start. [-]
+        strength_end: That at the end. [-]
+        mean: Mean disorientation between a grain's start and end. [rad]
+        largest: Largest of a grain. [rad]
+    """
+
+    strength_start: float
+    strength_end: float
+    mean: float
+    largest: float
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """Everything that `simulate` found out.
+
+    Attributes:
+        prepared: The simulation.
+        response: The answer of the full field; its rows of grains are `crystals` here.
+        crystals: Grains that have voxels and are no voids, in ascending order.
+        orientations: Mean orientation of each of them at every time. [-]
+        weights: Volume fraction of each. [-]
+        stiffness: Elastic stiffness of the same cell, Mandel. [MPa]
+        curve: Key numbers of the loaded component.
+        rotation: Rotation of the grains.
+        baselines: Responses of simpler models to the same load: "Taylor" or none.
+        baseline_curves: Their key numbers for the same component.
+        baseline_rotations: The rotation of the grains in them.
+        why_no_baseline: A sentence if a baseline was asked for and there is none.
+        seconds: Wall time of each stage; the full field's is that of all runs together. [s]
+        resumed_at: Time of load that this run went on from, None if it did not. [s]
+    """
+
+    prepared: Preparation
+    response: Response
+    crystals: Int[Tensor, "crystals"]
+    orientations: Float[Tensor, "times crystals 4"]
+    weights: Float[Tensor, "crystals"]
+    stiffness: Float[Tensor, "6 6"]
+    curve: CurveNumbers
+    rotation: GrainRotation
+    baselines: Mapping[str, Response] = field(default_factory=dict)
+    baseline_curves: Mapping[str, CurveNumbers] = field(default_factory=dict)
+    baseline_rotations: Mapping[str, GrainRotation] = field(default_factory=dict)
+    why_no_baseline: str | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    resumed_at: float | None = None
+
+    @property
+    def fields(self) -> LocalFields | None:
+        """Every voxel at the end, if the engine tells."""
+        return getattr(self.response, "fields", None)
+
+
+def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Preparation:
+    """Read and check all that a simulation needs.
+
+    Args:
+        file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
+        settings: What to simulate; None for the defaults.
+    Raises:
+        FileNotFoundError: if a file does not exist.
+        ValueError: if a file or a setting is invalid, or a phase has no material.
+        RuntimeError: if DAMASK is asked for and not installed.
+
+    Example:
+        >>> SimulationSettings(strain=0.02, axis="z").load_path().increments
+        40
+    """
+    settings = settings or SimulationSettings()
+    if settings.engine == "damask" and find_damask() is None:
+        raise RuntimeError(
+            f"Engine 'damask' must find the program {PROGRAMS[0]} on the PATH, but does not."
+        )
+    load = settings.load_path()
+    rve = read_input(file, settings.material)
+    solid = _without_voids(rve, settings.void)
+    materials: dict[str, Material | None] = {**choose_materials(solid, file, settings.material)}
+    materials |= dict.fromkeys(settings.void)
+    inputs = identify_inputs(file, settings.material, settings.load)
+    return Preparation(settings, inputs, rve, materials, load)
+
+
+def simulate(
+    prepared: Preparation,
+    run: Run,
+    on_stage: Callable[[str, int], None] | None = None,
+    on_increment: Callable[[float, int], None] | None = None,
+) -> Simulation:
+    """Simulate the full field, or go on with it.
+
+    Args:
+        prepared: The simulation.
+        run: Its folder, which keeps the checkpoint and the series of fields.
+        on_stage: Called with each stage's name and its number of calls of `on_increment`.
+        on_increment: Called with the time [s] and the number of every increment that is done.
+    Returns:
+        The simulation's results.
+    Raises:
+        ConvergenceError: if an increment does not converge, or the stiffness does not.
+        ValueError: if the checkpoint is damaged or of another simulation.
+        OSError: if the checkpoint or a series cannot be written.
+    """
+    settings, rve, load = prepared.settings, prepared.rve, prepared.load
+    seconds: dict[str, float] = {}
+    started = perf_counter()
+
+    def begin(stage: str, calls: int = 0) -> None:
+        nonlocal started
+        started = perf_counter()
+        if on_stage is not None:
+            on_stage(stage, calls)
+
+    def tell(time: float) -> None:
+        if on_increment is not None:
+            on_increment(time, prepared.increments_done(time))
+
+    # First, because what fails should fail before the hours are spent.
+    begin("stiffness")
+    stiffness = _stiffness(prepared)
+    seconds["stiffness"] = perf_counter() - started
+
+    done = prepared.increments_done(run.resumed_at or 0.0)
+    begin("full field", load.increments - done)
+    response = _full_field(prepared, run, tell)
+    seconds["full field"] = run.seconds_before + perf_counter() - started
+    curve = curve_numbers(response, stiffness, load)
+    crystals, orientations = _crystals(prepared, response)
+    weights = rve.volume_fractions[crystals]
+
+    baselines: dict[str, Response] = {}
+    why = None
+    if settings.taylor and settings.void:
+        why = "Taylor's baseline is left out: it knows no voids."
+    elif settings.taylor:
+        begin("baseline", load.increments)
+        try:
+            baselines["Taylor"] = taylor_response(rve, _solids(prepared), load, tell)
+        except ConvergenceError as error:
+            why = f"Taylor's baseline is left out: {error}"
+        seconds["baseline"] = perf_counter() - started
+    return Simulation(
+        prepared,
+        response,
+        crystals,
+        orientations,
+        weights,
+        stiffness,
+        curve,
+        grain_rotation(orientations, weights),
+        baselines,
+        {n: curve_numbers(b, stiffness, load, curve.component) for n, b in baselines.items()},
+        {n: grain_rotation(_known(b.orientations), weights) for n, b in baselines.items()},
+        why,
+        seconds,
+        run.resumed_at,
+    )
+
+
+def grain_rotation(
+    orientations: Float[Tensor, "times grains 4"], weights: Float[Tensor, "grains"]
+) -> GrainRotation:
+    """Compare the grains' first orientations with their last.
+
+    Args:
+        orientations: Orientation of every grain at every time. [-]
+        weights: Volume of every grain in any unit.
+    """
+    first, last = orientations[0], orientations[-1]
+    return GrainRotation(
+        float(texture_strength(first, weights)),
+        float(texture_strength(last, weights)),
+        float(mean_disorientation(first, last, weights)),
+        float(disorientation(first, last).max()),
+    )
+
+
+def _full_field(prepared: Preparation, run: Run, tell: Callable[[float], None]) -> Response:
+    settings, resumed_at = prepared.settings, run.resumed_at
+    if settings.engine == "damask":
+        return solve(
+            prepared.rve,
+            _solids(prepared),
+            prepared.load,
+            engine="damask",
+            folder=run.folder / DAMASK_FOLDER,
+            on_increment=tell,
+        )
+    started = noted = perf_counter()
+
+    def after_increment(time: float) -> None:
+        nonlocal noted
+        if resumed_at is not None and time <= resumed_at:
+            return  # where it goes on
+        tell(time)
+        if perf_counter() - noted >= settings.checkpoint_every:
+            noted = perf_counter()
+            run.note_seconds(noted - started)
+
+    try:
+        return solve(
+            prepared.rve,
+            prepared.materials,
+            prepared.load,
+            settings.tol,
+            scheme=settings.scheme,
+            checkpoint=run.checkpoint,
+            checkpoint_seconds=settings.checkpoint_every,
+            fields=settings.fields and run.folder / f"{FIELDS}.{settings.fields}",
+            fields_every=settings.fields_every,
+            threads=settings.threads,
+            engine=cast(Literal["polyxtal"], settings.engine),
+            on_increment=after_increment,
+        )
+    finally:
+        if run.checkpoint.exists():
+            with suppress(OSError):
+                run.note_seconds(perf_counter() - started)
+
+
+def _stiffness(prepared: Preparation) -> Float[Tensor, "6 6"]:
+    """Find the cell's elastic stiffness; finite differences where the simulation's scheme fails."""
+    elasticity: Any = {name: m and m.elasticity for name, m in prepared.materials.items()}
+    scheme = prepared.settings.scheme
+    try:
+        found = homogenize(prepared.rve, elasticity, STIFFNESS_TOLERANCE, scheme=scheme)
+    except ConvergenceError:
+        if scheme == "rotated":
+            raise
+        found = homogenize(prepared.rve, elasticity, STIFFNESS_TOLERANCE, scheme="rotated")
+    return found.stiffness
+
+
+def _without_voids(rve: Polycrystal, voids: tuple[str, ...]) -> Polycrystal:
+    """Count the grains of voids to a phase that is none, so that no material is missed for them."""
+    used = [rve.phase_names[k] for k in sorted(set(rve.phase.tolist()))]
+    for name in voids:
+        if name not in used:
+            raise ValueError(
+                f"Argument `void` must name a phase of the grains ({', '.join(used)}), "
+                f"but is {name!r}."
+            )
+    solid = [rve.phase_names.index(name) for name in used if name not in voids]
+    if not solid:
+        raise ValueError(
+            f"Argument `void` must leave a phase that is none, but names {', '.join(used)}."
+        )
+    is_void = ~torch.isin(rve.phase, torch.tensor(solid))
+    phase = torch.where(is_void, solid[0], rve.phase)
+    return Polycrystal(rve.grain_id, rve.orientations, rve.size, phase, rve.phase_names)
+
+
+def _solids(prepared: Preparation) -> dict[str, Material]:
+    return {name: m for name, m in prepared.materials.items() if m is not None}
+
+
+def _crystals(prepared: Preparation, response: Response) -> tuple[Tensor, Tensor]:
+    """Find the grains with crystals in them, and their orientations."""
+    rve, orientations = prepared.rve, _known(response.orientations)
+    void = [n for n, m in prepared.materials.items() if m is None]
+    places = torch.tensor([rve.phase_names.index(n) for n in void], dtype=torch.int64)
+    occupied = rve.volume_fractions > 0
+    solid = occupied & ~torch.isin(rve.phase, places)
+    # DAMASK's result has rows for the grains with voxels only.
+    rows = solid if orientations.shape[1] == rve.grains else solid[occupied]
+    return solid.nonzero().flatten(), orientations[:, rows]
+
+
+def _known(orientations: Tensor | None) -> Tensor:
+    assert orientations is not None
+    return orientations
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
