@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyxtal.algebra.mandel import rotate_mandel
-from polyxtal.algebra.rotation import matrix_to_quaternion, random_quaternions
+from polyxtal.algebra.rotation import matrix_to_quaternion, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.symmetry import cubic_rotations
 from polyxtal.mechanics.bounds import reuss_average, voigt_average
 from polyxtal.mechanics.spectral import homogenize
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -117,6 +118,28 @@ def test_turning_the_whole_cell_turns_the_stiffness(crystal, drawn, scheme, turn
     before = homogenize(rve, crystal, scheme=scheme).stiffness
     after = homogenize(turned, crystal, scheme=scheme).stiffness
     assert relative(after - rotate_mandel(before, matrix), before) < 1e-9
+
+
+@pytest.mark.parametrize("scheme", ["fourier", "rotated"])
+@pytest.mark.parametrize("two_phases", [False, True])
+def test_every_symmetry_of_the_cube_turns_the_stiffness(scheme, two_phases):
+    rve = Draw((4, 6, 5), (1.0, 1.7, 0.8), 6, 3).build(phases=2)
+    crystal = CubicElasticity(168.4e3, 121.4e3, 75.4e3)
+    elasticity = {"a": crystal, "b": CubicElasticity(522e3, 204e3, 160.8e3)}
+    given = elasticity if two_phases else crystal
+    before = homogenize(rve, given, scheme=scheme).stiffness
+    moved = []
+    for quaternion in cubic_rotations():
+        matrix = quaternion_to_matrix(quaternion).round()
+        axes = [int(row.abs().argmax()) for row in matrix]
+        voxels = rve.grain_id.permute(axes).flip([i for i in range(3) if matrix[i].sum() < 0])
+        size, turned = [rve.size[axis] for axis in axes], rve.rotate(quaternion)
+        cell = Polycrystal(voxels, turned.orientations, size, rve.phase, rve.phase_names)
+        after = homogenize(cell, given, scheme=scheme).stiffness
+        assert relative(after - rotate_mandel(before, matrix), before) < 1e-10
+        moved.append(relative(after - before, before))
+    assert len(moved) == 24
+    assert sum(change > 1e-4 for change in moved) == 23
 
 
 @settings(max_examples=10, deadline=None)

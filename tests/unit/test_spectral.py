@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.mechanics.cell_problem import pose
 from polyxtal.mechanics.green import (
     SCHEMES,
     Frequencies,
@@ -19,6 +21,7 @@ from polyxtal.mechanics.green import (
     strain,
 )
 from polyxtal.mechanics.spectral import homogenize
+from polyxtal.mechanics.spectral_warm import KEPT, WarmStarts
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 COPPER = CubicElasticity(168.4e3, 121.4e3, 75.4e3)
@@ -110,12 +113,23 @@ def test_compiled_loops_equal_torch(scheme, two_phases, grid):
     elasticity = {"a": COPPER, "b": TUNGSTEN} if two_phases else COPPER
     fast = homogenize(rve, elasticity, scheme=scheme, fields=True)
     readable = homogenize(rve, elasticity, scheme=scheme, fields=True, compiled=False)
-    torch.testing.assert_close(fast.stiffness, readable.stiffness, rtol=0, atol=1e-7)
-    assert fast.iterations == readable.iterations
-    assert fast.residual == pytest.approx(readable.residual, rel=1e-4, abs=1e-12)
+    # Two load cases at a time take another way through the same Krylov spaces.
+    torch.testing.assert_close(fast.stiffness, readable.stiffness, rtol=0, atol=1e-6)
+    assert abs(fast.iterations - readable.iterations) <= 1
+    seen = homogenize(rve, elasticity, scheme=scheme, start=fast, compiled=False)
+    assert seen.iterations == 0
+    assert seen.residual == pytest.approx(fast.residual, rel=1e-4, abs=1e-12)
+    exact = [
+        homogenize(rve, elasticity, 1e-11, scheme=scheme, fields=True, compiled=compiled)
+        for compiled in (True, False)
+    ]
+    for one, two in zip(*(result.fields or () for result in exact), strict=True):
+        torch.testing.assert_close(one.displacement, two.displacement, rtol=0, atol=1e-9)
+    fast, readable = exact
     load = torch.tensor([0.3, -1.0, 0.2, 0.7, 0.1, -0.4], dtype=torch.float64)
     torch.testing.assert_close(fast.local_strain(load), readable.local_strain(load))
-    torch.testing.assert_close(fast.local_stress(load), readable.local_stress(load))
+    stress = fast.local_stress(load)
+    torch.testing.assert_close(stress, readable.local_stress(load), rtol=1e-7, atol=1e-4)
 
 
 def test_uniform_bulk_modulus_takes_the_short_way_to_the_same_result():
@@ -177,21 +191,52 @@ def test_batches_equal_single_results(compiled):
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_warm_start_saves_iterations_and_keeps_the_result(compiled):
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_warm_start_saves_iterations_and_keeps_the_result(compiled, scheme):
     rve = polycrystal()
-    near = CubicElasticity(170e3, 121e3, 75e3)
-    cold = homogenize(rve, near, 1e-8, compiled=compiled)
-    known = homogenize(rve, COPPER, 1e-8, fields=True, compiled=compiled)
-    warm = homogenize(rve, near, 1e-8, start=known, compiled=compiled)
+    near, how = CubicElasticity(170e3, 121e3, 75e3), {"compiled": compiled, "scheme": scheme}
+    cold = homogenize(rve, near, 1e-8, **how)
+    known = homogenize(rve, COPPER, 1e-8, fields=True, **how)
+    warm = homogenize(rve, near, 1e-8, start=known, **how)
     assert warm.iterations < cold.iterations
     torch.testing.assert_close(warm.stiffness, cold.stiffness, rtol=0, atol=1e-6)
-    again = homogenize(rve, COPPER, 1.1e-8, start=known, compiled=compiled)
+    again = homogenize(rve, COPPER, 1.1e-8, start=known, **how)
     assert again.iterations <= 1
     # From five load cases to six.
     mixed = {"a": COPPER, "b": TUNGSTEN}
-    warm = homogenize(rve, mixed, 1e-8, start=known, compiled=compiled)
-    cold = homogenize(rve, mixed, 1e-8, compiled=compiled)
+    warm = homogenize(rve, mixed, 1e-8, start=known, **how)
+    cold = homogenize(rve, mixed, 1e-8, **how)
     torch.testing.assert_close(warm.stiffness, cold.stiffness, rtol=0, atol=1e-4)
+
+
+def test_sequence_of_crystals_starts_from_what_it_knows():
+    rve = polycrystal()
+    bulk, shears = 100e3, [(30e3, 30e3 * 1.2**step) for step in range(8)]
+    crystals = [CubicElasticity(bulk + 4 * c / 3, bulk - 2 * c / 3, c44) for c, c44 in shears]
+    cold = [homogenize(rve, crystal) for crystal in crystals]
+    warm = homogenize(rve, crystals)
+    for one, other in zip(cold, warm.stiffness, strict=True):
+        torch.testing.assert_close(one.stiffness, other, rtol=0, atol=1e-6)
+    assert warm.transforms < 0.8 * sum(result.transforms for result in cold)
+    # Another polycrystal is another problem, on the same grid, too.
+    others = [polycrystal(seed=seed) for seed in (1, 2)]
+    apart = sum(homogenize(other, COPPER).transforms for other in others)
+    assert homogenize(others, COPPER).transforms == apart
+
+
+def test_few_solutions_are_remembered():
+    rve, warm = polycrystal(), WarmStarts()
+    assert warm.suggest(pose([rve], [COPPER])[0]) is None
+    for step in range(KEPT + 2):
+        crystal = CubicElasticity(168.4e3, 121.4e3, 75.4e3 + 1e3 * step)
+        result = homogenize(rve, crystal, fields=True)
+        assert result.fields is not None
+        problem, kept = result.fields[0].problem, result.fields[0].displacement
+        warm.keep(problem, kept)
+        found = warm.suggest(problem)
+        assert found is not None
+        torch.testing.assert_close(found, kept, rtol=1e-4, atol=1e-6)
+    assert len(warm._known) == KEPT
 
 
 def test_loose_result_is_of_second_order():
@@ -220,6 +265,82 @@ def test_progress_is_reported_every_iteration(compiled):
     assert len(seen) == (calls - 2.5 if compiled else calls / 5 - 1)
     assert result.residual in seen
     assert seen[-1] <= 1e-6 < seen[0]
+
+
+TRIPLET = ("c11", "c12", "c44")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("two_phases", [False, True])
+def test_derivative_is_that_of_finite_differences(scheme, two_phases):
+    rve = polycrystal(grid=(5, 4, 6))
+    crystals = {"a": COPPER, "b": TUNGSTEN if two_phases else COPPER}
+    result = homogenize(rve, crystals, 1e-9, scheme=scheme, fields=True)
+    derivative = result.derivative()
+    assert derivative.shape == (2, 3, 6, 6)
+    step = 10.0  # MPa
+    for phase, name in enumerate("ab"):
+        for constant, label in enumerate(TRIPLET):
+            ends = []
+            for sign in (1, -1):
+                given = dataclasses.asdict(crystals[name])
+                given[label] += sign * step
+                changed = {**crystals, name: CubicElasticity(**given)}
+                ends.append(homogenize(rve, changed, 1e-10, scheme=scheme).stiffness)
+            difference = (ends[0] - ends[1]) / (2 * step)
+            assert float(difference.abs().max()) > 0.1
+            torch.testing.assert_close(derivative[phase, constant], difference, rtol=0, atol=1e-6)
+    # The stiffness is homogeneous of degree one in all constants.
+    values = torch.tensor([[getattr(crystals[n], c) for c in TRIPLET] for n in "ab"]).to(derivative)
+    euler = torch.einsum("pc,pcmn->mn", values, derivative)
+    torch.testing.assert_close(euler, result.stiffness, rtol=0, atol=1e-3)
+
+
+def test_derivative_by_voids_and_absent_phases_is_zero():
+    layers = torch.tensor([0, 0, 0, 1, 1]).reshape(1, 1, 5)
+    names = ("solid", "void", "absent")
+    rve = Polycrystal(layers, [[1, 0, 0, 0]] * 2, phase=[0, 1], phase_names=names)
+    result = homogenize(rve, {"solid": COPPER, "void": None}, scheme="rotated", fields=True)
+    derivative = result.derivative()
+    assert float(derivative[1:].abs().max()) == 0
+    assert float(derivative[0, 2, 5, 5]) == pytest.approx(0.6 * 2, rel=1e-6)
+    with pytest.raises(ValueError, match="fields=True"):
+        homogenize(rve, COPPER).derivative()
+
+
+def ball(voxels: int = 8) -> Polycrystal:
+    """Fill a tenth of a cell of random grains with a ball of another phase, "b"."""
+    generator = torch.Generator().manual_seed(0)
+    axis = torch.arange(voxels) - (voxels - 1) / 2
+    inside = axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2 < (0.29 * voxels) ** 2
+    grains = torch.randint(10, (voxels,) * 3, generator=generator)
+    grains[inside] = 10
+    phase = torch.tensor([0] * 10 + [1])
+    quaternions = random_quaternions(11, generator)
+    return Polycrystal(grains, quaternions, phase=phase, phase_names=("a", "b"))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_voids_converge_rotated_and_the_error_says_so(compiled):
+    rve, crystals = ball(), {"a": COPPER, "b": None}
+    result = homogenize(rve, crystals, scheme="rotated", compiled=compiled)
+    assert result.iterations < 100
+    assert 0.7 < float(result.stiffness[0, 0] / homogenize(rve, COPPER).stiffness[0, 0]) < 0.95
+    with pytest.raises(ConvergenceError, match=r"for voids .* take scheme='rotated'"):
+        homogenize(rve, crystals, scheme="fourier", max_iterations=100, compiled=compiled)
+
+
+@pytest.mark.parametrize("contrast", [1e-3, 1e3])
+def test_contrast_of_a_thousand_converges_rotated(contrast):
+    rve = ball()
+    other = CubicElasticity(*(contrast * c for c in (COPPER.c11, COPPER.c12, COPPER.c44)))
+    crystals = {"a": COPPER, "b": other}
+    fast = homogenize(rve, crystals, 1e-8, scheme="rotated")
+    assert fast.iterations < 300
+    readable = homogenize(rve, crystals, 1e-8, scheme="rotated", compiled=False)
+    torch.testing.assert_close(fast.stiffness, readable.stiffness, rtol=1e-8, atol=1e-3)
+    single = homogenize(rve, crystals, 1e-5, scheme="rotated", dtype=torch.float32)
+    torch.testing.assert_close(single.stiffness, fast.stiffness, rtol=1e-5, atol=3.0)
 
 
 def test_a_void_carries_nothing():

@@ -55,14 +55,14 @@ class CellProblem:
     bulk: float
 
     def frequencies(
-        self, scheme: str, dtype: torch.dtype, device: torch.device | str | None
+        self, scheme: str, dtype: torch.dtype, device: torch.device | str | None = None
     ) -> Frequencies:
         """Tabulate the grid's frequencies."""
         return Frequencies.of_grid(self.grid, self.spacing, scheme, dtype, device)
 
     def packed_table(self) -> Float[Tensor, "grains entries"]:
-        """Return the upper triangles, by rows, of what acts in real space. [scale]"""
-        row, column = torch.triu_indices(self.components, self.components)
+        """Return the upper triangles, by columns, of what acts in real space. [scale]"""
+        column, row = torch.tril_indices(self.components, self.components)
         return self.table[:, row, column]
 
     def load_norms(self) -> Float[Tensor, "cases"]:

@@ -10,100 +10,23 @@ reference medium, only the number of iterations does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
-from jaxtyping import Complex, Float
 from torch import Tensor
 
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.mechanics.cell_problem import CellProblem, CellSolution, Elasticity, pose
-from polyxtal.mechanics.green import SCHEMES, STRAIN_BASIS, strain
+from polyxtal.mechanics.green import SCHEMES
 from polyxtal.mechanics.spectral_batched import solve_batched
 from polyxtal.mechanics.spectral_compiled import solve_compiled
+from polyxtal.mechanics.spectral_result import ElasticHomogenization, StrainFields
+from polyxtal.mechanics.spectral_warm import WarmStarts
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 BATCH_MEMORY = 4 << 30
 """Problems are solved in step as long as their fields take less. [bytes]"""
 MAX_ITERATIONS = 1000
-
-
-class StrainFields(NamedTuple):
-    """Solutions to start from, and to look into.
-
-    Attributes:
-        problem: The cell problem.
-        scheme: Discretisation.
-        displacement: v̂ of `green.py` for unit mean strains along `STRAIN_BASIS`; five cases if
-            the bulk modulus is uniform.
-    """
-
-    problem: CellProblem
-    scheme: str
-    displacement: Complex[Tensor, "cases 3 nx ny nz_half"]
-
-
-@dataclass(frozen=True, eq=False)
-class ElasticHomogenization:
-    """Effective stiffness and how it was reached; a leading axis if several were asked for.
-
-    Attributes:
-        stiffness: Symmetric Mandel stiffness, error of second order in the residual. [MPa]
-        asymmetry: Frobenius norm of the skew part of <σ>, relative: an error estimate. [-]
-        iterations: Most iterations of a load case.
-        residual: Largest relative residual of a load case: the norm of the strain that would
-            restore equilibrium in the reference medium, over that of the mean strain. [-]
-        transforms: Three-dimensional real FFTs made.
-        fields: Solutions, if asked for, one for each stiffness.
-    """
-
-    stiffness: Float[Tensor, "*batch 6 6"]
-    asymmetry: Float[Tensor, "*batch"]
-    iterations: int
-    residual: float
-    transforms: int
-    fields: tuple[StrainFields, ...] | None = None
-
-    def local_strain(
-        self, mean_strain: Float[Tensor, "6"], index: int = 0
-    ) -> Float[Tensor, "nx ny nz 6"]:
-        """Return the strain of every voxel under a mean strain, Mandel. [-]
-
-        Args:
-            mean_strain: E, Mandel. [-]
-            index: Which of several results.
-        Raises:
-            ValueError: if the fields were not kept.
-        """
-        if self.fields is None:
-            raise ValueError("Local fields must be asked for, but `fields=True` was not given.")
-        problem, scheme, displacement = self.fields[index]
-        load = STRAIN_BASIS @ mean_strain.to(STRAIN_BASIS)
-        cases = load[: len(displacement)].to(displacement.dtype)
-        v = torch.einsum("c,cixyz->ixyz", cases, displacement)
-        k = problem.frequencies(scheme, v.real.dtype, None).mesh()
-        modes = strain(k, v)
-        real = torch.fft.irfftn(modes, s=problem.grid, dim=(1, 2, 3), norm="forward")
-        total = real.to(torch.float64) + load[:, None, None, None]
-        return torch.einsum("mn,mxyz->xyzn", STRAIN_BASIS, total)
-
-    def local_stress(
-        self, mean_strain: Float[Tensor, "6"], index: int = 0
-    ) -> Float[Tensor, "nx ny nz 6"]:
-        """Return the stress of every voxel under a mean strain, Mandel. [MPa]
-
-        Args:
-            mean_strain: E, Mandel. [-]
-            index: Which of several results.
-        Raises:
-            ValueError: if the fields were not kept.
-        """
-        local = self.local_strain(mean_strain, index)
-        assert self.fields is not None
-        problem = self.fields[index].problem
-        table = problem.scale * (STRAIN_BASIS.mT @ problem.table @ STRAIN_BASIS)
-        return torch.einsum("xyzmn,xyzn->xyzm", table[problem.grain_id], local)
 
 
 def homogenize(
@@ -126,6 +49,7 @@ def homogenize(
         rve: Polycrystal, or several on one grid.
         elasticity: One crystal for all grains, or one for each phase name, None for a void; or a
             sequence of such: with one polycrystal one stiffness each, with several one for each.
+            Compiled, the crystals of one polycrystal start from the solutions before them.
         tol: Largest relative residual of stress equilibrium; see `ElasticHomogenization`.
         scheme: "fourier" (trigonometric, DAMASK's default) or "rotated" (finite differences, for
             a high contrast and voids, and for grids of two voxels along an axis).
@@ -133,7 +57,7 @@ def homogenize(
         device: Where to compute; None is the CPU.
         max_iterations: Most iterations of a load case.
         start: Result with fields for as many problems on this grid, to start from.
-        fields: Keep the solutions, for local fields or a later start.
+        fields: Keep the solutions, for local fields, derivatives or a later start.
         compiled: Use the compiled CPU loops rather than torch; by default wherever possible.
         on_iteration: Called with the relative residual after every iteration, for progress.
     Returns:
@@ -148,13 +72,18 @@ def homogenize(
     _validate(rves, tol, scheme, dtype, compiled and not cpu)
     problems = pose(rves, elasticities)
     starts = _starts(problems, scheme, start)
+    solutions: list[CellSolution] = []
     if compiled:
-        solutions = [
-            solve_compiled(problem, scheme, tol, max_iterations, dtype, first, on_iteration)
-            for problem, first in zip(problems, starts, strict=True)
-        ]
+        warm = WarmStarts()
+        for at, (problem, first) in enumerate(zip(problems, starts, strict=True)):
+            first = warm.suggest(problem) if first is None else first
+            solution = solve_compiled(
+                problem, scheme, tol, max_iterations, dtype, first, on_iteration
+            )
+            if at + 1 < len(problems) and solution.displacement is not None:
+                warm.keep(problem, solution.displacement)
+            solutions.append(solution if fields else solution._replace(displacement=None))
     else:
-        solutions: list[CellSolution] = []
         size = _problems_in_step(problems[0], dtype)
         for at in range(0, len(problems), size):
             part, firsts = problems[at : at + size], starts[at : at + size]
@@ -162,10 +91,11 @@ def homogenize(
             solutions += solve_batched(
                 part, scheme, tol, max_iterations, dtype, device, given, on_iteration
             )
-    return _result(problems, solutions, scheme, fields, batched)
+    return _result(rves, problems, solutions, scheme, fields, batched)
 
 
 def _result(
+    rves: Sequence[Polycrystal],
     problems: Sequence[CellProblem],
     solutions: Sequence[CellSolution],
     scheme: str,
@@ -182,8 +112,8 @@ def _result(
     kept = None
     if fields:
         kept = tuple(
-            StrainFields(problem, scheme, cast(Tensor, solution.displacement))
-            for problem, solution in zip(problems, solutions, strict=True)
+            StrainFields(rve, problem, scheme, cast(Tensor, solution.displacement))
+            for rve, problem, solution in zip(rves, problems, solutions, strict=True)
         )
     return ElasticHomogenization(
         stiffness if batched else stiffness[0],

@@ -34,7 +34,7 @@ class BatchedOperator:
         first = problems[0]
         self.grid, self.components = first.grid, first.components
         self.index = torch.zeros(self.components, self.components, dtype=torch.int64)
-        row, column = torch.triu_indices(self.components, self.components)
+        column, row = torch.tril_indices(self.components, self.components)
         self.index[row, column] = self.index[column, row] = torch.arange(len(row))
         self.stiffness = torch.stack(
             [

@@ -1,8 +1,9 @@
 """The loops of the spectral solver between its FFTs, compiled for CPU.
 
-One load case at a time. Complex coefficients are pairs of reals along the last axis, which the
-real arithmetic of `green.py` treats alike; tables along that axis hold every entry twice. The
-readable form of the same is in `green.py` and `spectral_batched.py`, tested equal.
+One real field, or two in the real and the imaginary part of one, see `spectral_compiled.py`.
+Complex coefficients are pairs of reals along the last axis, which the real arithmetic of
+`green.py` treats alike; tables along that axis hold every entry twice. The readable form of the
+same is in `green.py` and `spectral_batched.py`, tested equal.
 
 Coefficients are read into local variables before a loop: the compiler vectorises only where it
 can tell that a write does not change them.
@@ -16,46 +17,62 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
-BLOCK = 64
-"""Voxels in a block of the packed stiffness field, `stiffness[block, entry, voxel]`."""
 TINY = 1e-30
 """Added to determinants, so that frequencies without a displacement divide zero by it."""
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile with numba; sums may be reordered, but NaN stays NaN."""
     # Type checks that tests put in front of functions must not reach the compiler.
     options = {"contract", "reassoc", "nsz", "arcp"}
     original = inspect.unwrap(function)
     return numba.njit(cache=True, nogil=True, fastmath=options, error_model="numpy")(original)
 
 
-@_compiled
+@compiled
+def precondition(kx, ky, kz, x, y, z, t, one, tiny):  # type: ignore[no-untyped-def]
+    """Return (k · C₀ · k)⁻¹ (x, y, z), with the 36 entries t of `acoustic_map`."""
+    dxx, dyy, dzz = kx * kx, ky * ky, kz * kz
+    dyz, dxz, dxy = ky * kz, kx * kz, kx * ky
+    xx = t[0] * dxx + t[1] * dyy + t[2] * dzz + t[3] * dyz + t[4] * dxz + t[5] * dxy
+    yy = t[6] * dxx + t[7] * dyy + t[8] * dzz + t[9] * dyz + t[10] * dxz + t[11] * dxy
+    zz = t[12] * dxx + t[13] * dyy + t[14] * dzz + t[15] * dyz + t[16] * dxz + t[17] * dxy
+    yz = t[18] * dxx + t[19] * dyy + t[20] * dzz + t[21] * dyz + t[22] * dxz + t[23] * dxy
+    xz = t[24] * dxx + t[25] * dyy + t[26] * dzz + t[27] * dyz + t[28] * dxz + t[29] * dxy
+    xy = t[30] * dxx + t[31] * dyy + t[32] * dzz + t[33] * dyz + t[34] * dxz + t[35] * dxy
+    mxx, myy, mzz = yy * zz - yz * yz, xx * zz - xz * xz, xx * yy - xy * xy
+    myz, mxz, mxy = xy * xz - xx * yz, xy * yz - yy * xz, xz * yz - xy * zz
+    scale = one / (xx * mxx + xy * mxy + xz * mxz + tiny)
+    return (
+        scale * (mxx * x + mxy * y + mxz * z),
+        scale * (mxy * x + myy * y + myz * z),
+        scale * (mxz * x + myz * y + mzz * z),
+    )
+
+
+@compiled
 def descend(  # type: ignore[no-untyped-def]
     residual, direction, beta, strain, tables, acoustic, constants, rows
 ):
     """Set direction = M residual + β direction and strain = sym(k ⊗ direction).
 
     Args:
-        residual: r̂, (3, nx, ny, 2 nz_half).
+        residual: r̂, (3, nx, ny, 2 nz) with as many z as the tables have.
         direction: p̂, as `residual`; overwritten.
         beta: β.
-        strain: Out: (5 or 6, nx, ny, 2 nz_half).
+        strain: Out: (5 or 6, nx, ny, 2 nz).
         tables: sine and cosine of x, y, z, and weights, as in `Frequencies`.
-        acoustic: `acoustic_map` of the reference medium; M = (k · C₀ · k)⁻¹.
+        acoustic: `acoustic_map` of the reference medium, flat; M = (k · C₀ · k)⁻¹.
         constants: 1, 2^-½, 3^-½, 6^-½, TINY in the fields' type.
-        rows: Scratch, (1, 2 nz_half).
+        rows: Scratch, (1, 2 nz).
     Returns:
         Mean of (tr strain)², by Parseval.
     """
     sx, cx, sy, cy, sz, cz, w = tables
     one, r2, r3, r6, tiny = constants
-    t00, t01, t02, t03, t04, t05 = acoustic[0]
-    t10, t11, t12, t13, t14, t15 = acoustic[1]
-    t20, t21, t22, t23, t24, t25 = acoustic[2]
-    t30, t31, t32, t33, t34, t35 = acoustic[3]
-    t40, t41, t42, t43, t44, t45 = acoustic[4]
-    t50, t51, t52, t53, t54, t55 = acoustic[5]
+    t = to_fixed_tuple(acoustic, 36)  # type: ignore[call-arg]
     total = rows[0]
     total[:] = 0
     for i in range(residual.shape[1]):
@@ -67,20 +84,8 @@ def descend(  # type: ignore[no-untyped-def]
             e3, e4 = strain[3, i, j], strain[4, i, j]
             for k in range(residual.shape[3]):
                 kx, ky, kz = a * cz[k], b * cz[k], c * sz[k]
-                dxx, dyy, dzz = kx * kx, ky * ky, kz * kz
-                dyz, dxz, dxy = ky * kz, kx * kz, kx * ky
-                xx = t00 * dxx + t01 * dyy + t02 * dzz + t03 * dyz + t04 * dxz + t05 * dxy
-                yy = t10 * dxx + t11 * dyy + t12 * dzz + t13 * dyz + t14 * dxz + t15 * dxy
-                zz = t20 * dxx + t21 * dyy + t22 * dzz + t23 * dyz + t24 * dxz + t25 * dxy
-                yz = t30 * dxx + t31 * dyy + t32 * dzz + t33 * dyz + t34 * dxz + t35 * dxy
-                xz = t40 * dxx + t41 * dyy + t42 * dzz + t43 * dyz + t44 * dxz + t45 * dxy
-                xy = t50 * dxx + t51 * dyy + t52 * dzz + t53 * dyz + t54 * dxz + t55 * dxy
-                mxx, myy, mzz = yy * zz - yz * yz, xx * zz - xz * xz, xx * yy - xy * xy
-                myz, mxz, mxy = xy * xz - xx * yz, xy * yz - yy * xz, xz * yz - xy * zz
-                scale = one / (xx * mxx + xy * mxy + xz * mxz + tiny)
-                x = scale * (mxx * rx[k] + mxy * ry[k] + mxz * rz[k]) + beta * px[k]
-                y = scale * (mxy * rx[k] + myy * ry[k] + myz * rz[k]) + beta * py[k]
-                z = scale * (mxz * rx[k] + myz * ry[k] + mzz * rz[k]) + beta * pz[k]
+                x, y, z = precondition(kx, ky, kz, rx[k], ry[k], rz[k], t, one, tiny)
+                x, y, z = x + beta * px[k], y + beta * py[k], z + beta * pz[k]
                 px[k], py[k], pz[k] = x, y, z
                 exx, eyy, ezz = kx * x, ky * y, kz * z
                 e0[k] = r2 * (exx - eyy)
@@ -100,7 +105,7 @@ def descend(  # type: ignore[no-untyped-def]
     return result
 
 
-@_compiled
+@compiled
 def advance(  # type: ignore[no-untyped-def]
     alpha, bulk, stress, direction, residual, displacement, tables, acoustic, constants, rows
 ):
@@ -109,8 +114,8 @@ def advance(  # type: ignore[no-untyped-def]
     Args:
         alpha: α.
         bulk: Bulk modulus that acts here and not in `stress`; 0 with six components.
-        stress: σ̂ of the direction, (5 or 6, nx, ny, 2 nz_half).
-        direction: p̂, (3, nx, ny, 2 nz_half).
+        stress: σ̂ of the direction, (5 or 6, nx, ny, 2 nz).
+        direction: p̂, (3, nx, ny, 2 nz).
         residual: r̂, as `direction`; overwritten.
         displacement: v̂, as `direction`; overwritten.
         tables, acoustic, constants, rows: As in `descend`.
@@ -119,14 +124,9 @@ def advance(  # type: ignore[no-untyped-def]
     """
     sx, cx, sy, cy, sz, cz, w = tables
     one, r2, r3, r6, tiny = constants
-    t00, t01, t02, t03, t04, t05 = acoustic[0]
-    t10, t11, t12, t13, t14, t15 = acoustic[1]
-    t20, t21, t22, t23, t24, t25 = acoustic[2]
-    t30, t31, t32, t33, t34, t35 = acoustic[3]
-    t40, t41, t42, t43, t44, t45 = acoustic[4]
-    t50, t51, t52, t53, t54, t55 = acoustic[5]
     last = stress.shape[0] - 1
     mean = r3 if last == 5 else r3 - r3
+    t = to_fixed_tuple(acoustic, 36)  # type: ignore[call-arg]
     total = rows[0]
     total[:] = 0
     for i in range(residual.shape[1]):
@@ -152,85 +152,78 @@ def advance(  # type: ignore[no-untyped-def]
                 fy = ry[k] - alpha * (kx * sxy + ky * syy + kz * syz)
                 fz = rz[k] - alpha * (kx * sxz + ky * syz + kz * szz)
                 rx[k], ry[k], rz[k] = fx, fy, fz
-                dxx, dyy, dzz = kx * kx, ky * ky, kz * kz
-                dyz, dxz, dxy = ky * kz, kx * kz, kx * ky
-                xx = t00 * dxx + t01 * dyy + t02 * dzz + t03 * dyz + t04 * dxz + t05 * dxy
-                yy = t10 * dxx + t11 * dyy + t12 * dzz + t13 * dyz + t14 * dxz + t15 * dxy
-                zz = t20 * dxx + t21 * dyy + t22 * dzz + t23 * dyz + t24 * dxz + t25 * dxy
-                yz = t30 * dxx + t31 * dyy + t32 * dzz + t33 * dyz + t34 * dxz + t35 * dxy
-                xz = t40 * dxx + t41 * dyy + t42 * dzz + t43 * dyz + t44 * dxz + t45 * dxy
-                xy = t50 * dxx + t51 * dyy + t52 * dzz + t53 * dyz + t54 * dxz + t55 * dxy
-                mxx, myy, mzz = yy * zz - yz * yz, xx * zz - xz * xz, xx * yy - xy * xy
-                myz, mxz, mxy = xy * xz - xx * yz, xy * yz - yy * xz, xz * yz - xy * zz
-                scale = one / (xx * mxx + xy * mxy + xz * mxz + tiny)
-                total[k] += scale * (
-                    fx * (mxx * fx + mxy * fy + mxz * fz)
-                    + fy * (mxy * fx + myy * fy + myz * fz)
-                    + fz * (mxz * fx + myz * fy + mzz * fz)
-                )
+                x, y, z = precondition(kx, ky, kz, fx, fy, fz, t, one, tiny)
+                total[k] += fx * x + fy * y + fz * z
     result = 0.0
     for k in range(len(total)):
         result += w[k] * total[k]
     return result
 
 
-@_compiled
-def stress_of_deviators(stiffness, strain):  # type: ignore[no-untyped-def]
-    """Turn strain into stress in place, five components; return the sum of strain · stress.
-
-    Args:
-        stiffness: Upper triangles by rows, (blocks, 15, BLOCK).
-        strain: (5, voxels).
-    """
-    s0, s1, s2, s3, s4 = strain[0], strain[1], strain[2], strain[3], strain[4]
-    voxels, result = strain.shape[1], 0.0
-    for block in range(stiffness.shape[0]):
-        start = block * BLOCK
-        m = stiffness[block]
-        work = strain[0, 0] - strain[0, 0]
-        for k in range(min(BLOCK, voxels - start)):
-            v = start + k
-            a, b, c, d, e = s0[v], s1[v], s2[v], s3[v], s4[v]
-            x0 = m[0, k] * a + m[1, k] * b + m[2, k] * c + m[3, k] * d + m[4, k] * e
-            x1 = m[1, k] * a + m[5, k] * b + m[6, k] * c + m[7, k] * d + m[8, k] * e
-            x2 = m[2, k] * a + m[6, k] * b + m[9, k] * c + m[10, k] * d + m[11, k] * e
-            x3 = m[3, k] * a + m[7, k] * b + m[10, k] * c + m[12, k] * d + m[13, k] * e
-            x4 = m[4, k] * a + m[8, k] * b + m[11, k] * c + m[13, k] * d + m[14, k] * e
-            work += a * x0 + b * x1 + c * x2 + d * x3 + e * x4
-            s0[v], s1[v], s2[v], s3[v], s4[v] = x0, x1, x2, x3, x4
-        result += work
+@compiled
+def energy(residual, tables, acoustic, constants, rows):  # type: ignore[no-untyped-def]
+    """Return residual · M residual, as `advance` does; arguments as there."""
+    sx, cx, sy, cy, sz, cz, w = tables
+    one, _, _, _, tiny = constants
+    t = to_fixed_tuple(acoustic, 36)  # type: ignore[call-arg]
+    total = rows[0]
+    total[:] = 0
+    for i in range(residual.shape[1]):
+        for j in range(residual.shape[2]):
+            a, b, c = sx[i] * cy[j], cx[i] * sy[j], cx[i] * cy[j]
+            rx, ry, rz = residual[0, i, j], residual[1, i, j], residual[2, i, j]
+            for k in range(residual.shape[3]):
+                kx, ky, kz = a * cz[k], b * cz[k], c * sz[k]
+                x, y, z = precondition(kx, ky, kz, rx[k], ry[k], rz[k], t, one, tiny)
+                total[k] += rx[k] * x + ry[k] * y + rz[k] * z
+    result = 0.0
+    for k in range(len(total)):
+        result += w[k] * total[k]
     return result
 
 
-@_compiled
-def stress_of_strain(stiffness, strain):  # type: ignore[no-untyped-def]
-    """Turn strain into stress in place, six components; return the sum of strain · stress.
+@compiled
+def unpack(packed, first, second, cx, cy, cz):  # type: ignore[no-untyped-def]
+    """Split coefficients of a + i b, with a and b the displacements of real strains.
+
+    With k(-ξ) = ∓k(ξ) these have a(-ξ) = ∓conj a(ξ), the upper sign but at a Nyquist frequency
+    of the rotated scheme, where a cosine is zero.
 
     Args:
-        stiffness: Upper triangles by rows, (blocks, 21, BLOCK).
-        strain: (6, voxels).
+        packed: Coefficients for all z, (3, nx, ny, nz), complex.
+        first, second: Out: a and b for half of z, (3, nx, ny, nz_half), complex.
+        cx, cy, cz: Cosines of x, y, z.
     """
-    s0, s1, s2, s3, s4, s5 = strain[0], strain[1], strain[2], strain[3], strain[4], strain[5]
-    voxels, result = strain.shape[1], 0.0
-    for block in range(stiffness.shape[0]):
-        start = block * BLOCK
-        m = stiffness[block]
-        work = strain[0, 0] - strain[0, 0]
-        for k in range(min(BLOCK, voxels - start)):
-            v = start + k
-            a, b, c, d, e, f = s0[v], s1[v], s2[v], s3[v], s4[v], s5[v]
-            x0 = m[0, k] * a + m[1, k] * b + m[2, k] * c + m[3, k] * d + m[4, k] * e
-            x1 = m[1, k] * a + m[6, k] * b + m[7, k] * c + m[8, k] * d + m[9, k] * e
-            x2 = m[2, k] * a + m[7, k] * b + m[11, k] * c + m[12, k] * d + m[13, k] * e
-            x3 = m[3, k] * a + m[8, k] * b + m[12, k] * c + m[15, k] * d + m[16, k] * e
-            x4 = m[4, k] * a + m[9, k] * b + m[13, k] * c + m[16, k] * d + m[18, k] * e
-            x5 = m[5, k] * a + m[10, k] * b + m[14, k] * c + m[17, k] * d + m[19, k] * e
-            x0, x1, x2 = x0 + m[5, k] * f, x1 + m[10, k] * f, x2 + m[14, k] * f
-            x3, x4, x5 = x3 + m[17, k] * f, x4 + m[19, k] * f, x5 + m[20, k] * f
-            work += a * x0 + b * x1 + c * x2 + d * x3 + e * x4 + f * x5
-            s0[v], s1[v], s2[v], s3[v], s4[v], s5[v] = x0, x1, x2, x3, x4, x5
-        result += work
-    return result
+    _, nx, ny, nz = packed.shape
+    for n in range(3):
+        for i in range(nx):
+            for j in range(ny):
+                mirror = packed[n, (nx - i) % nx, (ny - j) % ny]
+                for k in range(first.shape[3]):
+                    here, there = packed[n, i, j, k], mirror[(nz - k) % nz].conjugate()
+                    if cx[i] * cy[j] * cz[k] != 0:
+                        there = -there
+                    first[n, i, j, k] = 0.5 * (here + there)
+                    second[n, i, j, k] = -0.5j * (here - there)
+
+
+@compiled
+def pack(first, second, packed, cx, cy, cz):  # type: ignore[no-untyped-def]
+    """Undo `unpack`; arguments as there."""
+    _, nx, ny, nz = packed.shape
+    half = first.shape[3]
+    for n in range(3):
+        for i in range(nx):
+            for j in range(ny):
+                for k in range(half):
+                    packed[n, i, j, k] = first[n, i, j, k] + 1j * second[n, i, j, k]
+                a, b = (
+                    first[n, (nx - i) % nx, (ny - j) % ny],
+                    second[n, (nx - i) % nx, (ny - j) % ny],
+                )
+                for k in range(half, nz):
+                    there = a[nz - k].conjugate() + 1j * b[nz - k].conjugate()
+                    packed[n, i, j, k] = -there if cx[i] * cy[j] * cz[k] != 0 else there
 
 
 def constants(dtype: np.dtype[Any]) -> tuple[Any, ...]:

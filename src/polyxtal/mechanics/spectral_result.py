@@ -1,0 +1,135 @@
+"""What full-field elastic homogenisation returns, and what its fields tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from polyxtal.algebra.mandel import mandel_rotation
+from polyxtal.algebra.rotation import quaternion_to_matrix
+from polyxtal.mechanics.cell_problem import CellProblem
+from polyxtal.mechanics.green import STRAIN_BASIS, strain
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+CHUNK = 1 << 16
+"""Voxels that are rotated at a time."""
+
+
+class StrainFields(NamedTuple):
+    """Solutions to start from, and to look into.
+
+    Attributes:
+        rve: The polycrystal.
+        problem: Its cell problem.
+        scheme: Discretisation.
+        displacement: v̂ of `green.py` for unit mean strains along `STRAIN_BASIS`; five cases if
+            the bulk modulus is uniform.
+    """
+
+    rve: Polycrystal
+    problem: CellProblem
+    scheme: str
+    displacement: Complex[Tensor, "cases 3 nx ny nz_half"]
+
+
+@dataclass(frozen=True, eq=False)
+class ElasticHomogenization:
+    """Effective stiffness and how it was reached; a leading axis if several were asked for.
+
+    Attributes:
+        stiffness: Symmetric Mandel stiffness, error of second order in the residual. [MPa]
+        asymmetry: Frobenius norm of the skew part of <σ>, relative: an error estimate. [-]
+        iterations: Most iterations of a load case.
+        residual: Largest relative residual of a load case: the norm of the strain that would
+            restore equilibrium in the reference medium, over that of the mean strain. [-]
+        transforms: Three-dimensional real FFTs made; a complex one counts twice.
+        fields: Solutions, if asked for, one for each stiffness.
+    """
+
+    stiffness: Float[Tensor, "*batch 6 6"]
+    asymmetry: Float[Tensor, "*batch"]
+    iterations: int
+    residual: float
+    transforms: int
+    fields: tuple[StrainFields, ...] | None = None
+
+    def local_strain(
+        self, mean_strain: Float[Tensor, "6"], index: int = 0
+    ) -> Float[Tensor, "nx ny nz 6"]:
+        """Return the strain of every voxel under a mean strain, Mandel. [-]
+
+        Args:
+            mean_strain: E, Mandel. [-]
+            index: Which of several results.
+        Raises:
+            ValueError: if the fields were not kept.
+        """
+        _, problem, scheme, displacement = self._kept(index)
+        load = STRAIN_BASIS @ mean_strain.to(STRAIN_BASIS)
+        cases = load[: len(displacement)].to(displacement.dtype)
+        v = torch.einsum("c,cixyz->ixyz", cases, displacement)
+        k = problem.frequencies(scheme, v.real.dtype).mesh()
+        modes = strain(k, v)
+        real = torch.fft.irfftn(modes, s=problem.grid, dim=(1, 2, 3), norm="forward")
+        total = real.to(torch.float64) + load[:, None, None, None]
+        return torch.einsum("mn,mxyz->xyzn", STRAIN_BASIS, total)
+
+    def local_stress(
+        self, mean_strain: Float[Tensor, "6"], index: int = 0
+    ) -> Float[Tensor, "nx ny nz 6"]:
+        """Return the stress of every voxel under a mean strain, Mandel. [MPa]
+
+        Args:
+            mean_strain: E, Mandel. [-]
+            index: Which of several results.
+        Raises:
+            ValueError: if the fields were not kept.
+        """
+        local, problem = self.local_strain(mean_strain, index), self._kept(index).problem
+        table = problem.scale * (STRAIN_BASIS.mT @ problem.table @ STRAIN_BASIS)
+        return torch.einsum("xyzmn,xyzn->xyzm", table[problem.grain_id], local)
+
+    def derivative(self, index: int = 0) -> Float[Tensor, "phases 3 6 6"]:
+        """Differentiate the stiffness by the constants c11, c12, c44 of every phase.
+
+        The problem is its own adjoint, so the strain fields ε_m under unit mean strains suffice:
+
+            dC_mn/dθ = <ε_m : dc/dθ : ε_n>
+
+        With n the normal and s the shear strains in the axes of the crystal, Mandel, and t = tr n,
+        a cubic crystal has ε_m : c : ε_n = (c11 - c12) n_m · n_n + c12 t_m t_n + 2 c44 s_m · s_n.
+
+        Args:
+            index: Which of several results.
+        Returns:
+            Mandel matrices, error of first order in the residual; zero for voids and for phases
+            without voxels. [-]
+        Raises:
+            ValueError: if the fields were not kept.
+        """
+        rve, problem, _, _ = self._kept(index)
+        units = torch.eye(6, dtype=torch.float64)
+        total = torch.stack([self.local_strain(unit, index).reshape(-1, 6) for unit in units])
+        turns = mandel_rotation(quaternion_to_matrix(rve.orientations))
+        solid = problem.table.abs().amax((1, 2)) > 0
+        grains = rve.grain_id.reshape(-1)
+        result = torch.zeros(len(rve.phase_names), 3, 6, 6, dtype=torch.float64)
+        for phase, (by_c11, by_c12, by_c44) in enumerate(result):
+            members = ((rve.phase == phase) & solid)[grains].nonzero()[:, 0]
+            for voxels in members.split(CHUNK):
+                local = torch.einsum("vmn,cvm->cvn", turns[grains[voxels]], total[:, voxels])
+                normal, shear, trace = local[..., :3], local[..., 3:], local[..., :3].sum(-1)
+                product = torch.einsum("avi,bvi->ab", normal, normal)
+                by_c11 += product
+                by_c12 += trace @ trace.mT - product
+                by_c44 += 2 * torch.einsum("avi,bvi->ab", shear, shear)
+        return result / len(grains)
+
+    def _kept(self, index: int) -> StrainFields:
+        if self.fields is None:
+            raise ValueError("Local fields must be asked for, but `fields=True` was not given.")
+        return self.fields[index]
