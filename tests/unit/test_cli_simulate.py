@@ -337,7 +337,6 @@ def test_interrupted_run_says_how_to_go_on(case, tmp_path, stopped):
     result = run(case, out, "--no-taylor", "--threads", 1)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("Goes on from t = 4 s.\n")
-    assert "conjugate-gradient iterations from 4 s on" in result.stdout
     assert names(out) == ALWAYS | {"notes.txt"}
     _, rows = table(out / "curve.csv")
     truth = px.simulate(px.read(case / "grid.vti"), ALLOY, LOAD)

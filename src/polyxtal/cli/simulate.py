@@ -230,14 +230,13 @@ def _tables(simulation: Simulation) -> Iterator[Table]:
     yield table
 
     counts = simulation.response.statistics
-    since = "" if simulation.resumed_at is None else f" from {simulation.resumed_at:.6g} s on"
     table = Table(title="Full field", show_header=False)
     for label, name in (
         ("increments", "increments"),
         ("cuts of increments", "cuts"),
         ("Newton iterations" if "tangents" in counts else "iterations", "iterations"),
-        (f"conjugate-gradient iterations{since}", "krylov_iterations"),
-        (f"evaluations of the crystals' law{since}", "evaluations"),
+        ("conjugate-gradient iterations", "krylov_iterations"),
+        ("evaluations of the crystals' law", "evaluations"),
     ):
         if name in counts:
             table.add_row(label, f"{counts[name]:.0f}")

@@ -12,8 +12,7 @@ More cases at a time do not fit the caches.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -33,10 +32,9 @@ from polyxtal.mechanics.spectral_kernel import (
     unpack,
 )
 from polyxtal.mechanics.spectral_law_kernel import BLOCK, lay_out, stress_of_strain
+from polyxtal.mechanics.threads import few_threads
 
 DIMENSIONS = (1, 2, 3)
-SMALL = 1 << 16
-"""Up to this many voxels an FFT takes less time than waking threads on a busy machine."""
 
 
 def pairs(coefficients: Tensor) -> np.ndarray:
@@ -61,20 +59,6 @@ def _keep_freed_memory() -> None:
     of every FFT's output are fetched anew, which costs more than the FFT.
     """
     torch.empty((32 << 20) - (64 << 10), dtype=torch.uint8)
-
-
-@contextmanager
-def _few_threads(voxels: int) -> Iterator[None]:
-    """Run small FFTs on one thread."""
-    threads = torch.get_num_threads()
-    if voxels > SMALL or threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class Medium:
@@ -267,7 +251,7 @@ def solve_compiled(
     mean: list[np.ndarray] = []
     errors: list[float] = []
     iterations = transforms = 0
-    with _few_threads(problem.grain_id.numel()):
+    with few_threads(problem.grain_id.numel()):
         medium = Medium(problem, scheme, dtype)
         displacement, residual = medium.modes(count, 3), medium.modes(count, 3)
         solver = CaseSolver(medium, paired=True)

@@ -96,7 +96,6 @@ def summary(simulation: Simulation) -> dict[str, Any]:
             "grains": "0-based; those without voxels and those of voids are left out",
             "grains.npz": "orientation, F and P: averages over the grain, indexed (time, grain, "
             "...); F and P by the engine polyxtal only",
-            "solver": "evaluations, tangents and krylov_iterations count from resumed_at on",
             "cost": "seconds of the full field are those of all runs that led here",
         },
         "stiffness": simulation.stiffness.tolist(),

@@ -233,6 +233,8 @@ class PeriodicCell:
         kept |= {f"law/{name}": field for name, field in self.law.state().items()}
         kept |= {f"predictor/{name}": field for name, field in self._predictor.state().items()}
         kept["mean_stress"], kept["piola"] = self._accepted_stress, self._accepted_fields[1]
+        work = (self.evaluations, self.tangents, self.krylov_iterations)
+        kept["work"] = torch.tensor(work)
         kept["tangent_is_slow"] = torch.tensor(self._tangent_is_slow)
         return kept
 
@@ -253,6 +255,7 @@ class PeriodicCell:
         self._take(self._accepted)
         self._accepted_stress = state["mean_stress"].to(self._mean.device)
         self._tangent_is_slow = bool(state["tangent_is_slow"])
+        self.evaluations, self.tangents, self.krylov_iterations = state["work"].tolist()
         self._deformation = self._deform()
         self._accepted_fields = self._deformation, state["piola"].to(self._mean.device)
 
