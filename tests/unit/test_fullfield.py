@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from polyxtal.algebra.rotation import (
     rotation_angle,
 )
 from polyxtal.crystal.material import Material
+from polyxtal.mechanics.fullfield.cell import LinearisedCell
 from polyxtal.mechanics.fullfield.cell_law import VOID, ReadableCellLaw
 from polyxtal.mechanics.fullfield.compiled_cell_law import CompiledCellLaw
+from polyxtal.mechanics.fullfield.history import History
 from polyxtal.mechanics.fullfield.krylov import conjugate_gradients
 from polyxtal.mechanics.fullfield.predictor import Predictor
 from polyxtal.mechanics.fullfield.simulate import build_cell
@@ -302,12 +305,16 @@ def test_what_cannot_converge_is_an_error_with_advice():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"tol": 0.0}, "`tol` must be between 0 and 1"),
+        ({"tol": 0.0}, "`tol` must be above 0"),
+        ({"tol": 0.5}, "`tol` must be above 0 and at most 0.1"),
         ({"scheme": "finite"}, "`scheme` must be one of"),
         ({"engine": "abaqus"}, "`engine` must be"),
         ({"threads": 0}, "`threads` must be at least 1"),
         ({"device": "cuda", "compiled": True}, "`compiled` must be False"),
-        ({"fields_every": 0}, "`fields_every` must be at least 1"),
+        ({"fields": "x.vti", "fields_every": 0}, "`fields_every` must be at least 1"),
+        ({"fields_every": 2}, "`fields_every` needs `fields`"),
+        ({"folder": "x"}, "`folder` is for engine='damask'"),
+        ({"engine": "damask", "tol": 1e-5}, "`tol` is given"),
         ({"checkpoint_seconds": -1.0}, "`checkpoint_seconds` must not be negative"),
         ({"engine": "damask", "checkpoint": "x.h5"}, "kept in `folder`"),
     ],
@@ -345,3 +352,115 @@ def test_stiffness_is_that_of_the_first_increment():
     stiffness = px.homogenize(rve, ALUMINIUM.elasticity).stiffness
     modulus = engineering_constants(stiffness).E_x
     assert float(response.P[-1, 0, 0]) / 1e-5 == pytest.approx(modulus, rel=0.02)
+
+
+@pytest.mark.parametrize("grid", [(5, 4, 6), (4, 6, 5)])
+@pytest.mark.parametrize("scheme", ["fourier", "rotated"])
+def test_the_residual_is_the_stress_out_of_balance(grid, scheme):
+    # From the whole spectrum, with numpy: rms of P k / |k|, over the rms of P.
+    cell = build_cell(polycrystal(grid, size=(1.0, 1.3, 0.8)), ALUMINIUM, 1e-4, scheme)
+    stress = np.random.default_rng(0).normal(size=(3, 3, *grid))
+    cell.law.piola = torch.from_numpy(stress.reshape(9, -1).copy())
+    spectrum = np.fft.fftn(stress, axes=(2, 3, 4)) / np.prod(grid)
+    angles = [np.fft.fftfreq(n) * 2 * np.pi for n in grid]
+    x, y, z = np.meshgrid(*angles, indexing="ij")
+    h = cell_spacing = np.array([1.0, 1.3, 0.8]) / grid
+    if scheme == "fourier":
+        nyquist = [np.where(np.abs(np.abs(a) - np.pi) < 1e-9, 0.0, a) for a in (x, y, z)]
+        k = np.stack([a / step for a, step in zip(nyquist, cell_spacing, strict=True)])
+    else:
+        s, c = [np.sin(a / 2) for a in (x, y, z)], [np.cos(a / 2) for a in (x, y, z)]
+        k = np.stack(
+            [
+                s[0] * c[1] * c[2] / h[0],
+                c[0] * s[1] * c[2] / h[1],
+                c[0] * c[1] * s[2] / h[2],
+            ]
+        )
+    size = np.sqrt((k**2).sum(0))
+    force = np.einsum("ijxyz,jxyz->ixyz", spectrum, k) / np.where(size > 1e-9, size, np.inf)
+    expected = np.sqrt((np.abs(force) ** 2).sum() / (stress**2).sum() * np.prod(grid))
+    none = torch.zeros(9, dtype=torch.bool)
+    cell._stress_floor = 0.0
+    found = cell._imbalance(torch.zeros(9).double(), none).error
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_operator_and_preconditioner_are_self_adjoint():
+    cell = build_cell(polycrystal((5, 4, 6)), ALUMINIUM, 1e-4)
+    free = torch.tensor([0, 0, 0, 0, 1, 0, 0, 0, 1], dtype=torch.bool)
+    system = LinearisedCell(cell, free)
+    generator = torch.Generator().manual_seed(0)
+
+    def vector():
+        # Coefficients of a real field without mean, so that conjugates agree.
+        field = torch.randn(3, 5, 4, 6, generator=generator)
+        modes = torch.fft.rfftn(field, dim=(1, 2, 3))
+        modes[:, 0, 0, 0] = 0
+        return system.pack(modes, torch.randn(2, generator=generator))
+
+    x, y = vector(), vector()
+    for linear in (system.apply, system.precondition):
+        assert system.inner(x, linear(y)) == pytest.approx(system.inner(linear(x), y), rel=1e-4)
+        assert system.inner(x, linear(x)) > 0
+
+
+def test_few_iterations_are_enough_under_mixed_control():
+    response = px.simulate(polycrystal((8, 8, 8), grains=20), ALUMINIUM, SHORT)
+    assert response.statistics["krylov_iterations"] <= 8 * response.statistics["iterations"]
+
+
+def test_prescribed_deformation_is_met_exactly():
+    steps = (
+        *px.LoadPath.uniaxial(0.002, increments=2).steps,
+        *px.LoadPath.shear(0.002, increments=2).steps,
+    )
+    response = px.simulate(polycrystal(), ALUMINIUM, px.LoadPath(steps))
+    assert float(response.F[2, 0, 0]) == pytest.approx(1.002, abs=1e-15)
+    off = ~torch.eye(3, dtype=torch.bool)
+    assert float(response.F[2][off].abs().max()) == 0.0
+    assert float(response.F[4, 0, 1]) == pytest.approx(0.002, abs=1e-15)
+    assert torch.equal(response.F[4].diagonal(), response.F[2].diagonal())
+
+
+def test_mean_orientations_across_half_a_turn():
+    # Voxels on both sides of w = 0: their quaternions have opposite signs.
+    rve = px.Polycrystal(torch.zeros(2, 1, 1, dtype=torch.int64), [[0.0, 0.6, 0.8, 0.0]])
+    history = History(rve, build_cell(rve, ALUMINIUM, 1e-4))
+    near = torch.tensor([[0.02, 0.6, 0.8, 0.0], [0.02, -0.6, -0.8, 0.0]], dtype=torch.float64)
+    mean = history._grain_orientations(normalize_quaternion(near))
+    target = torch.tensor([[0.0, 0.6, 0.8, 0.0]], dtype=torch.float64)
+    assert float(rotation_angle(quaternion_multiply(quaternion_conjugate(target), mean))) < 1e-8
+
+
+def test_torch_defaults_do_not_matter():
+    before = px.simulate(polycrystal(), ALUMINIUM, SHORT)
+    try:
+        torch.set_default_dtype(torch.float64)
+        after = px.simulate(polycrystal(), ALUMINIUM, SHORT)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(before.P, after.P)
+
+
+def test_units_do_not_matter():
+    def scaled(factor):
+        law = ALUMINIUM.plasticity
+        return px.Material(
+            "scaled",
+            px.CubicElasticity(*(factor * c for c in (107.3e3, 60.8e3, 28.3e3))),
+            replace(
+                law,
+                slip_resistance_initial=factor * law.slip_resistance_initial,
+                slip_resistance_saturation=factor * law.slip_resistance_saturation,
+                hardening_modulus=factor * law.hardening_modulus,
+            ),
+        )
+
+    one, soft = (px.simulate(polycrystal(), scaled(f), SHORT) for f in (1.0, 1e-7))
+    torch.testing.assert_close(1e7 * soft.P, one.P, rtol=1e-6, atol=1e-4)
+
+
+def test_an_unreachable_tolerance_is_named():
+    with pytest.raises(px.ConvergenceError, match="allow a larger residual"):
+        px.simulate(polycrystal((3, 3, 3)), ALUMINIUM, SHORT, tol=1e-18)

@@ -49,6 +49,11 @@ def stop_after(increments):
     return on_increment
 
 
+def replace(file: h5py.File, name: str, values: np.ndarray) -> None:
+    del file[name]
+    file[name] = values
+
+
 def stopped(file: Path, increments: int, **options) -> None:
     with pytest.raises(Stop):
         px.simulate(
@@ -153,11 +158,24 @@ def test_damaged_checkpoints_are_refused(tmp_path):
     for change, match in (
         (lambda f: f["state"].__delitem__("piola"), "must hold 'piola'"),
         (lambda f: f["state/law.tangent"].__setitem__(..., np.nan), "must be finite"),
+        (lambda f: replace(f, "state/piola", np.zeros((9, 7))), r"'piola' must be \(9, 60\)"),
+        (lambda f: replace(f, "state/piola", np.zeros((9, 60), "f4")), "but is .* of float32"),
+        (lambda f: f["state"].create_dataset("huge", (10**12,), "f8", chunks=(1000,)), "not hold"),
+        (lambda f: f["state"].__delitem__("predictor.rate.mean"), "predictor/rate/mean"),
+        (lambda f: f["state/predictor.lengths"].__setitem__(..., 0), "must be positive"),
+        (lambda f: f["state/law.slip_resistance"].__setitem__(3, -1), "det F_p > 0"),
         (lambda f: f["history"].__delitem__("grain_P"), "must hold 'grain_P'"),
-        (lambda f: f["progress"].__delitem__("counts"), "'counts' must have shape"),
+        (lambda f: f["history/P"].__setitem__(1, np.nan), "must be finite"),
+        (lambda f: f["progress"].__delitem__("counts"), "must hold 'counts'"),
+        (lambda f: f["progress/counts"].__setitem__(0, np.nan), "must be finite"),
+        (lambda f: f["progress/counts"].__setitem__(0, 100), "position"),
+        (lambda f: f["progress/time"].__setitem__((), -5.0), "time must be that"),
         (lambda f: f["progress/position"].__setitem__(0, 7), "position"),
         (lambda f: f["progress/position"].__setitem__(1, -3), "position"),
+        (lambda f: replace(f, "progress/rate", np.zeros(2)), "'rate' must be"),
+        (lambda f: f["progress"].__delitem__("rate"), "must hold the last rate"),
         (lambda f: f.attrs.__setitem__("kind", "else"), "must be a checkpoint"),
+        (lambda f: f.attrs.__setitem__("kind", np.arange(3)), "must be a checkpoint"),
     ):
         file.write_bytes(whole)
         with h5py.File(file, "r+") as opened:
@@ -212,3 +230,36 @@ def test_series_of_an_earlier_run_are_replaced_only_on_demand(tmp_path):
         px.simulate(polycrystal(), ALUMINIUM, short, fields=tmp_path / "run.vti", **options)
     with pytest.raises(FileExistsError):
         px.simulate(polycrystal(), ALUMINIUM, short, fields=tmp_path / "run.vti")
+
+
+def snapshots(folder: Path, name: str) -> dict[str, bytes]:
+    return {entry.name: entry.read_bytes() for entry in folder.glob(f"{name}*")}
+
+
+def test_series_of_other_runs_are_never_touched(tmp_path):
+    short = px.LoadPath.shear(0.003, increments=3)
+    series, file = tmp_path / "old.vti", tmp_path / "new.h5"
+    px.simulate(polycrystal(1), ALUMINIUM, short, fields=series, fields_every=1)
+    before = snapshots(tmp_path, "old")
+    assert len(before) == 4
+    for _ in range(2):  # the refusal leaves nothing behind that makes the next call dangerous
+        with pytest.raises(FileExistsError):
+            px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file, fields=series)
+        assert snapshots(tmp_path, "old") == before
+    assert not file.exists()
+    # Nor does a simulation that was begun without fields adopt what lies there.
+    px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file)
+    with pytest.raises(FileExistsError):
+        px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file, fields=series)
+    assert snapshots(tmp_path, "old") == before
+    px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file, fields=series, replace=True)
+    assert sorted(snapshots(tmp_path, "old")) == ["old.pvd", "old_0003.vti"]
+
+
+def test_a_finished_run_still_gives_its_last_fields(tmp_path):
+    file = tmp_path / "run.h5"
+    short = px.LoadPath.shear(0.002, increments=2)
+    response = px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file)
+    px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file, fields=tmp_path / "a.vtkhdf")
+    snapshot = read_vtkhdf(tmp_path / "a_0002.vtkhdf")
+    np.testing.assert_allclose(snapshot.fields["F"], response.fields.F.numpy(), atol=1e-6)

@@ -37,7 +37,8 @@ class LoadStep:
         increments: Number of time increments.
         deformation: (3, 3) prescribed deformation, NaN where free.
         deformation_kind: "dot_F" rate of F [1/s], "F" value of F at the end [-],
-            "L" velocity gradient [1/s] (whole rows only).
+            "L" velocity gradient [1/s] (whole rows only), integrated as F + Δt L F:
+            rotations beyond a few degrees an increment stretch.
         stress: (3, 3) prescribed stress, NaN where free.
         stress_kind: "P" value at the end [MPa], "dot_P" rate [MPa/s].
         ratio: Length of an increment over that of the one before it.
@@ -67,6 +68,9 @@ class LoadStep:
                 f"A load step must have 1 to {MAX_INCREMENTS} increments, "
                 f"but has {self.increments}."
             )
+        object.__setattr__(self, "increments", int(self.increments))
+        object.__setattr__(self, "duration", float(self.duration))
+        object.__setattr__(self, "ratio", float(self.ratio))
         if not (math.isfinite(self.ratio) and self.ratio > 0):
             raise ValueError(f"A load step's ratio must be positive, but is {self.ratio}.")
         if not self.time_increments().min() > 0:

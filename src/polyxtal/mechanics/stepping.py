@@ -18,6 +18,8 @@ from polyxtal.mechanics.response import Response
 
 MAX_CUTS = 12
 """An increment is halved at most this often before the computation gives up."""
+UNREACHABLE = 1e-7
+"""A step that is stuck below this residual is stuck at rounding, not at its size. [-]"""
 SAME_DIRECTION = 0.99
 """Cosine between two rates of F above which the last increment predicts the next. [-]"""
 
@@ -227,8 +229,12 @@ def _increment(
                 if result.crystal_failed
                 else f"the relative residual is still {result.residual:.3g}"
             )
+            stuck = not result.crystal_failed and result.residual < UNREACHABLE
+            advice = (
+                "allow a larger residual" if stuck else "take smaller increments or a slower rate"
+            )
             raise ConvergenceError(
                 f"The step must converge, but at {where}, {left} after cutting the increment to "
-                f"{piece * dt:.3g} s; take smaller increments or a slower rate.",
+                f"{piece * dt:.3g} s; {advice}.",
                 float("inf") if result.crystal_failed else result.residual,
             )

@@ -32,8 +32,8 @@ from polyxtal.mechanics.fullfield.predictor import Predictor
 from polyxtal.mechanics.green import Frequencies, invert_acoustic
 from polyxtal.mechanics.stepping import StepResult
 
-STRESS_FLOOR = 1e-2
-"""Stresses are compared with no less than this. [MPa]"""
+STRAIN_FLOOR = 1e-7
+"""Stresses are compared with no less than that of this elastic strain. [-]"""
 MAX_ITERATIONS = 20
 MAX_KRYLOV_ITERATIONS = 500
 LINEAR_TOLERANCE = 0.05
@@ -92,7 +92,9 @@ class PeriodicCell:
         self._attempted = (0.0, True)
         self._tangent_is_slow = False
         law.evaluate(self._deformation, 0.0, with_tangent=True)
-        self._green = green_of_tangent(self._k, law.mean_tangent()).float()
+        stiffness = law.mean_tangent()
+        self._green = green_of_tangent(self._k, stiffness).float()
+        self._stress_floor = STRAIN_FLOOR * float(stiffness.diagonal().mean())
         self.krylov_iterations = self.evaluations = self.tangents = 0
 
     def averages(self) -> tuple[np.ndarray, np.ndarray]:
@@ -143,13 +145,16 @@ class PeriodicCell:
                     return StepResult(True, iteration, error)
                 first = min(first, error) if math.isfinite(first) else error
                 if not error < DIVERGED * first:
-                    break
+                    return self._give_up(iteration, error)
                 if not fresh and error > SLOW * before and math.isfinite(before):
                     self._evaluate(dt, with_tangent=True)
             self._correct(imbalance, target, free)
             solved, fresh = self._evaluate(dt, with_tangent=False), False
+        return self._give_up(MAX_ITERATIONS, error)
+
+    def _give_up(self, iterations: int, error: float) -> StepResult:
         self._tangent_is_slow = True
-        return StepResult(False, MAX_ITERATIONS, error)
+        return StepResult(False, iterations, error)
 
     def accept(self) -> None:
         """Make the state reached by the last attempt the accepted one."""
@@ -195,7 +200,9 @@ class PeriodicCell:
     def _imbalance(self, target: Tensor, free: Bool[Tensor, "9"]) -> Imbalance:
         stress = self.law.piola
         force, mean = self._force(stress, self._k)
-        rms = max(float(torch.linalg.vector_norm(stress)) / stress.shape[1] ** 0.5, STRESS_FLOOR)
+        rms = max(
+            float(torch.linalg.vector_norm(stress)) / stress.shape[1] ** 0.5, self._stress_floor
+        )
         out_of_balance = (torch.view_as_real(force) ** 2).sum((0, -1)) * self._inverse_square
         local = float((out_of_balance * self._weight).sum()) ** 0.5
         macroscopic = float(torch.where(free, target - mean, 0.0).abs().max())
@@ -235,7 +242,7 @@ class PeriodicCell:
         kept["mean_stress"], kept["piola"] = self._accepted_stress, self._accepted_fields[1]
         work = (self.evaluations, self.tangents, self.krylov_iterations)
         kept["work"] = torch.tensor(work)
-        kept["tangent_is_slow"] = torch.tensor(self._tangent_is_slow)
+        kept["tangent_is_slow"] = torch.tensor(int(self._tangent_is_slow))
         return kept
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -271,7 +278,7 @@ class LinearisedCell:
         tangent = 0.5 * (tangent + tangent.mT)
         kept = tangent[free][:, free]
         self._compliance = torch.linalg.pinv(kept, hermitian=True).float()
-        ones = torch.ones(int(free.sum()), device=tangent.device)
+        ones = cell._weight_single.new_ones(int(free.sum()))
         weight = cell._weight_single[:, None].expand(*cell._shape, 2).reshape(-1)
         self._weight = torch.cat([weight, ones])
 

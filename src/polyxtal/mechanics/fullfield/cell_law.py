@@ -24,7 +24,7 @@ class CellLaw(Protocol):
 
     Attributes:
         guess: Fields where the law's own Newton starts, (voxels, …) each; `evaluate` leaves the
-            solution there.
+            solution there. Which there are is the law's own affair.
         piola: P after `evaluate`, (9, voxels), zero in voids. [MPa]
         void: Which voxels have no material, (voxels,).
     """
@@ -73,6 +73,10 @@ class CellLaw(Protocol):
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `state` returned."""
+        ...
+
+    def close(self) -> None:
+        """Give back threads; the law is not evaluated again."""
         ...
 
 
@@ -160,3 +164,6 @@ class ReadableCellLaw:
             *(state[name].to(self.piola.device) for name in names)
         )
         self._tangent = state["tangent"].to(self.piola.device)
+
+    def close(self) -> None:
+        """There is nothing to give back."""

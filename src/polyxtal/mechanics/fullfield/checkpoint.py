@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,12 +26,14 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         fingerprint: Names the simulation it belongs to.
+        series: Field series the simulation writes, seen from the checkpoint's folder; or "".
         progress: Where on the load path it is.
         state: Fields of the cell.
         history: Rows of the response so far.
     """
 
     fingerprint: str
+    series: str
     progress: Progress
     state: dict[str, Tensor]
     history: dict[str, Tensor]
@@ -43,100 +47,125 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     with atomic_file(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["kind"], file.attrs["fingerprint"] = KIND, checkpoint.fingerprint
+        file.attrs["series"] = checkpoint.series
         for group, fields in (("state", checkpoint.state), ("history", checkpoint.history)):
             _write(file.create_group(group), fields)
         _write(file.create_group("progress"), _progress_fields(checkpoint.progress))
 
 
 def load_checkpoint(
-    path: Path, fingerprint: str, template: Mapping[str, Tensor], increments: Sequence[int]
+    path: Path,
+    fingerprint: str,
+    state: Mapping[str, Tensor],
+    history: Mapping[str, Tensor],
+    lengths: Sequence[np.ndarray],
 ) -> Checkpoint:
     """Read a checkpoint of the very same simulation.
+
+    Nothing is read before its shape and type are known to be right.
 
     Args:
         path: The file.
         fingerprint: The simulation's own.
-        template: Its state at the start: whatever the file holds must have these shapes.
-        increments: Increments of every load step.
+        state, history: The simulation's own at the start, for shapes and types.
+        lengths: Time increments of every load step. [s]
     Raises:
         ValueError: if the file is damaged, or belongs to another simulation.
     """
     with open_hdf5(path) as file:
-        if file.attrs.get("kind") != KIND:
+        if _text(file, "kind") != KIND:
             raise ValueError("must be a checkpoint of a simulation, but is another file.")
-        if file.attrs.get("fingerprint") != fingerprint:
+        if _text(file, "fingerprint") != fingerprint:
             raise ValueError(
                 "a checkpoint must belong to this simulation, but is of another polycrystal, "
                 "material, load, setting or version; name another file or remove it."
             )
         groups = children(file)
-        state, history, progress = (_read(groups[n]) for n in ("state", "history", "progress"))
-        _check(state, template)
-        at = _progress(progress)
-        _check_history(history, at, increments)
-        return Checkpoint(fingerprint, at, state, history)
+        progress = _progress(_read(groups["progress"], _PROGRESS), lengths)
+        rows = round(progress.counts["increments"]) + 1
+        past = {name: field.expand(rows, *field.shape[1:]) for name, field in history.items()}
+        fields = _read(groups["state"], dict(state) | _predicted(state))
+        _check_state(fields, state)
+        known = _read(groups["history"], past)
+        _require(known, past)
+        return Checkpoint(fingerprint, _text(file, "series"), progress, fields, known)
+
+
+_PROGRESS = {
+    "position": torch.zeros(2, dtype=torch.int64),
+    "time": torch.zeros((), dtype=torch.float64),
+    "counts": torch.zeros(len(COUNTS), dtype=torch.float64),
+    "rate": torch.zeros(3, 3, dtype=torch.float64),
+    "stress_controlled": torch.zeros(3, 3, dtype=torch.int64),
+}
+
+
+def _text(file: h5py.File, name: str) -> str:
+    value = file.attrs.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _predicted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Fields of the predictor come and go; each is like the field it extrapolates."""
+    accepted = {n.removeprefix("accepted/"): f for n, f in state.items() if "accepted/" in n}
+    return {
+        f"predictor/{kind}/{name}": field
+        for kind in ("rate", "before")
+        for name, field in accepted.items()
+    }
 
 
 def _write(group: h5py.Group, fields: Mapping[str, Tensor]) -> None:
     for name, field in fields.items():
         values = field.detach().cpu()
         pairs = torch.is_complex(values)
-        dataset = group.create_dataset(
+        group.create_dataset(
             name.replace("/", "."), data=torch.view_as_real(values) if pairs else values
         )
-        dataset.attrs["complex"] = pairs
 
 
-def _read(group: h5py.Group | h5py.Dataset) -> dict[str, Tensor]:
-    fields = {}
+def _read(group: h5py.Group | h5py.Dataset, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Read the arrays of a group, each of the shape and type of its namesake."""
     if not isinstance(group, h5py.Group):
         raise ValueError(f"'{group.name}' must be a group, but is an array.")
-    for name, dataset in children(group).items():
-        if not isinstance(dataset, h5py.Dataset):
-            raise ValueError(f"'{group.name}/{name}' must be an array, but is a group.")
-        if dataset.dtype.kind == "b":
-            fields[name.replace(".", "/")] = torch.tensor(bool(dataset[()]))
-            continue
+    fields = {}
+    for stored, dataset in children(group).items():
+        name = stored.replace(".", "/")
+        if name not in like or not isinstance(dataset, h5py.Dataset):
+            raise ValueError(f"a checkpoint must not hold {name!r}, but does.")
+        wanted = torch.view_as_real(like[name]) if like[name].is_complex() else like[name]
+        kind = torch.empty(0, dtype=wanted.dtype).numpy().dtype
+        if dataset.shape != tuple(wanted.shape) or dataset.dtype != kind:
+            raise ValueError(
+                f"a checkpoint's {name!r} must be {tuple(wanted.shape)} of {kind}, "
+                f"but is {dataset.shape} of {dataset.dtype}."
+            )
         values = torch.from_numpy(np.array(read_numbers(dataset)))
-        if dataset.attrs.get("complex", False):
-            values = torch.view_as_complex(values)
-        fields[name.replace(".", "/")] = values
+        if not bool(torch.isfinite(values).all()):
+            raise ValueError(f"a checkpoint's {name!r} must be finite, but is not.")
+        fields[name] = torch.view_as_complex(values) if like[name].is_complex() else values
     return fields
 
 
-def _check(state: Mapping[str, Tensor], template: Mapping[str, Tensor]) -> None:
-    """Fields of the predictor come and go; each has the shape of the field it extrapolates."""
-    missing = sorted(set(template) - set(state))
+def _require(fields: Mapping[str, Tensor], names: Iterable[str]) -> None:
+    missing = sorted(set(names) - set(fields))
     if missing:
         raise ValueError(f"a checkpoint must hold {missing[0]!r}, but does not.")
-    for name, field in state.items():
-        like = template.get(name)
-        for prefix in ("predictor/rate/", "predictor/before/"):
-            if name.startswith(prefix):
-                like = template.get("accepted/" + name.removeprefix(prefix))
-        if like is None or like.shape != field.shape or like.dtype != field.dtype:
-            shape = None if like is None else (tuple(like.shape), like.dtype)
-            raise ValueError(
-                f"a checkpoint's {name!r} must be {shape}, "
-                f"but is {(tuple(field.shape), field.dtype)}."
-            )
-        if not bool(
-            torch.isfinite(torch.view_as_real(field) if field.is_complex() else field).all()
-        ):
-            raise ValueError(f"a checkpoint's {name!r} must be finite, but is not.")
 
 
-def _check_history(
-    history: Mapping[str, Tensor], progress: Progress, increments: Sequence[int]
-) -> None:
-    lengths = sorted({len(field) for field in history.values()})
-    step, increment = progress.step, progress.increment
-    on_path = 0 <= step <= len(increments) and 0 <= increment <= sum(increments[step : step + 1])
-    if not on_path or lengths != [sum(increments[:step]) + increment + 1]:
-        raise ValueError(
-            "a checkpoint's position must be on the path and its history as long, "
-            f"but it is at increment {increment} of step {step + 1} and has {lengths} rows."
-        )
+def _check_state(fields: Mapping[str, Tensor], template: Mapping[str, Tensor]) -> None:
+    _require(fields, template)
+    extra = _predicted(template)
+    for kind in ("rate", "before"):
+        names = [name for name in extra if f"/{kind}/" in name]
+        if any(name in fields for name in names):
+            _require(fields, names)
+            last, before = fields["predictor/lengths"].tolist()
+            if not (last if kind == "rate" else before) > 0:
+                raise ValueError("a checkpoint's 'predictor/lengths' must be positive, but is not.")
+    determinant = torch.linalg.det(fields["law/plastic_inverse"])
+    if not bool((determinant > 0).all()) or not bool((fields["law/slip_resistance"] > 0).all()):
+        raise ValueError("a checkpoint's crystals must have det F_p > 0 and ξ > 0, but have not.")
 
 
 def _progress_fields(progress: Progress) -> dict[str, Tensor]:
@@ -151,17 +180,36 @@ def _progress_fields(progress: Progress) -> dict[str, Tensor]:
     return fields
 
 
-def _progress(fields: Mapping[str, Tensor]) -> Progress:
-    for name, shape in (("position", (2,)), ("time", ()), ("counts", (len(COUNTS),))):
-        if name not in fields or tuple(fields[name].shape) != shape:
-            raise ValueError(f"a checkpoint's {name!r} must have shape {shape}, but has not.")
+def _progress(fields: Mapping[str, Tensor], lengths: Sequence[np.ndarray]) -> Progress:
+    """Find the position on the path."""
+    _require(fields, ("position", "time", "counts"))
     step, increment = fields["position"].tolist()
+    counts = dict(zip(COUNTS, fields["counts"].tolist(), strict=True))
+    on_path = 0 <= step <= len(lengths) and 0 <= increment <= sum(
+        map(len, lengths[step : step + 1])
+    )
+    done = np.concatenate([np.zeros(0), *lengths[:step]]).tolist() if on_path else []
+    if on_path and increment:
+        done += lengths[step][:increment].tolist()
+    if not on_path or counts["increments"] != len(done) or min(counts.values()) < 0:
+        raise ValueError(
+            "a checkpoint's position must be on the path, as far as increments are done, but is "
+            f"increment {increment} of step {step + 1} after {counts['increments']:g} increments."
+        )
+    time = reduce(add, done, 0.0)  # as `follow` adds, to the last bit
+    if float(fields["time"]) != time:
+        raise ValueError(
+            f"a checkpoint's time must be that of its position, {time:.6g} s, "
+            f"but is {float(fields['time']):.6g} s."
+        )
     rate, controlled = fields.get("rate"), fields.get("stress_controlled")
+    if (rate is None) != (controlled is None) or (rate is None) != (not done):
+        raise ValueError("a checkpoint must hold the last rate of F, but does not.")
     return Progress(
         step,
         increment,
-        float(fields["time"]),
+        time,
         None if rate is None else rate.numpy(),
         None if controlled is None else controlled.numpy().astype(bool),
-        dict(zip(COUNTS, fields["counts"].tolist(), strict=True)),
+        counts,
     )

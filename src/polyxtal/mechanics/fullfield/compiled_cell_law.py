@@ -145,3 +145,8 @@ class CompiledCellLaw:
         self._plastic_inverse.copy_(state["plastic_inverse"])
         self._resistance_start.copy_(state["slip_resistance"])
         self._tangent.copy_(state["tangent"])
+
+    def close(self) -> None:
+        """Give back threads."""
+        if self._pool is not None:
+            self._pool.shutdown()

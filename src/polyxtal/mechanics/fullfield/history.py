@@ -133,8 +133,9 @@ class History:
         return total / self._count.clamp_min(1)[:, None, None]
 
     def _grain_orientations(self, q: Float[Tensor, "voxels 4"]) -> Float[Tensor, "grains 4"]:
-        """Average quaternions of a grain: normalised sum, signs as at the start."""
-        first = self._initial
+        """Average quaternions of a grain: normalised sum, signs as those of the last mean."""
+        last = self._rows.get("orientations")
+        first = self._initial if last is None else last[-1].to(self._initial)
         sign = torch.where((q * first[self._grain]).sum(-1, keepdim=True) < 0, -1.0, 1.0)
         total = torch.zeros_like(first).index_add_(0, self._grain, sign * q)
         total = torch.where((self._count == 0)[:, None], first, total)

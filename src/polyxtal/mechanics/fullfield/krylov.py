@@ -18,7 +18,8 @@ class KrylovSolution(NamedTuple):
     Attributes:
         x: Solution.
         iterations: Applications of the operator.
-        reduction: Norm of the residual over that of the right-hand side. [-]
+        reduction: Norm of the residual over that of the right-hand side, both in the norm of the
+            preconditioner. [-]
     """
 
     x: Float[Tensor, "n"]
@@ -63,4 +64,4 @@ def conjugate_gradients(
         preconditioned = precondition(residual)
         last, squared = squared, inner(residual, preconditioned)
         direction = preconditioned.add_(direction, alpha=squared / last)
-    return KrylovSolution(x, iterations, (squared / first) ** 0.5 if first > 0 else 0.0)
+    return KrylovSolution(x, iterations, max(squared / first, 0.0) ** 0.5 if first > 0 else 0.0)
