@@ -327,6 +327,8 @@ def test_wrong_options_get_one_sentence(options, sentence):
 def test_a_phase_without_material_is_named():
     with pytest.raises(ValueError, match="'b'"):
         px.simulate(polycrystal(phases=2), {"a": ALUMINIUM}, SHORT)
+    with pytest.raises(ValueError, match="'hole' is not"):
+        px.simulate(polycrystal(), {"a": ALUMINIUM, "hole": None}, SHORT)
 
 
 def test_tight_tolerances_are_reached():

@@ -296,6 +296,12 @@ def _materials(rve: Polycrystal, material: MaterialByPhase) -> tuple[list[Materi
     void = torch.zeros(rve.grains, dtype=torch.bool)
     solids: Material | Mapping[str, Material]
     if isinstance(material, Mapping):
+        strange = sorted(n for n, m in material.items() if m is None and n not in rve.phase_names)
+        if strange:
+            raise ValueError(
+                f"A void must be a phase of the polycrystal, {list(rve.phase_names)}, "
+                f"but {strange[0]!r} is not."
+            )
         for index, name in enumerate(rve.phase_names):
             if name in material and material[name] is None:
                 void |= rve.phase == index
