@@ -427,8 +427,9 @@ def test_prescribed_deformation_is_met_exactly():
 
 def test_mean_orientations_across_half_a_turn():
     # Voxels on both sides of w = 0: their quaternions have opposite signs.
-    rve = px.Polycrystal(torch.zeros(2, 1, 1, dtype=torch.int64), [[0.0, 0.6, 0.8, 0.0]])
+    rve = px.Polycrystal(torch.zeros(2, 1, 1, dtype=torch.int64), [[1.0, 0.0, 0.0, 0.0]])
     history = History(rve, build_cell(rve, ALUMINIUM, 1e-4))
+    history._rows["orientations"].append(torch.tensor([[0.0, 0.6, 0.8, 0.0]]).double())
     near = torch.tensor([[0.02, 0.6, 0.8, 0.0], [0.02, -0.6, -0.8, 0.0]], dtype=torch.float64)
     mean = history._grain_orientations(normalize_quaternion(near))
     target = torch.tensor([[0.0, 0.6, 0.8, 0.0]], dtype=torch.float64)
