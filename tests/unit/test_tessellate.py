@@ -37,6 +37,19 @@ def test_both_forms_agree(grid, grains, scale, power):
     assert np.array_equal(fast, plain.numpy())
 
 
+def test_voxels_far_from_every_seed_are_settled():
+    # All seeds but two in one corner. The voxel in the middle lies in the corner of the box of one
+    # of the two, and outside the box of the other, which is nearer.
+    generator = torch.Generator().manual_seed(1)
+    seeds = 4 * torch.rand(300, 3, generator=generator, dtype=torch.float64)
+    seeds[0], seeds[1] = torch.tensor([14.4, 14.4, 14.4]), torch.tensor([15.6, 10.5, 10.5])
+    weights = torch.zeros(300, dtype=torch.float64)
+    fast = power_diagram((21, 21, 21), seeds.numpy(), weights.numpy(), np.ones(3))
+    assert fast[10, 10, 10] == 1
+    plain = nearest_seed((21, 21, 21), seeds, weights, torch.ones(3).double())
+    assert np.array_equal(fast, plain.numpy())
+
+
 def test_voronoi_is_what_a_periodic_tree_finds():
     seeds = np.random.default_rng(5).random((150, 3)) * 24
     axis = np.arange(24) + 0.5

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from polyxtal.cli import options
 from polyxtal.cli.console import one_sentence, say_time, stages
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def homogenize(
-    file: Annotated[Path, typer.Argument(help=".vti (with material.yaml), .dream3d or .npz.")],
+    file: options.File,
     material: Annotated[
         list[str] | None,
         typer.Option(help="Shipped name or DAMASK phase file; PHASE=NAME, repeated, for several."),
@@ -44,8 +45,8 @@ def homogenize(
         typer.Option(help="Output folder, or out/<file>-homogenization.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier result.")] = False,
-    no_picture: Annotated[bool, typer.Option("--no-picture", help="Write numbers only.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    no_picture: options.NoPicture = False,
+    debug: options.Debug = False,
 ) -> None:
     """Compute the elastic stiffness from the full field, beside Voigt, Reuss and Hill."""
     with one_sentence(debug):

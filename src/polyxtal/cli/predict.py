@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from polyxtal.cli import options
 from polyxtal.cli.console import Stages, one_sentence, say_time, stages
 
 if TYPE_CHECKING:
@@ -18,28 +19,14 @@ if TYPE_CHECKING:
 
 
 def predict(
-    file: Annotated[Path, typer.Argument(help=".vti (with material.yaml), .dream3d or .npz.")],
-    material: Annotated[
-        list[str] | None,
-        typer.Option(help="Shipped name or DAMASK phase file; PHASE=NAME, repeated, for several."),
-    ] = None,
-    path: Annotated[
-        str, typer.Option(help="Kind of load: uniaxial, cyclic, shear or plane-strain.")
-    ] = "uniaxial",
-    strain: Annotated[float, typer.Option(help="Engineering strain; negative compresses.")] = 0.05,
-    rate: Annotated[float, typer.Option(help="Strain rate [1/s].")] = 1e-3,
-    axis: Annotated[
-        str | None,
-        typer.Option(
-            help="Loaded axis, or x; for shear direction and normal, or xy; for plane strain "
-            "loaded and held axis, or zy.",
-            show_default=False,
-        ),
-    ] = None,
-    unload: Annotated[bool, typer.Option("--unload", help="Unload to zero stress.")] = False,
-    load: Annotated[
-        Path | None, typer.Option(help="DAMASK load file, in place of the five options above.")
-    ] = None,
+    file: options.File,
+    material: options.Material = None,
+    path: options.Kind = "uniaxial",
+    strain: options.Strain = 0.05,
+    rate: options.Rate = 1e-3,
+    axis: options.Axis = None,
+    unload: options.Unload = False,
+    load: options.Load = None,
     leaves: Annotated[int, typer.Option(help="Leaves of each network.")] = 256,
     ensemble: Annotated[int, typer.Option(help="Networks whose answers are averaged.")] = 4,
     seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
@@ -48,9 +35,9 @@ def predict(
         typer.Option(help="Output folder, or out/<file>-prediction.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier prediction.")] = False,
-    no_picture: Annotated[bool, typer.Option("--no-picture", help="Write numbers only.")] = False,
-    no_taylor: Annotated[bool, typer.Option("--no-taylor", help="Skip Taylor's baseline.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    no_picture: options.NoPicture = False,
+    no_taylor: options.NoTaylor = False,
+    debug: options.Debug = False,
 ) -> None:
     """Predict stiffness, stress-strain curve and texture evolution; seconds to minutes."""
     with one_sentence(debug):

@@ -9,44 +9,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from polyxtal.cli import options
 from polyxtal.cli.console import Stages, one_sentence, say_time, stages
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from polyxtal.workflows.run_folder import Run
-    from polyxtal.workflows.simulate import Preparation, Simulation, SimulationSettings
+    from polyxtal.workflows.simulate import Preparation, Simulation
+    from polyxtal.workflows.simulation_settings import SimulationSettings
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
 
 def simulate(
-    file: Annotated[Path, typer.Argument(help=".vti (with material.yaml), .dream3d or .npz.")],
-    material: Annotated[
-        list[str] | None,
-        typer.Option(help="Shipped name or DAMASK phase file; PHASE=NAME, repeated, for several."),
-    ] = None,
+    file: options.File,
+    material: options.Material = None,
     void: Annotated[
         list[str] | None, typer.Option(metavar="PHASE", help="Phase that is a void; repeatable.")
     ] = None,
-    path: Annotated[
-        str, typer.Option(help="Kind of load: uniaxial, cyclic, shear or plane-strain.")
-    ] = "uniaxial",
-    strain: Annotated[float, typer.Option(help="Engineering strain; negative compresses.")] = 0.05,
-    rate: Annotated[float, typer.Option(help="Strain rate [1/s].")] = 1e-3,
-    axis: Annotated[
-        str | None,
-        typer.Option(
-            help="Loaded axis, or x; for shear direction and normal, or xy; for plane strain "
-            "loaded and held axis, or zy.",
-            show_default=False,
-        ),
-    ] = None,
-    unload: Annotated[bool, typer.Option("--unload", help="Unload to zero stress.")] = False,
-    load: Annotated[
-        Path | None, typer.Option(help="DAMASK load file, in place of the five options above.")
-    ] = None,
+    path: options.Kind = "uniaxial",
+    strain: options.Strain = 0.05,
+    rate: options.Rate = 1e-3,
+    axis: options.Axis = None,
+    unload: options.Unload = False,
+    load: options.Load = None,
     tol: Annotated[float, typer.Option(help="Largest relative stress out of balance.")] = 1e-4,
     scheme: Annotated[
         str,
@@ -76,15 +64,15 @@ def simulate(
         typer.Option(help="Folder to run in, or out/<file>-simulation.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier simulation.")] = False,
-    no_picture: Annotated[bool, typer.Option("--no-picture", help="Write numbers only.")] = False,
-    no_taylor: Annotated[bool, typer.Option("--no-taylor", help="Skip Taylor's baseline.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    no_picture: options.NoPicture = False,
+    no_taylor: options.NoTaylor = False,
+    debug: options.Debug = False,
 ) -> None:
     """Simulate crystal plasticity in every voxel: minutes to hours; killed, it goes on."""
     try:
         with one_sentence(debug):
             from polyxtal.workflows.run_folder import check_folder, default_folder
-            from polyxtal.workflows.simulate import SimulationSettings
+            from polyxtal.workflows.simulation_settings import SimulationSettings
 
             settings = SimulationSettings(
                 material=tuple(material or ()),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material, load_material, phase_to_material
@@ -16,6 +18,8 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 GPA = 1e3
 """One gigapascal. [MPa]"""
 LOADS = ("uniaxial", "cyclic", "shear", "plane-strain")
+LOAD_SETTINGS = ("path", "strain", "rate", "axis", "unload")
+"""What a DAMASK load file replaces."""
 
 
 def shipped_materials() -> tuple[str, ...]:
@@ -188,3 +192,27 @@ def own_properties(beside: Path, names: Sequence[str]) -> dict[str, Material]:
         # A phase with nothing but its lattice is how a grid is written without properties.
         if isinstance(phases.get(name), Mapping) and "mechanical" in phases[name]
     }
+
+
+def changed_settings(settings: Any, names: Sequence[str]) -> list[str]:
+    """List those of a settings object's fields that are not at their default."""
+    default = {one.name: one.default for one in fields(settings)}
+    return [name for name in names if getattr(settings, name) != default[name]]
+
+
+def check_load_stands_alone(settings: Any) -> None:
+    """Refuse settings with a load file and anything of what it replaces.
+
+    Raises:
+        ValueError: naming the first setting that is given, too.
+    """
+    if settings.load is not None:
+        for name in changed_settings(settings, LOAD_SETTINGS):
+            raise ValueError(f"Argument `load` must stand alone, but `{name}` is given, too.")
+
+
+def load_of(settings: Any) -> LoadPath:
+    """Build or read the load path of settings with a `load` file or `LOAD_SETTINGS`."""
+    if settings.load is not None:
+        return LoadPath.from_damask(settings.load)
+    return choose_load(*(getattr(settings, name) for name in LOAD_SETTINGS))

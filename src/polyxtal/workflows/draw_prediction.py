@@ -7,13 +7,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from polyxtal.viz.curves import draw_curves
 from polyxtal.viz.density import pole_density
 from polyxtal.viz.sphere import hemisphere_grid
 from polyxtal.viz.stiffness import draw_young_modulus_surface
 from polyxtal.viz.style import INK, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, new_figure
-from polyxtal.viz.texture import draw_ipf_key, draw_pole_figure
-from polyxtal.viz.volume import draw_volume
+from polyxtal.viz.texture import draw_pole_figure
+from polyxtal.workflows.panels import draw_curve_panel, draw_volume_panel
 from polyxtal.workflows.predict import Prediction
 
 POLE = (1, 1, 1)
@@ -29,7 +28,7 @@ def draw_prediction(prediction: Prediction) -> Figure:
     """
     figure = new_figure(9.6, 7.6)
     panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
-    _draw_volume_panel(panels[0, 0], prediction)
+    draw_volume_panel(panels[0, 0], prediction.rve)
     _draw_curve_panel(panels[0, 1].subplots(), prediction)
     _draw_surface_panel(panels[1, 0], prediction)
     _draw_texture_panel(panels[1, 1], prediction)
@@ -38,37 +37,9 @@ def draw_prediction(prediction: Prediction) -> Figure:
     return figure
 
 
-def _draw_volume_panel(panel: SubFigure, prediction: Prediction) -> None:
-    axes = panel.subplots()
-    draw_volume(axes, prediction.rve)
-    # Beside the cube's upper edge, which the layout's own boxes would not allow.
-    draw_ipf_key(panel.add_axes((0.79, 0.77, 0.19, 0.19)))
-
-
 def _draw_curve_panel(axes: Axes, prediction: Prediction) -> None:
-    component, curve = prediction.curve.component, prediction.curve
     curves = {"Material network": prediction.response, **prediction.baselines}
-    normal = component[0] == component[1]
-    draw_curves(
-        axes,
-        {name: (r.strain(component), r.stress(component)) for name, r in curves.items()},
-        strain_label=f"{'Engineering strain' if normal else 'Amount of shear'}, {component}",
-        stress_label=f"First Piola-Kirchhoff stress, {component}",
-    )
-    if curve.proof_stress is not None and curve.elastic_slope is not None:
-        strain = 100 * (curve.proof_stress / curve.elastic_slope)
-        strain += 0.2 if curve.proof_stress > 0 else -0.2
-        axes.plot([strain], [curve.proof_stress], "o", color=INK, markersize=5, zorder=5)
-        axes.annotate(
-            f"0.2 % proof stress\n{curve.proof_stress:.1f} MPa",
-            (strain, curve.proof_stress),
-            xytext=(14, -14) if curve.proof_stress > 0 else (14, 14),
-            textcoords="offset points",
-            fontsize=TICK_SIZE,
-            color=INK,
-            va="top" if curve.proof_stress > 0 else "bottom",
-        )
-    axes.set_title("Stress-strain curve", fontsize=TITLE_SIZE)
+    draw_curve_panel(axes, curves, prediction.curve)
 
 
 def _draw_surface_panel(panel: SubFigure, prediction: Prediction) -> None:

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from polyxtal.mechanics.fullfield.history import LocalFields
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.viz.curves import draw_curves
 from polyxtal.viz.density import pole_density
 from polyxtal.viz.sphere import hemisphere_grid
 from polyxtal.viz.style import (
@@ -26,8 +25,8 @@ from polyxtal.viz.style import (
     new_figure,
     style_axes,
 )
-from polyxtal.viz.texture import draw_ipf_key, draw_pole_figure
-from polyxtal.viz.volume import draw_volume
+from polyxtal.viz.texture import draw_pole_figure
+from polyxtal.workflows.panels import draw_curve_panel, draw_volume_panel
 from polyxtal.workflows.simulate import Simulation
 
 POLE = (1, 1, 1)
@@ -43,24 +42,16 @@ def draw_simulation(simulation: Simulation) -> Figure:
     """
     figure = new_figure(9.6, 7.6)
     panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
-    _draw_volume_panel(panels[0, 0], simulation.prepared.rve)
+    draw_volume_panel(panels[0, 0], simulation.prepared.rve)
     _draw_curve_panel(panels[0, 1].subplots(), simulation)
     if simulation.fields is None:
-        _draw_volume_panel(panels[1, 0], _at_the_end(simulation), ", end")
+        draw_volume_panel(panels[1, 0], _at_the_end(simulation), ", end")
     else:
         _draw_section(panels[1, 0].subplots(), simulation.prepared.rve, simulation.fields)
     _draw_texture_panel(panels[1, 1], simulation)
     for letter, panel in zip("abcd", panels.flat, strict=True):
         panel.text(0.01, 0.985, f"({letter})", fontsize=TITLE_SIZE, weight="bold", va="top")
     return figure
-
-
-def _draw_volume_panel(panel: SubFigure, rve: Polycrystal, when: str = "") -> None:
-    axes = panel.subplots()
-    draw_volume(axes, rve)
-    axes.set_title(axes.get_title() + when, fontsize=TITLE_SIZE)
-    # Beside the cube's upper edge, which the layout's own boxes would not allow.
-    draw_ipf_key(panel.add_axes((0.79, 0.77, 0.19, 0.19)))
 
 
 def _at_the_end(simulation: Simulation) -> Polycrystal:
@@ -72,31 +63,10 @@ def _at_the_end(simulation: Simulation) -> Polycrystal:
 
 
 def _draw_curve_panel(axes: Axes, simulation: Simulation) -> None:
-    component, curve = simulation.curve.component, simulation.curve
     engine = simulation.prepared.settings.engine
     name = "Full field" if engine == "polyxtal" else "Full field (DAMASK)"
     curves = {name: simulation.response, **simulation.baselines}
-    normal = component[0] == component[1]
-    draw_curves(
-        axes,
-        {name: (r.strain(component), r.stress(component)) for name, r in curves.items()},
-        strain_label=f"{'Engineering strain' if normal else 'Amount of shear'}, {component}",
-        stress_label=f"First Piola-Kirchhoff stress, {component}",
-    )
-    if curve.proof_stress is not None and curve.elastic_slope is not None:
-        strain = 100 * (curve.proof_stress / curve.elastic_slope)
-        strain += 0.2 if curve.proof_stress > 0 else -0.2
-        axes.plot([strain], [curve.proof_stress], "o", color=INK, markersize=5, zorder=5)
-        axes.annotate(
-            f"0.2 % proof stress\n{curve.proof_stress:.1f} MPa",
-            (strain, curve.proof_stress),
-            xytext=(14, -14) if curve.proof_stress > 0 else (14, 14),
-            textcoords="offset points",
-            fontsize=TICK_SIZE,
-            color=INK,
-            va="top" if curve.proof_stress > 0 else "bottom",
-        )
-    axes.set_title("Stress-strain curve", fontsize=TITLE_SIZE)
+    draw_curve_panel(axes, curves, simulation.curve)
 
 
 def _draw_section(axes: Axes, rve: Polycrystal, fields: LocalFields) -> None:

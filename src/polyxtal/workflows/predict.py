@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
@@ -20,7 +20,7 @@ from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.texture.measure import mean_disorientation, texture_strength
-from polyxtal.workflows.choose import choose_load, choose_materials
+from polyxtal.workflows.choose import check_load_stands_alone, choose_materials, load_of
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
 from polyxtal.workflows.inputs import identify_inputs, read_input
 
@@ -60,20 +60,11 @@ class PredictionSettings:
 
     def __post_init__(self) -> None:
         """Validate that the load is said once."""
-        if self.load is None:
-            return
-        for one in fields(self):
-            replaced = one.name in ("path", "strain", "rate", "axis", "unload")
-            if replaced and getattr(self, one.name) != one.default:
-                raise ValueError(
-                    f"Argument `load` must stand alone, but `{one.name}` is given, too."
-                )
+        check_load_stands_alone(self)
 
     def load_path(self) -> LoadPath:
         """Build or read the load path."""
-        if self.load is not None:
-            return LoadPath.from_damask(self.load)
-        return choose_load(self.path, self.strain, self.rate, self.axis, self.unload)
+        return load_of(self)
 
 
 @dataclass(frozen=True)

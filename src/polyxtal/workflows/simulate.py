@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,112 +22,20 @@ from polyxtal.crystal.symmetry import disorientation
 from polyxtal.mechanics.damask_engine import PROGRAMS, find_damask
 from polyxtal.mechanics.fullfield.history import LocalFields
 from polyxtal.mechanics.fullfield.simulate import simulate as solve
-from polyxtal.mechanics.green import SCHEMES
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.spectral import homogenize
 from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import mean_disorientation, texture_strength
-from polyxtal.workflows.choose import choose_load, choose_materials
+from polyxtal.workflows.choose import choose_materials
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
 from polyxtal.workflows.inputs import identify_inputs, read_input
 from polyxtal.workflows.run_folder import DAMASK_FOLDER, FIELDS, Run
+from polyxtal.workflows.simulation_settings import SimulationSettings
 
-ENGINES = ("polyxtal", "damask")
-FIELD_FORMATS = ("vti", "vtkhdf")
 STIFFNESS_TOLERANCE = 1e-5
 """Of the elastic stiffness, from which the proof stress takes its slope. [-]"""
-
-
-@dataclass(frozen=True)
-class SimulationSettings:
-    """What a simulation is asked for.
-
-    Attributes:
-        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
-        void: Phases that are voids.
-        path: Kind of load, see `choose_load`.
-        strain: Engineering strain, or the amount of shear. [-]
-        rate: Its rate. [1/s]
-        axis: Loaded axis or axes, see `choose_load`.
-        unload: Take the stress back to zero at the end.
-        load: DAMASK load file instead of `path`, `strain`, `rate`, `axis` and `unload`.
-        tol: Largest relative stress out of balance. [-]
-        scheme: "fourier" or "rotated".
-        engine: "polyxtal", or "damask" for DAMASK's grid solver.
-        fields: Format of the series of local fields, "vti" or "vtkhdf"; None for no series.
-        fields_every: Increments between two of them; None for the last increment only.
-        threads: Threads of the crystal plasticity; None for as many as torch uses.
-        checkpoint_every: Time between two checkpoints. [s]
-        taylor: Compute Taylor's baseline, too; voids have none.
-
-    Raises:
-        ValueError: if a number is out of range, or two settings do not go together.
-    """
-
-    material: tuple[str, ...] = ()
-    void: tuple[str, ...] = ()
-    path: str = "uniaxial"
-    strain: float = 0.05
-    rate: float = 1e-3
-    axis: str | None = None
-    unload: bool = False
-    load: str | None = None
-    tol: float = 1e-4
-    scheme: str = "fourier"
-    engine: str = "polyxtal"
-    fields: str | None = None
-    fields_every: int | None = None
-    threads: int | None = None
-    checkpoint_every: float = 60.0
-    taylor: bool = True
-
-    def __post_init__(self) -> None:
-        """Validate all that can be told without the file."""
-        if self.load is not None:
-            for name in self._given("path", "strain", "rate", "axis", "unload"):
-                raise ValueError(f"Argument `load` must stand alone, but `{name}` is given, too.")
-        if not 0 < self.tol < 1:
-            raise ValueError(f"Argument `tol` must be between 0 and 1, but is {self.tol:g}.")
-        for name, value, known in (
-            ("scheme", self.scheme, SCHEMES),
-            ("engine", self.engine, ENGINES),
-            ("fields", self.fields or FIELD_FORMATS[0], FIELD_FORMATS),
-        ):
-            if value not in known:
-                raise ValueError(
-                    f"Argument `{name}` must be {' or '.join(known)}, but is {value!r}."
-                )
-        for name in ("fields_every", "threads"):
-            count = getattr(self, name)
-            if count is not None and count < 1:
-                raise ValueError(f"Argument `{name}` must be at least 1, but is {count}.")
-        if self.fields_every is not None and self.fields is None:
-            raise ValueError(
-                "Argument `fields_every` must come with `fields`, but that is not given."
-            )
-        if not (math.isfinite(self.checkpoint_every) and self.checkpoint_every >= 0):
-            raise ValueError(
-                "Argument `checkpoint_every` must be finite and not negative, "
-                f"but is {self.checkpoint_every}."
-            )
-        if self.engine == "damask":
-            for name in self._given("void", "tol", "scheme", "fields", "threads"):
-                raise ValueError(
-                    f"Argument `{name}` must be left out with engine damask, but is given."
-                )
-
-    def load_path(self) -> LoadPath:
-        """Build or read the load path."""
-        if self.load is not None:
-            return LoadPath.from_damask(self.load)
-        return choose_load(self.path, self.strain, self.rate, self.axis, self.unload)
-
-    def _given(self, *names: str) -> list[str]:
-        """List those of the names that are not at their default."""
-        default = {one.name: one.default for one in fields(self)}
-        return [name for name in names if getattr(self, name) != default[name]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -392,7 +299,7 @@ def _full_field(prepared: Preparation, run: Run, tell: Callable[[float], None]) 
             fields=settings.fields and run.folder / f"{FIELDS}.{settings.fields}",
             fields_every=settings.fields_every,
             threads=settings.threads,
-            engine=cast(Literal["polyxtal"], settings.engine),
+            engine=settings.engine,
             on_increment=after_increment,
         )
     finally:

@@ -11,8 +11,8 @@ displacements and the free components of F̄ at once, preconditioned by a refere
 average of the undeformed cell's stiffness. They run in single precision: they only need to give
 Newton a good step, and equilibrium itself is always judged in double.
 
-A tangent costs as much as solving the law. It serves further steps for as long as it brings the
-residual down.
+A tangent costs about half as much as solving the law. It serves further steps for as long as it
+brings the residual down.
 """
 
 from __future__ import annotations
