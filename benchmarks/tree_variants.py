@@ -18,7 +18,7 @@ from network import CASES, load_case
 from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
 from polyxtal.network.quantise import quantise
 from polyxtal.network.topology import BinaryTree
-from polyxtal.texture.measure import cubic_harmonics_l4
+from polyxtal.texture.harmonics import cubic_harmonics
 
 LEAVES, DRAWS = 128, 12
 
@@ -53,7 +53,7 @@ def replace(net: px.MaterialNetwork, order: Tensor | None, normals: Tensor) -> p
 
 def balanced_order(orientations: Tensor, generator: torch.Generator) -> Tensor:
     """Pair like orientations at every level and send one of each pair to either half."""
-    points = cubic_harmonics_l4(orientations)
+    points = cubic_harmonics(orientations)
 
     def split(members: list[int]) -> list[int]:
         if len(members) < 3:

@@ -26,6 +26,18 @@ if TYPE_CHECKING:
     from polyxtal.microstructure.polycrystal import Polycrystal
     from polyxtal.microstructure.tessellate import tessellate
     from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
+    from polyxtal.texture.components import (
+        FibreTexture,
+        UnimodalTexture,
+        miller_orientation,
+        rolling_component,
+        rolling_texture,
+        texture_type,
+    )
+    from polyxtal.texture.distribution import DiscreteTexture, MixedTexture, UniformTexture
+    from polyxtal.texture.hull import sample_texture_hull
+    from polyxtal.texture.odf import odf_distance, texture_index
+    from polyxtal.texture.zone import orientation_grid
 
 __version__ = "0.1.0"
 
@@ -46,36 +58,61 @@ _HOME = {
     "microstructure.polycrystal": ("Polycrystal",),
     "microstructure.tessellate": ("tessellate",),
     "network.tree": ("MaterialNetwork", "NetworkEnsemble"),
+    "texture.components": (
+        "FibreTexture",
+        "UnimodalTexture",
+        "miller_orientation",
+        "rolling_component",
+        "rolling_texture",
+        "texture_type",
+    ),
+    "texture.distribution": ("DiscreteTexture", "MixedTexture", "UniformTexture"),
+    "texture.hull": ("sample_texture_hull",),
+    "texture.odf": ("odf_distance", "texture_index"),
+    "texture.zone": ("orientation_grid",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "ConvergenceError",
     "CubicElasticity",
+    "DiscreteTexture",
     "ElasticHomogenization",
     "EngineeringConstants",
+    "FibreTexture",
     "FullFieldResponse",
     "LoadPath",
     "LoadStep",
     "LocalFields",
     "Material",
     "MaterialNetwork",
+    "MixedTexture",
     "NetworkEnsemble",
     "PhenoPowerlaw",
     "Polycrystal",
     "Response",
     "StressError",
+    "UniformTexture",
+    "UnimodalTexture",
     "compare",
     "engineering_constants",
     "hill_average",
     "homogenize",
     "load_material",
     "load_materials",
+    "miller_orientation",
+    "odf_distance",
+    "orientation_grid",
     "read",
     "reuss_average",
+    "rolling_component",
+    "rolling_texture",
+    "sample_texture_hull",
     "simulate",
     "taylor_response",
     "tessellate",
+    "texture_index",
+    "texture_type",
     "voigt_average",
     "write",
 ]

@@ -15,7 +15,7 @@ from polyxtal.algebra.rotation import (
 from polyxtal.crystal.symmetry import cubic_rotations, disorientation
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.quantise import Leaves, merge_orientations, quantise, split_counts
-from polyxtal.texture.measure import texture_coefficients_l4
+from polyxtal.texture.measure import texture_coefficients
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -150,13 +150,13 @@ def test_more_leaves_than_distinct_orientations_still_have_volume():
 
 def test_more_leaves_keep_the_texture_better():
     rve = polycrystal(400, seed=5)
-    truth = texture_coefficients_l4(rve.orientations, rve.volume_fractions)
+    truth = texture_coefficients(rve.orientations, rve.volume_fractions)
     errors = []
     bounds = (0.3, 0.07, 0.012, 5e-4)
     for count in (4, 16, 64, 256):
         tries = [quantise(rve, count, generator(seed)) for seed in range(3)]
         error = [
-            torch.linalg.vector_norm(texture_coefficients_l4(t.orientations, t.weights) - truth)
+            torch.linalg.vector_norm(texture_coefficients(t.orientations, t.weights) - truth)
             for t in tries
         ]
         errors.append(float(torch.stack(error).mean()))

@@ -15,10 +15,10 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
 )
 from polyxtal.crystal.symmetry import equivalent_orientations
+from polyxtal.texture.harmonics import cubic_harmonics
 from polyxtal.texture.measure import (
-    cubic_harmonics_l4,
     mean_disorientation,
-    texture_coefficients_l4,
+    texture_coefficients,
     texture_strength,
 )
 
@@ -35,7 +35,7 @@ def cubic_tensor(orientations: torch.Tensor) -> torch.Tensor:
 
 
 def test_every_crystal_has_unit_norm():
-    norm = cubic_harmonics_l4(random_quaternions(500)).norm(dim=-1)
+    norm = cubic_harmonics(random_quaternions(500)).norm(dim=-1)
     torch.testing.assert_close(norm, torch.ones_like(norm), rtol=0, atol=1e-13)
 
 
@@ -43,7 +43,7 @@ def test_inner_products_are_those_of_the_tensor():
     # Equal Gram matrices say: an orthonormal basis, scaled by √(5/6), and no component lost.
     q = random_quaternions(40, 1)
     tensor = cubic_tensor(q).reshape(40, 81)
-    h = cubic_harmonics_l4(q)
+    h = cubic_harmonics(q)
     torch.testing.assert_close(h @ h.T, 5 / 6 * tensor @ tensor.T, rtol=0, atol=1e-12)
     assert torch.linalg.matrix_rank(h) == 9
 
@@ -55,14 +55,14 @@ def test_tensor_of_the_oracle_is_traceless():
 
 def test_symmetry_copies_and_signs_share_one_vector():
     q = random_quaternions(50, 2)
-    copies = cubic_harmonics_l4(equivalent_orientations(q))
-    torch.testing.assert_close(copies, cubic_harmonics_l4(-q)[:, None].expand(50, 24, 9))
+    copies = cubic_harmonics(equivalent_orientations(q))
+    torch.testing.assert_close(copies, cubic_harmonics(-q)[:, None].expand(50, 24, 9))
 
 
 def test_distances_ignore_the_sample_frame():
     q = random_quaternions(30, 3)
     turn = random_quaternions(1, 4)
-    h, turned = cubic_harmonics_l4(q), cubic_harmonics_l4(quaternion_multiply(turn, q))
+    h, turned = cubic_harmonics(q), cubic_harmonics(quaternion_multiply(turn, q))
     assert float((h - turned).norm(dim=-1).min()) > 0.1
     torch.testing.assert_close(torch.cdist(turned, turned), torch.cdist(h, h), rtol=0, atol=1e-7)
 
@@ -70,11 +70,11 @@ def test_distances_ignore_the_sample_frame():
 def test_small_rotations_move_the_vector_in_proportion():
     q = random_quaternions(200, 5)
     axis = random_quaternions(200, 6)[:, 1:]
-    start = cubic_harmonics_l4(q)
+    start = cubic_harmonics(q)
 
     def moved(angle: float) -> torch.Tensor:
         step = axis_angle_to_quaternion(axis, torch.full((200,), angle, dtype=torch.float64))
-        return (cubic_harmonics_l4(quaternion_multiply(step, q)) - start).norm(dim=-1)
+        return (cubic_harmonics(quaternion_multiply(step, q)) - start).norm(dim=-1)
 
     # The metric is isotropic: |dh| = √(20/3) dω whatever the axis [Casimir l(l+1)/3 of l = 4].
     expected = torch.full((200,), math.sqrt(20 / 3), dtype=torch.float64)
@@ -83,7 +83,7 @@ def test_small_rotations_move_the_vector_in_proportion():
 
 def test_gradient_is_that_of_a_finite_difference():
     q = random_quaternions(3, 7).requires_grad_(True)
-    assert torch.autograd.gradcheck(cubic_harmonics_l4, (q,))
+    assert torch.autograd.gradcheck(cubic_harmonics, (q,))
 
 
 def test_strength_is_one_for_a_single_crystal_and_small_for_a_random_texture():
@@ -98,9 +98,9 @@ def test_strength_is_one_for_a_single_crystal_and_small_for_a_random_texture():
 def test_coefficients_are_the_weighted_mean():
     q = random_quaternions(3, 10)
     weights = torch.tensor([1.0, 0.0, 3.0], dtype=torch.float64)
-    a, _, c = cubic_harmonics_l4(q)
-    torch.testing.assert_close(texture_coefficients_l4(q, weights), 0.25 * a + 0.75 * c)
-    torch.testing.assert_close(texture_coefficients_l4(q), cubic_harmonics_l4(q).mean(0))
+    a, _, c = cubic_harmonics(q)
+    torch.testing.assert_close(texture_coefficients(q, weights), 0.25 * a + 0.75 * c)
+    torch.testing.assert_close(texture_coefficients(q), cubic_harmonics(q).mean(0))
 
 
 def test_mean_disorientation_weighs_known_angles():

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_multiply
+from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, DiscreteTexture
 
 UNIT_TOLERANCE = 1e-3
 """Largest deviation of |q| from 1 that is taken for rounding in a file and scaled away."""
@@ -106,6 +107,14 @@ class Polycrystal:
     def orientation_field(self) -> Float[Tensor, "nx ny nz 4"]:
         """Return the orientation of every voxel. [-]"""
         return self.orientations[self.grain_id]
+
+    def texture(self, halfwidth: float = DEFAULT_HALFWIDTH) -> DiscreteTexture:
+        """Return the texture of the grains by volume.
+
+        Args:
+            halfwidth: Of the kernel that its density spreads each grain over. [rad]
+        """
+        return DiscreteTexture(self.orientations, self.volume_fractions, halfwidth)
 
     def rotate(self, rotation: Float[Tensor, "4"]) -> Polycrystal:
         """Rotate every crystal by a sample-frame rotation; the voxels stay where they are.

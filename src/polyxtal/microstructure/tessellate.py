@@ -21,6 +21,8 @@ from torch import Tensor
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.tessellate_kernel import claim, moments, settle
+from polyxtal.texture.distribution import Texture
+from polyxtal.texture.hull import TextureHullSample
 
 MAX_VOXELS = 2**30
 MAX_SPREAD = 1.0
@@ -56,19 +58,23 @@ class GrainStatistics(NamedTuple):
 def tessellate(
     grid: int | Sequence[int] = 45,
     grains: int = 810,
-    orientations: Float[Tensor, "grains 4"] | None = None,
+    texture: Texture | TextureHullSample | None = None,
     *,
+    orientations: Float[Tensor, "grains 4"] | None = None,
     size: float | Sequence[float] | None = None,
     aspect: Sequence[float] = (1.0, 1.0, 1.0),
     spread: float | None = None,
     seed: int | torch.Generator = 0,
+    device: str | torch.device = "cpu",
 ) -> Polycrystal:
     """Fill a periodic box with grains.
 
     Args:
         grid: Voxels along x, y, z, or one number for a cube.
         grains: Number of grains.
-        orientations: One for each grain; None draws them uniformly. [-]
+        texture: What the grains' orientations are drawn from, by volume; None for random ones. A
+            sample of the texture hull is taken if it holds one texture.
+        orientations: One for each grain, instead of a texture. [-]
         size: Edge lengths, or that along x with cubic voxels; None for voxels of 1 µm. [µm]
         aspect: Relative extent of the grains along x, y, z: (3, 1, 1) elongates, (1, 1, 0.3)
             flattens. [-]
@@ -76,6 +82,8 @@ def tessellate(
             what random seeds give (Voronoi's tessellation, about 0.15). Above 0.3 small grains
             fall through the voxels' mesh: they stay in the list, without voxels. [-]
         seed: Same seed, same polycrystal.
+        device: Where voxels look for their seed: "cpu" (compiled) or another device of torch, as
+            "cuda". Same seed, same polycrystal, but for voxels halfway between two seeds.
     Raises:
         ValueError: if an argument is invalid.
 
@@ -89,22 +97,24 @@ def tessellate(
     _validate(voxels, grains, spread)
     edges = _edges(size, voxels)
     generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-    if orientations is not None and len(orientations) != grains:
-        raise ValueError(
-            f"Argument `orientations` must hold one for each of {grains} grains, "
-            f"but holds {len(orientations)}."
-        )
+    _validate_orientations(grains, texture, orientations)
     spacing = np.array(edges) / voxels
     scale = spacing / stretch
     scale /= np.prod(scale) ** (1 / 3)
     seeds = torch.rand(grains, 3, generator=generator, dtype=torch.float64).numpy() * voxels
     if spread is None:
-        owner = power_diagram(voxels, seeds, np.zeros(grains), scale)
+        owner = _divide(voxels, seeds, np.zeros(grains), scale, torch.device(device))
     else:
         logarithm = torch.randn(grains, generator=generator, dtype=torch.float64).numpy()
         volume = np.exp(3 * spread * logarithm)
-        owner = _fitted(voxels, seeds, volume * math.prod(voxels) / volume.sum(), scale)
-    if orientations is None:
+        volume *= math.prod(voxels) / volume.sum()
+        owner = _fitted(voxels, seeds, volume, scale, torch.device(device))
+    if isinstance(texture, TextureHullSample):
+        texture = texture[0]
+    if texture is not None:
+        count = torch.from_numpy(np.bincount(owner.reshape(-1), minlength=grains))
+        orientations = texture.orientations(count.to(torch.float64), generator)
+    elif orientations is None:
         orientations = random_quaternions(grains, generator)
     return Polycrystal(torch.from_numpy(owner).long(), orientations, edges)
 
@@ -177,20 +187,37 @@ def nearest_seed(
     return owner
 
 
+def _divide(
+    grid: tuple[int, int, int],
+    seeds: np.ndarray,
+    weights: np.ndarray,
+    scale: np.ndarray,
+    device: torch.device,
+) -> np.ndarray:
+    if device.type == "cpu":
+        return power_diagram(grid, seeds, weights, scale)
+    there = (torch.from_numpy(part).to(device) for part in (seeds, weights, scale))
+    return nearest_seed(grid, *there).to(torch.int32).cpu().numpy()
+
+
 def _fitted(
-    grid: tuple[int, int, int], seeds: np.ndarray, volume: np.ndarray, scale: np.ndarray
+    grid: tuple[int, int, int],
+    seeds: np.ndarray,
+    volume: np.ndarray,
+    scale: np.ndarray,
+    device: torch.device,
 ) -> np.ndarray:
     """Move seeds and weights until grains have the wanted volumes [voxels], nearly."""
     radius = (volume * 3 / (4 * np.pi)) ** (1 / 3)
     weights = radius**2
     for _ in range(ROUNDS):
-        owner = power_diagram(grid, seeds, weights, scale)
+        owner = _divide(grid, seeds, weights, scale, device)
         count, offset, _ = _moments(owner, seeds)
         seeds = (seeds + offset / np.maximum(count, 1)[:, None]) % grid
         # A face moves by δw / (2 distance), a grain of radius r grows by about π r δw.
         weights = weights + RELAXATION * (volume - count) / (np.pi * radius)
         weights -= weights.mean()
-    return power_diagram(grid, seeds, weights, scale)
+    return _divide(grid, seeds, weights, scale, device)
 
 
 def _moments(owner: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -226,6 +253,25 @@ def _edges(
         size = [size * n / grid[0] for n in grid]
     x, y, z = _positive("size", size).tolist()
     return x, y, z
+
+
+def _validate_orientations(
+    grains: int,
+    texture: Texture | TextureHullSample | None,
+    orientations: Tensor | None,
+) -> None:
+    if texture is not None and orientations is not None:
+        raise ValueError("Arguments `texture` and `orientations` must not both be given, but are.")
+    if isinstance(texture, TextureHullSample) and len(texture) != 1:
+        raise ValueError(
+            "Argument `texture` must be one texture, but is a sample of "
+            f"{len(texture)}: take one of them by its number."
+        )
+    if orientations is not None and len(orientations) != grains:
+        raise ValueError(
+            f"Argument `orientations` must hold one for each of {grains} grains, "
+            f"but holds {len(orientations)}."
+        )
 
 
 def _validate(grid: tuple[int, int, int], grains: int, spread: float | None) -> None:

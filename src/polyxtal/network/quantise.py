@@ -12,7 +12,7 @@ from torch import Tensor
 from polyxtal.algebra.rotation import normalize_quaternion
 from polyxtal.crystal.symmetry import equivalent_orientations
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.texture.measure import cubic_harmonics_l4
+from polyxtal.texture.harmonics import cubic_harmonics
 
 MAX_LLOYD = 50
 
@@ -86,7 +86,7 @@ def merge_orientations(
     Returns:
         Mean orientation and total weight of each cluster.
     """
-    points = cubic_harmonics_l4(orientations)
+    points = cubic_harmonics(orientations)
     centres = points[_spread_start(points, weights, count, generator)]
     label = torch.cdist(points, centres).argmin(1)
     for _ in range(MAX_LLOYD):

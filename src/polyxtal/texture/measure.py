@@ -1,8 +1,4 @@
-"""Measures of texture: the l = 4 harmonics, their strength, and mean disorientation.
-
-The lowest harmonics of a cubic texture are the nine of degree l = 4. They alone enter the Voigt
-and the Reuss average of a cubic elastic crystal [Bunge1982, Sec. 13.2].
-"""
+"""Measures of weighted orientations: mean harmonics, strength, and mean disorientation."""
 
 from __future__ import annotations
 
@@ -10,51 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.crystal.symmetry import disorientation
-
-# Σ_kk' P_4(r_k · r_k') = 3 + 6 · 3/8 = 21/4 for three perpendicular axes (addition theorem).
-_CRYSTAL_NORM = (21.0 / 4.0) ** 0.5
-
-
-def _surface_harmonics_l4(direction: Tensor) -> Tensor:
-    """Evaluate the nine real l = 4 harmonics, scaled to Σ_m Y_m(a) Y_m(b) = P_4(a · b)."""
-    x, y, z = direction.unbind(-1)
-    xx, yy, zz = x * x, y * y, z * z
-    return torch.stack(
-        [
-            35**0.5 / 2 * x * y * (xx - yy),
-            17.5**0.5 / 2 * y * z * (3 * xx - yy),
-            5**0.5 / 2 * x * y * (7 * zz - 1),
-            2.5**0.5 / 2 * y * z * (7 * zz - 3),
-            (35 * zz * zz - 30 * zz + 3) / 8,
-            2.5**0.5 / 2 * x * z * (7 * zz - 3),
-            5**0.5 / 4 * (xx - yy) * (7 * zz - 1),
-            17.5**0.5 / 2 * x * z * (xx - 3 * yy),
-            35**0.5 / 8 * (xx * xx - 6 * xx * yy + yy * yy),
-        ],
-        dim=-1,
-    )
-
-
-def cubic_harmonics_l4(orientations: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 9"]:
-    """Map each cubic crystal to a unit vector that knows neither symmetry copies nor sign.
-
-        h_m(q) = (2/√21) Σ_k Y_4m(r_k),   r_k = R(q) e_k
-
-    These are the coefficients of the traceless part of Σ_k r_k⊗r_k⊗r_k⊗r_k (scaled by √(5/6))
-    in an orthonormal basis, so a sample rotation turns h by an orthogonal 9x9 matrix and
-    distances between crystals do not depend on the sample frame. Smooth in q.
-
-    Args:
-        orientations: Unit quaternions, v_sample = R(q) v_crystal. [-]
-    Returns:
-        Coefficients m = -4 ... 4, of norm 1. [-]
-    Raises:
-        ValueError: if the last axis is not 4.
-    """
-    axes = quaternion_to_matrix(orientations).mT
-    return _surface_harmonics_l4(axes).sum(-2) / _CRYSTAL_NORM
+from polyxtal.texture.harmonics import cubic_harmonics
 
 
 def volume_shares(
@@ -87,21 +40,24 @@ def volume_shares(
     return (weights / total).to(orientations)
 
 
-def texture_coefficients_l4(
-    orientations: Float[Tensor, "grains 4"], weights: Float[Tensor, " grains"] | None = None
-) -> Float[Tensor, " 9"]:
-    """Average the l = 4 harmonics over crystals.
+def texture_coefficients(
+    orientations: Float[Tensor, "grains 4"],
+    weights: Float[Tensor, " grains"] | None = None,
+    degree: int = 4,
+) -> Float[Tensor, " terms"]:
+    """Average the cubic harmonics of one degree over crystals.
 
     Args:
         orientations: Unit quaternions. [-]
         weights: Volume of each crystal in any unit; equal if None.
+        degree: l: 4, 6, 8 or 10.
     Returns:
-        Mean of `cubic_harmonics_l4`. [-]
+        Mean of `cubic_harmonics`, 2 l + 1 numbers. [-]
     Raises:
         ValueError: if the weights are negative, all zero, or of another length.
     """
     share = volume_shares(orientations, weights)
-    return share @ cubic_harmonics_l4(orientations)
+    return share @ cubic_harmonics(orientations, degree)
 
 
 def texture_strength(
@@ -120,7 +76,7 @@ def texture_strength(
     Raises:
         ValueError: if the weights are negative, all zero, or of another length.
     """
-    return torch.linalg.vector_norm(texture_coefficients_l4(orientations, weights))
+    return torch.linalg.vector_norm(texture_coefficients(orientations, weights))
 
 
 def mean_disorientation(
@@ -146,3 +102,6 @@ def mean_disorientation(
         )
     share = volume_shares(orientations_a, weights)
     return share @ disorientation(orientations_a, orientations_b)
+
+
+texture_coefficients_l4 = texture_coefficients

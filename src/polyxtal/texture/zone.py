@@ -47,6 +47,10 @@ class OrientationGrid:
         """Find the closest grid orientation of crystals, and its disorientation [rad]."""
         return _nearest(self.orientations, q)
 
+    def samples(self) -> tuple[Float[Tensor, "m 4"], Int[Tensor, " m"]]:
+        """Cover each cell by finer orientations, about 125: these, and the cell of each."""
+        return _samples(self.resolution)
+
 
 @lru_cache(maxsize=8)
 def orientation_grid(resolution: float = 10.0) -> OrientationGrid:
@@ -66,12 +70,21 @@ def orientation_grid(resolution: float = 10.0) -> OrientationGrid:
             f"Argument `resolution` must be from {FINEST:g} to {COARSEST:g} degrees, "
             f"but is {resolution}."
         )
-    cells = round(2 * EDGE / math.radians(resolution))
-    grid = in_zone(cubochoric_grid(cells))
-    fine = in_zone(cubochoric_grid(cells * SUBDIVISION))
+    grid = in_zone(cubochoric_grid(_cells(resolution)))
+    fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION))
     owner, distance = _nearest(grid, fine)
     volumes = torch.bincount(owner, minlength=len(grid)).to(torch.float64) / len(fine)
     return OrientationGrid(resolution, grid, volumes, math.degrees(float(distance.max())))
+
+
+@lru_cache(maxsize=2)
+def _samples(resolution: float) -> tuple[Tensor, Tensor]:
+    fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION))
+    return fine, orientation_grid(resolution).nearest(fine)[0]
+
+
+def _cells(resolution: float) -> int:
+    return round(2 * EDGE / math.radians(resolution))
 
 
 def in_zone(q: Float[Tensor, "n 4"]) -> Float[Tensor, "m 4"]:

@@ -1,0 +1,243 @@
+"""Texture components: one orientation or one fibre with scatter, and those of rolled fcc metals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.rotation import (
+    matrix_to_quaternion,
+    quaternion_conjugate,
+    quaternion_multiply,
+    quaternion_to_matrix,
+    random_quaternions,
+)
+from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.texture.distribution import (
+    DEFAULT_HALFWIDTH,
+    MixedTexture,
+    Texture,
+    UniformTexture,
+    kernel_density,
+)
+from polyxtal.texture.kernel import (
+    concentration,
+    direction_density,
+    draw_directions,
+    draw_rotations,
+    halfwidth_of_deviation,
+)
+
+ROLLING_COMPONENTS: Mapping[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
+    "cube": ((0, 0, 1), (1, 0, 0)),
+    "rotated cube": ((0, 0, 1), (1, 1, 0)),
+    "goss": ((0, 1, 1), (1, 0, 0)),
+    "brass": ((0, 1, 1), (2, -1, 1)),
+    "copper": ((1, 1, 2), (1, 1, -1)),
+    "dillamore": ((4, 4, 11), (11, 11, -8)),
+    "s": ((1, 2, 3), (6, 3, -4)),
+}
+"""Components of rolled fcc metals: plane {hkl} normal to z, direction <uvw> along x."""
+
+TEXTURE_TYPES: Mapping[str, tuple[float, float, int]] = {
+    "S1": (0.90, 5.0, 1),
+    "S2": (0.60, 10.0, 1),
+    "W1": (0.0, 10.0, 0),
+    "W2": (0.35, 10.0, 2),
+}
+"""Share of each dominant orientation, its scatter σ [degrees], their number; the rest is random.
+
+Strong and weak textures named as in the paper; it gives no numbers, these are our choice.
+"""
+
+
+class UnimodalTexture(Texture):
+    """One orientation and the scatter about it, after von Mises and Fisher.
+
+    Args:
+        orientation: Unit quaternion of the centre. [-]
+        halfwidth: Angle at which the density has dropped to half, 0.1° to 90°. [rad]
+    Raises:
+        ValueError: if the half-width is out of range or the quaternion not of unit length.
+    """
+
+    def __init__(
+        self, orientation: Float[Tensor, "4"], halfwidth: float = DEFAULT_HALFWIDTH
+    ) -> None:
+        """Check the arguments."""
+        concentration(halfwidth)
+        self.orientation = orientation.to(torch.float64)
+        if abs(float(self.orientation.norm()) - 1) > 1e-6:
+            raise ValueError(
+                "Argument `orientation` must be a unit quaternion, but has length "
+                f"{float(self.orientation.norm()):g}."
+            )
+        self.halfwidth = halfwidth
+
+    def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
+        """Average the kernel over the 24 copies. [multiples of random]"""
+        one = torch.ones(1, dtype=torch.float64)
+        return kernel_density(orientations, self.orientation[None], one, self.halfwidth)
+
+    def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
+        """Scatter the centre."""
+        scatter = draw_rotations(len(place), self.halfwidth, generator)
+        return quaternion_multiply(self.orientation, scatter)
+
+
+class FibreTexture(Texture):
+    """Crystals that share one direction and are random about it.
+
+    Args:
+        crystal: Crystal direction h, as of Miller indices. [-]
+        sample: Sample direction r that h and its symmetry copies scatter about. [-]
+        halfwidth: Angle at which the density of h has dropped to half. [rad]
+    Raises:
+        ValueError: if a direction has no length or the half-width is out of range.
+
+    Example:
+        >>> drawn = FibreTexture((1, 1, 1), (0, 0, 1)).orientations(100, seed=0)
+        >>> drawn.shape
+        torch.Size([100, 4])
+    """
+
+    def __init__(
+        self,
+        crystal: Sequence[float],
+        sample: Sequence[float],
+        halfwidth: float = DEFAULT_HALFWIDTH,
+    ) -> None:
+        """Scale the directions to unit length."""
+        concentration(halfwidth)
+        self.crystal, self.sample = _direction("crystal", crystal), _direction("sample", sample)
+        self.halfwidth = halfwidth
+
+    def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
+        """Average the kernel over the copies of h. [multiples of random]"""
+        copies = quaternion_to_matrix(cubic_rotations()) @ self.crystal
+        seen = quaternion_to_matrix(orientations).mT @ self.sample  # r in crystal axes
+        return direction_density(seen @ copies.mT, self.halfwidth).mean(-1)
+
+    def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
+        """Turn about r, then tilt."""
+        count = len(place)
+        turn = math.pi * torch.rand(count, generator=generator, dtype=torch.float64)
+        about = torch.zeros(count, 4, dtype=torch.float64)
+        about[:, 0], about[:, 3] = turn.cos(), turn.sin()
+        tilted = draw_directions(count, self.halfwidth, generator)
+        # h -> z, a turn about z, z -> tilted, z -> r.
+        return quaternion_multiply(
+            _from_z(self.sample),
+            quaternion_multiply(
+                _from_z(tilted),
+                quaternion_multiply(about, quaternion_conjugate(_from_z(self.crystal))),
+            ),
+        )
+
+
+def miller_orientation(plane: Sequence[float], direction: Sequence[float]) -> Float[Tensor, "4"]:
+    """Find the orientation (hkl)[uvw]: plane normal along z, direction along x.
+
+    Raises:
+        ValueError: if the direction does not lie in the plane.
+    """
+    normal, along = _direction("plane", plane), _direction("direction", direction)
+    if abs(float(normal @ along)) > 1e-9:
+        raise ValueError(
+            f"The direction must lie in the plane, but {tuple(direction)} and {tuple(plane)} "
+            "are not perpendicular."
+        )
+    return matrix_to_quaternion(torch.stack([along, torch.linalg.cross(normal, along), normal]))
+
+
+def rolling_component(name: str, halfwidth: float = DEFAULT_HALFWIDTH) -> Texture:
+    """Build a component of rolled fcc metals: x is the rolling direction, z the sheet's normal.
+
+    The two-fold axes of the sheet make up to four variants of it, all alike.
+
+    Args:
+        name: cube, rotated cube, goss, brass, copper, dillamore or s.
+        halfwidth: Angle at which the density has dropped to half. [rad]
+    Raises:
+        ValueError: if the name is unknown or the half-width out of range.
+    """
+    if name.lower() not in ROLLING_COMPONENTS:
+        known = ", ".join(ROLLING_COMPONENTS)
+        raise ValueError(f"A rolling component must be one of {known}, but is '{name}'.")
+    centre = miller_orientation(*ROLLING_COMPONENTS[name.lower()])
+    variants: list[Tensor] = []
+    for half_turn in torch.eye(4, dtype=torch.float64):  # the identity, 180° about x, y, z
+        variant = quaternion_multiply(half_turn, centre)
+        if all(float(disorientation(variant, known)) > 1e-4 for known in variants):
+            variants.append(variant)
+    return MixedTexture([(1.0, UnimodalTexture(v, halfwidth)) for v in variants])
+
+
+def rolling_texture(
+    shares: Mapping[str, float], halfwidth: float = DEFAULT_HALFWIDTH
+) -> MixedTexture:
+    """Mix rolling components; what their shares leave of 1 is random.
+
+    Args:
+        shares: Volume share by component's name. [-]
+        halfwidth: Of all components. [rad]
+    Raises:
+        ValueError: if a name is unknown, a share negative, or their sum above 1.
+
+    Example:
+        >>> rolling_texture({"brass": 0.3, "copper": 0.2, "s": 0.3}).shares.tolist()
+        [0.3, 0.2, 0.3, 0.2]
+    """
+    rest = 1 - math.fsum(shares.values())
+    if rest < -1e-9 or min(shares.values(), default=0.0) < 0:
+        raise ValueError(
+            f"The shares of components must not be negative nor exceed 1 in all, but are {shares}."
+        )
+    parts: list[tuple[float, Texture]] = [
+        (share, rolling_component(name, halfwidth)) for name, share in shares.items()
+    ]
+    return MixedTexture([*parts, (max(0.0, rest), UniformTexture())])
+
+
+def texture_type(name: str, seed: int | torch.Generator = 0) -> MixedTexture:
+    """Build one of the paper's texture types S1, S2, W1, W2 about random orientations.
+
+    Args:
+        name: S1: one dominant orientation with σ = 5° in 90 % of the volume; S2: one with 10° in
+            60 %; W1: random; W2: two with 10° in 35 % each. (Numbers not from the paper.)
+        seed: Of the dominant orientations.
+    Raises:
+        ValueError: if the name is unknown.
+    """
+    if name not in TEXTURE_TYPES:
+        raise ValueError(
+            f"A texture type must be one of {', '.join(TEXTURE_TYPES)}, but is '{name}'."
+        )
+    share, sigma, count = TEXTURE_TYPES[name]
+    halfwidth = halfwidth_of_deviation(math.radians(sigma))
+    parts: list[tuple[float, Texture]] = [
+        (share, UnimodalTexture(q, halfwidth)) for q in random_quaternions(count, seed)
+    ]
+    return MixedTexture([*parts, (1 - share * count, UniformTexture())])
+
+
+def _direction(name: str, components: Sequence[float]) -> Tensor:
+    vector = torch.tensor([float(c) for c in components], dtype=torch.float64)
+    if tuple(vector.shape) != (3,) or not 0 < float(vector.norm()) < math.inf:
+        raise ValueError(
+            f"Argument `{name}` must be three components, not all zero, but is {components}."
+        )
+    return vector / vector.norm()
+
+
+def _from_z(direction: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
+    """Find a rotation that takes z to unit directions; about x where that is -z."""
+    x, y, z = direction.unbind(-1)
+    half = torch.stack([1 + z, -y, x, torch.zeros_like(z)], dim=-1)
+    opposite = torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=direction.dtype)
+    half = torch.where(z[..., None] < -1 + 1e-14, opposite, half)
+    return half / half.norm(dim=-1, keepdim=True)

@@ -1,0 +1,220 @@
+"""Textures: distributions of crystal orientations that grains are drawn from."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions
+from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.texture.kernel import concentration, rotation_density
+from polyxtal.texture.measure import volume_shares
+from polyxtal.texture.zone import OrientationGrid
+
+DEFAULT_HALFWIDTH = math.radians(10)
+_PAIRS = 1 << 23
+
+
+class Texture(ABC):
+    """An orientation distribution of cubic crystals."""
+
+    @abstractmethod
+    def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
+        """Return the orientation density f(q), of mean 1. [multiples of random]"""
+
+    @abstractmethod
+    def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
+        """Draw one orientation at each place in [0, 1).
+
+        Places that cover [0, 1) evenly meet every component in its share.
+        """
+
+    def orientations(
+        self, shares: int | Float[Tensor, " grains"], seed: int | torch.Generator = 0
+    ) -> Float[Tensor, "grains 4"]:
+        """Draw the orientations of grains.
+
+        The grains are laid side by side in random order, each as long as its volume, and the
+        texture's components are laid along them: each gets its share of the volume, up to about
+        one grain, which independent draws would miss by the square root of their number.
+
+        Args:
+            shares: Number of equal grains, or the volume of each in any unit. [-]
+            seed: Same seed, same orientations.
+        Returns:
+            Unit quaternions. [-]
+        Raises:
+            ValueError: if there is no grain, or volumes are negative or all zero.
+        """
+        generator = (
+            seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+        )
+        volume = torch.ones(shares) if isinstance(shares, int) else shares
+        volume = volume.to(torch.float64)
+        if not len(volume) or not bool((volume >= 0).all()) or not bool(volume.sum() > 0):
+            raise ValueError(
+                "Argument `shares` must be at least one grain, or volumes that are not negative "
+                f"and not all zero, but is {shares if isinstance(shares, int) else shares.shape}."
+            )
+        order = torch.randperm(len(volume), generator=generator)
+        end = (volume[order] / volume.sum()).cumsum(0)
+        place = torch.empty_like(end)
+        place[order] = end - 0.5 * volume[order] / volume.sum()
+        return self.draw(place.clamp(0.0, 1 - 1e-12), generator)
+
+    def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
+        """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]"""
+        fine, owner = grid.samples()
+        share = torch.zeros(len(grid), dtype=torch.float64)
+        share.index_add_(0, owner, self.density(fine))
+        return share / share.sum()
+
+
+class UniformTexture(Texture):
+    """Random orientations: every one alike."""
+
+    def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
+        """Return 1 everywhere. [multiples of random]"""
+        return torch.ones_like(orientations[:, 0])
+
+    def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
+        """Draw from Haar's measure."""
+        return random_quaternions(len(place), generator)
+
+
+class DiscreteTexture(Texture):
+    """A list of orientations with weights: measured crystals, or a point of the texture hull.
+
+    Attributes:
+        points: Unit quaternions. [-]
+        weights: Share of each; they sum to 1. [-]
+        halfwidth: Of the kernel that `density` spreads each over; grains do without it. [rad]
+
+    Args:
+        orientations: Unit quaternions. [-]
+        weights: Volume of each in any unit; equal if None.
+        halfwidth: Kernel of `density`, 0.1° to 90°. [rad]
+    Raises:
+        ValueError: if weights are negative or all zero, or the half-width is out of range.
+    """
+
+    points: Tensor
+    weights: Tensor
+    halfwidth: float
+
+    def __init__(
+        self,
+        orientations: Float[Tensor, "n 4"],
+        weights: Float[Tensor, " n"] | None = None,
+        halfwidth: float = DEFAULT_HALFWIDTH,
+    ) -> None:
+        """Scale the weights and check the half-width."""
+        concentration(halfwidth)
+        self.points = orientations.to(torch.float64)
+        self.weights = volume_shares(self.points, weights)
+        self.halfwidth = halfwidth
+
+    def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
+        """Sum the kernels of all points and their symmetry copies. [multiples of random]"""
+        return kernel_density(orientations, self.points, self.weights, self.halfwidth)
+
+    def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
+        """Take the point whose stretch of [0, 1) holds the place."""
+        kept = self.weights > 0
+        end = self.weights[kept].cumsum(0)
+        index = torch.searchsorted(end, place * end[-1], right=True)
+        return self.points[kept][index.clamp_max(len(end) - 1)]
+
+    def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
+        """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]"""
+        owner, _ = grid.nearest(self.points)
+        share = torch.zeros(len(grid), dtype=torch.float64)
+        return share.index_add_(0, owner, self.weights)
+
+
+class MixedTexture(Texture):
+    """Textures in volume shares.
+
+    Attributes:
+        shares: Share of each; they sum to 1. [-]
+        components: The textures.
+
+    Args:
+        components: Pairs of share, in any unit, and texture.
+    Raises:
+        ValueError: if there is none, or shares are negative or all zero.
+
+    Example:
+        >>> from polyxtal.texture.components import UnimodalTexture, rolling_component
+        >>> half = MixedTexture([(1.0, rolling_component("cube")), (1.0, UniformTexture())])
+        >>> half.shares.tolist()
+        [0.5, 0.5]
+    """
+
+    shares: Tensor
+    components: tuple[Texture, ...]
+
+    def __init__(self, components: Sequence[tuple[float, Texture]]) -> None:
+        """Scale the shares."""
+        share = torch.tensor([float(s) for s, _ in components], dtype=torch.float64)
+        if not len(share) or not bool((share >= 0).all()) or not bool(share.sum() > 0):
+            raise ValueError(
+                "A mixture must have components with shares that are not negative and not all "
+                f"zero, but has {share.tolist()}."
+            )
+        self.shares = share / share.sum()
+        self.components = tuple(texture for _, texture in components)
+
+    def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
+        """Sum the components' densities. [multiples of random]"""
+        total = torch.zeros_like(orientations[:, 0])
+        for share, texture in zip(self.shares, self.components, strict=True):
+            total = total + share * texture.density(orientations)
+        return total
+
+    def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
+        """Draw from the component whose stretch of [0, 1) holds the place."""
+        end = self.shares.cumsum(0)
+        index = torch.searchsorted(end, place * end[-1], right=True).clamp_max(len(end) - 1)
+        drawn = place.new_empty(len(place), 4)
+        for k, texture in enumerate(self.components):
+            chosen = index == k
+            inner = (place[chosen] - (end[k] - self.shares[k])) / self.shares[k]
+            drawn[chosen] = texture.draw(inner.clamp(0.0, 1 - 1e-12), generator)
+        return drawn
+
+    def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
+        """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]"""
+        parts = torch.stack([texture.coefficients(grid) for texture in self.components])
+        return self.shares @ parts
+
+
+def kernel_density(
+    at: Float[Tensor, "m 4"],
+    centres: Float[Tensor, "n 4"],
+    weights: Float[Tensor, " n"],
+    halfwidth: float,
+) -> Float[Tensor, " m"]:
+    """Sum kernels about weighted centres, averaged over the 24 copies. [multiples of random]
+
+    Args:
+        at: Where to evaluate. [-]
+        centres: Unit quaternions. [-]
+        weights: Shares that sum to 1. [-]
+        halfwidth: Of the kernel. [rad]
+    """
+    # The points' copies, not the centres': there may be many more centres.
+    copies = quaternion_multiply(at[:, None], cubic_rotations().to(at)).to(torch.float32)
+    centre, share = centres.to(torch.float32), weights.to(torch.float32)
+    step = max(1, _PAIRS // (24 * len(centre)))
+    parts = []
+    for part in copies.split(step):
+        cosine = 2 * (part.reshape(-1, 4) @ centre.T).square() - 1
+        kernel = rotation_density(cosine, halfwidth) @ share
+        parts.append(kernel.reshape(-1, 24).mean(-1))
+    return torch.cat(parts).to(at)
