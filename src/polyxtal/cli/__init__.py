@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from polyxtal.cli import convert, homogenize, predict, simulate
+from polyxtal.cli import convert, generate, homogenize, predict, simulate
 
 __all__ = ["app"]
 
@@ -34,5 +34,11 @@ def main(
 
 
 # Help lists the verbs in this order.
-for verb in (predict.predict, homogenize.homogenize, simulate.simulate, convert.convert):
+for verb in (
+    predict.predict,
+    homogenize.homogenize,
+    simulate.simulate,
+    generate.generate,
+    convert.convert,
+):
     app.command()(verb)

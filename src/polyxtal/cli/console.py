@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import typer
@@ -69,6 +71,56 @@ def stages() -> Iterator[Stages]:
     quiet = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         yield Stages(progress, progress.add_task("start", total=None))
+
+
+SAY_EVERY = 30.0
+"""Time between two lines of progress where there is no terminal. [s]"""
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how many of a total are done and how long the rest takes, on the error stream.
+
+    Yields what to call with the number that is done. A terminal shows a bar; a log gets a line
+    at the start, from time to time, and at the end.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    started, said, first = perf_counter(), -math.inf, None
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+
+        def tell(done: int) -> None:
+            nonlocal said, first
+            progress.update(task, completed=done, refresh=True)
+            now = perf_counter()
+            first = done if first is None else first
+            if console.is_terminal or (now - said < SAY_EVERY and done < total):
+                return
+            said = now
+            left = "unknown"
+            if done > first:
+                left = f"{(now - started) / (done - first) * (total - done):.0f} s"
+            typer.echo(f"{done} of {total} {what}, {now - started:.0f} s, left {left}", err=True)
+
+        yield tell
 
 
 def say_time(total: float, parts: dict[str, float]) -> None:

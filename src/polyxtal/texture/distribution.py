@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.algebra.rotation import random_quaternions
+from polyxtal.crystal.symmetry import equivalent_orientations
 from polyxtal.texture.kernel import concentration, rotation_density
 from polyxtal.texture.measure import volume_shares
 from polyxtal.texture.zone import OrientationGrid
@@ -208,13 +208,17 @@ def kernel_density(
         weights: Shares that sum to 1. [-]
         halfwidth: Of the kernel. [rad]
     """
-    # The points' copies, not the centres': there may be many more centres.
-    copies = quaternion_multiply(at[:, None], cubic_rotations().to(at)).to(torch.float32)
-    centre, share = centres.to(torch.float32), weights.to(torch.float32)
-    step = max(1, _PAIRS // (24 * len(centre)))
+    points, centre = at.to(torch.float32), centres.to(torch.float32)
+    share = weights.to(torch.float32) / 24
+    # The angle between q s and c is that between q and c s⁻¹: the fewer of them are copied.
+    few = len(centre) <= len(points)
+    copies = equivalent_orientations(centre if few else points)
+    if few:
+        centre, share = copies.reshape(-1, 4), share.repeat_interleave(24)
+    step = max(1, _PAIRS // (24 * len(centres)))
     parts = []
-    for part in copies.split(step):
+    for part in (points if few else copies).split(step):
         cosine = 2 * (part.reshape(-1, 4) @ centre.T).square() - 1
         kernel = rotation_density(cosine, halfwidth) @ share
-        parts.append(kernel.reshape(-1, 24).mean(-1))
+        parts.append(kernel if few else kernel.reshape(-1, 24).sum(-1))
     return torch.cat(parts).to(at)

@@ -1,0 +1,68 @@
+"""`polyxtal generate`: a data set of polycrystals with labels, from a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from polyxtal.cli import options
+from polyxtal.cli.console import counted, one_sentence
+
+if TYPE_CHECKING:
+    from polyxtal.dataset.generate import Generation
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+
+def generate(
+    recipe: Annotated[Path, typer.Argument(help="Recipe (YAML): see examples/recipes/.")],
+    out: Annotated[Path, typer.Option(help="Folder of the data set, new or begun.")],
+    workers: Annotated[
+        int | None, typer.Option(help="Local processes, or one a core.", show_default=False)
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Compute on a Dask cluster instead, as tcp://host:8786.",
+            show_default=False,
+        ),
+    ] = None,
+    no_picture: options.NoPicture = False,
+    debug: options.Debug = False,
+) -> None:
+    """Make a data set of polycrystals with labels: minutes to days; killed, it goes on."""
+    try:
+        with one_sentence(debug):
+            from polyxtal.dataset.generate import generate as run
+            from polyxtal.dataset.recipe import read_recipe
+            from polyxtal.workflows.describe_dataset import describe, draw_overview
+
+            asked = read_recipe(recipe)
+            with counted("RVEs", asked.count) as shown:
+                done = run(
+                    asked,
+                    out,
+                    workers=workers,
+                    scheduler=scheduler,
+                    on_part=lambda whole, _: shown(min(whole * asked.part, asked.count)),
+                )
+            _say(done)
+            for line in describe(out):
+                typer.echo(line)
+            if not no_picture:
+                typer.echo(f"Picture: {draw_overview(out)}")
+    except KeyboardInterrupt:
+        typer.echo("Stopped; what is whole is kept: the same command goes on from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _say(done: Generation) -> None:
+    for part, wrong in sorted(done.damaged.items()):
+        typer.echo(f"Part {part} was {wrong}; it was made again.")
+    before = f", {done.found} were there" if done.found else ""
+    made = len(done.made)
+    typer.echo(f"Made {made} of {done.parts} parts{before}, in {done.seconds:.1f} s.")

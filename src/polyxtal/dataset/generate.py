@@ -1,0 +1,227 @@
+"""Make a data set: many workers compute parts, one writer stores them.
+
+Workers only compute and send back the bytes of a part's shards. The writer alone touches the
+folder, under a lock; it needs no file system that the workers share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from polyxtal.dataset.layout import encode_part, layout
+from polyxtal.dataset.realize import label, realize
+from polyxtal.dataset.recipe import Recipe
+from polyxtal.dataset.store import LOCK, check_part, prepare, refuse_foreign, write_part
+from polyxtal.dataset.workers import cluster, cores, processes
+
+AHEAD = 2
+"""Parts given out for each worker, so that none waits for the writer."""
+
+
+@dataclass
+class Generation:
+    """What `generate` did.
+
+    Attributes:
+        parts: Number of parts of the data set.
+        found: Parts that were there and whole.
+        damaged: Parts that were damaged, and how; they were made again.
+        made: Parts that were made, in the order they were stored.
+        seconds: Wall time. [s]
+    """
+
+    parts: int
+    found: int = 0
+    damaged: dict[int, str] = field(default_factory=dict)
+    made: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def generate(
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    on_part: Callable[[int, int], None] | None = None,
+) -> Generation:
+    """Make a data set, or go on with one that was begun.
+
+    Parts that are there and whole are kept, damaged ones are made again. However often this is
+    stopped and started, the bytes are the same in the end. A script that calls this with several
+    workers must do so below `if __name__ == "__main__":`.
+
+    Args:
+        recipe: What to make.
+        folder: Where to; new, empty, or begun with the same recipe.
+        workers: Local processes; None for one a core; 1 computes in this process.
+        scheduler: Address of a Dask scheduler, such as "tcp://host:8786", to compute on its
+            workers instead; they need the same version of polyxtal, but not this folder.
+        on_part: Called with the number of parts that are whole, and of all, at the start and
+            after each.
+    Returns:
+        What was found and made.
+    Raises:
+        BlockingIOError: if another run is writing to the folder.
+        FileExistsError: if the folder holds something else.
+        ValueError: if it was begun with another recipe, or an argument is invalid.
+        ConvergenceError: if a label can not be computed.
+        OSError: if the disk is full or not writable; the parts that are whole stay.
+        RuntimeError: if a worker dies, or has another version.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"Argument `workers` must be at least 1, but is {workers}.")
+    if workers is not None and scheduler is not None:
+        raise ValueError("Arguments `workers` and `scheduler` must not both be given, but are.")
+    started = perf_counter()
+    target = Path(folder).resolve()
+    refuse_foreign(target)
+    target.mkdir(parents=True, exist_ok=True)
+    with _only_writer(target):
+        prepare(target, recipe)
+        generation = Generation(recipe.parts)
+        todo = _survey(target, recipe, generation)
+        done = generation.found
+        if on_part is not None:
+            on_part(done, recipe.parts)
+        for part, files in _computed(recipe, todo, workers, scheduler):
+            _store(target, part, files, generation)
+            if on_part is not None:
+                on_part(done + len(generation.made), recipe.parts)
+    generation.seconds = perf_counter() - started
+    return generation
+
+
+def make_part(recipe: Recipe | str, part: int) -> dict[str, bytes]:
+    """Compute one part: the contents of its shards by path below the data set's folder.
+
+    Args:
+        recipe: The recipe, or its JSON.
+        part: Number of the part.
+    """
+    if isinstance(recipe, str):
+        recipe = Recipe.model_validate_json(recipe)
+    members = recipe.members(part)
+    rows = {
+        name: np.zeros((len(members), *array.shape), array.dtype)
+        for name, array in layout(recipe).items()
+    }
+    rows["orientations"][:, :, 0] = 1.0
+    grid = recipe.coefficient_grid()
+    for row, number in enumerate(members):
+        sample = realize(recipe, number)
+        rows["grain_id"][row] = sample.rve.grain_id.numpy()
+        rows["orientations"][row, : sample.rve.grains] = sample.quaternions.numpy()
+        rows["grains"][row] = sample.rve.grains
+        rows["texture"][row] = sample.texture.coefficients(grid).numpy()
+        rows["spread"][row] = sample.spread
+        rows["aspect"][row] = sample.aspect
+        rows["seed"][row] = sample.seed
+        if recipe.labels:
+            rows["constants"][row] = [(c.c11, c.c12, c.c44) for c in sample.crystals]
+            rows["stiffness"][row] = label(recipe, sample, number).numpy()
+    return encode_part(recipe, part, rows)
+
+
+def _survey(folder: Path, recipe: Recipe, generation: Generation) -> list[int]:
+    todo = []
+    for part in range(recipe.parts):
+        wrong = check_part(folder, recipe, part)
+        if not wrong:
+            generation.found += 1
+            continue
+        if wrong != "missing":
+            generation.damaged[part] = wrong
+        todo.append(part)
+    return todo
+
+
+def _computed(
+    recipe: Recipe, todo: list[int], workers: int | None, scheduler: str | None
+) -> Iterator[tuple[int, dict[str, bytes]]]:
+    if not todo:
+        return
+    text = recipe.model_dump_json()
+    if scheduler is not None:
+        with cluster(scheduler) as (executor, count):
+            yield from _spread(executor, count, text, todo)
+        return
+    count = min(workers or cores(), len(todo))
+    if count == 1:
+        yield from ((part, make_part(recipe, part)) for part in todo)
+        return
+    with processes(count) as executor:
+        yield from _spread(executor, count, text, todo)
+
+
+def _spread(
+    executor: Executor, workers: int, recipe: str, todo: list[int]
+) -> Iterator[tuple[int, dict[str, bytes]]]:
+    """Keep all workers busy, and no more parts under way than that takes."""
+    waiting = iter(todo)
+    running: dict[Future[dict[str, bytes]], int] = {}
+    failure: BaseException | None = None
+    try:
+        while True:
+            while failure is None and len(running) < AHEAD * workers:
+                part = next(waiting, None)
+                if part is None:
+                    break
+                running[executor.submit(make_part, recipe, part)] = part
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                part = running.pop(future)
+                try:
+                    files = future.result()
+                except BrokenProcessPool as error:
+                    raise RuntimeError(
+                        f"A worker died while it made part {part}, perhaps for want of memory; "
+                        "what was stored is kept: run the same again, with fewer workers."
+                    ) from error
+                except Exception as error:  # after the others that are under way are stored
+                    failure = failure or error
+                    continue
+                yield part, files
+    finally:
+        for future in running:
+            future.cancel()
+    if failure is not None:
+        raise failure
+
+
+def _store(folder: Path, part: int, files: dict[str, bytes], generation: Generation) -> None:
+    try:
+        write_part(folder, part, files)
+    except OSError as error:
+        whole = generation.found + len(generation.made)
+        raise OSError(
+            f"{folder}: part {part} must be written, but: {error.strerror or error}. "
+            f"{whole} of {generation.parts} parts are whole and kept; mend that and run the same "
+            "again."
+        ) from error
+    generation.made.append(part)
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise BlockingIOError(
+            f"{folder}: only one run may write to a data set, but another one is writing to it."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

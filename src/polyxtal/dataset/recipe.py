@@ -1,0 +1,384 @@
+"""A recipe names everything a data set is made of; the same recipe makes the same data set.
+
+In files angles are in degrees; stiffness is in MPa, lengths are in voxels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from polyxtal.algebra.rotation import bunge_to_quaternion, random_quaternions
+from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.files.yaml import read_yaml, shorten
+from polyxtal.microstructure.tessellate import MAX_SPREAD
+from polyxtal.texture.components import (
+    ROLLING_COMPONENTS,
+    TEXTURE_TYPES,
+    FibreTexture,
+    UnimodalTexture,
+    rolling_texture,
+    texture_type,
+)
+from polyxtal.texture.distribution import MixedTexture, Texture, UniformTexture
+from polyxtal.texture.hull import SUPPORT_LAWS, draw_hull_texture
+from polyxtal.texture.zone import COARSEST, FINEST, OrientationGrid, orientation_grid
+
+MAX_GRAINS = 2**16
+"""Grain ids are stored in 16 bits."""
+MAX_GRID_VOXELS = 2**27
+MAX_COUNT = 2**32
+
+Halfwidth = Annotated[float, Field(ge=0.1, le=90.0)]
+Share = Annotated[float, Field(ge=0.0)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Voxels = Annotated[int, Field(ge=1, le=4096)]
+Direction = tuple[float, float, float]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Uniform(_Part):
+    """Random orientations."""
+
+    kind: Literal["uniform"] = "uniform"
+
+    def draw(self, generator: torch.Generator) -> Texture:
+        """Return the texture."""
+        return UniformTexture()
+
+
+class Hull(_Part):
+    """A point of the texture hull, drawn by hierarchical simplex sampling."""
+
+    kind: Literal["hull"] = "hull"
+    resolution: Annotated[float, Field(ge=FINEST, le=COARSEST)] = 10.0
+    support: Literal["log_uniform", "uniform", "geometric", "flat"] = "log_uniform"
+
+    def draw(self, generator: torch.Generator) -> Texture:
+        """Draw a texture."""
+        grid = orientation_grid(self.resolution)
+        return draw_hull_texture(grid, SUPPORT_LAWS[self.support], generator)
+
+
+class Types(_Part):
+    """One of the paper's texture types about random orientations."""
+
+    kind: Literal["types"] = "types"
+    names: tuple[Literal["S1", "S2", "W1", "W2"], ...] = tuple(TEXTURE_TYPES)  # type: ignore[assignment]
+
+    def draw(self, generator: torch.Generator) -> Texture:
+        """Draw a type, all alike, and its orientations."""
+        index = int(torch.randint(len(self.names), (), generator=generator))
+        return texture_type(self.names[index], generator)
+
+
+class Rolling(_Part):
+    """Components of rolled fcc metals; the rest is random."""
+
+    kind: Literal["rolling"] = "rolling"
+    shares: Mapping[str, Share]
+    halfwidth: Halfwidth = 10.0
+
+    @model_validator(mode="after")
+    def _known(self) -> Rolling:
+        for name in self.shares:
+            if name not in ROLLING_COMPONENTS:
+                raise ValueError(f"must be of {', '.join(ROLLING_COMPONENTS)}, but is '{name}'")
+        if sum(self.shares.values()) > 1 + 1e-9:
+            raise ValueError("must not sum to more than 1")
+        return self
+
+    def draw(self, generator: torch.Generator) -> Texture:
+        """Return the texture."""
+        return rolling_texture(self.shares, math.radians(self.halfwidth))
+
+
+class Unimodal(_Part):
+    """One orientation with scatter: given by Bunge's angles, or a random one for each RVE."""
+
+    kind: Literal["unimodal"] = "unimodal"
+    bunge: tuple[float, float, float] | None = None
+    halfwidth: Halfwidth = 10.0
+
+    def draw(self, generator: torch.Generator) -> Texture:
+        """Return the texture, or draw its centre."""
+        if self.bunge is None:
+            centre = random_quaternions(1, generator)[0]
+        else:
+            angles = torch.tensor(self.bunge, dtype=torch.float64).deg2rad()
+            centre = bunge_to_quaternion(angles)
+        return UnimodalTexture(centre, math.radians(self.halfwidth))
+
+
+class Fibre(_Part):
+    """A crystal direction along a sample direction, with scatter."""
+
+    kind: Literal["fibre"] = "fibre"
+    crystal: Direction
+    sample: Direction
+    halfwidth: Halfwidth = 10.0
+
+    @model_validator(mode="after")
+    def _has_length(self) -> Fibre:
+        if not any(self.crystal) or not any(self.sample):
+            raise ValueError("`crystal` and `sample` must not be all zero")
+        return self
+
+    def draw(self, generator: torch.Generator) -> Texture:
+        """Return the texture."""
+        return FibreTexture(self.crystal, self.sample, math.radians(self.halfwidth))
+
+
+class Mixture(_Part):
+    """Textures together in one RVE, in volume shares."""
+
+    kind: Literal["mixture"] = "mixture"
+    of: Annotated[tuple[tuple[Share, AnyTexture], ...], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Mixture:
+        return _some_share(self)
+
+    def draw(self, generator: torch.Generator) -> Texture:
+        """Draw all of them."""
+        return MixedTexture([(share, texture.draw(generator)) for share, texture in self.of])
+
+
+class Choice(_Part):
+    """One of several textures for each RVE, by probability."""
+
+    kind: Literal["choice"] = "choice"
+    of: Annotated[tuple[tuple[Share, AnyTexture], ...], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Choice:
+        return _some_share(self)
+
+    def draw(self, generator: torch.Generator) -> Texture:
+        """Draw one of them."""
+        shares = torch.tensor([share for share, _ in self.of], dtype=torch.float64)
+        index = int(torch.multinomial(shares, 1, generator=generator))
+        return self.of[index][1].draw(generator)
+
+
+def _some_share(part: Any) -> Any:
+    if not sum(share for share, _ in part.of) > 0:
+        raise ValueError("must not have shares that are all zero")
+    return part
+
+
+AnyTexture = Annotated[
+    Uniform | Hull | Types | Rolling | Unimodal | Fibre | Mixture | Choice,
+    Field(discriminator="kind"),
+]
+Mixture.model_rebuild()
+Choice.model_rebuild()
+
+
+class SampledConstants(_Part):
+    """Cubic crystals drawn for each RVE: log-even Zener ratio A, even bulk modulus K and G / K.
+
+    G is Voigt's shear modulus: (c11 - c12) / 2 = 5 G / (2 + 3 A), c44 = A (c11 - c12) / 2. All
+    crystals drawn are stable.
+    """
+
+    count: Annotated[int, Field(ge=1, le=1000)]
+    zener: tuple[Positive, Positive] = (0.1, 10.0)
+    bulk: tuple[Positive, Positive] = (50e3, 250e3)
+    shear_over_bulk: tuple[Positive, Positive] = (0.2, 0.8)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SampledConstants:
+        for name in ("zener", "bulk", "shear_over_bulk"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"`{name}` must be [low, high], but is [{low}, {high}]")
+        for zener in self.zener:  # the extremes are stable and within bounds, so are all between
+            for bulk in self.bulk:
+                for ratio in self.shear_over_bulk:
+                    _cubic(zener, bulk, ratio)
+        return self
+
+    def draw(self, generator: torch.Generator) -> list[CubicElasticity]:
+        """Draw crystals."""
+        crystals = []
+        for u, v, w in torch.rand(self.count, 3, generator=generator, dtype=torch.float64).tolist():
+            zener = math.exp(_between(math.log(self.zener[0]), math.log(self.zener[1]), u))
+            crystals.append(
+                _cubic(zener, _between(*self.bulk, v), _between(*self.shear_over_bulk, w))
+            )
+        return crystals
+
+
+class StiffnessLabels(_Part):
+    """Effective stiffness by `polyxtal.homogenize` for crystals that are given, then drawn ones."""
+
+    constants: tuple[tuple[float, float, float], ...] = ()
+    sampled: SampledConstants | None = None
+    tolerance: Annotated[float, Field(ge=1e-12, le=1e-2)] = 1e-6
+    scheme: Literal["fourier", "rotated"] = "fourier"
+
+    @model_validator(mode="after")
+    def _stable(self) -> StiffnessLabels:
+        for c11, c12, c44 in self.constants:
+            CubicElasticity(c11, c12, c44)
+        if not self.constants and self.sampled is None:
+            raise ValueError("must have `constants` or `sampled`")
+        return self
+
+    @property
+    def count(self) -> int:
+        """Number of crystals for each RVE."""
+        return len(self.constants) + (self.sampled.count if self.sampled else 0)
+
+    def draw(self, generator: torch.Generator) -> list[CubicElasticity]:
+        """Return the given crystals and draw the others."""
+        given = [CubicElasticity(*constants) for constants in self.constants]
+        return given + (self.sampled.draw(generator) if self.sampled else [])
+
+
+class Recipe(_Part):
+    """All that a data set is made of.
+
+    Attributes:
+        count: Number of RVEs.
+        seed: RVE i depends on the recipe but for `count` and `part`, and on i alone.
+        grid: Voxels along x, y, z; one number for a cube.
+        grains: Number of grains, or [low, high] to draw from evenly.
+        spread: Of the log-normal grain diameters, or [low, high]; None for Voronoi's.
+        aspect: Relative extent of grains along x, y, z, each a number or [low, high], log-even.
+        texture: Where textures are drawn from.
+        coefficients: Resolution of the grid that texture coefficients are stored on, None for
+            the hull's own or 10. [degrees]
+        labels: Stiffness labels; None for none.
+        part: RVEs in a shard: what is computed, written and rebuilt as one.
+    """
+
+    count: Annotated[int, Field(ge=1, le=MAX_COUNT)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    grid: tuple[Voxels, Voxels, Voxels]
+    grains: tuple[int, int]
+    spread: tuple[float, float] | None = None
+    aspect: tuple[tuple[Positive, Positive], ...] = ((1.0, 1.0),) * 3
+    texture: AnyTexture = Hull()
+    coefficients: Annotated[float, Field(ge=FINEST, le=COARSEST)] | None = None
+    labels: StiffnessLabels | None = None
+    part: Annotated[int, Field(ge=1, le=100_000)] = 100
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, given: Any) -> Any:
+        """Let a number stand for a range or a cube."""
+        if not isinstance(given, Mapping):
+            return given
+        spelled = dict(given)
+        if _is_number(spelled.get("grid")):
+            spelled["grid"] = [spelled["grid"]] * 3
+        for name in ("grains", "spread"):
+            if _is_number(spelled.get(name)):
+                spelled[name] = [spelled[name]] * 2
+        if isinstance(spelled.get("aspect"), list | tuple):
+            spelled["aspect"] = [[a, a] if _is_number(a) else a for a in spelled["aspect"]]
+        return spelled
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        voxels = math.prod(self.grid)
+        if voxels > MAX_GRID_VOXELS:
+            raise ValueError(f"`grid` must not exceed {MAX_GRID_VOXELS} voxels, but has {voxels}")
+        most = min(voxels, MAX_GRAINS)
+        if not 1 <= self.grains[0] <= self.grains[1] <= most:
+            raise ValueError(
+                f"`grains` must be [low, high] from 1 to {most}, but is {list(self.grains)}"
+            )
+        if self.spread and not 0 <= self.spread[0] <= self.spread[1] <= MAX_SPREAD:
+            raise ValueError(
+                f"`spread` must be [low, high] from 0 to {MAX_SPREAD}, but is {list(self.spread)}"
+            )
+        if len(self.aspect) != 3 or any(low > high for low, high in self.aspect):
+            raise ValueError(
+                "`aspect` must be three numbers or ranges [low, high], "
+                f"but is {[list(part) for part in self.aspect]}"
+            )
+        return self
+
+    @property
+    def parts(self) -> int:
+        """Number of shards."""
+        return -(-self.count // self.part)
+
+    def members(self, part: int) -> range:
+        """Numbers of the RVEs in a shard."""
+        return range(part * self.part, min(self.count, (part + 1) * self.part))
+
+    def coefficient_grid(self) -> OrientationGrid:
+        """Return the orientations that texture coefficients belong to."""
+        own = self.texture.resolution if isinstance(self.texture, Hull) else 10.0
+        return orientation_grid(self.coefficients or own)
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read a recipe from a YAML file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no YAML, or a field is missing, unknown or out of range; the sentence
+            names the file and the field.
+    """
+    return make_recipe(read_yaml(path), path)
+
+
+def make_recipe(document: Any, path: str | Path = "recipe") -> Recipe:
+    """Validate a parsed recipe; `path` is named in the errors."""
+    if not isinstance(document, Mapping):
+        raise ValueError(f"{path}: must hold a mapping of fields, but holds {shorten(document)}.")
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        raise ValueError(f"{path}: {_sentence(error)}") from error
+
+
+def differences(first: Recipe, second: Recipe) -> Iterator[str]:
+    """Say where two recipes differ, field by field."""
+    a, b = first.model_dump(mode="json"), second.model_dump(mode="json")
+    for name in a:
+        if a[name] != b[name]:
+            yield f"`{name}` is {shorten(a[name])} there and {shorten(b[name])} here"
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+    given = "" if isinstance(first["input"], Mapping) else f", but is {shorten(first['input'])}"
+    if first["type"] == "missing":
+        return f"field `{where}` must be given, but is not."
+    if first["type"] == "extra_forbidden":
+        return f"field `{where}` is not known."
+    if first["type"] == "value_error":
+        return f"field `{where}`: {reason}." if where else f"{reason}."
+    more = error.error_count() - 1
+    return f"field `{where}`: {reason[:1].lower()}{reason[1:]}{given}" + (
+        f" ({more} more are wrong)." if more else "."
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _between(low: float, high: float, u: float) -> float:
+    return low + (high - low) * u
+
+
+def _cubic(zener: float, bulk: float, shear_over_bulk: float) -> CubicElasticity:
+    tetragonal = 5 * shear_over_bulk * bulk / (2 + 3 * zener)  # (c11 - c12) / 2
+    return CubicElasticity(bulk + 4 / 3 * tetragonal, bulk - 2 / 3 * tetragonal, zener * tetragonal)

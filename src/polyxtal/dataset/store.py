@@ -1,0 +1,271 @@
+"""A data set on disk: written part by part, each whole or not at all, and read.
+
+A part counts when its record stands in `parts/`; the record is written last and holds the size and
+hash of each shard, so that what a kill or a disk did to a shard is seen and the part made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import zarr
+
+from polyxtal.dataset.layout import (
+    DATA,
+    FORMAT,
+    FORMAT_VERSION,
+    RECIPE,
+    header_files,
+    layout,
+    same_metadata,
+    shard_paths,
+)
+from polyxtal.dataset.recipe import Recipe, differences, read_recipe
+from polyxtal.files.atomic import atomic_file
+from polyxtal.files.bounded import read_bounded
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+PARTS = "parts"
+LOCK = ".lock"
+OVERVIEW = "overview.png"
+MAX_RECORD = 1 << 20
+_TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.\w+)?")
+
+
+class PartError(ValueError):
+    """A part of a data set is missing or damaged."""
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse to write into a folder that is neither new, empty, nor a data set.
+
+    Raises:
+        FileExistsError: if it holds something else, or is a file.
+        ValueError: if it holds links, which could lead elsewhere.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise FileExistsError(f"{folder}: must be a folder to write into, but is a file.")
+    names = [entry.name for entry in folder.iterdir()]
+    foreign = [name for name in names if name != LOCK and not _temporary(name)]
+    if foreign and RECIPE not in names:
+        raise FileExistsError(
+            f"{folder}: a folder for a data set must be new, empty or hold a data set, "
+            f"but holds '{foreign[0]}' and no {RECIPE}."
+        )
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise ValueError(f"{path}: a data set must not hold links, but this is one.")
+
+
+def prepare(folder: Path, recipe: Recipe) -> None:
+    """Make a folder ready for a recipe's parts: a new one, or one begun with the same recipe.
+
+    Raises:
+        ValueError: if it was begun with another recipe or another version of the software.
+    """
+    if (folder / RECIPE).exists():
+        earlier = read_recipe(folder / RECIPE)
+        if differing := list(differences(earlier, recipe)):
+            raise ValueError(
+                f"{folder}: a data set must be finished with the recipe it was begun with, but "
+                f"{'; '.join(differing)}."
+            )
+        _check_version(folder, to_write=True)
+    for file in folder.rglob(".*"):
+        if _temporary(file.name) and file.is_file():
+            file.unlink(missing_ok=True)
+    header = header_files(recipe)
+    for path in sorted(header, key=lambda path: path != RECIPE):  # it makes the folder ours
+        target = folder / path
+        if not target.is_file() or target.read_bytes() != header[path]:
+            _write(target, header[path])
+
+
+def write_part(folder: Path, part: int, files: Mapping[str, bytes]) -> None:
+    """Write the shards of a part, then its record."""
+    for path, content in files.items():
+        _write(folder / path, content)
+    record = {
+        path: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for path, content in files.items()
+    }
+    text = json.dumps({"part": part, "files": record}, indent=1, sort_keys=True) + "\n"
+    _write(_record_path(folder, part), text.encode())
+
+
+def check_part(folder: Path, recipe: Recipe, part: int, thorough: bool = True) -> str:
+    """Say what is wrong with a part: nothing (""), or that it is missing, or damaged and how.
+
+    Args:
+        folder: The data set.
+        recipe: Its recipe.
+        part: Number of the part.
+        thorough: Compare the hashes, too, not only the sizes.
+    """
+    path = _record_path(folder, part)
+    if not path.is_file():
+        return "missing"
+    try:
+        record = json.loads(read_bounded(path, MAX_RECORD))["files"]
+        expected = {name: (int(r["bytes"]), str(r["sha256"])) for name, r in record.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):
+        return f"damaged: {path.name} can not be read"
+    if set(expected) != set(shard_paths(recipe, part)):
+        return f"damaged: {path.name} lists other files"
+    for name, (size, digest) in expected.items():
+        shard = folder / name
+        if not shard.is_file() or shard.stat().st_size != size:
+            return f"damaged: {name} is not of {size} bytes"
+        if thorough:
+            with shard.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    return f"damaged: {name} does not hold what was written"
+    return ""
+
+
+class PolycrystalStore:
+    """A finished data set, open for reading.
+
+    Attributes:
+        folder: Where it is.
+        recipe: What it is made of.
+        arrays: zarr arrays by name; axis 0 is the RVE.
+
+    Args:
+        folder: What `polyxtal generate` wrote.
+        partial: Take an unfinished one, too, as far as it is whole from the start.
+    Raises:
+        FileNotFoundError: if there is no data set.
+        PartError: if parts are missing or of the wrong size.
+        ValueError: if the recipe or the metadata are not what the recipe says.
+    """
+
+    folder: Path
+    recipe: Recipe
+    arrays: Mapping[str, zarr.Array]
+
+    def __init__(self, folder: str | Path, partial: bool = False) -> None:
+        """Compare metadata and sizes with the recipe."""
+        self.folder = Path(folder)
+        if not (self.folder / RECIPE).is_file():
+            raise FileNotFoundError(
+                f"{folder}: must be a data set, but has no {RECIPE}; `polyxtal generate` makes one."
+            )
+        self.recipe = read_recipe(self.folder / RECIPE)
+        _check_version(self.folder)
+        self._check_metadata()
+        self._length = self._whole(partial)
+        root = zarr.open_group(self.folder / DATA, mode="r")
+        self.arrays = {name: cast(zarr.Array, root[name]) for name in layout(self.recipe)}
+
+    def __len__(self) -> int:
+        """Return the number of RVEs."""
+        return self._length
+
+    def __getitem__(self, number: int) -> Polycrystal:
+        """Read one polycrystal."""
+        index = number + len(self) if number < 0 else number
+        if not 0 <= index < len(self):
+            raise IndexError(f"There are {len(self)} RVEs, but number {number} was asked for.")
+        grains = int(self.read("grains", index, index + 1)[0])
+        ids = self.read("grain_id", index, index + 1)[0]
+        quaternions = self.read("orientations", index, index + 1)[0, :grains]
+        return Polycrystal(ids, quaternions, [float(n) for n in self.recipe.grid])
+
+    def __iter__(self) -> Iterator[Polycrystal]:
+        """Read one polycrystal after the other."""
+        return (self[i] for i in range(len(self)))
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Read rows of an array.
+
+        Raises:
+            KeyError: if the data set has no such array.
+            PartError: if a shard is damaged; says which.
+        """
+        if name not in self.arrays:
+            raise KeyError(f"{self.folder}: has {', '.join(self.arrays)}, but no '{name}'.")
+        stop = len(self) if stop is None else min(stop, len(self))
+        try:
+            return np.asarray(self.arrays[name][start:stop])
+        except (ValueError, RuntimeError, OSError, KeyError, IndexError) as error:
+            parts = range(start // self.recipe.part, -(-stop // self.recipe.part))
+            broken = [p for p in parts if check_part(self.folder, self.recipe, p)]
+            where = f"part {broken[0]}" if broken else "a part"
+            raise PartError(
+                f"{self.folder}: array '{name}' must be readable, but {where} is damaged; "
+                "run `polyxtal generate` again with the same recipe to make it anew."
+            ) from error
+
+    def _check_metadata(self) -> None:
+        for path, wanted in header_files(self.recipe).items():
+            if not path.endswith("zarr.json"):
+                continue
+            file = self.folder / path
+            if not file.is_file() or not same_metadata(read_bounded(file, MAX_RECORD), wanted):
+                raise ValueError(
+                    f"{file}: must describe the array that {RECIPE} says, but does not; "
+                    "run `polyxtal generate` again with the same recipe to mend it."
+                )
+
+    def _whole(self, partial: bool) -> int:
+        for part in range(self.recipe.parts):
+            if wrong := check_part(self.folder, self.recipe, part, thorough=False):
+                if partial and part:
+                    return self.recipe.members(part).start
+                raise PartError(
+                    f"{self.folder}: all {self.recipe.parts} parts must be there and whole, but "
+                    f"part {part} is {wrong}; run `polyxtal generate` again with the same recipe."
+                )
+        return self.recipe.count
+
+
+def open_dataset(folder: str | Path, partial: bool = False) -> PolycrystalStore:
+    """Open what `polyxtal generate` wrote; see `PolycrystalStore`."""
+    return PolycrystalStore(folder, partial)
+
+
+def _record_path(folder: Path, part: int) -> Path:
+    return folder / PARTS / f"{part:06d}.json"
+
+
+def _check_version(folder: Path, to_write: bool = False) -> None:
+    from polyxtal import __version__
+
+    path = folder / DATA / "zarr.json"
+    if not path.is_file():
+        return  # begun, and killed before it was written
+    try:
+        attributes: Any = json.loads(read_bounded(path, MAX_RECORD))["attributes"]
+        found = attributes["format"], attributes["format_version"]
+        software = attributes["polyxtal"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: must be zarr's description of a group, but is not.") from error
+    if found != (FORMAT, FORMAT_VERSION):
+        raise ValueError(
+            f"{path}: must be a '{FORMAT}' of version {FORMAT_VERSION} for polyxtal {__version__}, "
+            f"but is '{found[0]}' of version {found[1]}."
+        )
+    if to_write and software != __version__:
+        raise ValueError(
+            f"{folder}: a data set must be finished with the version of polyxtal it was begun "
+            f"with, but that is {software} and this is {__version__}."
+        )
+
+
+def _write(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def _temporary(name: str) -> bool:
+    return _TEMPORARY.fullmatch(name) is not None
