@@ -12,6 +12,7 @@ _CHECKED = [
     "polyxtal.crystal.plasticity_compiled",
     "polyxtal.crystal.slip",
     "polyxtal.crystal.symmetry",
+    "polyxtal.dataset",
     "polyxtal.mechanics",
     "polyxtal.microstructure",
     "polyxtal.network.laminate",

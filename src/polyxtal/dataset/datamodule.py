@@ -1,0 +1,104 @@
+"""A data set, split and batched, as Lightning's trainer takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from polyxtal.algebra.randomness import generator_of
+from polyxtal.dataset.loader import CACHE_BYTES, PartSampler, PolycrystalDataset
+from polyxtal.dataset.store import PolycrystalStore
+
+
+class PolycrystalDataModule(LightningDataModule):
+    """Batches for training, validation and test from one data set.
+
+    The RVEs are dealt out at random by the seed, the same in every process. Training batches are
+    shuffled and augmented, the others are neither. Use it with
+    `Trainer(use_distributed_sampler=False)`: the sampler shares the data out by itself.
+
+    Args:
+        folder: What `polyxtal generate` wrote.
+        batch_size: RVEs in a batch, for each process.
+        features: "quaternion", "harmonic" or "harmonic6".
+        arrays: Other arrays of the store to give, such as "stiffness".
+        split: Shares for training, validation and test; they sum to 1.
+        augment: Turn and roll the training RVEs.
+        seed: Of the split, the order and the moves.
+        workers: Processes that build batches; 0 builds them in this one.
+        cache_bytes: Decoded parts to keep in memory, for each worker. [bytes]
+    Raises:
+        ValueError: if the shares are not three that sum to 1, or one for training is missing.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        batch_size: int = 64,
+        features: str = "quaternion",
+        arrays: Sequence[str] = (),
+        *,
+        split: tuple[float, float, float] = (0.8, 0.2, 0.0),
+        augment: bool = True,
+        seed: int = 0,
+        workers: int = 0,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        """Check the split; the data set is opened by `setup`."""
+        super().__init__()
+        if len(split) != 3 or min(split) < 0 or not split[0] or abs(sum(split) - 1) > 1e-9:
+            raise ValueError(
+                "Argument `split` must be three shares that sum to 1, the first above 0, "
+                f"but is {tuple(split)}."
+            )
+        self.folder, self.batch_size, self.features = Path(folder), batch_size, features
+        self.arrays, self.split, self.augment = tuple(arrays), split, augment
+        self.seed, self.workers, self.cache_bytes = seed, workers, cache_bytes
+        self._datasets: dict[str, PolycrystalDataset] = {}
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the data set and deal its RVEs out."""
+        if self._datasets:
+            return
+        store = PolycrystalStore(self.folder)
+        order = torch.randperm(len(store), generator=generator_of(self.seed, 0))
+        first = round(self.split[0] * len(store))
+        second = first + round(self.split[1] * len(store))
+        ends = {"train": order[:first], "validate": order[first:second], "test": order[second:]}
+        for name, numbers in ends.items():
+            self._datasets[name] = PolycrystalDataset(
+                store,
+                self.features,
+                self.arrays,
+                augment=self.augment and name == "train",
+                seed=self.seed,
+                numbers=numbers.sort().values,
+                cache_bytes=self.cache_bytes,
+            )
+
+    def dataset(self, name: str) -> PolycrystalDataset:
+        """Return the part "train", "validate" or "test"."""
+        self.setup()
+        return self._datasets[name]
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Shuffle and augment; incomplete batches are left out."""
+        dataset = self.dataset("train")
+        return self._loader(dataset, sampler=PartSampler(dataset, self.seed), drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Give the RVEs in order."""
+        return self._loader(self.dataset("validate"))
+
+    def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Give the RVEs in order."""
+        return self._loader(self.dataset("test"))
+
+    def _loader(self, dataset: PolycrystalDataset, **options: Any) -> DataLoader[dict[str, Tensor]]:
+        return DataLoader(dataset, self.batch_size, num_workers=self.workers, **options)

@@ -1,0 +1,126 @@
+"""From grain ids to fields, with the moves that leave a periodic polycrystal what it is.
+
+A roll moves the periodic box. A turn of the cube moves the voxels and turns the crystals with
+them: the field at P x is that at x, and q becomes p q. Stiffness labels turn along.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.algebra.mandel import mandel_rotation
+from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix
+from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.dataset.features import Feature
+from polyxtal.dataset.fields_kernel import expand_kernel
+
+
+@lru_cache(maxsize=1)
+def turn_axes() -> tuple[Int[Tensor, "24 3"], Int[Tensor, "24 3"]]:
+    """Say how each rotation p of `cubic_rotations` moves axes.
+
+    Returns:
+        For each axis of the turned box the axis that it was, and 1 where it is reversed.
+    """
+    matrices = quaternion_to_matrix(cubic_rotations()).round().to(torch.int64)
+    axes = matrices.abs().argmax(-1)
+    return axes, (matrices.sum(-1) < 0).to(torch.int64)
+
+
+@lru_cache(maxsize=64)
+def turns_of(grid: tuple[int, int, int]) -> Int[Tensor, " turns"]:
+    """List the turns, by their place in `cubic_rotations`, that map a grid onto itself."""
+    axes, _ = turn_axes()
+    shape = torch.tensor(grid)
+    return (shape[axes] == shape).all(-1).nonzero()[:, 0]
+
+
+def turn_orientations(
+    orientations: Float[Tensor, "batch grains 4"], turns: Int[Tensor, " batch"]
+) -> Float[Tensor, "batch grains 4"]:
+    """Turn the crystals: q becomes p q."""
+    p = cubic_rotations().to(orientations)[turns.to(orientations.device)]
+    return quaternion_multiply(p[:, None], orientations)
+
+
+def turn_stiffness(
+    stiffness: Float[Tensor, "batch *crystals 6 6"], turns: Int[Tensor, " batch"]
+) -> Float[Tensor, "batch *crystals 6 6"]:
+    """Turn Mandel stiffness: Q C Qᵀ."""
+    q = mandel_rotation(quaternion_to_matrix(cubic_rotations())).to(stiffness)
+    q = q[turns.to(stiffness.device)]
+    q = q.reshape(len(turns), *[1] * (stiffness.ndim - 3), 6, 6)
+    return q @ stiffness @ q.mT
+
+
+def expand(
+    grain_id: Int[Tensor, "batch nx ny nz"],
+    orientations: Float[Tensor, "batch grains 4"],
+    feature: Feature,
+    turns: Int[Tensor, " batch"] | None = None,
+    shifts: Int[Tensor, "batch 3"] | None = None,
+    compiled: bool | None = None,
+) -> Float[Tensor, "batch channels nx ny nz"]:
+    """Build the fields of a batch, each turned and then rolled.
+
+    Args:
+        grain_id: Grain of each voxel; any type of integer.
+        orientations: Unit quaternions by grain, on the same device. [-]
+        feature: What each voxel is to hold.
+        turns: Places in `cubic_rotations`, of those in `turns_of(grid)`; None for no turns.
+        shifts: Voxels to roll by along x, y, z; None for no rolls.
+        compiled: Use the compiled loops; by default on the CPU.
+    Returns:
+        Fields in the orientations' precision, channels first.
+    """
+    batch, *grid = grain_id.shape
+    if turns is None:
+        turns = torch.zeros(batch, dtype=torch.int64)
+    if shifts is None:
+        shifts = torch.zeros(batch, 3, dtype=torch.int64)
+    table = feature.compute(turn_orientations(orientations, turns))
+    axes, flipped = (part[turns.cpu()] for part in turn_axes())
+    if grain_id.device.type == "cpu" if compiled is None else compiled:
+        out = torch.empty(batch, table.shape[-1], *grid, dtype=table.dtype)
+        expand_kernel(
+            grain_id.numpy(),
+            np.ascontiguousarray(table.numpy()),
+            axes.numpy(),
+            flipped.numpy(),
+            shifts.numpy(),
+            out.numpy(),
+        )
+        return out
+    source = _source_voxels((grid[0], grid[1], grid[2]), axes, flipped, shifts, grain_id.device)
+    ids = grain_id.reshape(batch, -1).to(torch.int64).gather(1, source)
+    field = table.gather(1, ids[:, :, None].expand(-1, -1, table.shape[-1]))
+    return field.mT.reshape(batch, table.shape[-1], *grid)
+
+
+def _source_voxels(
+    grid: tuple[int, int, int], axes: Tensor, flipped: Tensor, shifts: Tensor, device: torch.device
+) -> Int[Tensor, "batch voxels"]:
+    """Find the voxel, numbered in C order, that each voxel of the turned, rolled box was."""
+    strides = torch.tensor([grid[1] * grid[2], grid[2], 1])
+    parts = []
+    for axis, n in enumerate(grid):
+        at = (torch.arange(n) - shifts[:, axis, None].cpu()) % n
+        at = torch.where(flipped[:, axis, None] > 0, n - 1 - at, at)
+        parts.append((at * strides[axes[:, axis], None]).to(device))
+    x, y, z = parts
+    return (x[:, :, None, None] + y[:, None, :, None] + z[:, None, None]).reshape(len(x), -1)
+
+
+def random_moves(
+    grid: tuple[int, int, int], batch: int, generator: torch.Generator
+) -> tuple[Int[Tensor, " batch"], Int[Tensor, "batch 3"]]:
+    """Draw turns and rolls, each as likely as any other."""
+    allowed = turns_of(grid)
+    turns = allowed[torch.randint(len(allowed), (batch,), generator=generator)]
+    rolls = [torch.randint(n, (batch,), generator=generator) for n in grid]
+    return turns, torch.stack(rolls, dim=-1)

@@ -1,0 +1,67 @@
+"""Polycrystals with textures of the hull, a whole batch at once, on any device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.dataset.recipe import Hull, Recipe
+from polyxtal.microstructure.tessellate_batch import voronoi_batch
+from polyxtal.texture.hull import SUPPORT_LAWS
+from polyxtal.texture.zone import orientation_grid
+
+
+def hull_batch(
+    recipe: Recipe, batch: int, generator: torch.Generator, device: torch.device
+) -> tuple[Int[Tensor, "batch nx ny nz"], Float[Tensor, "batch grains 4"]]:
+    """Make grain ids and orientations of the same distribution as `realize` does one by one.
+
+    Args:
+        recipe: Textures of kind "hull", no `spread`.
+        batch: Number of RVEs.
+        generator: On the CPU; the device's own starts from it.
+        device: Where to compute.
+    Returns:
+        Grain of each voxel, and unit quaternions by grain, float32. [-]
+    """
+    assert isinstance(recipe.texture, Hull)
+    there = torch.Generator(device).manual_seed(
+        int(torch.randint(2**62, (), generator=generator, dtype=torch.int64))
+    )
+
+    def even(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=there, device=device)
+
+    low, most = recipe.grains
+    count = low + (even(batch) * (most - low + 1)).long().clamp_max(most - low)
+    bounds = torch.tensor(recipe.aspect, dtype=torch.float32).log().to(device)
+    scale = torch.exp(-torch.lerp(bounds[:, 0], bounds[:, 1], even(batch, 3)))
+    scale = scale / scale.prod(-1, keepdim=True) ** (1 / 3)
+    seeds = even(batch, most, 3) * torch.tensor(recipe.grid, device=device)
+    owner = voronoi_batch(recipe.grid, seeds, scale, count)
+    volume = torch.zeros(batch, most, device=device)
+    volume.scatter_add_(1, owner.flatten(1), torch.ones_like(owner.flatten(1), dtype=volume.dtype))
+
+    # As `Texture.orientations`: grains side by side in random order, vertices along them.
+    order = even(batch, most).argsort(-1)
+    length = volume.gather(1, order) / math.prod(recipe.grid)
+    place = torch.zeros_like(length).scatter(1, order, length.cumsum(-1) - 0.5 * length)
+    vertex = _vertices(recipe.texture, place, even)
+    return owner, orientation_grid(recipe.texture.resolution).orientations.to(volume)[vertex]
+
+
+def _vertices(hull: Hull, place: Tensor, even: Callable[..., Tensor]) -> Int[Tensor, "batch grains"]:
+    """Draw a point of the hull for each RVE and take the vertex at every place in [0, 1)."""
+    n, batch = len(orientation_grid(hull.resolution)), len(place)
+    law = SUPPORT_LAWS[hull.support]
+    support = torch.tensor([law(u, n) for u in even(batch).tolist()], device=place.device)
+    vertex = even(batch, n).argsort(-1)  # in random order; the first k are present
+    absent = torch.arange(n, device=place.device) >= support[:, None]
+    weight = -torch.log1p(-even(batch, n)).masked_fill(absent, 0.0)
+    end = weight.cumsum(-1)
+    index = torch.searchsorted(end, (place * end[:, -1:]).contiguous(), right=True)
+    return vertex.gather(1, torch.minimum(index, support[:, None] - 1))

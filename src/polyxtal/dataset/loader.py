@@ -1,0 +1,209 @@
+"""Data sets as torch sees them: grain ids become fields only when a batch is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from polyxtal.algebra.randomness import generator_of
+from polyxtal.dataset.features import feature
+from polyxtal.dataset.fields import expand, random_moves, turn_stiffness
+from polyxtal.dataset.store import PolycrystalStore
+
+CACHE_BYTES = 2 << 30
+"""Decoded parts kept in memory. [bytes]"""
+_GRAINS = ("grain_id", "orientations")
+
+
+class PolycrystalDataset(Dataset[dict[str, Tensor]]):
+    """A data set of fields, read from what `polyxtal generate` wrote.
+
+    An item is a dict: "field" (channels, nx, ny, nz), float32; "number", which RVE it is; and, if
+    asked for, rows of the store's arrays by their names. Augmented, each RVE is turned by one of
+    the cube's rotations that map the grid onto itself, crystals and stiffness with it, and rolled
+    by whole voxels: other moves in every epoch, the same again for the same seed and epoch.
+
+    Args:
+        store: The data set, or its folder.
+        features: "quaternion", "harmonic" or "harmonic6".
+        arrays: Other arrays of the store to give, such as "stiffness".
+        augment: Turn and roll.
+        seed: Of the moves.
+        numbers: The RVEs to take; None for all.
+        cache_bytes: Decoded parts to keep in memory. [bytes]
+    Raises:
+        FileNotFoundError: if there is no data set.
+        ValueError: if it is damaged or unfinished, or a feature or an array is unknown.
+
+    Example:
+        loader = DataLoader(PolycrystalDataset("data", augment=True), batch_size=64, shuffle=True)
+    """
+
+    store: PolycrystalStore
+
+    def __init__(
+        self,
+        store: PolycrystalStore | str | Path,
+        features: str = "quaternion",
+        arrays: Sequence[str] = (),
+        *,
+        augment: bool = False,
+        seed: int = 0,
+        numbers: Sequence[int] | Tensor | None = None,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        """Check what is asked for; nothing is read yet."""
+        self.store = store if isinstance(store, PolycrystalStore) else PolycrystalStore(store)
+        self.feature = feature(features)
+        unknown = [name for name in arrays if name not in self.store.arrays]
+        if unknown:
+            raise ValueError(
+                f"{self.store.folder}: arrays must be of {', '.join(self.store.arrays)}, "
+                f"but '{unknown[0]}' was asked for."
+            )
+        self.arrays = tuple(arrays)
+        self.augment, self.seed, self.epoch = augment, seed, 0
+        chosen = range(len(self.store)) if numbers is None else numbers
+        self.numbers = torch.as_tensor(list(map(int, chosen)), dtype=torch.int64)
+        outside = (self.numbers < 0) | (self.numbers >= len(self.store))
+        if bool(outside.any()):
+            raise ValueError(
+                f"{self.store.folder}: `numbers` must be from 0 to {len(self.store) - 1}, "
+                f"but one is {int(self.numbers[outside][0])}."
+            )
+        self._cache = _PartCache(self.store, (*_GRAINS, *self.arrays), cache_bytes)
+
+    @property
+    def parts_in_memory(self) -> int:
+        """Number of parts that the cache holds at once."""
+        return self._cache.capacity
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the moves of an epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Return the number of RVEs."""
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Build one item."""
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[dict[str, Tensor]]:
+        """Build the items of a batch together, as torch's loader asks for them."""
+        batch = self.batch(indices)
+        return [{name: values[i] for name, values in batch.items()} for i in range(len(indices))]
+
+    def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Build a batch: what `__getitem__` gives, with a leading axis."""
+        numbers = self.numbers[torch.as_tensor(indices, dtype=torch.int64)]
+        rows = self._cache.rows(numbers.tolist())
+        ids, orientations = (torch.from_numpy(rows.pop(name)) for name in _GRAINS)
+        turns = shifts = None
+        if self.augment:
+            moves = [self._moves(number) for number in numbers.tolist()]
+            turns = torch.cat([turn for turn, _ in moves])
+            shifts = torch.cat([shift for _, shift in moves])
+        batch = {"field": expand(ids, orientations, self.feature, turns, shifts)}
+        batch["number"] = numbers
+        batch |= {name: torch.from_numpy(values) for name, values in rows.items()}
+        if turns is not None and "stiffness" in batch:
+            batch["stiffness"] = turn_stiffness(batch["stiffness"], turns)
+        return batch
+
+    def _moves(self, number: int) -> tuple[Tensor, Tensor]:
+        generator = generator_of(self.seed + 1_000_003 * self.epoch, number)
+        return random_moves(self.store.recipe.grid, 1, generator)
+
+
+class PartSampler(Sampler[int]):
+    """Shuffle a data set that does not fit into memory, part by part.
+
+    The parts are put in random order and taken as many at a time as the cache holds; the RVEs of
+    these are shuffled among each other. If all fit, that is a plain shuffle. In distributed
+    training each process takes every so manieth one; all take equally many.
+
+    Args:
+        dataset: The data set.
+        seed: Of the order.
+        rank: Of this process; None asks torch.distributed.
+        world: Number of processes; None asks torch.distributed.
+    """
+
+    def __init__(
+        self,
+        dataset: PolycrystalDataset,
+        seed: int = 0,
+        rank: int | None = None,
+        world: int | None = None,
+    ) -> None:
+        """Find out which process this is."""
+        started = torch.distributed.is_available() and torch.distributed.is_initialized()
+        self.dataset, self.seed, self.epoch = dataset, seed, 0
+        self.rank = (torch.distributed.get_rank() if started else 0) if rank is None else rank
+        known = torch.distributed.get_world_size() if started else 1
+        self.world = known if world is None else world
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order, and the data set's moves, of an epoch."""
+        self.epoch = epoch
+        self.dataset.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        """Return the number of RVEs for each process."""
+        return math.ceil(len(self.dataset) / self.world)
+
+    def __iter__(self) -> Iterator[int]:
+        """Give places in the data set."""
+        generator = generator_of(self.seed, self.epoch)
+        part = self.dataset.numbers // self.dataset.store.recipe.part
+        parts = part.unique()
+        parts = parts[torch.randperm(len(parts), generator=generator)]
+        order = []
+        for group in parts.split(max(1, self.dataset.parts_in_memory)):
+            places = torch.isin(part, group).nonzero()[:, 0]
+            order.append(places[torch.randperm(len(places), generator=generator)])
+        places = torch.cat(order)
+        short = len(self) * self.world - len(places)
+        places = torch.cat([places, places[:short]])
+        return iter(places[self.rank :: self.world].tolist())
+
+
+class _PartCache:
+    """The last parts that were read, decoded."""
+
+    def __init__(self, store: PolycrystalStore, names: Sequence[str], capacity: int) -> None:
+        self._store, self._names = store, tuple(names)
+        row = sum(
+            int(np.prod(store.arrays[name].shape[1:])) * store.arrays[name].dtype.itemsize
+            for name in names
+        )
+        self._part = store.recipe.part
+        self.capacity = max(1, capacity // max(1, row * self._part))
+        self._kept: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
+
+    def rows(self, numbers: Sequence[int]) -> dict[str, np.ndarray]:
+        parts = [divmod(number, self._part) for number in numbers]
+        found = {part: self._get(part) for part in sorted({part for part, _ in parts})}
+        return {
+            name: np.stack([found[part][name][row] for part, row in parts]) for name in self._names
+        }
+
+    def _get(self, part: int) -> dict[str, np.ndarray]:
+        if part in self._kept:
+            self._kept.move_to_end(part)
+            return self._kept[part]
+        start = part * self._part
+        values = {name: self._store.read(name, start, start + self._part) for name in self._names}
+        self._kept[part] = values
+        while len(self._kept) > self.capacity:
+            self._kept.popitem(last=False)
+        return values
