@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_rotation
@@ -59,7 +59,7 @@ def turn_stiffness(
 
 
 def expand(
-    grain_id: Int[Tensor, "batch nx ny nz"],
+    grain_id: Integer[Tensor, "batch nx ny nz"],
     orientations: Float[Tensor, "batch grains 4"],
     feature: Feature,
     turns: Int[Tensor, " batch"] | None = None,

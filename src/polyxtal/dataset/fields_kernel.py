@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from polyxtal.algebra.compiling import compiled_exactly
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled_exactly
 def expand_kernel(
     ids: np.ndarray,
     table: np.ndarray,

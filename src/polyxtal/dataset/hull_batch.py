@@ -54,7 +54,9 @@ def hull_batch(
     return owner, orientation_grid(recipe.texture.resolution).orientations.to(volume)[vertex]
 
 
-def _vertices(hull: Hull, place: Tensor, even: Callable[..., Tensor]) -> Int[Tensor, "batch grains"]:
+def _vertices(
+    hull: Hull, place: Tensor, even: Callable[..., Tensor]
+) -> Int[Tensor, "batch grains"]:
     """Draw a point of the hull for each RVE and take the vertex at every place in [0, 1)."""
     n, batch = len(orientation_grid(hull.resolution)), len(place)
     law = SUPPORT_LAWS[hull.support]

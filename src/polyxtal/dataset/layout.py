@@ -3,7 +3,7 @@
     recipe.yaml            what the data set is made of
     data.zarr/             a zarr 3 group; every array's first axis is the RVE
     data.zarr/<array>/c/<part>/...   one shard of every array for each part
-    parts/<part>.json      size and SHA-256 of a part's shards, written after them
+    parts/<part>.json      size and SHA-256 of a part's shards, written after them; stamp of the recipe
 
 The bytes depend on the recipe and the versions of the software alone.
 """
@@ -11,15 +11,16 @@ The bytes depend on the recipe and the versions of the software alone.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import yaml
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.core.buffer import Buffer
+from zarr.storage import MemoryStore
 
 from polyxtal.dataset.recipe import Recipe
 
@@ -63,7 +64,7 @@ def layout(recipe: Recipe) -> dict[str, ArrayLayout]:
         ),
         "grains": ArrayLayout((), "uint32", (), _about("number of grains, empty ones included")),
         "texture": ArrayLayout(
-            (len(recipe.coefficient_grid()),),
+            (recipe.coefficient_count(),),
             "float32",
             ("orientation",),
             _about("coefficients of the texture that grains were drawn from, on the grid"),
@@ -86,17 +87,44 @@ def layout(recipe: Recipe) -> dict[str, ArrayLayout]:
     return arrays
 
 
+def attributes(recipe: Recipe) -> dict[str, Any]:
+    """Say what the data set is made of and by what: the attributes of its group."""
+    from polyxtal import __version__
+
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "polyxtal": __version__,
+        "recipe": recipe.model_dump(mode="json"),
+    }
+
+
+def stamp(given: Mapping[str, Any]) -> str:
+    """Condense a group's attributes: parts of different recipes or versions do not go together."""
+    made_of = {name: given[name] for name in ("polyxtal", "recipe")}
+    return sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+def metadata_files(recipe: Recipe) -> dict[str, bytes]:
+    """Build zarr's descriptions of the group and the arrays, by path."""
+    files: dict[str, Buffer] = {}
+    _create(files, recipe)
+    return _named(files)
+
+
 def header_files(recipe: Recipe) -> dict[str, bytes]:
     """Build the files that do not depend on any RVE: metadata, and the grid of the textures.
 
     Returns:
         Contents by path below the data set's folder.
     """
-    with tempfile.TemporaryDirectory(prefix="polyxtal-") as folder:
-        _create(Path(folder) / DATA, recipe)
-        files = _files(Path(folder))
+    files: dict[str, Buffer] = {}
+    root = _create(files, recipe)
+    grid = recipe.coefficient_grid()
+    cast(zarr.Array, root["grid_orientations"])[:] = grid.orientations.numpy()
+    cast(zarr.Array, root["grid_volumes"])[:] = grid.volumes.numpy()
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
-    return files | {RECIPE: text.encode()}
+    return _named(files) | {RECIPE: text.encode()}
 
 
 def encode_part(recipe: Recipe, part: int, rows: Mapping[str, np.ndarray]) -> dict[str, bytes]:
@@ -110,12 +138,11 @@ def encode_part(recipe: Recipe, part: int, rows: Mapping[str, np.ndarray]) -> di
         Contents by path below the data set's folder.
     """
     start, end = recipe.members(part).start, recipe.members(part).stop
-    with tempfile.TemporaryDirectory(prefix="polyxtal-") as folder:
-        root = _create(Path(folder) / DATA, recipe)
-        header = set(_files(Path(folder)))
-        for name, values in rows.items():
-            cast(zarr.Array, root[name])[start:end] = values
-        return {path: data for path, data in _files(Path(folder)).items() if path not in header}
+    files: dict[str, Buffer] = {}  # in memory, because a killed worker tidies up no folder
+    root = _create(files, recipe)
+    for name, values in rows.items():
+        cast(zarr.Array, root[name])[start:end] = values
+    return {name: data for name, data in _named(files).items() if not name.endswith("zarr.json")}
 
 
 def shard_paths(recipe: Recipe, part: int) -> Iterator[str]:
@@ -124,16 +151,8 @@ def shard_paths(recipe: Recipe, part: int) -> Iterator[str]:
         yield "/".join([DATA, name, "c", str(part), *["0"] * len(array.shape)])
 
 
-def _create(path: Path, recipe: Recipe) -> zarr.Group:
-    from polyxtal import __version__
-
-    attributes = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "polyxtal": __version__,
-        "recipe": recipe.model_dump(mode="json"),
-    }
-    root = zarr.create_group(store=path, zarr_format=3, attributes=attributes)
+def _create(files: dict[str, Buffer], recipe: Recipe) -> zarr.Group:
+    root = zarr.create_group(store=MemoryStore(files), zarr_format=3, attributes=attributes(recipe))
     for name, array in layout(recipe).items():
         shards = (recipe.part, *array.shape)
         root.create_array(
@@ -147,30 +166,26 @@ def _create(path: Path, recipe: Recipe) -> zarr.Group:
             attributes=dict(array.attributes),
             config={"write_empty_chunks": True},
         )
-    grid = recipe.coefficient_grid()
-    for name, values, about in (
-        ("grid_orientations", grid.orientations, _about("unit quaternions of the texture grid")),
-        ("grid_volumes", grid.volumes, _about("share of the fundamental zone of each")),
+    count = recipe.coefficient_count()
+    for name, shape, meaning in (
+        ("grid_orientations", (count, 4), "unit quaternions of the texture grid"),
+        ("grid_volumes", (count,), "share of the fundamental zone of each"),
     ):
-        array = root.create_array(
+        root.create_array(
             name,
-            shape=tuple(values.shape),
+            shape=shape,
             dtype="float64",
+            chunks=shape,
             compressors=[ZstdCodec(level=_ZSTD_LEVEL), Crc32cCodec()],
-            dimension_names=("orientation", "quaternion")[: values.ndim],
-            attributes=about,
+            dimension_names=("orientation", "quaternion")[: len(shape)],
+            attributes=_about(meaning),
             config={"write_empty_chunks": True},
         )
-        array[:] = values.numpy()
     return root
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    return {
-        file.relative_to(folder).as_posix(): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
+def _named(files: Mapping[str, Buffer]) -> dict[str, bytes]:
+    return {f"{DATA}/{name}": files[name].to_bytes() for name in sorted(files)}
 
 
 def _about(meaning: str, unit: str = "1") -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,20 +26,32 @@ from polyxtal.texture.components import (
     rolling_texture,
     texture_type,
 )
+from polyxtal.texture.cubochoric import cubochoric_grid
 from polyxtal.texture.distribution import MixedTexture, Texture, UniformTexture
 from polyxtal.texture.hull import SUPPORT_LAWS, draw_hull_texture
-from polyxtal.texture.zone import COARSEST, FINEST, OrientationGrid, orientation_grid
+from polyxtal.texture.zone import COARSEST, OrientationGrid, _cells, in_zone, orientation_grid
 
 MAX_GRAINS = 2**16
 """Grain ids are stored in 16 bits."""
 MAX_GRID_VOXELS = 2**27
 MAX_COUNT = 2**32
+MAX_PART_BYTES = 2**31
+"""A worker holds a part uncompressed, and a chunk must stay below 2 GiB."""
+MAX_TEXT = 2**16
+"""A recipe is written into the metadata, which readers bound."""
+FINEST = 3.0
+"""Finest grid of textures; every worker builds it: 2 s at 10 degrees, two minutes at 3."""
 
-Halfwidth = Annotated[float, Field(ge=0.1, le=90.0)]
-Share = Annotated[float, Field(ge=0.0)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Voxels = Annotated[int, Field(ge=1, le=4096)]
-Direction = tuple[float, float, float]
+# Strict: a number in quotes, or `true`, is a slip.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True)]
+Halfwidth = Annotated[Number, Field(ge=0.1, le=90.0)]
+Share = Annotated[Number, Field(ge=0.0)]
+Positive = Annotated[Number, Field(gt=0.0)]
+Extent = Annotated[Number, Field(ge=0.01, le=100.0)]
+Resolution = Annotated[Number, Field(ge=FINEST, le=COARSEST)]
+Voxels = Annotated[Count, Field(ge=1, le=4096)]
+Direction = tuple[Number, Number, Number]
 
 
 class _Part(BaseModel):
@@ -59,7 +72,7 @@ class Hull(_Part):
     """A point of the texture hull, drawn by hierarchical simplex sampling."""
 
     kind: Literal["hull"] = "hull"
-    resolution: Annotated[float, Field(ge=FINEST, le=COARSEST)] = 10.0
+    resolution: Resolution = 10.0
     support: Literal["log_uniform", "uniform", "geometric", "flat"] = "log_uniform"
 
     def draw(self, generator: torch.Generator) -> Texture:
@@ -72,7 +85,9 @@ class Types(_Part):
     """One of the paper's texture types about random orientations."""
 
     kind: Literal["types"] = "types"
-    names: tuple[Literal["S1", "S2", "W1", "W2"], ...] = tuple(TEXTURE_TYPES)  # type: ignore[assignment]
+    names: Annotated[
+        tuple[Literal["S1", "S2", "W1", "W2"], ...], Field(min_length=1, max_length=100)
+    ] = tuple(TEXTURE_TYPES)  # type: ignore[assignment]
 
     def draw(self, generator: torch.Generator) -> Texture:
         """Draw a type, all alike, and its orientations."""
@@ -91,9 +106,12 @@ class Rolling(_Part):
     def _known(self) -> Rolling:
         for name in self.shares:
             if name not in ROLLING_COMPONENTS:
-                raise ValueError(f"must be of {', '.join(ROLLING_COMPONENTS)}, but is '{name}'")
-        if sum(self.shares.values()) > 1 + 1e-9:
-            raise ValueError("must not sum to more than 1")
+                raise ValueError(
+                    f"`shares` must be of {', '.join(ROLLING_COMPONENTS)}, but one is of "
+                    f"{shorten(name)}"
+                )
+        if (total := sum(self.shares.values())) > 1 + 1e-9:
+            raise ValueError(f"`shares` must not sum to more than 1, but sum to {total:g}")
         return self
 
     def draw(self, generator: torch.Generator) -> Texture:
@@ -105,7 +123,7 @@ class Unimodal(_Part):
     """One orientation with scatter: given by Bunge's angles, or a random one for each RVE."""
 
     kind: Literal["unimodal"] = "unimodal"
-    bunge: tuple[float, float, float] | None = None
+    bunge: tuple[Number, Number, Number] | None = None
     halfwidth: Halfwidth = 10.0
 
     def draw(self, generator: torch.Generator) -> Texture:
@@ -128,8 +146,10 @@ class Fibre(_Part):
 
     @model_validator(mode="after")
     def _has_length(self) -> Fibre:
-        if not any(self.crystal) or not any(self.sample):
-            raise ValueError("`crystal` and `sample` must not be all zero")
+        for name in ("crystal", "sample"):
+            length = math.hypot(*getattr(self, name))
+            if not 1e-100 < length < 1e100:
+                raise ValueError(f"`{name}` must be a direction, but has a length of {length:g}")
         return self
 
     def draw(self, generator: torch.Generator) -> Texture:
@@ -171,7 +191,7 @@ class Choice(_Part):
 
 def _some_share(part: Any) -> Any:
     if not sum(share for share, _ in part.of) > 0:
-        raise ValueError("must not have shares that are all zero")
+        raise ValueError("`of` must have a share above zero, but has none")
     return part
 
 
@@ -190,7 +210,7 @@ class SampledConstants(_Part):
     crystals drawn are stable.
     """
 
-    count: Annotated[int, Field(ge=1, le=1000)]
+    count: Annotated[Count, Field(ge=1, le=1000)]
     zener: tuple[Positive, Positive] = (0.1, 10.0)
     bulk: tuple[Positive, Positive] = (50e3, 250e3)
     shear_over_bulk: tuple[Positive, Positive] = (0.2, 0.8)
@@ -221,9 +241,9 @@ class SampledConstants(_Part):
 class StiffnessLabels(_Part):
     """Effective stiffness by `polyxtal.homogenize` for crystals that are given, then drawn ones."""
 
-    constants: tuple[tuple[float, float, float], ...] = ()
+    constants: Annotated[tuple[tuple[Number, Number, Number], ...], Field(max_length=1000)] = ()
     sampled: SampledConstants | None = None
-    tolerance: Annotated[float, Field(ge=1e-12, le=1e-2)] = 1e-6
+    tolerance: Annotated[Number, Field(ge=1e-12, le=1e-2)] = 1e-6
     scheme: Literal["fourier", "rotated"] = "fourier"
 
     @model_validator(mode="after")
@@ -251,10 +271,11 @@ class Recipe(_Part):
     Attributes:
         count: Number of RVEs.
         seed: RVE i depends on the recipe but for `count` and `part`, and on i alone.
-        grid: Voxels along x, y, z; one number for a cube.
+        grid: Voxels along x, y, z; one number for a cube. RVEs are as large, in micrometres.
         grains: Number of grains, or [low, high] to draw from evenly.
         spread: Of the log-normal grain diameters, or [low, high]; None for Voronoi's.
-        aspect: Relative extent of grains along x, y, z, each a number or [low, high], log-even.
+        aspect: Relative extent of grains along x, y, z, each a number or [low, high], log-even,
+            from 0.01 to 100.
         texture: Where textures are drawn from.
         coefficients: Resolution of the grid that texture coefficients are stored on, None for
             the hull's own or 10. [degrees]
@@ -262,16 +283,16 @@ class Recipe(_Part):
         part: RVEs in a shard: what is computed, written and rebuilt as one.
     """
 
-    count: Annotated[int, Field(ge=1, le=MAX_COUNT)]
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    count: Annotated[Count, Field(ge=1, le=MAX_COUNT)]
+    seed: Annotated[Count, Field(ge=0, lt=2**63)] = 0
     grid: tuple[Voxels, Voxels, Voxels]
-    grains: tuple[int, int]
-    spread: tuple[float, float] | None = None
-    aspect: tuple[tuple[Positive, Positive], ...] = ((1.0, 1.0),) * 3
+    grains: tuple[Count, Count]
+    spread: tuple[Number, Number] | None = None
+    aspect: tuple[tuple[Extent, Extent], ...] = ((1.0, 1.0),) * 3
     texture: AnyTexture = Hull()
-    coefficients: Annotated[float, Field(ge=FINEST, le=COARSEST)] | None = None
+    coefficients: Resolution | None = None
     labels: StiffnessLabels | None = None
-    part: Annotated[int, Field(ge=1, le=100_000)] = 100
+    part: Annotated[Count, Field(ge=1, le=100_000)] = 100
 
     @model_validator(mode="before")
     @classmethod
@@ -308,7 +329,21 @@ class Recipe(_Part):
                 "`aspect` must be three numbers or ranges [low, high], "
                 f"but is {[list(part) for part in self.aspect]}"
             )
+        if self.part > 1 and self.part * self._bytes() > MAX_PART_BYTES:
+            raise ValueError(
+                f"`part` must not exceed {max(1, MAX_PART_BYTES // self._bytes())} with RVEs of "
+                f"this size, so that it fits into memory, but is {self.part}"
+            )
+        if (size := len(self.model_dump_json())) > MAX_TEXT:
+            raise ValueError(f"a recipe must not exceed {MAX_TEXT} characters, but has {size}")
         return self
+
+    def _bytes(self) -> int:
+        """Size of the arrays of one RVE."""
+        labels = self.labels.count * (3 * 8 + 36 * 4) if self.labels else 0
+        return (
+            2 * math.prod(self.grid) + 16 * self.grains[1] + 4 * self.coefficient_count() + labels
+        )
 
     @property
     def parts(self) -> int:
@@ -321,8 +356,20 @@ class Recipe(_Part):
 
     def coefficient_grid(self) -> OrientationGrid:
         """Return the orientations that texture coefficients belong to."""
+        return orientation_grid(self._resolution())
+
+    def coefficient_count(self) -> int:
+        """Return their number, without the work that the grid's volumes take."""
+        return _orientations(self._resolution())
+
+    def _resolution(self) -> float:
         own = self.texture.resolution if isinstance(self.texture, Hull) else 10.0
-        return orientation_grid(self.coefficients or own)
+        return self.coefficients or own
+
+
+@lru_cache(maxsize=8)
+def _orientations(resolution: float) -> int:
+    return len(in_zone(cubochoric_grid(_cells(resolution))))
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -354,21 +401,50 @@ def differences(first: Recipe, second: Recipe) -> Iterator[str]:
             yield f"`{name}` is {shorten(a[name])} there and {shorten(b[name])} here"
 
 
+_REASONS = {
+    "tuple_type": "be a list",
+    "model_type": "be a mapping of fields",
+    "model_attributes_type": "be a mapping of fields",
+    "mapping_type": "be a mapping",
+}
+_KINDS = {"uniform", "hull", "types", "rolling", "unimodal", "fibre", "mixture", "choice"}
+
+
 def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    given = "" if isinstance(first["input"], Mapping) else f", but is {shorten(first['input'])}"
-    if first["type"] == "missing":
-        return f"field `{where}` must be given, but is not."
-    if first["type"] == "extra_forbidden":
-        return f"field `{where}` is not known."
-    if first["type"] == "value_error":
-        return f"field `{where}`: {reason}." if where else f"{reason}."
-    more = error.error_count() - 1
-    return f"field `{where}`: {reason[:1].lower()}{reason[1:]}{given}" + (
-        f" ({more} more are wrong)." if more else "."
+    first = error.errors(include_url=False)[0]
+    # pydantic names the kind of a texture, too, which is no field of the file.
+    where = ".".join(
+        str(part) if isinstance(part, int) else shorten(part).strip("'")
+        for part in first["loc"]
+        if part not in _KINDS
     )
+    more = error.error_count() - 1
+    end = f" ({more} more wrong)." if more else "."
+    match first["type"]:
+        case "missing":
+            return f"field `{where}` must be given, but is not{end}"
+        case "extra_forbidden":
+            return f"field `{where}` must be one that recipes know, but is not{end}"
+        case "union_tag_not_found":
+            return f"field `{where}.kind` must be given, but is not{end}"
+        case "union_tag_invalid":
+            tag = shorten(first.get("ctx", {}).get("tag"))
+            return f"field `{where}.kind` must be of {', '.join(sorted(_KINDS))}, but is {tag}{end}"
+        case "value_error":
+            reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+            return f"field `{where}`: {reason}{end}" if where else f"{reason}{end}"
+        case "invalid_key":
+            return f"field `{where}` must be a name, but is not{end}"
+        case "too_short" | "too_long":
+            bound = "at least" if first["type"] == "too_short" else "at most"
+            limits = first.get("ctx", {})
+            number = limits.get("min_length", limits.get("max_length"))
+            return (
+                f"field `{where}` must have {bound} {number} entries, but has another number{end}"
+            )
+        case kind:
+            reason = _REASONS.get(kind) or first["msg"].removeprefix("Input should ").rstrip(".")
+            return f"field `{where}` must {reason}, but is {shorten(first['input'])}{end}"
 
 
 def _is_number(value: Any) -> bool:

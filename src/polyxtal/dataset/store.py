@@ -21,20 +21,25 @@ from polyxtal.dataset.layout import (
     FORMAT,
     FORMAT_VERSION,
     RECIPE,
+    attributes,
     header_files,
     layout,
+    metadata_files,
     same_metadata,
     shard_paths,
+    stamp,
 )
-from polyxtal.dataset.recipe import Recipe, differences, read_recipe
+from polyxtal.dataset.recipe import Recipe, differences, make_recipe, read_recipe
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.yaml import shorten
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 PARTS = "parts"
 LOCK = ".lock"
 OVERVIEW = "overview.png"
 MAX_RECORD = 1 << 20
+MAX_METADATA = 1 << 24
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.\w+)?")
 
 
@@ -55,7 +60,7 @@ def refuse_foreign(folder: Path) -> None:
         raise FileExistsError(f"{folder}: must be a folder to write into, but is a file.")
     names = [entry.name for entry in folder.iterdir()]
     foreign = [name for name in names if name != LOCK and not _temporary(name)]
-    if foreign and RECIPE not in names:
+    if foreign and RECIPE not in names and _attributes(folder) is None:
         raise FileExistsError(
             f"{folder}: a folder for a data set must be new, empty or hold a data set, "
             f"but holds '{foreign[0]}' and no {RECIPE}."
@@ -68,17 +73,30 @@ def refuse_foreign(folder: Path) -> None:
 def prepare(folder: Path, recipe: Recipe) -> None:
     """Make a folder ready for a recipe's parts: a new one, or one begun with the same recipe.
 
+    Metadata that are missing or damaged are written again.
+
     Raises:
         ValueError: if it was begun with another recipe or another version of the software.
     """
-    if (folder / RECIPE).exists():
+    begun = _attributes(folder)
+    if begun is not None:
+        _check_format(folder, begun)
+        earlier = make_recipe(begun["recipe"], folder / DATA / "zarr.json")
+    elif (folder / RECIPE).exists():
         earlier = read_recipe(folder / RECIPE)
-        if differing := list(differences(earlier, recipe)):
-            raise ValueError(
-                f"{folder}: a data set must be finished with the recipe it was begun with, but "
-                f"{'; '.join(differing)}."
-            )
-        _check_version(folder, to_write=True)
+    else:
+        earlier = recipe
+    if differing := list(differences(earlier, recipe)):
+        raise ValueError(
+            f"{folder}: a data set must be finished with the recipe it was begun with, but "
+            f"{'; '.join(differing)}."
+        )
+    version = attributes(recipe)["polyxtal"]
+    if begun is not None and begun["polyxtal"] != version:
+        raise ValueError(
+            f"{folder}: a data set must be finished with the version of polyxtal it was begun "
+            f"with, but that is {shorten(begun['polyxtal'])} and this is '{version}'."
+        )
     for file in folder.rglob(".*"):
         if _temporary(file.name) and file.is_file():
             file.unlink(missing_ok=True)
@@ -89,45 +107,55 @@ def prepare(folder: Path, recipe: Recipe) -> None:
             _write(target, header[path])
 
 
-def write_part(folder: Path, part: int, files: Mapping[str, bytes]) -> None:
+def write_part(folder: Path, recipe: Recipe, part: int, files: Mapping[str, bytes]) -> None:
     """Write the shards of a part, then its record."""
     for path, content in files.items():
         _write(folder / path, content)
-    record = {
+    written = {
         path: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for path, content in files.items()
     }
-    text = json.dumps({"part": part, "files": record}, indent=1, sort_keys=True) + "\n"
+    record = {"part": part, "stamp": stamp(attributes(recipe)), "files": written}
+    text = json.dumps(record, indent=1, sort_keys=True) + "\n"
     _write(_record_path(folder, part), text.encode())
 
 
-def check_part(folder: Path, recipe: Recipe, part: int, thorough: bool = True) -> str:
+def check_part(
+    folder: Path, recipe: Recipe, part: int, mark: str | None = None, thorough: bool = True
+) -> str:
     """Say what is wrong with a part: nothing (""), or that it is missing, or damaged and how.
 
     Args:
         folder: The data set.
         recipe: Its recipe.
         part: Number of the part.
+        mark: Stamp that the part must carry; None for that of the recipe and this version.
         thorough: Compare the hashes, too, not only the sizes.
     """
     path = _record_path(folder, part)
     if not path.is_file():
         return "missing"
+    mark = stamp(attributes(recipe)) if mark is None else mark
     try:
-        record = json.loads(read_bounded(path, MAX_RECORD))["files"]
-        expected = {name: (int(r["bytes"]), str(r["sha256"])) for name, r in record.items()}
+        record = json.loads(read_bounded(path, MAX_RECORD))
+        if record.get("stamp", mark) != mark:
+            return f"damaged: {path.name} is of a part that another recipe or version made"
+        expected = {name: (r["bytes"], r["sha256"]) for name, r in record["files"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):
         return f"damaged: {path.name} can not be read"
     if set(expected) != set(shard_paths(recipe, part)):
         return f"damaged: {path.name} lists other files"
     for name, (size, digest) in expected.items():
         shard = folder / name
-        if not shard.is_file() or shard.stat().st_size != size:
-            return f"damaged: {name} is not of {size} bytes"
-        if thorough:
-            with shard.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                    return f"damaged: {name} does not hold what was written"
+        try:
+            if not shard.is_file() or shard.stat().st_size != size:
+                return f"damaged: {name} is missing or of another size than was written"
+            if thorough:
+                with shard.open("rb") as file:
+                    if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                        return f"damaged: {name} does not hold what was written"
+        except OSError as error:
+            return f"damaged: {name} can not be read ({error.strerror})"
     return ""
 
 
@@ -157,14 +185,21 @@ class PolycrystalStore:
         self.folder = Path(folder)
         if not (self.folder / RECIPE).is_file():
             raise FileNotFoundError(
-                f"{folder}: must be a data set, but has no {RECIPE}; `polyxtal generate` makes one."
+                f"{folder}: must be a data set, but has no {RECIPE}; `polyxtal generate` writes it."
             )
         self.recipe = read_recipe(self.folder / RECIPE)
-        _check_version(self.folder)
+        self._stamp = self._check_origin()
         self._check_metadata()
         self._length = self._whole(partial)
-        root = zarr.open_group(self.folder / DATA, mode="r")
-        self.arrays = {name: cast(zarr.Array, root[name]) for name in layout(self.recipe)}
+        try:
+            # Not what a group may say about its arrays: only their own metadata were compared.
+            root = zarr.open_group(self.folder / DATA, mode="r", use_consolidated=False)
+            self.arrays = {name: cast(zarr.Array, root[name]) for name in layout(self.recipe)}
+        except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+            raise ValueError(
+                f"{self.folder / DATA}: must be a zarr group that can be opened, but is not; "
+                "run `polyxtal generate` again with the same recipe to mend it."
+            ) from error
 
     def __len__(self) -> int:
         """Return the number of RVEs."""
@@ -194,23 +229,50 @@ class PolycrystalStore:
         if name not in self.arrays:
             raise KeyError(f"{self.folder}: has {', '.join(self.arrays)}, but no '{name}'.")
         stop = len(self) if stop is None else min(stop, len(self))
+        if start < 0 or stop < 0:
+            raise IndexError(f"Rows must be counted from 0, but are {start} to {stop}.")
+        parts = range(start // self.recipe.part, -(-stop // self.recipe.part))
         try:
-            return np.asarray(self.arrays[name][start:stop])
-        except (ValueError, RuntimeError, OSError, KeyError, IndexError) as error:
-            parts = range(start // self.recipe.part, -(-stop // self.recipe.part))
-            broken = [p for p in parts if check_part(self.folder, self.recipe, p)]
+            for part in parts:  # zarr takes zeros for what is missing
+                if not self._shard(name, part).is_file():
+                    raise FileNotFoundError(name)
+            return np.asarray(self.arrays[name][start : max(start, stop)])
+        except (ValueError, RuntimeError, OSError, KeyError, IndexError, TypeError) as error:
+            broken = [p for p in parts if self._check(p, thorough=True)]
             where = f"part {broken[0]}" if broken else "a part"
             raise PartError(
                 f"{self.folder}: array '{name}' must be readable, but {where} is damaged; "
                 "run `polyxtal generate` again with the same recipe to make it anew."
             ) from error
 
+    def _shard(self, name: str, part: int) -> Path:
+        inner = ["0"] * (self.arrays[name].ndim - 1)
+        return self.folder.joinpath(DATA, name, "c", str(part), *inner)
+
+    def _check(self, part: int, thorough: bool) -> str:
+        return check_part(self.folder, self.recipe, part, self._stamp, thorough)
+
+    def _check_origin(self) -> str:
+        """Compare the recipe with the one in the metadata; return the stamp of its parts."""
+        path = self.folder / DATA / "zarr.json"
+        begun = _attributes(self.folder)
+        if begun is None:
+            raise ValueError(
+                f"{path}: must describe the data set, but is missing or damaged; "
+                "run `polyxtal generate` again with the same recipe to mend it."
+            )
+        _check_format(self.folder, begun)
+        if differing := list(differences(self.recipe, make_recipe(begun["recipe"], path))):
+            raise ValueError(
+                f"{self.folder / RECIPE}: must be the recipe that the data set was made from, but "
+                f"{'; '.join(differing)}."
+            )
+        return stamp(begun)
+
     def _check_metadata(self) -> None:
-        for path, wanted in header_files(self.recipe).items():
-            if not path.endswith("zarr.json"):
-                continue
+        for path, wanted in metadata_files(self.recipe).items():
             file = self.folder / path
-            if not file.is_file() or not same_metadata(read_bounded(file, MAX_RECORD), wanted):
+            if not file.is_file() or not same_metadata(read_bounded(file, MAX_METADATA), wanted):
                 raise ValueError(
                     f"{file}: must describe the array that {RECIPE} says, but does not; "
                     "run `polyxtal generate` again with the same recipe to mend it."
@@ -218,7 +280,7 @@ class PolycrystalStore:
 
     def _whole(self, partial: bool) -> int:
         for part in range(self.recipe.parts):
-            if wrong := check_part(self.folder, self.recipe, part, thorough=False):
+            if wrong := self._check(part, thorough=False):
                 if partial and part:
                     return self.recipe.members(part).start
                 raise PartError(
@@ -237,27 +299,25 @@ def _record_path(folder: Path, part: int) -> Path:
     return folder / PARTS / f"{part:06d}.json"
 
 
-def _check_version(folder: Path, to_write: bool = False) -> None:
-    from polyxtal import __version__
-
+def _attributes(folder: Path) -> dict[str, Any] | None:
+    """Read what the group says of itself; None if it is missing or damaged."""
     path = folder / DATA / "zarr.json"
-    if not path.is_file():
-        return  # begun, and killed before it was written
     try:
-        attributes: Any = json.loads(read_bounded(path, MAX_RECORD))["attributes"]
-        found = attributes["format"], attributes["format_version"]
-        software = attributes["polyxtal"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path}: must be zarr's description of a group, but is not.") from error
-    if found != (FORMAT, FORMAT_VERSION):
+        found = json.loads(read_bounded(path, MAX_METADATA))["attributes"]
+        names = ("format", "format_version", "polyxtal", "recipe")
+        if all(name in found for name in names) and isinstance(found["recipe"], dict):
+            return found
+    except (ValueError, KeyError, TypeError, RecursionError, OSError):
+        pass
+    return None
+
+
+def _check_format(folder: Path, found: Mapping[str, Any]) -> None:
+    if (found["format"], found["format_version"]) != (FORMAT, FORMAT_VERSION):
         raise ValueError(
-            f"{path}: must be a '{FORMAT}' of version {FORMAT_VERSION} for polyxtal {__version__}, "
-            f"but is '{found[0]}' of version {found[1]}."
-        )
-    if to_write and software != __version__:
-        raise ValueError(
-            f"{folder}: a data set must be finished with the version of polyxtal it was begun "
-            f"with, but that is {software} and this is {__version__}."
+            f"{folder / DATA / 'zarr.json'}: must be a '{FORMAT}' of version {FORMAT_VERSION}, but "
+            f"is {shorten(found['format'])} of version {shorten(found['format_version'])}; another "
+            "version of polyxtal wrote it."
         )
 
 

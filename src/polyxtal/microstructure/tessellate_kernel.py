@@ -6,21 +6,12 @@ seed outside its box could offer is settled; the few others ask every seed.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 
-
-def _compiled(function: Callable[..., Any]) -> Any:
-    # Type checks that tests put in front of functions must not reach the compiler.
-    original = inspect.unwrap(function)
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(original)
+from polyxtal.algebra.compiling import compiled_exactly
 
 
-@_compiled
+@compiled_exactly
 def claim(seeds, weights, scale, reach, owner, distance):  # type: ignore[no-untyped-def]
     """Let every seed claim the voxels of its box.
 
@@ -56,7 +47,7 @@ def claim(seeds, weights, scale, reach, owner, distance):  # type: ignore[no-unt
                         holder[k] = grain
 
 
-@_compiled
+@compiled_exactly
 def settle(seeds, weights, scale, sure, owner, distance):  # type: ignore[no-untyped-def]
     """Let voxels whose power distance is not below `sure` ask every seed; return their number."""
     nx, ny, nz = owner.shape
@@ -81,7 +72,7 @@ def settle(seeds, weights, scale, sure, owner, distance):  # type: ignore[no-unt
     return asked
 
 
-@_compiled
+@compiled_exactly
 def moments(owner, seeds, volume, offset, spread):  # type: ignore[no-untyped-def]
     """Add up every grain's voxels and their distances from its seed, the nearest image of it.
 
