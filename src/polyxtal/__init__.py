@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from polyxtal.algebra.convergence import ConvergenceError
     from polyxtal.crystal.elasticity import CubicElasticity
     from polyxtal.crystal.material import Material, PhenoPowerlaw, load_material, load_materials
+    from polyxtal.dataset.datamodule import PolycrystalDataModule
+    from polyxtal.dataset.endless import EndlessPolycrystals
+    from polyxtal.dataset.generate import generate
+    from polyxtal.dataset.loader import PolycrystalDataset
+    from polyxtal.dataset.recipe import Recipe, read_recipe
+    from polyxtal.dataset.store import PolycrystalStore, open_dataset
     from polyxtal.mechanics.bounds import hill_average, reuss_average, voigt_average
     from polyxtal.mechanics.fullfield.history import FullFieldResponse, LocalFields
     from polyxtal.mechanics.fullfield.simulate import simulate
@@ -45,6 +51,12 @@ _HOME = {
     "algebra.convergence": ("ConvergenceError",),
     "crystal.elasticity": ("CubicElasticity",),
     "crystal.material": ("Material", "PhenoPowerlaw", "load_material", "load_materials"),
+    "dataset.datamodule": ("PolycrystalDataModule",),
+    "dataset.endless": ("EndlessPolycrystals",),
+    "dataset.generate": ("generate",),
+    "dataset.loader": ("PolycrystalDataset",),
+    "dataset.recipe": ("Recipe", "read_recipe"),
+    "dataset.store": ("PolycrystalStore", "open_dataset"),
     "mechanics.bounds": ("hill_average", "reuss_average", "voigt_average"),
     "mechanics.fullfield.history": ("FullFieldResponse", "LocalFields"),
     "mechanics.fullfield.simulate": ("simulate",),
@@ -78,6 +90,7 @@ __all__ = [
     "CubicElasticity",
     "DiscreteTexture",
     "ElasticHomogenization",
+    "EndlessPolycrystals",
     "EngineeringConstants",
     "FibreTexture",
     "FullFieldResponse",
@@ -90,20 +103,27 @@ __all__ = [
     "NetworkEnsemble",
     "PhenoPowerlaw",
     "Polycrystal",
+    "PolycrystalDataModule",
+    "PolycrystalDataset",
+    "PolycrystalStore",
+    "Recipe",
     "Response",
     "StressError",
     "UniformTexture",
     "UnimodalTexture",
     "compare",
     "engineering_constants",
+    "generate",
     "hill_average",
     "homogenize",
     "load_material",
     "load_materials",
     "miller_orientation",
     "odf_distance",
+    "open_dataset",
     "orientation_grid",
     "read",
+    "read_recipe",
     "reuss_average",
     "rolling_component",
     "rolling_texture",
