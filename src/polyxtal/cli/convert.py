@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from polyxtal.cli import options
 from polyxtal.cli.console import one_sentence, stages
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def convert(
-    source: Annotated[
-        Path, typer.Argument(metavar="IN", help=".vti (with material.yaml), .dream3d or .npz.")
-    ],
+    source: Annotated[Path, typer.Argument(metavar="IN", help=options.KINDS)],
     target: Annotated[
         Path,
         typer.Argument(metavar="OUT", help=".vti (with material.yaml beside it) or .npz."),
@@ -43,6 +42,9 @@ def convert(
     renumber: Annotated[
         bool, typer.Option("--renumber", help="Remove grains without voxels.")
     ] = False,
+    frame: options.Frame = None,
+    threshold: options.Threshold = None,
+    exclude: options.Exclude = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
 ) -> None:
@@ -53,7 +55,8 @@ def convert(
         from polyxtal.workflows.convert import ConversionSettings
         from polyxtal.workflows.convert import convert as run
 
-        settings = ConversionSettings(crop, coarsen, renumber)
+        ebsd = options.map_settings(frame, threshold, exclude)
+        settings = ConversionSettings(crop, coarsen, renumber, ebsd)
         with stages() as shown:
             conversion = run(source, target, settings, force, shown.begin)
         Console(highlight=False).print(_table(conversion))

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+from math import radians
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-File = Annotated[Path, typer.Argument(help=".vti (with material.yaml), .dream3d or .npz.")]
+if TYPE_CHECKING:
+    from polyxtal.workflows.inputs import MapSettings
+
+KINDS = ".vti (with material.yaml), .dream3d, .npz, or an EBSD map, .ang or .ctf."
+File = Annotated[Path, typer.Argument(help=KINDS)]
+Frame = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|W,X,Y,Z",
+        help="What the Euler angles of an EBSD map refer to, which no file says: map, edax-1 to "
+        "edax-4 or oxford, or the unit quaternion that turns their axes into the map's.",
+        show_default=False,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help="Disorientation that parts grains of an EBSD map [°], or 5.", show_default=False
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PHASE", help="Phase of an EBSD map that its neighbours replace; repeatable."
+    ),
+]
 Material = Annotated[
     list[str] | None,
     typer.Option(help="Shipped name or DAMASK phase file; PHASE=NAME, repeated, for several."),
@@ -30,3 +56,13 @@ Unload = Annotated[bool, typer.Option("--unload", help="Unload to zero stress.")
 NoPicture = Annotated[bool, typer.Option("--no-picture", help="Write numbers only.")]
 NoTaylor = Annotated[bool, typer.Option("--no-taylor", help="Skip Taylor's baseline.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
+
+
+def map_settings(
+    frame: str | None, threshold: float | None, exclude: list[str] | None
+) -> MapSettings:
+    """Gather the options about EBSD maps."""
+    from polyxtal.workflows.inputs import MapSettings
+
+    angle = None if threshold is None else radians(threshold)
+    return MapSettings(frame, angle, tuple(exclude or ()))

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 def predict(
     file: options.File,
     material: options.Material = None,
+    frame: options.Frame = None,
+    threshold: options.Threshold = None,
+    exclude: options.Exclude = None,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
     rate: options.Rate = 1e-3,
@@ -56,6 +59,7 @@ def predict(
             ensemble=ensemble,
             seed=seed,
             taylor=not no_taylor,
+            ebsd=options.map_settings(frame, threshold, exclude),
         )
         folder = default_folder(file) if out is None else out
         check_folder(folder, force)

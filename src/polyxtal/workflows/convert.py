@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from polyxtal.crystal.material import Material
-from polyxtal.microstructure.io import read, write
+from polyxtal.microstructure.io import write
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import coarsen, crop, renumber
 from polyxtal.workflows.choose import material_file_beside, own_properties
+from polyxtal.workflows.inputs import MapSettings
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,13 @@ class ConversionSettings:
             reaches to the end of the grid. None for all.
         coarsen: Voxels joined to one, "N" or "NX,NY,NZ". None for no coarsening.
         renumber: Remove grains without voxels.
+        ebsd: How an EBSD map is read.
     """
 
     crop: str | None = None
     coarsen: str | None = None
     renumber: bool = False
+    ebsd: MapSettings = field(default_factory=MapSettings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,7 @@ def convert(
     _refuse_overwriting(source, target, force)
     factors = None if settings.coarsen is None else _factors(settings.coarsen)
     begin("read")
-    original = rve = read(source)
+    original = rve = settings.ebsd.read(source)
     if settings.crop is not None:
         begin("crop")
         rve = crop(rve, _ranges(settings.crop, rve.grid))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from polyxtal.microstructure.io import read
@@ -11,12 +12,34 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.workflows.choose import material_file_beside
 
 
-def read_input(file: str | Path, material: Sequence[str] = ()) -> Polycrystal:
+@dataclass(frozen=True)
+class MapSettings:
+    """How an EBSD map becomes a polycrystal; for other files, nothing may be given.
+
+    Attributes:
+        frame: What the Euler angles refer to, see `read_ebsd`.
+        threshold: Disorientation that parts grains; None for 5°. [rad]
+        exclude: Phases that their neighbours replace.
+    """
+
+    frame: str | None = None
+    threshold: float | None = None
+    exclude: tuple[str, ...] = ()
+
+    def read(self, file: str | Path) -> Polycrystal:
+        """Read any polycrystal file that needs no material file."""
+        return read(file, frame=self.frame, threshold=self.threshold, exclude=self.exclude)
+
+
+def read_input(
+    file: str | Path, material: Sequence[str] = (), ebsd: MapSettings | None = None
+) -> Polycrystal:
     """Read the file; a grid without `material.yaml` may have its grains in the one given.
 
     Args:
-        file: `.vti`, `.dream3d` or `.npz`.
+        file: Any file that `read` reads.
         material: What the user gave as materials, see `choose_materials`.
+        ebsd: How a map is read; None for a file that is none.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if a file is invalid.
@@ -25,7 +48,7 @@ def read_input(file: str | Path, material: Sequence[str] = ()) -> Polycrystal:
     grid = Path(file).suffix.lower() == ".vti" and Path(file).is_file()
     if grid and elsewhere and material_file_beside(file) is None:
         return read(file, material=material[0])
-    return read(file)
+    return (ebsd or MapSettings()).read(file)
 
 
 def identify_inputs(

@@ -22,7 +22,7 @@ from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.texture.measure import mean_disorientation, texture_strength
 from polyxtal.workflows.choose import check_load_stands_alone, choose_materials, load_of
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
-from polyxtal.workflows.inputs import identify_inputs, read_input
+from polyxtal.workflows.inputs import MapSettings, identify_inputs, read_input
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class PredictionSettings:
         ensemble: Number of networks whose answers are averaged.
         seed: Same seed, same answer.
         taylor: Compute Taylor's baseline, too; its cost grows with the number of grains.
+        ebsd: How an EBSD map is read.
 
     Raises:
         ValueError: if `load` comes together with what it replaces.
@@ -57,6 +58,7 @@ class PredictionSettings:
     ensemble: int = 4
     seed: int = 0
     taylor: bool = True
+    ebsd: MapSettings = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
         """Validate that the load is said once."""
@@ -175,7 +177,7 @@ def predict(
 
     begin("read")
     load = settings.load_path()
-    rve = read_input(file, settings.material)
+    rve = read_input(file, settings.material, settings.ebsd)
     materials = choose_materials(rve, file, settings.material)
     inputs = identify_inputs(file, settings.material, settings.load)
     end("read")

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from polyxtal.crystal.material import Material
+from polyxtal.microstructure.ebsd import Frame
 from polyxtal.microstructure.io.damask import read_damask, write_damask
 from polyxtal.microstructure.io.dream3d import read_dream3d
+from polyxtal.microstructure.io.ebsd import EBSD_SUFFIXES, read_ebsd
 from polyxtal.microstructure.io.npz import read_npz, write_npz
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 
-def read(path: str | Path, *, material: str | Path | None = None) -> Polycrystal:
+def read(
+    path: str | Path,
+    *,
+    material: str | Path | None = None,
+    frame: Frame | None = None,
+    threshold: float | None = None,
+    exclude: str | Sequence[str] = (),
+) -> Polycrystal:
     """Read a polycrystal from a file.
 
     Args:
-        path: DAMASK's `.vti` with `material.yaml` beside it, DREAM.3D's `.dream3d`, or the
-            package's own `.npz`.
+        path: DAMASK's `.vti` with `material.yaml` beside it, DREAM.3D's `.dream3d`, the package's
+            own `.npz`, or a measured map, EDAX's `.ang` or Oxford's `.ctf`.
         material: DAMASK's material file, if it is not `material.yaml` beside the grid.
+        frame: What a map's Euler angles refer to, see `read_ebsd`; a map needs it.
+        threshold: Disorientation that parts the grains of a map; None for 5°. [rad]
+        exclude: Phases of a map whose points go to the neighbouring grains, as those where nothing
+            was indexed do.
     Returns:
-        The polycrystal; each reader converts its file's units and orientations.
+        The polycrystal; each reader converts its file's units and orientations. A map becomes one
+        layer of voxels, see `segment`.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if the extension is unknown or the file invalid.
     """
     suffix = Path(path).suffix.lower()
+    if material is not None and suffix != ".vti":
+        raise ValueError(f"{path}: argument `material` must be left out except for .vti files.")
+    if suffix in EBSD_SUFFIXES:
+        dropped = (exclude,) if isinstance(exclude, str) else exclude
+        ebsd = read_ebsd(path, frame=frame).exclude(*dropped)
+        return (ebsd.grains() if threshold is None else ebsd.grains(threshold)).polycrystal
+    if frame is not None or threshold is not None or exclude:
+        raise ValueError(
+            f"{path}: arguments `frame`, `threshold` and `exclude` must be left out except for "
+            f"{' and '.join(EBSD_SUFFIXES)} files."
+        )
     if suffix == ".vti":
         return read_damask(path, material)
-    if material is not None:
-        raise ValueError(f"{path}: argument `material` must be left out except for .vti files.")
     if suffix == ".dream3d":
         return read_dream3d(path)
     if suffix == ".npz":
         return read_npz(path)
     raise ValueError(
-        f"{path}: a polycrystal file must end in .vti, .dream3d or .npz, but ends in '{suffix}'."
+        f"{path}: a polycrystal file must end in .vti, .dream3d or .npz, or as a map in "
+        f".ang or .ctf, but ends in '{suffix}'."
     )
 
 

@@ -1,0 +1,197 @@
+"""EDAX's text file of an orientation map (.ang), as other programs write it, too.
+
+Rows hold φ1, Φ, φ2 [rad], x, y [µm], image quality, confidence index, phase, detector signal, fit,
+and what later versions add; rows of eight columns end with the phase.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyxtal.files.bounded import read_bounded
+from polyxtal.microstructure.ebsd import EbsdMap, Frame, frame_rotation
+from polyxtal.microstructure.io.ebsd_table import (
+    MAX_BYTES,
+    Points,
+    build_map,
+    number,
+    read_table,
+    unique_names,
+)
+
+_COLUMNS = ("image_quality", "confidence_index", "phase", "detector_signal", "fit")
+_PHASE = 7
+_CUBIC = {"43", "432", "23", "m-3m", "m3m", "-43m", "m-3", "m3"}
+_NOT_INDEXED = 4 * math.pi - 1e-2
+"""Euler angles of 4π mark points without a solution. [rad]"""
+
+
+class _Phase(NamedTuple):
+    number: int
+    name: str
+    symmetry: str
+
+
+def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
+    """Read an EDAX map.
+
+    Nothing was indexed at points with a confidence index below 0, Euler angles of 4π, a phase of
+    -1, or all of Euler angles and other columns zero. Phase 0 is the one phase of a single-phase
+    file, whatever number its header gives it; in files of several phases, or where the data of a
+    single-phase file have both 0 and 1, it means that nothing was indexed, unless the header
+    describes a phase 0 among several.
+
+    Positions decide about the grid; the header's numbers of rows and columns may be stale.
+
+    Args:
+        path: The file.
+        frame: What the Euler angles refer to, see `FRAMES`.
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the frame is missing, or the file is damaged, too large or on no grid.
+    """
+    path = Path(path)
+    rotation = frame_rotation(frame, path)
+    header, rows, first_line = _split(read_bounded(path, MAX_BYTES))
+    values = _value_of(header)
+    table = read_table(path, rows, first_line)
+    if table.shape[1] < 8:
+        raise ValueError(
+            f"{path}: rows must have at least 8 columns (φ1, Φ, φ2, x, y, image quality, "
+            f"confidence index, phase), but have {table.shape[1]}."
+        )
+    phases = _phases(path, header)
+    quality = _quality(header, table)
+    angles = table[:, :3]
+    unsolved = (np.abs(angles) >= _NOT_INDEXED).any(1) & (np.abs(angles) < 13).all(1)
+    unsolved |= quality["confidence_index"] < 0
+    unsolved |= (angles == 0).all(1) & (np.column_stack(list(quality.values())) == 0).all(1)
+    if not (np.abs(angles[~unsolved]) < _NOT_INDEXED).all():
+        raise ValueError(
+            f"{path}: Euler angles must be in radians, below 4π, but reach "
+            f"{np.abs(angles[~unsolved]).max():.6g}."
+        )
+    phase = np.where(unsolved, -1, _phase_index(path, table[:, _PHASE], phases, unsolved))
+    # ACOM, of transmission microscopes, counts in nanometres.
+    unit = 1e-3 if any("ACOM" in line for line in header) else 1.0
+    grid = values.get("GRID", "SqrGrid").lower()
+    step = tuple(number(path, name, values.get(name, "0")) for name in ("XSTEP", "YSTEP"))
+    points = Points(
+        angles=angles,
+        position=unit * table[:, 3:5],
+        phase=phase,
+        phase_names=unique_names([p.name for p in phases]),
+        cubic=tuple(p.symmetry.lower() in _CUBIC for p in phases),
+        quality=quality,
+        step=(unit * step[0], unit * step[1]),
+        hexagonal=grid.startswith("hex"),
+    )
+    return build_map(path, points, rotation)
+
+
+def _split(content: bytes) -> tuple[list[str], bytes, int]:
+    """Part the header's lines from the rows; count the line that these begin at."""
+    begin = line = 0
+    header: list[str] = []
+    while begin < len(content):
+        end = content.find(b"\n", begin)
+        end = len(content) if end < 0 else end
+        text = content[begin:end].strip()
+        if text and not text.startswith(b"#"):
+            break
+        header.append(text.lstrip(b"#").decode("latin-1").strip())
+        begin, line = end + 1, line + 1
+    return header, content[begin:], line + 1
+
+
+def _value_of(header: list[str]) -> dict[str, str]:
+    """Read lines such as `XSTEP: 2.961`."""
+    pairs = (line.split(":", 1) for line in header if ":" in line)
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def _phases(path: Path, header: list[str]) -> list[_Phase]:
+    """Read the phases; one begins with `Phase 1`, or with its name where a file leaves that out."""
+    found: list[dict[str, str]] = []
+    for line in header:
+        word, _, rest = line.replace("\t", " ").partition(" ")
+        begins = re.fullmatch(r"Phase:?\s*(\d{1,6})", line)
+        if begins:
+            found.append({"number": begins[1]})
+        elif word in ("MaterialName", "Formula", "Symmetry"):
+            if not found or (word == "MaterialName" and word in found[-1]):
+                found.append({"number": str(len(found) + 1)})
+            found[-1].setdefault(word, rest.strip())
+    if not found:
+        raise ValueError(f"{path}: the header must describe at least one phase, but does not.")
+    phases = [
+        _Phase(
+            int(entry["number"]),
+            entry.get("MaterialName") or entry.get("Formula") or "",
+            entry.get("Symmetry", ""),
+        )
+        for entry in found
+    ]
+    numbers = [phase.number for phase in phases]
+    if len(set(numbers)) != len(numbers):
+        raise ValueError(f"{path}: phases must have different numbers, but have {numbers}.")
+    return phases
+
+
+def _quality(header: list[str], table: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Name the columns that are neither angles nor positions nor phase."""
+    names = list(_COLUMNS) + [f"column_{k}" for k in range(11, table.shape[1] + 1)]
+    for line in header:
+        said = re.match(r"(?:COLUMN_HEADERS|Column names)\s*:(.*)", line, re.IGNORECASE)
+        extra = [part.strip().replace(" ", "_") for part in said[1].split(",")] if said else []
+        if len(extra) == table.shape[1] and len(set(extra)) == len(extra):
+            names[len(_COLUMNS) :] = extra[10:]
+    return {
+        name: table[:, 5 + k]
+        for k, name in enumerate(names[: table.shape[1] - 5])
+        if 5 + k != _PHASE
+    }
+
+
+def _phase_index(
+    path: Path,
+    column: NDArray[np.float64],
+    phases: list[_Phase],
+    unsolved: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Translate the data's phase numbers into indices, -1 for nothing indexed."""
+    used = np.unique(column[~unsolved])
+    if not (np.isin(used, np.rint(used)) & (np.abs(used) < 2**31)).all():
+        raise ValueError(
+            f"{path}: column {_PHASE + 1} must be the phase, a whole number, "
+            f"but holds {_first(used[used != np.rint(used)])}."
+        )
+    index = {float(phase.number): k for k, phase in enumerate(phases)}
+    index[-1.0] = -1
+    if len(phases) == 1:
+        # Programs number the one phase 0 or 1, in header and data independently.
+        both = {0.0, 1.0} <= set(used.tolist())
+        index |= {0.0: -1 if both else 0, 1.0: 0}
+    else:
+        index.setdefault(0.0, -1)
+    unknown = [value for value in used.tolist() if value not in index]
+    if unknown:
+        raise ValueError(
+            f"{path}: points must be of phases in the header "
+            f"({', '.join(str(phase.number) for phase in phases)}), but phase {unknown[0]:g} "
+            "is used."
+        )
+    phase = np.full(len(column), -1, np.int64)
+    for value in used.tolist():
+        phase[column == value] = index[value]
+    return phase
+
+
+def _first(values: NDArray[np.float64]) -> str:
+    return f"{values[0]:g}" if len(values) else "one out of range"

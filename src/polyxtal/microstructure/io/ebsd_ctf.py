@@ -1,0 +1,137 @@
+"""Oxford's and HKL's text file of an orientation map (.ctf, "Channel Text File").
+
+A header of `name<tab>value`, a line for each phase, the names of the columns, and a row for each
+point; Euler angles in degrees, positions in µm, decimal points or commas.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from polyxtal.files.bounded import read_bounded
+from polyxtal.microstructure.ebsd import EbsdMap, Frame, frame_rotation
+from polyxtal.microstructure.io.ebsd_table import (
+    MAX_BYTES,
+    Points,
+    build_map,
+    number,
+    read_table,
+    unique_names,
+)
+
+_NEEDED = ("phase", "x", "y", "euler1", "euler2", "euler3")
+_LONGER = {"bc": "band_contrast", "bs": "band_slope"}
+_CUBIC = (10, 11)  # Laue groups m-3 and m-3m
+_MAX_PHASES = 1000
+_MAX_HEADER = 2000
+
+
+def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
+    """Read an Oxford map. Phase 0 means that nothing was indexed.
+
+    Positions decide about the grid; the header's numbers of cells may be stale.
+
+    Args:
+        path: The file.
+        frame: What the Euler angles refer to, see `FRAMES`.
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the frame is missing, or the file is damaged, too large or on no grid.
+    """
+    path = Path(path)
+    rotation = frame_rotation(frame, path)
+    header, names, rows, first_line = _split(path, read_bounded(path, MAX_BYTES))
+    table = read_table(path, rows.replace(b",", b"."), first_line)
+    if table.shape[1] != len(names):
+        raise ValueError(
+            f"{path}: line {first_line}: rows must have the {len(names)} columns that are named "
+            f"above them, but have {table.shape[1]}."
+        )
+    columns = {name: table[:, k] for k, name in enumerate(names)}
+    phase_names, cubic = _phases(path, header)
+    phase = columns["phase"]
+    if not ((phase == np.rint(phase)) & (phase >= -1) & (phase <= len(phase_names))).all():
+        wrong = phase[~np.isin(phase, np.arange(-1, len(phase_names) + 1))]
+        raise ValueError(
+            f"{path}: phases of points must be whole numbers up to the {len(phase_names)} of the "
+            f"header, but one is {wrong[0]:g}."
+        )
+    indexed = phase > 0
+    angles = np.column_stack([columns[f"euler{k}"] for k in (1, 2, 3)])
+    if not (np.abs(angles[indexed]) <= 720).all():
+        raise ValueError(f"{path}: Euler angles must be degrees, but not all are within 720°.")
+    step = tuple(number(path, name, header.get(name, ["0"])[0]) for name in ("XStep", "YStep"))
+    points = Points(
+        angles=np.radians(angles),
+        position=np.column_stack([columns["x"], columns["y"]]),
+        phase=np.where(indexed, phase, 0).astype(np.int64) - 1,
+        phase_names=phase_names,
+        cubic=cubic,
+        quality={
+            _LONGER.get(name, name): values
+            for name, values in columns.items()
+            if name not in _NEEDED
+        },
+        step=(step[0], step[1]),
+        hexagonal=False,
+    )
+    return build_map(path, points, rotation)
+
+
+def _split(path: Path, content: bytes) -> tuple[dict[str, list[str]], list[str], bytes, int]:
+    """Part header, names of columns, and rows; count the line that the rows begin at.
+
+    The header's values follow their name; the lines of the phases are under `Phases`.
+    """
+    header: dict[str, list[str]] = {}
+    begin, phases_left = 0, 0
+    for line in range(_MAX_HEADER):
+        end = content.find(b"\n", begin)
+        if end < 0:
+            break
+        parts = [p.strip() for p in content[begin:end].decode("latin-1").strip().split("\t")]
+        begin = end + 1
+        if line == 0 and not parts[0].startswith("Channel Text File"):
+            break
+        lower = [part.lower() for part in parts]
+        if lower[0] == "phase" and {"x", "euler1"} <= set(lower):
+            missing = [name for name in _NEEDED if name not in lower]
+            if missing or len(set(lower)) != len(lower):
+                raise ValueError(
+                    f"{path}: line {line + 1}: columns must be named once and hold "
+                    f"{', '.join(_NEEDED)}, but are {', '.join(lower)}."
+                )
+            return header, lower, content[begin:], line + 2
+        if phases_left:
+            header["Phases"].append("\t".join(parts))
+            phases_left -= 1
+        elif parts[0] == "Phases":
+            count = number(path, "Phases", parts[1] if len(parts) > 1 else "")
+            phases_left = int(min(max(count, 0), _MAX_PHASES))
+            header["Phases"] = []
+        elif len(parts) > 1:
+            header.setdefault(parts[0], parts[1:])
+    raise ValueError(
+        f"{path}: must begin with 'Channel Text File' and name its columns (Phase, X, Y, ...), "
+        "but does not."
+    )
+
+
+def _phases(path: Path, header: dict[str, list[str]]) -> tuple[tuple[str, ...], tuple[bool, ...]]:
+    """Read `a;b;c<tab>α;β;γ<tab>name<tab>Laue group<tab>...` of each phase."""
+    names, cubic = [], []
+    for line in header.get("Phases", []):
+        parts = line.split("\t")
+        if len(parts) < 4:
+            raise ValueError(
+                f"{path}: a phase must be lattice, angles, name and Laue group, parted by tabs, "
+                f"but is {line[:60]!r}."
+            )
+        names.append(parts[2])
+        laue = number(path, f"the Laue group of phase {parts[2]!r}", parts[3])
+        cubic.append(laue in _CUBIC)
+    if not names:
+        raise ValueError(f"{path}: the header must describe at least one phase, but does not.")
+    return unique_names(names), tuple(cubic)
