@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from polyxtal.mechanics.response import Response, StressError, compare
     from polyxtal.mechanics.spectral import ElasticHomogenization, homogenize
     from polyxtal.mechanics.taylor import taylor_response
+    from polyxtal.microstructure.ebsd import EbsdMap
+    from polyxtal.microstructure.equivalent import compare_sections, equivalent_rve
     from polyxtal.microstructure.io import read, write
+    from polyxtal.microstructure.io.ebsd import read_ebsd
     from polyxtal.microstructure.polycrystal import Polycrystal
     from polyxtal.microstructure.tessellate import tessellate
     from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
@@ -66,7 +69,10 @@ _HOME = {
     "mechanics.response": ("Response", "StressError", "compare"),
     "mechanics.spectral": ("ElasticHomogenization", "homogenize"),
     "mechanics.taylor": ("taylor_response",),
+    "microstructure.ebsd": ("EbsdMap",),
+    "microstructure.equivalent": ("compare_sections", "equivalent_rve"),
     "microstructure.io": ("read", "write"),
+    "microstructure.io.ebsd": ("read_ebsd",),
     "microstructure.polycrystal": ("Polycrystal",),
     "microstructure.tessellate": ("tessellate",),
     "network.tree": ("MaterialNetwork", "NetworkEnsemble"),
@@ -89,6 +95,7 @@ __all__ = [
     "ConvergenceError",
     "CubicElasticity",
     "DiscreteTexture",
+    "EbsdMap",
     "ElasticHomogenization",
     "EndlessPolycrystals",
     "EngineeringConstants",
@@ -112,7 +119,9 @@ __all__ = [
     "UniformTexture",
     "UnimodalTexture",
     "compare",
+    "compare_sections",
     "engineering_constants",
+    "equivalent_rve",
     "generate",
     "hill_average",
     "homogenize",
@@ -123,6 +132,7 @@ __all__ = [
     "open_dataset",
     "orientation_grid",
     "read",
+    "read_ebsd",
     "read_recipe",
     "reuss_average",
     "rolling_component",

@@ -45,6 +45,7 @@ def convert(
     frame: options.Frame = None,
     threshold: options.Threshold = None,
     exclude: options.Exclude = None,
+    volume: options.Volume = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
 ) -> None:
@@ -55,7 +56,7 @@ def convert(
         from polyxtal.workflows.convert import ConversionSettings
         from polyxtal.workflows.convert import convert as run
 
-        ebsd = options.map_settings(frame, threshold, exclude)
+        ebsd = options.map_settings(frame, threshold, exclude, volume)
         settings = ConversionSettings(crop, coarsen, renumber, ebsd)
         with stages() as shown:
             conversion = run(source, target, settings, force, shown.begin)

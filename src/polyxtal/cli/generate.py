@@ -39,7 +39,6 @@ def generate(
         with one_sentence(debug):
             from polyxtal.dataset.generate import generate as run
             from polyxtal.dataset.recipe import read_recipe
-            from polyxtal.workflows.describe_dataset import describe, draw_overview
 
             asked = read_recipe(recipe)
             with counted("RVEs", asked.count) as shown:
@@ -51,6 +50,8 @@ def generate(
                     on_part=lambda whole, _: shown(min(whole * asked.part, asked.count)),
                 )
             _say(done)
+            from polyxtal.workflows.describe_dataset import describe, draw_overview
+
             for line in describe(out):
                 typer.echo(line)
             if not no_picture:

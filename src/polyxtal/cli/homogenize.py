@@ -31,6 +31,10 @@ def homogenize(
             "PHASE=C11,C12,C44, repeated, for several."
         ),
     ] = None,
+    frame: options.Frame = None,
+    threshold: options.Threshold = None,
+    exclude: options.Exclude = None,
+    volume: options.Volume = None,
     scheme: Annotated[
         str,
         typer.Option(help="fourier, or rotated for a high contrast between phases."),
@@ -54,7 +58,13 @@ def homogenize(
         from polyxtal.workflows.write_homogenization import check_folder, default_folder
 
         settings = HomogenizationSettings(
-            tuple(material or ()), tuple(elastic or ()), scheme, tol, float32, max_iterations
+            tuple(material or ()),
+            tuple(elastic or ()),
+            scheme,
+            tol,
+            float32,
+            max_iterations,
+            options.map_settings(frame, threshold, exclude, volume),
         )
         folder = default_folder(file) if out is None else out
         check_folder(folder, force)

@@ -34,6 +34,15 @@ Exclude = Annotated[
         metavar="PHASE", help="Phase of an EBSD map that its neighbours replace; repeatable."
     ),
 ]
+Volume = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Take a statistically equivalent volume of N voxels along each edge instead of an "
+        "EBSD map itself, which is one layer.",
+        show_default=False,
+    ),
+]
 Material = Annotated[
     list[str] | None,
     typer.Option(help="Shipped name or DAMASK phase file; PHASE=NAME, repeated, for several."),
@@ -59,10 +68,10 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.
 
 
 def map_settings(
-    frame: str | None, threshold: float | None, exclude: list[str] | None
+    frame: str | None, threshold: float | None, exclude: list[str] | None, volume: int | None
 ) -> MapSettings:
     """Gather the options about EBSD maps."""
     from polyxtal.workflows.inputs import MapSettings
 
     angle = None if threshold is None else radians(threshold)
-    return MapSettings(frame, angle, tuple(exclude or ()))
+    return MapSettings(frame, angle, tuple(exclude or ()), volume)

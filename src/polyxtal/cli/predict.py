@@ -24,6 +24,7 @@ def predict(
     frame: options.Frame = None,
     threshold: options.Threshold = None,
     exclude: options.Exclude = None,
+    volume: options.Volume = None,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
     rate: options.Rate = 1e-3,
@@ -59,7 +60,7 @@ def predict(
             ensemble=ensemble,
             seed=seed,
             taylor=not no_taylor,
-            ebsd=options.map_settings(frame, threshold, exclude),
+            ebsd=options.map_settings(frame, threshold, exclude, volume),
         )
         folder = default_folder(file) if out is None else out
         check_folder(folder, force)

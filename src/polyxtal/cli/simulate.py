@@ -29,6 +29,10 @@ def simulate(
     void: Annotated[
         list[str] | None, typer.Option(metavar="PHASE", help="Phase that is a void; repeatable.")
     ] = None,
+    frame: options.Frame = None,
+    threshold: options.Threshold = None,
+    exclude: options.Exclude = None,
+    volume: options.Volume = None,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
     rate: options.Rate = 1e-3,
@@ -91,6 +95,7 @@ def simulate(
                 threads=threads,
                 checkpoint_every=checkpoint_every,
                 taylor=not no_taylor,
+                ebsd=options.map_settings(frame, threshold, exclude, volume),
             )
             out = default_folder(file) if out is None else out
             check_folder(out, force)

@@ -18,7 +18,7 @@ from polyxtal.mechanics.spectral import MAX_ITERATIONS, ElasticHomogenization
 from polyxtal.mechanics.spectral import homogenize as solve
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.workflows.choose import choose_elasticity, choose_materials
-from polyxtal.workflows.inputs import identify_inputs, read_input
+from polyxtal.workflows.inputs import MapSettings, identify_inputs, read_input
 
 FULL_FIELD = "full_field"
 BASELINES = ("reuss", "hill", "voigt")
@@ -35,6 +35,7 @@ class HomogenizationSettings:
         tol: Largest relative residual of stress equilibrium. [-]
         float32: Compute in single precision.
         max_iterations: Most iterations of a load case.
+        ebsd: How an EBSD map is read.
 
     Raises:
         ValueError: if both `material` and `elastic` are given, or no iteration is allowed.
@@ -46,6 +47,7 @@ class HomogenizationSettings:
     tol: float = 1e-6
     float32: bool = False
     max_iterations: int = MAX_ITERATIONS
+    ebsd: MapSettings = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
         """Validate that the crystals are said once, and that the solver may begin and must end."""
@@ -119,7 +121,7 @@ def homogenize(
         seconds[stage] = perf_counter() - started
 
     begin("read")
-    rve = read_input(file, settings.material)
+    rve = read_input(file, settings.material, settings.ebsd)
     if settings.elastic:
         materials = choose_elasticity(rve, settings.elastic)
     else:

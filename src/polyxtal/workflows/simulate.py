@@ -163,7 +163,7 @@ def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Pre
             f"Engine 'damask' must find the program {PROGRAMS[0]} on the PATH, but does not."
         )
     load = settings.load_path()
-    rve = read_input(file, settings.material)
+    rve = read_input(file, settings.material, settings.ebsd)
     solid = _without_voids(rve, settings.void)
     materials: dict[str, Material | None] = {**choose_materials(solid, file, settings.material)}
     materials |= dict.fromkeys(settings.void)

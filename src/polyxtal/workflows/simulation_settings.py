@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from polyxtal.mechanics.green import SCHEMES
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.workflows.choose import changed_settings, check_load_stands_alone, load_of
+from polyxtal.workflows.inputs import MapSettings
 
 ENGINES = ("polyxtal", "damask")
 FIELD_FORMATS = ("vti", "vtkhdf")
@@ -35,6 +36,7 @@ class SimulationSettings:
         threads: Threads of the crystal plasticity; None for as many as torch uses.
         checkpoint_every: Time between two checkpoints. [s]
         taylor: Compute Taylor's baseline, too; voids have none.
+        ebsd: How an EBSD map is read.
 
     Raises:
         ValueError: if a number is out of range, or two settings do not go together.
@@ -56,6 +58,7 @@ class SimulationSettings:
     threads: int | None = None
     checkpoint_every: float = 60.0
     taylor: bool = True
+    ebsd: MapSettings = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
         """Validate all that can be told without the file."""
