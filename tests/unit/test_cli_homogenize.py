@@ -140,6 +140,13 @@ def test_options_reach_the_solver(case, tmp_path):
         "tol": 1e-8,
         "float32": True,
         "max_iterations": 1000,
+        "ebsd": {
+            "frame": None,
+            "threshold": None,
+            "exclude": [],
+            "volume": None,
+            "volume_seed": 0,
+        },
     }
 
 

@@ -54,7 +54,7 @@ def draw_overview(folder: str | Path) -> Path:
     """Draw slices of the first RVEs and histograms of textures and labels into the data set."""
     store = open_dataset(folder)
     figure = Figure(figsize=(9.0, 5.2), layout="constrained")
-    slices, charts = np.atleast_1d(figure.subfigures(2, 1, height_ratios=(1.0, 1.1)))
+    slices, charts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.0, 1.1))[:, 0]
     slices.suptitle("Slices in inverse-pole-figure colours of z", fontsize=TITLE_SIZE)
     for number, axes in enumerate(slices.subplots(1, SHOWN)):
         axes.set_axis_off()
