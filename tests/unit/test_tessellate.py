@@ -9,12 +9,20 @@ from scipy.spatial import cKDTree
 
 import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
+from polyxtal.crystal.symmetry import disorientation
+from polyxtal.microstructure import tessellate as module
 from polyxtal.microstructure.tessellate import (
     grain_statistics,
     nearest_seed,
     power_diagram,
     tessellate,
 )
+from polyxtal.texture.components import rolling_texture
+from polyxtal.texture.cubochoric import cubochoric_grid
+from polyxtal.texture.distribution import DiscreteTexture, UniformTexture
+from polyxtal.texture.harmonics import cubic_harmonics
+from polyxtal.texture.hull import sample_texture_hull
+from polyxtal.texture.measure import texture_coefficients
 
 
 @pytest.mark.parametrize(
@@ -107,10 +115,74 @@ def test_statistics_of_known_grains():
 
 def test_orientations_and_sizes_are_taken():
     q = random_quaternions(7)
-    rve = tessellate((4, 6, 8), 7, q, size=2.0)
+    rve = tessellate((4, 6, 8), 7, orientations=q, size=2.0)
     assert torch.equal(rve.orientations, q)
     assert rve.size == (2.0, 3.0, 4.0)
     assert tessellate((4, 6, 8), 7).size == (4.0, 6.0, 8.0)
+
+
+def test_grains_have_the_texture_by_volume():
+    texture = rolling_texture({"brass": 0.4, "s": 0.4}, np.radians(12))
+    rve = tessellate(24, 400, texture, spread=0.3, seed=1)
+    even = cubochoric_grid(24)
+    wanted = texture.density(even) @ cubic_harmonics(even) / len(even)
+    got = texture_coefficients(rve.orientations, rve.volume_fractions)
+    effective = 1 / float(rve.volume_fractions.square().sum())
+    assert float((got - wanted).norm()) < 2 / effective**0.5
+    assert float(wanted.norm()) > 5 * float((got - wanted).norm())
+
+
+@pytest.mark.parametrize("spread", [None, 0.3])
+def test_points_of_the_hull_get_their_volume(spread):
+    def seven(u: float, n: int) -> int:
+        return 7
+
+    sample = sample_texture_hull(1, 30.0, seed=2, support=seven)
+    rve = tessellate(20, 60, sample, spread=spread, seed=3)
+    assert torch.equal(
+        rve.orientations, tessellate(20, 60, sample[0], spread=spread, seed=3).orientations
+    )
+    which = disorientation(rve.orientations[:, None], sample[0].points[None]).argmin(1)
+    share = torch.zeros(7, dtype=torch.float64).index_add_(0, which, rve.volume_fractions)
+    largest = float(rve.volume_fractions.max())
+    assert float((share - sample[0].weights).abs().max()) <= largest + 1e-9
+    # The texture of the polycrystal is that list of grains.
+    measured = rve.texture()
+    assert isinstance(measured, DiscreteTexture)
+    torch.testing.assert_close(measured.weights, rve.volume_fractions)
+    assert torch.equal(measured.points, rve.orientations)
+
+
+def test_the_texture_does_not_move_the_grains():
+    plain = tessellate(12, 30, seed=4)
+    textured = tessellate(12, 30, UniformTexture(), seed=4)
+    assert torch.equal(plain.grain_id, textured.grain_id)
+    same = tessellate(12, 30, UniformTexture(), seed=4)
+    assert torch.equal(same.orientations, textured.orientations)
+
+
+@pytest.mark.parametrize("spread", [None, 0.2])
+def test_the_readable_form_makes_the_same_polycrystal(monkeypatch, spread):
+    arguments = {"grid": (10, 12, 8), "grains": 40, "aspect": (2.0, 1.0, 1.0), "spread": spread}
+    compiled = tessellate(**arguments, seed=5)
+    asked = []
+
+    def readable(grid, *parts):
+        asked.append(grid)
+        return nearest_seed(grid, *(torch.from_numpy(p) for p in parts)).to(torch.int32).numpy()
+
+    monkeypatch.setattr(module, "power_diagram", readable)
+    plain = tessellate(**arguments, seed=5, device=torch.device("cpu"))
+    assert asked
+    assert torch.equal(plain.grain_id, compiled.grain_id)
+    assert torch.equal(plain.orientations, compiled.orientations)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no such device here")
+@pytest.mark.parametrize("spread", [None, 0.2])
+def test_another_device_makes_the_same_polycrystal(spread):
+    here, there = (tessellate(24, 200, spread=spread, seed=6, device=d) for d in ("cpu", "cuda"))
+    assert torch.equal(here.grain_id, there.grain_id)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +194,11 @@ def test_orientations_and_sizes_are_taken():
         ({"grid": 3, "grains": 28}, "`grains` must be from 1"),
         ({"grains": 0}, "`grains` must be from 1"),
         ({"grains": 5, "orientations": random_quaternions(4)}, "one for each of 5 grains"),
+        (
+            {"texture": UniformTexture(), "orientations": random_quaternions(5)},
+            "`texture` and `orientations` must not both be given",
+        ),
+        ({"texture": sample_texture_hull(2, 30.0)}, "a sample of 2: take one"),
         ({"grains": 5, "aspect": (1.0, 0.0, 1.0)}, "`aspect` must be three positive"),
         ({"grains": 5, "size": (1.0, float("nan"), 1.0)}, "`size` must be three positive"),
         ({"grains": 5, "spread": 2.0}, "`spread` must be from 0"),

@@ -23,6 +23,7 @@ from polyxtal.texture.distribution import (
     Texture,
     UniformTexture,
     kernel_density,
+    unit_quaternions,
 )
 from polyxtal.texture.kernel import (
     concentration,
@@ -70,12 +71,7 @@ class UnimodalTexture(Texture):
     ) -> None:
         """Check the arguments."""
         concentration(halfwidth)
-        self.orientation = orientation.to(torch.float64)
-        if abs(float(self.orientation.norm()) - 1) > 1e-6:
-            raise ValueError(
-                "Argument `orientation` must be a unit quaternion, but has length "
-                f"{float(self.orientation.norm()):g}."
-            )
+        self.orientation = unit_quaternions("orientation", orientation)
         self.halfwidth = halfwidth
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
@@ -131,10 +127,10 @@ class FibreTexture(Texture):
         tilted = draw_directions(count, self.halfwidth, generator)
         # h -> z, a turn about z, z -> tilted, z -> r.
         return quaternion_multiply(
-            _from_z(self.sample),
+            rotation_from_z(self.sample),
             quaternion_multiply(
-                _from_z(tilted),
-                quaternion_multiply(about, quaternion_conjugate(_from_z(self.crystal))),
+                rotation_from_z(tilted),
+                quaternion_multiply(about, quaternion_conjugate(rotation_from_z(self.crystal))),
             ),
         )
 
@@ -189,8 +185,8 @@ def rolling_texture(
         ValueError: if a name is unknown, a share negative, or their sum above 1.
 
     Example:
-        >>> rolling_texture({"brass": 0.3, "copper": 0.2, "s": 0.3}).shares.tolist()
-        [0.3, 0.2, 0.3, 0.2]
+        >>> rolling_texture({"brass": 0.25, "copper": 0.125, "s": 0.5}).shares.tolist()
+        [0.25, 0.125, 0.5, 0.125]
     """
     rest = 1 - math.fsum(shares.values())
     if rest < -1e-9 or min(shares.values(), default=0.0) < 0:
@@ -234,7 +230,7 @@ def _direction(name: str, components: Sequence[float]) -> Tensor:
     return vector / vector.norm()
 
 
-def _from_z(direction: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
+def rotation_from_z(direction: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
     """Find a rotation that takes z to unit directions; about x where that is -z."""
     x, y, z = direction.unbind(-1)
     half = torch.stack([1 + z, -y, x, torch.zeros_like(z)], dim=-1)

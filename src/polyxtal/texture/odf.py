@@ -6,10 +6,15 @@ the cells' volumes. The grid must be finer than the textures' half-widths.
 
 from __future__ import annotations
 
+from jaxtyping import Float
+from torch import Tensor
+
 from polyxtal.texture.distribution import Texture
-from polyxtal.texture.zone import orientation_grid
+from polyxtal.texture.zone import OrientationGrid, orientation_grid
 
 RESOLUTION = 5.0
+MISSED = 0.25
+"""Largest error of the volume of all crystals, 1, that a sum over a grid may have. [-]"""
 
 
 def texture_index(texture: Texture, resolution: float = RESOLUTION) -> float:
@@ -18,11 +23,11 @@ def texture_index(texture: Texture, resolution: float = RESOLUTION) -> float:
     Args:
         texture: Any; that of a list of orientations depends on its half-width.
         resolution: Of the grid that the integral is summed on. [degrees]
+    Raises:
+        ValueError: if the grid is too coarse for the texture.
     """
     grid = orientation_grid(resolution)
-    density = texture.density(grid.orientations)
-    share = grid.volumes * density / (grid.volumes @ density)
-    return float((share.square() / grid.volumes).sum())
+    return float((_shares(texture, grid).square() / grid.volumes).sum())
 
 
 def odf_distance(first: Texture, second: Texture, resolution: float = RESOLUTION) -> float:
@@ -32,10 +37,20 @@ def odf_distance(first: Texture, second: Texture, resolution: float = RESOLUTION
         first: A texture.
         second: Another.
         resolution: Of the grid that the integral is summed on. [degrees]
+    Raises:
+        ValueError: if the grid is too coarse for a texture.
     """
     grid = orientation_grid(resolution)
-    parts = []
-    for texture in (first, second):
-        share = grid.volumes * texture.density(grid.orientations)
-        parts.append(share / share.sum())
-    return 0.5 * float((parts[0] - parts[1]).abs().sum())
+    return 0.5 * float((_shares(first, grid) - _shares(second, grid)).abs().sum())
+
+
+def _shares(texture: Texture, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
+    """Share of the crystals at each grid orientation, from the density there."""
+    share = grid.volumes * texture.density(grid.orientations)
+    total = float(share.sum())
+    if not abs(total - 1) <= MISSED:
+        raise ValueError(
+            "The grid must be finer than the texture's half-width, but that of "
+            f"{grid.resolution:g} degrees finds {total:.2g} of its volume."
+        )
+    return share / total

@@ -1,0 +1,216 @@
+"""Sections of orientation densities through Euler space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from polyxtal.algebra.rotation import (
+    bunge_to_quaternion,
+    quaternion_multiply,
+    quaternion_to_bunge,
+)
+from polyxtal.crystal.symmetry import equivalent_orientations
+from polyxtal.texture.components import ROLLING_COMPONENTS, miller_orientation
+from polyxtal.texture.distribution import Texture
+from polyxtal.viz.sphere import to_numpy
+from polyxtal.viz.style import (
+    DENSITY_MAP,
+    INK,
+    LABEL_SIZE,
+    TICK_SIZE,
+    TITLE_SIZE,
+)
+
+PHI2 = (0.0, 45.0, 65.0)
+"""Sections that meet the components of rolled fcc metals. [degrees]"""
+STEP = 2.0
+"""Largest distance of the points that the density is taken at. [degrees]"""
+NEAR = 2.5
+"""Components up to this far from a section are marked in it. [degrees]"""
+MARKERS = {"cube": "s", "goss": "D", "brass": "o", "copper": "^", "s": "*"}
+
+_MOST_COLUMNS = 4
+
+
+def draw_odf_sections(
+    figure: Figure | SubFigure,
+    texture: Texture,
+    phi2: Sequence[float] = PHI2,
+    phi1_end: float = 90.0,
+    peak: float | None = None,
+    components: bool = True,
+) -> list[Axes]:
+    """Draw the orientation density in sections of constant φ2, with one scale of colours.
+
+    φ1 runs to the right and Φ downwards, from 0 to 90°, as the field draws them. φ1 from 0 to 90°
+    is enough if the sample has the two-fold axes of a rolled sheet; without any symmetry of the
+    sample, all of 0 to 360° counts.
+
+    Args:
+        figure: Figure or part of one, without axes.
+        texture: What to draw.
+        phi2: Sections. [degrees]
+        phi1_end: Right end of φ1, up to 360. [degrees]
+        peak: Upper end of the colours, to compare figures; from the data if None.
+            [multiples of random]
+        components: Mark cube, Goss, brass, copper and S where they lie in a section.
+    Returns:
+        The axes of the sections.
+    Raises:
+        ValueError: if there is no section or the range of φ1 is not one.
+    """
+    if not len(phi2) or not 0 < phi1_end <= 360:
+        raise ValueError(
+            "Arguments `phi2` and `phi1_end` must be at least one section and from above 0 to 360 "
+            f"degrees, but are {tuple(phi2)} and {phi1_end:g}."
+        )
+    phi1, tilt = _steps(phi1_end), _steps(90.0)
+    densities = [section_density(texture, phi1, tilt, angle) for angle in phi2]
+    top = max(2.0, *(float(part.max()) for part in densities)) if peak is None else peak
+    levels = MaxNLocator(nbins=14, steps=[1, 2, 2.5, 5, 10]).tick_values(0.0, top)
+    extend = "max" if max(float(p.max()) for p in densities) > levels[-1] else "neither"
+    columns = 1 if phi1_end > 180 else min(len(phi2), _MOST_COLUMNS)
+    rows = math.ceil(len(phi2) / columns)
+    grid = figure.add_gridspec(rows, columns)
+    drawn: list[Axes] = []
+    for index, (angle, density) in enumerate(zip(phi2, densities, strict=True)):
+        row, column = divmod(index, columns)
+        axes = figure.add_subplot(grid[row, column])
+        filled = axes.contourf(
+            *map(to_numpy, (phi1, tilt, density)), levels=levels, cmap=DENSITY_MAP, extend=extend
+        )
+        axes.contour(filled, levels=levels[1:], colors="white", linewidths=0.3, alpha=0.6)
+        if components:
+            _mark_components(axes, angle, phi1_end)
+        _frame(axes, angle, phi1_end, first_row=row == 0, first_column=column == 0)
+        drawn.append(axes)
+    add_common_colorbar(figure, drawn)
+    return drawn
+
+
+def add_common_colorbar(figure: Figure | SubFigure, panels: Sequence[Axes]) -> None:
+    """Put one slim colour bar beside panels that share their colours."""
+    bar = figure.colorbar(panels[0].collections[0], ax=list(panels), aspect=30, pad=0.02)
+    bar.set_label("Density [multiples of random]", fontsize=LABEL_SIZE, color=INK)
+    bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
+    bar.outline.set_linewidth(0.5)
+
+
+def section_density(
+    texture: Texture,
+    phi1: Float[Tensor, " columns"],
+    tilt: Float[Tensor, " rows"],
+    phi2: float,
+) -> Float[Tensor, "rows columns"]:
+    """Evaluate the density on a section. [multiples of random]
+
+    Args:
+        texture: Any.
+        phi1: φ1. [degrees]
+        tilt: Φ. [degrees]
+        phi2: φ2. [degrees]
+    """
+    down, right = torch.meshgrid(tilt, phi1, indexing="ij")
+    angles = torch.stack([right, down, torch.full_like(right, phi2)], dim=-1)
+    q = bunge_to_quaternion(angles.deg2rad())
+    return texture.density(q.reshape(-1, 4)).reshape(right.shape)
+
+
+def component_points(name: str, phi2: float, phi1_end: float = 90.0) -> Float[Tensor, "points 2"]:
+    """Find where a rolling component and its variants lie in a section: φ1, Φ. [degrees]
+
+    Args:
+        name: A key of `ROLLING_COMPONENTS`.
+        phi2: Section; components within 2.5° of it count. [degrees]
+        phi1_end: Right end of φ1. [degrees]
+    """
+    centre = miller_orientation(*ROLLING_COMPONENTS[name])
+    variants = quaternion_multiply(torch.eye(4, dtype=torch.float64), centre)
+    phi1, tilt, twist = (
+        quaternion_to_bunge(equivalent_orientations(variants).reshape(-1, 4)).rad2deg().unbind(-1)
+    )
+    # At Φ = 0 only φ1 + φ2 counts.
+    flat = tilt < 1e-4
+    phi1 = torch.where(flat, phi1 + twist - phi2, phi1).add(1e-4).remainder(360) - 1e-4
+    near = ((twist - phi2 + 180).remainder(360) - 180).abs() <= NEAR
+    # What starts at 0° also ends the full turn.
+    points = torch.stack([phi1, tilt], dim=-1)[near | flat]
+    points = torch.cat([points, points + torch.tensor([360.0, 0.0], dtype=torch.float64)])
+    inside = (points[:, 0] <= phi1_end + 1e-3) & (points[:, 1] <= 90 + 1e-3)
+    return torch.unique(points[inside].mul(100).round() / 100, dim=0).abs()
+
+
+def _steps(end: float) -> Tensor:
+    return torch.linspace(0.0, end, math.ceil(end / STEP) + 1, dtype=torch.float64)
+
+
+def _mark_components(axes: Axes, phi2: float, phi1_end: float) -> None:
+    for name, marker in MARKERS.items():
+        points = component_points(name, phi2, phi1_end)
+        if not len(points):
+            continue
+        x, y = to_numpy(points).T
+        size = 60.0 if marker == "*" else 26.0
+        axes.scatter(
+            x, y, s=size, marker=marker, facecolor="white", edgecolor=INK, linewidth=0.7,
+            clip_on=False, zorder=4, label=name,
+        )  # fmt: skip
+        text = name.upper() if name == "s" else name.capitalize()
+        for left, down in points.tolist()[:1]:
+            right_side = left > 0.75 * phi1_end
+            label = axes.annotate(
+                text,
+                (left, down),
+                xytext=(-5 if right_side else 5, 6 if down > 80 else -6),
+                textcoords="offset points",
+                ha="right" if right_side else "left",
+                va="center",
+                fontsize=TICK_SIZE - 1,
+                color=INK,
+                zorder=5,
+            )
+            label.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
+
+
+def _frame(
+    axes: Axes, phi2: float, phi1_end: float, *, first_row: bool, first_column: bool
+) -> None:
+    axes.set_aspect("equal")
+    axes.set_xlim(0, phi1_end)
+    axes.set_ylim(90, 0)
+    spacing = 30 if phi1_end <= 180 else 60
+    axes.set_xticks([n * spacing for n in range(int(phi1_end // spacing) + 1)])
+    axes.set_yticks([0, 30, 60, 90])
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.tick_params(
+        labelsize=TICK_SIZE, colors=INK, width=0.6, labelleft=first_column, labeltop=first_row
+    )
+    if first_row:
+        axes.set_xlabel("φ1 [degrees]", fontsize=LABEL_SIZE, color=INK)
+    if first_column:
+        axes.set_ylabel("Φ [degrees]", fontsize=LABEL_SIZE, color=INK)
+    for spine in axes.spines.values():
+        spine.set_linewidth(0.8)
+        spine.set_color(INK)
+    below = axes.annotate(
+        f"φ2 = {phi2:g}°",
+        (0.5, 0.0),
+        xytext=(0, -7),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=TITLE_SIZE,
+        color=INK,
+    )
+    below.set_in_layout(True)
