@@ -10,7 +10,6 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from polyxtal.algebra.rotation import (
@@ -28,6 +27,8 @@ from polyxtal.viz.style import (
     LABEL_SIZE,
     TICK_SIZE,
     TITLE_SIZE,
+    add_common_colorbar,
+    density_levels,
 )
 
 PHI2 = (0.0, 45.0, 65.0)
@@ -76,7 +77,7 @@ def draw_odf_sections(
     phi1, tilt = _steps(phi1_end), _steps(90.0)
     densities = [section_density(texture, phi1, tilt, angle) for angle in phi2]
     top = max(2.0, *(float(part.max()) for part in densities)) if peak is None else peak
-    levels = MaxNLocator(nbins=14, steps=[1, 2, 2.5, 5, 10]).tick_values(0.0, top)
+    levels = density_levels(top)
     extend = "max" if max(float(p.max()) for p in densities) > levels[-1] else "neither"
     columns = 1 if phi1_end > 180 else min(len(phi2), _MOST_COLUMNS)
     rows = math.ceil(len(phi2) / columns)
@@ -93,16 +94,8 @@ def draw_odf_sections(
             _mark_components(axes, angle, phi1_end)
         _frame(axes, angle, phi1_end, first_row=row == 0, first_column=column == 0)
         drawn.append(axes)
-    add_common_colorbar(figure, drawn)
+    add_common_colorbar(figure, drawn, "Density [multiples of random]")
     return drawn
-
-
-def add_common_colorbar(figure: Figure | SubFigure, panels: Sequence[Axes]) -> None:
-    """Put one slim colour bar beside panels that share their colours."""
-    bar = figure.colorbar(panels[0].collections[0], ax=list(panels), aspect=30, pad=0.02)
-    bar.set_label("Density [multiples of random]", fontsize=LABEL_SIZE, color=INK)
-    bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
-    bar.outline.set_linewidth(0.5)
 
 
 def section_density(

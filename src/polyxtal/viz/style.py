@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
 TITLE_SIZE = 10.0
 LABEL_SIZE = 9.0
@@ -48,9 +51,25 @@ def style_axes(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def density_levels(top: float) -> Sequence[float]:
+    """Choose round contour levels from 0 to a density or a little above. [multiples of random]"""
+    return MaxNLocator(nbins=14, steps=[1, 2, 2.5, 5, 10]).tick_values(0.0, top)
+
+
 def add_colorbar(axes: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
     """Put a slim labelled colour bar to the right of the axes."""
-    bar = axes.figure.colorbar(mappable, ax=axes, shrink=0.75, aspect=22, pad=0.04)
+    return _finish_bar(
+        axes.figure.colorbar(mappable, ax=axes, shrink=0.75, aspect=22, pad=0.04), label
+    )
+
+
+def add_common_colorbar(figure: Figure | SubFigure, panels: Sequence[Axes], label: str) -> Colorbar:
+    """Put one slim labelled colour bar beside panels that share their colours."""
+    first = panels[0].collections[0]
+    return _finish_bar(figure.colorbar(first, ax=list(panels), aspect=30, pad=0.02), label)
+
+
+def _finish_bar(bar: Colorbar, label: str) -> Colorbar:
     bar.set_label(label, fontsize=LABEL_SIZE, color=INK)
     bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
     bar.outline.set_linewidth(0.5)

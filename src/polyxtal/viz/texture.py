@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from polyxtal.texture.measure import volume_shares
@@ -28,7 +27,14 @@ from polyxtal.viz.sphere import (
     standard_triangle_outline,
     to_numpy,
 )
-from polyxtal.viz.style import DENSITY_MAP, INK, LABEL_SIZE, TITLE_SIZE, add_colorbar
+from polyxtal.viz.style import (
+    DENSITY_MAP,
+    INK,
+    LABEL_SIZE,
+    TITLE_SIZE,
+    add_colorbar,
+    density_levels,
+)
 
 FEW_CRYSTALS = 200
 """Up to this many crystals are also drawn as points."""
@@ -98,11 +104,11 @@ def draw_inverse_pole_figure(
     """
     grid = standard_triangle_grid(60)
     density = inverse_pole_density(orientations, weights, direction, grid.reshape(-1, 3), halfwidth)
-    _draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar)
+    draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar)
     if len(orientations) <= FEW_CRYSTALS:
         h = reduce_to_standard_triangle(crystal_directions(orientations, direction))
         _draw_points(axes, h, volume_shares(orientations, weights))
-    _frame_triangle(axes)
+    frame_triangle(axes)
     axes.set_title(f"Inverse pole figure, {direction_name(direction)}", fontsize=TITLE_SIZE)
     return axes
 
@@ -132,20 +138,13 @@ def draw_pole_figure(
     """
     grid = hemisphere_grid(45)
     density = pole_density(orientations, weights, plane, grid.reshape(-1, 3), halfwidth)
-    _draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar)
+    draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar)
     if len(orientations) <= FEW_CRYSTALS:
         poles = sample_poles(orientations, plane)
         share = volume_shares(orientations, weights)[:, None].expand(poles.shape[:2]).reshape(-1)
         poles = torch.where(poles[..., 2:] < 0, -poles, poles).reshape(-1, 3)
         _draw_points(axes, poles, share)
-    rim = hemisphere_grid(45)[-1]
-    axes.plot(*to_numpy(project_equal_area(rim)).T, color=INK, linewidth=1.0)
-    for x, y, name in ((1.09, 0.0, "x"), (0.0, 1.09, "y")):
-        axes.text(x, y, name, fontsize=LABEL_SIZE, color=INK, ha="center", va="center")
-    axes.plot([0], [0], marker="+", markersize=6, color="white", markeredgewidth=1.2)
-    label = axes.text(0.05, 0.05, "z", fontsize=LABEL_SIZE, color="white")
-    label.set_path_effects([withStroke(linewidth=1.5, foreground=INK)])
-    _finish(axes, (-1.04, 1.18), (-1.04, 1.18))
+    frame_hemisphere(axes)
     indices = "".join(f"{i:d}" if i >= 0 else f"{-i:d}\u0305" for i in plane)
     axes.set_title(f"Pole figure {{{indices}}}", fontsize=TITLE_SIZE)
     return axes
@@ -159,16 +158,17 @@ def draw_ipf_key(axes: Axes) -> Axes:
     axes.pcolormesh(
         x, y, to_numpy(direction_colors(centre)), shading="flat", linewidth=0, rasterized=True
     )
-    return _frame_triangle(axes)
+    return frame_triangle(axes)
 
 
-def _draw_density(
+def draw_density(
     axes: Axes, grid: Tensor, density: Tensor, peak: float | None, colorbar: bool
 ) -> None:
+    """Fill a grid of directions with colours of their density. [multiples of random]"""
     x, y = to_numpy(project_equal_area(grid)).transpose(2, 0, 1)
     # A floor of 2 keeps the ripples of a random texture from filling the colour range.
     top = max(2.0, float(density.max())) if peak is None else peak
-    levels = MaxNLocator(nbins=14, steps=[1, 2, 2.5, 5, 10]).tick_values(0.0, top)
+    levels = density_levels(top)
     values = to_numpy(density)
     extend = "max" if values.max() > levels[-1] else "neither"
     filled = axes.contourf(x, y, values, levels=levels, cmap=DENSITY_MAP, extend=extend)
@@ -182,7 +182,20 @@ def _draw_points(axes: Axes, directions: Tensor, share: Tensor) -> None:
     axes.scatter(x, y, s=area, facecolor="white", edgecolor=INK, linewidth=0.3, alpha=0.8)
 
 
-def _frame_triangle(axes: Axes) -> Axes:
+def frame_hemisphere(axes: Axes) -> Axes:
+    """Draw the rim and name the sample's axes."""
+    rim = hemisphere_grid(45)[-1]
+    axes.plot(*to_numpy(project_equal_area(rim)).T, color=INK, linewidth=1.0)
+    for x, y, name in ((1.09, 0.0, "x"), (0.0, 1.09, "y")):
+        axes.text(x, y, name, fontsize=LABEL_SIZE, color=INK, ha="center", va="center")
+    axes.plot([0], [0], marker="+", markersize=6, color="white", markeredgewidth=1.2)
+    label = axes.text(0.05, 0.05, "z", fontsize=LABEL_SIZE, color="white")
+    label.set_path_effects([withStroke(linewidth=1.5, foreground=INK)])
+    return _finish(axes, (-1.04, 1.18), (-1.04, 1.18))
+
+
+def frame_triangle(axes: Axes) -> Axes:
+    """Draw the edge and name the corners."""
     outline = to_numpy(project_equal_area(standard_triangle_outline())).T
     axes.plot(*outline, color=INK, linewidth=1.0)
     corners = (((0.0, 0.0, 1.0), "001"), ((1.0, 0.0, 1.0), "101"), ((1.0, 1.0, 1.0), "111"))

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from polyxtal.algebra.rotation import (
@@ -21,15 +20,12 @@ from polyxtal.crystal.symmetry import cubic_rotations
 from polyxtal.texture.components import rotation_from_z
 from polyxtal.texture.distribution import DiscreteTexture, Texture
 from polyxtal.viz.density import inverse_pole_density, pole_density, unit_vector
-from polyxtal.viz.odf_sections import add_common_colorbar
 from polyxtal.viz.sphere import (
     hemisphere_grid,
-    project_equal_area,
     standard_triangle_grid,
-    to_numpy,
 )
-from polyxtal.viz.style import INK, LABEL_SIZE, TITLE_SIZE
-from polyxtal.viz.texture import _draw_density, _finish, _frame_triangle, direction_name
+from polyxtal.viz.style import TITLE_SIZE, add_common_colorbar
+from polyxtal.viz.texture import direction_name, draw_density, frame_hemisphere, frame_triangle
 
 PLANES = ((0, 0, 1), (1, 1, 1))
 DIRECTIONS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -58,14 +54,14 @@ def draw_texture_overview(
     grid = figure.add_gridspec(1, 5, width_ratios=[1.0, 1.0, 0.9, 0.9, 0.9])
     panels = [figure.add_subplot(grid[0, column]) for column in range(5)]
     for axes, plane, density in zip(panels[:2], PLANES, poles, strict=True):
-        _draw_density(axes, disk, density, peak, colorbar=False)
-        _frame_hemisphere(axes, disk[-1])
+        draw_density(axes, disk, density, peak, colorbar=False)
+        frame_hemisphere(axes)
         axes.set_title(f"Pole figure {{{''.join(map(str, plane))}}}", fontsize=TITLE_SIZE)
     for axes, direction, density in zip(panels[2:], DIRECTIONS, inverse, strict=True):
-        _draw_density(axes, triangle, density, peak, colorbar=False)
-        _frame_triangle(axes)
+        draw_density(axes, triangle, density, peak, colorbar=False)
+        frame_triangle(axes)
         axes.set_title(f"Inverse pole figure, {direction_name(direction)}", fontsize=TITLE_SIZE)
-    add_common_colorbar(figure, panels)
+    add_common_colorbar(figure, panels, "Density [multiples of random]")
     return panels
 
 
@@ -115,12 +111,3 @@ def mean_along_fibres(
         q = quaternion_multiply(rotation_from_z(r)[:, None], turned)
         total += texture.density(q.reshape(-1, 4)).reshape(len(points), TURNS).mean(1) / len(signs)
     return total.reshape(many.shape[:-1])
-
-
-def _frame_hemisphere(axes: Axes, rim: Float[Tensor, "azimuth 3"]) -> None:
-    axes.plot(*to_numpy(project_equal_area(rim)).T, color=INK, linewidth=1.0)
-    for x, y, name in ((1.09, 0.0, "x"), (0.0, 1.09, "y")):
-        axes.text(x, y, name, fontsize=LABEL_SIZE, color=INK, ha="center", va="center")
-    label = axes.text(0.0, 0.0, "z", fontsize=LABEL_SIZE, color="white", ha="center", va="center")
-    label.set_path_effects([withStroke(linewidth=1.5, foreground=INK)])
-    _finish(axes, (-1.04, 1.18), (-1.04, 1.18))

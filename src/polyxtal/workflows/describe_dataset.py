@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
 from polyxtal.dataset.layout import DATA
 from polyxtal.dataset.store import OVERVIEW, PolycrystalStore, open_dataset
 from polyxtal.files.atomic import atomic_file
-from polyxtal.viz.style import TITLE_SIZE
+from polyxtal.viz.style import LINE_COLORS, TITLE_SIZE, new_figure, style_axes
 from polyxtal.viz.texture import ipf_colors
 
 SHOWN = 4
@@ -53,7 +52,7 @@ def texture_indices(store: PolycrystalStore) -> np.ndarray:
 def draw_overview(folder: str | Path) -> Path:
     """Draw slices of the first RVEs and histograms of textures and labels into the data set."""
     store = open_dataset(folder)
-    figure = Figure(figsize=(9.0, 5.2), layout="constrained")
+    figure = new_figure(9.0, 5.2)
     slices, charts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.0, 1.1))[:, 0]
     slices.suptitle("Slices in inverse-pole-figure colours of z", fontsize=TITLE_SIZE)
     for number, axes in enumerate(slices.subplots(1, SHOWN)):
@@ -67,12 +66,14 @@ def draw_overview(folder: str | Path) -> Path:
     left, *right = np.atleast_1d(charts.subplots(1, 1 + labelled))
     index = texture_indices(store)
     bins = np.geomspace(max(1.0, index.min()) * 0.99, index.max() * 1.01, 41)
-    left.hist(index, bins=bins)
+    left.hist(index, bins=bins, color=LINE_COLORS[0])
     left.set(xscale="log", xlabel="Texture index [-]", ylabel="RVEs")
+    style_axes(left)
     for axes in right:
         stiffness = store.read("stiffness")[:, 0, 0, 0] / 1e3
-        axes.hist(stiffness, bins=40)
+        axes.hist(stiffness, bins=40, color=LINE_COLORS[0])
         axes.set(xlabel="C11 for the first crystal [GPa]", ylabel="RVEs")
+        style_axes(axes)
     target = store.folder / OVERVIEW
     with atomic_file(target) as temporary:
         figure.savefig(temporary, dpi=150)
