@@ -51,9 +51,9 @@ def style_axes(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def density_levels(top: float) -> Sequence[float]:
+def density_levels(top: float) -> list[float]:
     """Choose round contour levels from 0 to a density or a little above. [multiples of random]"""
-    return MaxNLocator(nbins=14, steps=[1, 2, 2.5, 5, 10]).tick_values(0.0, top)
+    return list(MaxNLocator(nbins=14, steps=[1, 2, 2.5, 5, 10]).tick_values(0.0, top))
 
 
 def add_colorbar(axes: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
