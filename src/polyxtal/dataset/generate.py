@@ -6,10 +6,9 @@ folder, under a lock; it needs no file system that the workers share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -21,7 +20,7 @@ from polyxtal.dataset.layout import encode_part, layout
 from polyxtal.dataset.realize import label, realize
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.dataset.store import LOCK, check_part, prepare, refuse_foreign, write_part
-from polyxtal.dataset.workers import cluster, cores, processes
+from polyxtal.dataset.workers import Workers, cluster, cores, one_thread, processes
 
 AHEAD = 2
 """Parts given out for each worker, so that none waits for the writer."""
@@ -63,7 +62,7 @@ def generate(
     Args:
         recipe: What to make.
         folder: Where to; new, empty, or begun with the same recipe.
-        workers: Local processes; None for one a core; 1 computes in this process.
+        workers: Local processes of one thread; None for one a core; 1 computes in this process.
         scheduler: Address of a Dask scheduler, such as "tcp://host:8786", to compute on its
             workers instead; they need the same version of polyxtal, but not this folder.
         on_part: Called with the number of parts that are whole, and of all, at the start and
@@ -87,16 +86,18 @@ def generate(
     refuse_foreign(target)
     target.mkdir(parents=True, exist_ok=True)
     with _only_writer(target):
-        prepare(target, recipe)
+        with _said_of(f"{target}: the recipe and the metadata"):
+            prepare(target, recipe)
         generation = Generation(recipe.parts)
         todo = _survey(target, recipe, generation)
         done = generation.found
         if on_part is not None:
             on_part(done, recipe.parts)
-        for part, files in _computed(recipe, todo, workers, scheduler):
-            _store(target, part, files, generation)
-            if on_part is not None:
-                on_part(done + len(generation.made), recipe.parts)
+        with closing(_computed(recipe, todo, workers, scheduler)) as computed:
+            for part, files in computed:
+                _store(target, recipe, part, files, generation)
+                if on_part is not None:
+                    on_part(done + len(generation.made), recipe.parts)
     generation.seconds = perf_counter() - started
     return generation
 
@@ -107,9 +108,19 @@ def make_part(recipe: Recipe | str, part: int) -> dict[str, bytes]:
     Args:
         recipe: The recipe, or its JSON.
         part: Number of the part.
+    Raises:
+        ValueError: if there is no such part.
+        ConvergenceError: if a label can not be computed.
     """
     if isinstance(recipe, str):
         recipe = Recipe.model_validate_json(recipe)
+    if not 0 <= part < recipe.parts:
+        raise ValueError(f"There are {recipe.parts} parts, but number {part} was asked for.")
+    with one_thread():  # so that sums are the same on any number of cores
+        return encode_part(recipe, part, _rows(recipe, part))
+
+
+def _rows(recipe: Recipe, part: int) -> dict[str, np.ndarray]:
     members = recipe.members(part)
     rows = {
         name: np.zeros((len(members), *array.shape), array.dtype)
@@ -129,7 +140,7 @@ def make_part(recipe: Recipe | str, part: int) -> dict[str, bytes]:
         if recipe.labels:
             rows["constants"][row] = [(c.c11, c.c12, c.c44) for c in sample.crystals]
             rows["stiffness"][row] = label(recipe, sample, number).numpy()
-    return encode_part(recipe, part, rows)
+    return rows
 
 
 def _survey(folder: Path, recipe: Recipe, generation: Generation) -> list[int]:
@@ -147,46 +158,41 @@ def _survey(folder: Path, recipe: Recipe, generation: Generation) -> list[int]:
 
 def _computed(
     recipe: Recipe, todo: list[int], workers: int | None, scheduler: str | None
-) -> Iterator[tuple[int, dict[str, bytes]]]:
+) -> Generator[tuple[int, dict[str, bytes]]]:
     if not todo:
         return
-    text = recipe.model_dump_json()
-    if scheduler is not None:
-        with cluster(scheduler) as (executor, count):
-            yield from _spread(executor, count, text, todo)
-        return
     count = min(workers or cores(), len(todo))
-    if count == 1:
+    if scheduler is None and count == 1:
         yield from ((part, make_part(recipe, part)) for part in todo)
         return
-    with processes(count) as executor:
-        yield from _spread(executor, count, text, todo)
+    with processes(count) if scheduler is None else cluster(scheduler) as pool:
+        yield from _spread(pool, recipe.model_dump_json(), todo)
 
 
-def _spread(
-    executor: Executor, workers: int, recipe: str, todo: list[int]
-) -> Iterator[tuple[int, dict[str, bytes]]]:
+def _spread(pool: Workers, recipe: str, todo: list[int]) -> Generator[tuple[int, dict[str, bytes]]]:
     """Keep all workers busy, and no more parts under way than that takes."""
     waiting = iter(todo)
     running: dict[Future[dict[str, bytes]], int] = {}
-    failure: BaseException | None = None
+    failure: Exception | None = None
     try:
         while True:
-            while failure is None and len(running) < AHEAD * workers:
+            places = AHEAD * pool.places()
+            while failure is None and len(running) < places:
                 part = next(waiting, None)
                 if part is None:
                     break
-                running[executor.submit(make_part, recipe, part)] = part
+                running[pool.executor.submit(make_part, recipe, part)] = part
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 part = running.pop(future)
                 try:
                     files = future.result()
-                except BrokenProcessPool as error:
+                except pool.lost as error:
                     raise RuntimeError(
                         f"A worker died while it made part {part}, perhaps for want of memory; "
-                        "what was stored is kept: run the same again, with fewer workers."
+                        "what was stored is kept: run the same again, with fewer workers or "
+                        "smaller parts."
                     ) from error
                 except Exception as error:  # after the others that are under way are stored
                     failure = failure or error
@@ -199,17 +205,25 @@ def _spread(
         raise failure
 
 
-def _store(folder: Path, part: int, files: dict[str, bytes], generation: Generation) -> None:
-    try:
-        write_part(folder, part, files)
-    except OSError as error:
-        whole = generation.found + len(generation.made)
-        raise OSError(
-            f"{folder}: part {part} must be written, but: {error.strerror or error}. "
-            f"{whole} of {generation.parts} parts are whole and kept; mend that and run the same "
-            "again."
-        ) from error
+def _store(
+    folder: Path, recipe: Recipe, part: int, files: dict[str, bytes], generation: Generation
+) -> None:
+    whole = generation.found + len(generation.made)
+    with _said_of(f"{folder}: part {part}", f"; {whole} of {generation.parts} parts are whole"):
+        write_part(folder, recipe, part, files)
     generation.made.append(part)
+
+
+@contextmanager
+def _said_of(what: str, kept: str = "") -> Iterator[None]:
+    """Say in one sentence what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{what} must be written, but: {error.strerror or error}{kept}. "
+            "Mend that and run the same again."
+        ) from error
 
 
 @contextmanager

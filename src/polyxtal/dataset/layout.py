@@ -3,7 +3,8 @@
     recipe.yaml            what the data set is made of
     data.zarr/             a zarr 3 group; every array's first axis is the RVE
     data.zarr/<array>/c/<part>/...   one shard of every array for each part
-    parts/<part>.json      size and SHA-256 of a part's shards, written after them; stamp of the recipe
+    parts/<part>.json      size and SHA-256 of a part's shards, and a stamp of the
+                           recipe; written after them
 
 The bytes depend on the recipe and the versions of the software alone.
 """
@@ -27,6 +28,7 @@ from polyxtal.dataset.recipe import Recipe
 FORMAT, FORMAT_VERSION = "polyxtal data set", 1
 DATA = "data.zarr"
 RECIPE = "recipe.yaml"
+MARK = b"# What this data set is made of, written by `polyxtal generate`; angles in degrees, MPa.\n"
 _ZSTD_LEVEL = 9
 
 
@@ -124,7 +126,7 @@ def header_files(recipe: Recipe) -> dict[str, bytes]:
     cast(zarr.Array, root["grid_orientations"])[:] = grid.orientations.numpy()
     cast(zarr.Array, root["grid_volumes"])[:] = grid.volumes.numpy()
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
-    return _named(files) | {RECIPE: text.encode()}
+    return _named(files) | {RECIPE: MARK + text.encode()}
 
 
 def encode_part(recipe: Recipe, part: int, rows: Mapping[str, np.ndarray]) -> dict[str, bytes]:
@@ -178,7 +180,7 @@ def _create(files: dict[str, Buffer], recipe: Recipe) -> zarr.Group:
             chunks=shape,
             compressors=[ZstdCodec(level=_ZSTD_LEVEL), Crc32cCodec()],
             dimension_names=("orientation", "quaternion")[: len(shape)],
-            attributes=_about(meaning),
+            attributes={**_about(meaning)},
             config={"write_empty_chunks": True},
         )
     return root

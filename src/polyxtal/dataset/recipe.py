@@ -29,7 +29,14 @@ from polyxtal.texture.components import (
 from polyxtal.texture.cubochoric import cubochoric_grid
 from polyxtal.texture.distribution import MixedTexture, Texture, UniformTexture
 from polyxtal.texture.hull import SUPPORT_LAWS, draw_hull_texture
-from polyxtal.texture.zone import COARSEST, OrientationGrid, _cells, in_zone, orientation_grid
+from polyxtal.texture.zone import (
+    COARSEST,
+    SUBDIVISION,
+    OrientationGrid,
+    _cells,
+    in_zone,
+    orientation_grid,
+)
 
 MAX_GRAINS = 2**16
 """Grain ids are stored in 16 bits."""
@@ -329,6 +336,14 @@ class Recipe(_Part):
                 "`aspect` must be three numbers or ranges [low, high], "
                 f"but is {[list(part) for part in self.aspect]}"
             )
+        sharpest = self._resolution() / SUBDIVISION  # the distance of its finer samples
+        for halfwidth in _halfwidths(self.texture):
+            if halfwidth < (1 - 1e-9) * sharpest:
+                raise ValueError(
+                    f"field `texture`: a `halfwidth` must be at least {sharpest:g} degrees to be "
+                    f"seen on a grid of {self._resolution():g} degrees, see `coefficients`, but is "
+                    f"{halfwidth:g}"
+                )
         if self.part > 1 and self.part * self._bytes() > MAX_PART_BYTES:
             raise ValueError(
                 f"`part` must not exceed {max(1, MAX_PART_BYTES // self._bytes())} with RVEs of "
@@ -365,6 +380,15 @@ class Recipe(_Part):
     def _resolution(self) -> float:
         own = self.texture.resolution if isinstance(self.texture, Hull) else 10.0
         return self.coefficients or own
+
+
+def _halfwidths(texture: Any) -> Iterator[float]:
+    """List the scatter of all components. [degrees]"""
+    if isinstance(texture, Mixture | Choice):
+        for _, part in texture.of:
+            yield from _halfwidths(part)
+    elif isinstance(texture, Rolling | Unimodal | Fibre):
+        yield texture.halfwidth
 
 
 @lru_cache(maxsize=8)

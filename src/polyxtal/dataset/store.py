@@ -20,6 +20,7 @@ from polyxtal.dataset.layout import (
     DATA,
     FORMAT,
     FORMAT_VERSION,
+    MARK,
     RECIPE,
     attributes,
     header_files,
@@ -60,10 +61,10 @@ def refuse_foreign(folder: Path) -> None:
         raise FileExistsError(f"{folder}: must be a folder to write into, but is a file.")
     names = [entry.name for entry in folder.iterdir()]
     foreign = [name for name in names if name != LOCK and not _temporary(name)]
-    if foreign and RECIPE not in names and _attributes(folder) is None:
+    if foreign and not _begun(folder):
         raise FileExistsError(
             f"{folder}: a folder for a data set must be new, empty or hold a data set, "
-            f"but holds '{foreign[0]}' and no {RECIPE}."
+            f"but holds '{sorted(foreign)[0]}' and no data set."
         )
     for path in folder.rglob("*"):
         if path.is_symlink():
@@ -233,8 +234,8 @@ class PolycrystalStore:
             raise IndexError(f"Rows must be counted from 0, but are {start} to {stop}.")
         parts = range(start // self.recipe.part, -(-stop // self.recipe.part))
         try:
-            for part in parts:  # zarr takes zeros for what is missing
-                if not self._shard(name, part).is_file():
+            for part in parts:  # zarr takes zeros for a shard that is missing or empty
+                if self._shard(name, part).stat().st_size == 0:
                     raise FileNotFoundError(name)
             return np.asarray(self.arrays[name][start : max(start, stop)])
         except (ValueError, RuntimeError, OSError, KeyError, IndexError, TypeError) as error:
@@ -262,7 +263,7 @@ class PolycrystalStore:
                 "run `polyxtal generate` again with the same recipe to mend it."
             )
         _check_format(self.folder, begun)
-        if differing := list(differences(self.recipe, make_recipe(begun["recipe"], path))):
+        if differing := list(differences(make_recipe(begun["recipe"], path), self.recipe)):
             raise ValueError(
                 f"{self.folder / RECIPE}: must be the recipe that the data set was made from, but "
                 f"{'; '.join(differing)}."
@@ -310,6 +311,17 @@ def _attributes(folder: Path) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError, RecursionError, OSError):
         pass
     return None
+
+
+def _begun(folder: Path) -> bool:
+    """Tell a data set, perhaps damaged, from a folder that holds somebody's own recipe."""
+    if _attributes(folder) is not None:
+        return True
+    path = folder / RECIPE
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(MARK)) == MARK
 
 
 def _check_format(folder: Path, found: Mapping[str, Any]) -> None:

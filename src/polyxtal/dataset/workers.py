@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
 from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, NamedTuple, cast
+
+import torch
+
+PATIENCE = 20.0
+"""How long a Dask scheduler may take to answer. [s]"""
+
+
+class Workers(NamedTuple):
+    """What computes parts.
+
+    Attributes:
+        executor: Takes them.
+        places: How many it computes at once, now.
+        lost: What it raises when a worker is gone.
+    """
+
+    executor: Executor
+    places: Callable[[], int]
+    lost: tuple[type[Exception], ...]
 
 
 def cores() -> int:
@@ -19,66 +42,123 @@ def cores() -> int:
 
 
 @contextmanager
-def processes(count: int) -> Iterator[Executor]:
-    """Compute in `count` local processes, one thread each."""
-    executor = ProcessPoolExecutor(count, get_context("spawn"), _start_worker)
+def one_thread() -> Iterator[None]:
+    """Run torch's operations on one thread."""
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
     try:
-        yield executor
+        yield
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(threads)
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """Compute on the workers of a Dask scheduler: yields the executor and the number of threads.
+def processes(count: int) -> Iterator[Workers]:
+    """Compute in `count` local processes, one thread each.
+
+    When the block raises, they end at once, whatever they are computing.
+    """
+    context = _QuietContext()
+    watched, held = context.Pipe(duplex=False)
+    executor = ProcessPoolExecutor(
+        count, mp_context=context, initializer=_start_worker, initargs=(watched,)
+    )
+    try:
+        yield Workers(executor, lambda: count, (BrokenProcessPool,))
+    except BaseException:
+        held.close()
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+        held.close()
+        watched.close()
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Workers]:
+    """Compute on the workers of a Dask scheduler, also on those that join later.
 
     Raises:
-        ImportError: if dask's distributed is not installed.
         OSError: if no scheduler answers.
-        RuntimeError: if it has no workers, or they have another version of polyxtal.
+        RuntimeError: if Dask is not installed, or the scheduler has no workers, or they do not
+            have this version of polyxtal.
     """
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError as error:
         raise RuntimeError(
             "Computing on a cluster needs Dask, but it is not installed: "
             "pip install 'polyxtal[cluster]'."
         ) from error
-    from polyxtal import __version__
-
     try:
-        client = Client(address, timeout=20)
+        client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise OSError(f"{address}: a Dask scheduler must answer there, but does not.") from error
     with client:
-        if not client.scheduler_info(n_workers=-1)["workers"]:
+        if not client.nthreads():
             raise RuntimeError(f"{address}: the scheduler must have workers, but has none yet.")
-        for worker, version in client.run(_version).items():
-            if version != __version__:
-                raise RuntimeError(
-                    f"{worker}: workers must have polyxtal {__version__}, but this has {version}."
-                )
-        yield client.get_executor(), sum(client.nthreads().values())
+        _check_versions(client)
+        yield Workers(
+            client.get_executor(pure=False),
+            lambda: sum(cast(dict[str, int], client.nthreads()).values()),
+            (KilledWorker, CancelledError),
+        )
+
+
+def _check_versions(client: Any) -> None:
+    from polyxtal import __version__
+
+    try:
+        found = client.run(_version)
+    except Exception as error:  # of any kind, as it comes from there
+        raise RuntimeError(
+            f"Dask's workers must have polyxtal {__version__}, but one answers: {error}."
+        ) from error
+    for worker, version in found.items():
+        if version != __version__:
+            raise RuntimeError(
+                f"{worker}: workers must have polyxtal {__version__}, but this has {version}."
+            )
 
 
 def _version() -> str:
     from polyxtal import __version__
 
-    _start_worker(watch=False)
+    torch.set_num_threads(1)
     return __version__
 
 
-def _start_worker(watch: bool = True) -> None:
-    """Leave the other cores to the other workers; end with the process that started this one."""
-    import torch
-
+def _start_worker(watched: Any) -> None:
+    """Take one core; end with the process that started this one, or when it says so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     parent = parent_process()
-    if watch and parent is not None:
-        sentinel = parent.sentinel
+    ends: list[Any] = [watched] if parent is None else [watched, parent.sentinel]
 
-        def end_with_parent() -> None:
-            wait([sentinel])
-            os._exit(1)
+    def end_with_them() -> None:
+        wait(ends)
+        os._exit(1)
 
-        threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_them, daemon=True).start()
+
+
+class _QuietProcess(SpawnProcess):
+    """A process that Ctrl-C in the terminal does not reach: only its parent ends it."""
+
+    def start(self) -> None:
+        """Start it while the signal is blocked, which it inherits, so early as can be."""
+        if not hasattr(signal, "pthread_sigmask"):
+            super().start()
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _QuietContext(SpawnContext):
+    Process = _QuietProcess
