@@ -19,11 +19,11 @@ from polyxtal.dataset.realize import label, realize
 from polyxtal.dataset.recipe import (
     MAX_COUNT,
     MAX_TEXT,
-    SampledConstants,
     differences,
     make_recipe,
     read_recipe,
 )
+from polyxtal.dataset.recipe_labels import SampledConstants
 from polyxtal.microstructure.tessellate import grain_statistics
 from polyxtal.texture.zone import orientation_grid
 
@@ -181,7 +181,7 @@ REFUSED = [
     ({"texture": {"kind": "x" * 1000}}, "field `texture.kind` must be of choice, fibre, hull,"),
     ({"texture": HULL | {"resolution": 2}}, "field `texture.resolution` must be greater than"),
     ({"texture": HULL | {"support": "x"}}, "field `texture.support` must be 'log_uniform',"),
-    ({"texture": HULL | {"x": 1}}, "field `texture.x` must be one that recipes know"),
+    ({"texture": HULL | {"x": 1}}, "field `texture.x` must be a known one"),
     ({"texture": {"kind": "types", "names": []}}, "field `texture.names` must have at least 1"),
     ({"texture": {"kind": "types", "names": ["S9"]}}, "field `texture.names.0` must be 'S1', "),
     (
@@ -241,9 +241,9 @@ REFUSED = [
         {"part": 200, "grid": 256},
         "`part` must not exceed 63 with RVEs of this size, so that it fits into memory, but is 200",
     ),
-    ({"nonsense": 1}, "field `nonsense` must be one that recipes know, but is not."),
-    ({"q" * 500: 1}, "must be one that recipes know, but is not."),
-    ({"two\nlines": 1}, "must be one that recipes know, but is not."),
+    ({"nonsense": 1}, "field `nonsense` must be a known one, but is not."),
+    ({"q" * 500: 1}, "must be a known one, but is not."),
+    ({"two\nlines": 1}, "must be a known one, but is not."),
     ({3: 4}, "field `3` must be a name, but is not."),
     (
         {

@@ -13,7 +13,8 @@ from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand
 from polyxtal.dataset.hull_batch import hull_batch
 from polyxtal.dataset.realize import realize
-from polyxtal.dataset.recipe import MAX_COUNT, Hull, Recipe
+from polyxtal.dataset.recipe import MAX_COUNT, Recipe
+from polyxtal.dataset.recipe_textures import Hull
 
 
 class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):

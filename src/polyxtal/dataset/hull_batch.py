@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyxtal.dataset.recipe import Hull, Recipe
+from polyxtal.dataset.recipe import Recipe
+from polyxtal.dataset.recipe_textures import Hull
 from polyxtal.microstructure.tessellate_batch import voronoi_batch
 from polyxtal.texture.hull import SUPPORT_LAWS
 from polyxtal.texture.zone import orientation_grid

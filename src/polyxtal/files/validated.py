@@ -1,0 +1,79 @@
+"""Turn what a file says into a validated object, or into one sentence of what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from polyxtal.files.yaml import shorten
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def validate_document(
+    model: type[_M], document: Any, path: str | Path, kinds: Collection[str] = ()
+) -> _M:
+    """Validate a parsed document.
+
+    Args:
+        model: What it must be.
+        document: Nested mappings, lists and scalars.
+        path: File it came from, named in the errors.
+        kinds: Values of `kind` that fields with alternatives have, for the errors.
+    Raises:
+        ValueError: if a field is missing, unknown or wrong; the sentence names file and field.
+    """
+    if not isinstance(document, Mapping):
+        raise ValueError(f"{path}: must hold a mapping of fields, but holds {shorten(document)}.")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise ValueError(f"{path}: {_sentence(error, kinds)}") from error
+
+
+_REASONS = {
+    "tuple_type": "be a list",
+    "model_type": "be a mapping of fields",
+    "model_attributes_type": "be a mapping of fields",
+    "mapping_type": "be a mapping",
+}
+
+
+def _sentence(error: ValidationError, kinds: Collection[str]) -> str:
+    first = error.errors(include_url=False)[0]
+    # pydantic names the kind of a union's member, too, which is no field of the file.
+    where = ".".join(
+        str(part) if isinstance(part, int) else shorten(part).strip("'")
+        for part in first["loc"]
+        if part not in kinds
+    )
+    more = error.error_count() - 1
+    end = f" ({more} more wrong)." if more else "."
+    match first["type"]:
+        case "missing":
+            return f"field `{where}` must be given, but is not{end}"
+        case "extra_forbidden":
+            return f"field `{where}` must be a known one, but is not{end}"
+        case "union_tag_not_found":
+            return f"field `{where}.kind` must be given, but is not{end}"
+        case "union_tag_invalid":
+            tag = shorten(first.get("ctx", {}).get("tag"))
+            return f"field `{where}.kind` must be of {', '.join(sorted(kinds))}, but is {tag}{end}"
+        case "value_error":
+            reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+            return f"field `{where}`: {reason}{end}" if where else f"{reason}{end}"
+        case "invalid_key":
+            return f"field `{where}` must be a name, but is not{end}"
+        case "too_short" | "too_long":
+            bound = "at least" if first["type"] == "too_short" else "at most"
+            limits = first.get("ctx", {})
+            number = limits.get("min_length", limits.get("max_length"))
+            return (
+                f"field `{where}` must have {bound} {number} entries, but has another number{end}"
+            )
+        case kind:
+            reason = _REASONS.get(kind) or first["msg"].removeprefix("Input should ").rstrip(".")
+            return f"field `{where}` must {reason}, but is {shorten(first['input'])}{end}"
