@@ -75,7 +75,16 @@ def test_lightning_trains(folder):
     assert any(not torch.equal(a, b) for a, b in twice)  # and other moves
 
 
+def test_a_part_without_a_share_gets_nothing(folder):
+    data = PolycrystalDataModule(folder, 4, split=(0.525, 0.475, 0.0))
+    sizes = [len(data.dataset(name)) for name in ("train", "validate")]
+    assert sum(sizes) == 20
+    with pytest.raises(ValueError, match="must not be larger than the 10 RVEs"):
+        PolycrystalDataModule(folder, 64, split=(0.5, 0.5, 0.0)).setup()
+
+
 def test_the_split_is_checked(folder):
-    for split in ((0.5, 0.4, 0.0), (0.0, 0.5, 0.5), (1.2, -0.2, 0.0)):
+    nan = float("nan")
+    for split in ((0.5, 0.4, 0.0), (0.0, 0.5, 0.5), (1.2, -0.2, 0.0), (nan, 0.5, 0.5)):
         with pytest.raises(ValueError, match="three shares that sum to 1"):
             PolycrystalDataModule(folder, split=split)

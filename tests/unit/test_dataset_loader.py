@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from polyxtal.algebra.mandel import mandel_rotation
+from polyxtal.algebra.randomness import generator_of
 from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.crystal.symmetry import cubic_rotations, disorientation
 from polyxtal.dataset.features import FEATURES
@@ -138,7 +139,49 @@ def test_processes_share_an_epoch(folder):
     assert len(taken) == 24  # one is met twice, so that all have as many
 
 
+@pytest.mark.parametrize(("count", "world"), [(1, 4), (2, 8), (3, 2), (5, 3)])
+def test_every_process_has_as_many(folder, count, world):
+    dataset = PolycrystalDataset(folder, numbers=range(count))
+    shares = [list(PartSampler(dataset, rank=rank, world=world)) for rank in range(world)]
+    assert {len(share) for share in shares} == {-(-count // world)}
+    assert {place for share in shares for place in share} == set(range(count))
+
+
+def test_workers_learn_of_a_new_epoch(folder):
+    dataset = PolycrystalDataset(folder, augment=True)
+    sampler = PartSampler(dataset, seed=4)
+    loader = DataLoader(
+        dataset, batch_size=23, sampler=sampler, num_workers=1, persistent_workers=True
+    )
+    fields = []
+    for epoch in (0, 1):
+        sampler.set_epoch(epoch)
+        (batch,) = loader
+        fields.append(batch["field"][batch["number"].argsort()])
+    assert not torch.equal(*fields)
+    dataset.set_epoch(0)
+    assert torch.equal(fields[0], dataset.batch(range(23))["field"])
+
+
+def test_moves_do_not_depend_on_what_an_rve_is_made_of(folder):
+    # The recipe's seed and the loader's are both 0; the type of a texture is the first draw.
+    recipe = make_recipe(RECIPE | {"texture": {"kind": "types"}})
+    dataset = PolycrystalDataset(folder, augment=True)
+    pairs = set()
+    for number in range(2000):
+        made = int(torch.randint(4, (), generator=generator_of(recipe.seed, number)))
+        pairs.add((made, int(dataset._moves(number)[0])))
+    assert len(pairs) == 96
+
+
 def test_mistakes_are_refused(folder, tmp_path):
+    with pytest.raises(ValueError, match="'grain_id' was asked for"):
+        PolycrystalDataset(folder, arrays=("grain_id",))
+    for numbers in (torch.tensor([True, False]), torch.tensor([0.7, 1.9]), torch.tensor([1])[:0]):
+        with pytest.raises(ValueError, match="list of whole numbers"):
+            PolycrystalDataset(folder, numbers=numbers)
+    with pytest.raises(ValueError, match="below `world`"):
+        PartSampler(PolycrystalDataset(folder), rank=2, world=2)
     with pytest.raises(FileNotFoundError, match="must be a data set"):
         PolycrystalDataset(tmp_path)
     with pytest.raises(ValueError, match="'strength' was asked for"):

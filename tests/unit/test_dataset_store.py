@@ -477,3 +477,24 @@ def test_temporary_files_of_a_killed_run_go_away(copy, whole):
     assert not any(path.exists() for path in left)
     assert mine.exists()
     assert module._temporary(left[0].name)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"spread": 0},
+        {"grains": 1},
+        {"grid": 1, "grains": 1},
+        {"grains": [1, 2], "part": 1},
+        {"texture": {"kind": "uniform"}, "grains": 1, "aspect": [2, 1, 1]},
+    ],
+)
+def test_rows_that_are_all_alike_are_kept(changes, tmp_path):
+    # zarr leaves out shards that hold nothing but the fill value.
+    recipe = make_recipe({"count": 5, "part": 2, "grid": 4, "grains": 4, "seed": 0} | changes)
+    generate(recipe, tmp_path / "set", workers=1)
+    assert generate(recipe, tmp_path / "set", workers=1).made == []
+    store = open_dataset(tmp_path / "set")
+    assert [rve.grid for rve in store] == [recipe.grid] * 5
+    for name, array in layout(recipe).items():
+        assert not (store.read(name) == array.fill).all(axis=None)

@@ -26,7 +26,7 @@ from polyxtal.microstructure.resample import crop, renumber
 from polyxtal.microstructure.section import section_profiles
 from polyxtal.microstructure.segment import GrainMap
 from polyxtal.microstructure.tessellate import grain_statistics
-from polyxtal.texture.measure import texture_coefficients_l4
+from polyxtal.texture.measure import texture_coefficients
 
 SAMPLE = Path(__file__).parents[2].parent / "shared" / "samples" / "ebsd_316L_500x500.ang"
 
@@ -68,7 +68,7 @@ def rve(ebsd):
 
 
 def coefficients_of(ebsd):
-    return texture_coefficients_l4(ebsd.orientations[ebsd.indexed])
+    return texture_coefficients(ebsd.orientations[ebsd.indexed])
 
 
 def test_sections_have_the_maps_grain_sizes(ebsd, rve):
@@ -126,7 +126,7 @@ def test_texture_is_the_maps_and_closer_with_more_grains(ebsd):
         distances = []
         for seed in range(2):
             made = equivalent_rve(ebsd, grid=24 if grains > 100 else 12, grains=grains, seed=seed)
-            found = texture_coefficients_l4(made.orientations, made.volume_fractions)
+            found = texture_coefficients(made.orientations, made.volume_fractions)
             distances.append(float((found - wanted).norm()))
         error[grains] = np.mean(distances)
     assert error[300] < 0.03
@@ -175,7 +175,7 @@ def test_map_grains_and_layer_give_the_same_sizes(ebsd, rve):
     cut = section_profiles(made).statistics()
     assert cut.mean_area == pytest.approx(seen.mean_area, rel=1e-3)
     assert cut.spread == pytest.approx(seen.spread, abs=0.011)
-    found = texture_coefficients_l4(made.orientations, made.volume_fractions)
+    found = texture_coefficients(made.orientations, made.volume_fractions)
     assert float((found - coefficients_of(ebsd)).norm()) < 0.06
 
 
@@ -248,3 +248,20 @@ def test_measured_map():
     assert cut.mean_area == pytest.approx(seen.mean_area, rel=1e-3)
     assert cut.spread == pytest.approx(seen.spread, abs=0.011)
     assert cut.aspect == pytest.approx(seen.aspect, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"grid": 0}, "`grid` must be one or three numbers"),
+        ({"grid": (0, 5, 5)}, "`grid` must be one or three numbers"),
+        ({"grid": (5, 5)}, "`grid` must be one or three numbers"),
+        ({"grid": 10**7}, "`grid` must be one or three numbers"),
+        ({"grid": 5, "grains": 0}, "`grains` must be from 1"),
+        ({"grid": 5, "grains": -1}, "`grains` must be from 1"),
+        ({"grid": 5, "grains": 126}, "`grains` must be from 1"),
+    ],
+)
+def test_volumes_that_can_not_be_are_refused_at_once(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        equivalent_rve(section_of(0.2), **arguments)

@@ -9,11 +9,12 @@ _ODD = 0x9E3779B1  # multiplication by an odd number is one to one on 32 bits
 _BITS = 2**32
 
 
-def generator_of(seed: int, number: int) -> torch.Generator:
-    """Return the generator of sample `number`.
+def generator_of(seed: int, number: int, *stream: int) -> torch.Generator:
+    """Return the generator of sample `number`, for one of several purposes.
 
     torch's CPU generator starts from 32 bits. They differ for all numbers below 2³², so no two
-    samples of one seed are the same.
+    samples of one seed are the same. A stream, such as (purpose, epoch), gives other numbers that
+    do not depend on those without.
 
     Raises:
         ValueError: if the seed is negative or the number not from 0 to 2³² - 1.
@@ -22,5 +23,5 @@ def generator_of(seed: int, number: int) -> torch.Generator:
         raise ValueError(f"Argument `seed` must not be negative, but is {seed}.")
     if not 0 <= number < _BITS:
         raise ValueError(f"The number of a sample must be from 0 to {_BITS - 1}, but is {number}.")
-    base = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    base = int(np.random.SeedSequence(seed, spawn_key=stream).generate_state(1)[0])
     return torch.Generator().manual_seed((base + number * _ODD) % _BITS)

@@ -78,11 +78,11 @@ SAY_EVERY = 30.0
 
 
 @contextmanager
-def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def counted(what: str, total: int) -> Iterator[Callable[..., None]]:
     """Show how many of a total are done and how long the rest takes, on the error stream.
 
-    Yields what to call with the number that is done. A terminal shows a bar; a log gets a line
-    at the start, from time to time, and at the end.
+    Yields what to call with the number that is done, and perhaps a note. A terminal shows a bar; a
+    log gets a line at the start, from time to time, and at the end.
     """
     from rich.console import Console
     from rich.progress import (
@@ -107,9 +107,10 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
 
-        def tell(done: int) -> None:
+        def tell(done: int, note: str = "") -> None:
             nonlocal said, first
-            progress.update(task, completed=done, refresh=True)
+            said_of = f"{what}, {note}" if note else what
+            progress.update(task, completed=done, description=said_of, refresh=True)
             now = perf_counter()
             first = done if first is None else first
             if console.is_terminal or (now - said < SAY_EVERY and done < total):
@@ -118,7 +119,7 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
             left = "unknown"
             if done > first:
                 left = f"{(now - started) / (done - first) * (total - done):.0f} s"
-            typer.echo(f"{done} of {total} {what}, {now - started:.0f} s, left {left}", err=True)
+            typer.echo(f"{done} of {total} {said_of}, {now - started:.0f} s, left {left}", err=True)
 
         yield tell
 

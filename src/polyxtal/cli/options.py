@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from polyxtal.workflows.inputs import MapSettings
 
+MAX_THRESHOLD = 62.0
+"""Hardly any two cubic crystals are further apart. [degrees]"""
 KINDS = ".vti (with material.yaml), .dream3d, .npz, or an EBSD map, .ang or .ctf."
 File = Annotated[Path, typer.Argument(help=KINDS)]
 Frame = Annotated[
@@ -38,6 +40,8 @@ Volume = Annotated[
     int | None,
     typer.Option(
         metavar="N",
+        min=2,
+        max=1024,
         help="Take a statistically equivalent volume of N voxels along each edge instead of an "
         "EBSD map itself, which is one layer.",
         show_default=False,
@@ -73,5 +77,10 @@ def map_settings(
     """Gather the options about EBSD maps."""
     from polyxtal.workflows.inputs import MapSettings
 
+    if threshold is not None and not 0 < threshold <= MAX_THRESHOLD:
+        raise ValueError(
+            f"Option --threshold must be above 0 and at most {MAX_THRESHOLD:g} degrees, "
+            f"but is {threshold:g}."
+        )
     angle = None if threshold is None else radians(threshold)
     return MapSettings(frame, angle, tuple(exclude or ()), volume)

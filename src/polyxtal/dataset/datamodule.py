@@ -15,6 +15,9 @@ from polyxtal.algebra.randomness import generator_of
 from polyxtal.dataset.loader import CACHE_BYTES, PartSampler, PolycrystalDataset
 from polyxtal.dataset.store import PolycrystalStore
 
+SPLIT = 3
+"""Stream of random numbers, apart from those of `loader.py`."""
+
 
 class PolycrystalDataModule(LightningDataModule):
     """Batches for training, validation and test from one data set.
@@ -34,7 +37,7 @@ class PolycrystalDataModule(LightningDataModule):
         workers: Processes that build batches; 0 builds them in this one.
         cache_bytes: Decoded parts to keep in memory, for each worker. [bytes]
     Raises:
-        ValueError: if the shares are not three that sum to 1, or one for training is missing.
+        ValueError: if the shares are not three that sum to 1, or there is no batch to train on.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class PolycrystalDataModule(LightningDataModule):
     ) -> None:
         """Check the split; the data set is opened by `setup`."""
         super().__init__()
-        if len(split) != 3 or min(split) < 0 or not split[0] or abs(sum(split) - 1) > 1e-9:
+        if len(split) != 3 or not min(split) >= 0 or not split[0] or not abs(sum(split) - 1) < 1e-9:
             raise ValueError(
                 "Argument `split` must be three shares that sum to 1, the first above 0, "
                 f"but is {tuple(split)}."
@@ -67,11 +70,18 @@ class PolycrystalDataModule(LightningDataModule):
         if self._datasets:
             return
         store = PolycrystalStore(self.folder)
-        order = torch.randperm(len(store), generator=generator_of(self.seed, 0))
+        order = torch.randperm(len(store), generator=generator_of(self.seed, 0, SPLIT))
         first = round(self.split[0] * len(store))
-        second = first + round(self.split[1] * len(store))
+        second = first + round(self.split[1] * len(store)) if self.split[2] else len(store)
+        if first < self.batch_size:
+            raise ValueError(
+                f"{self.folder}: a batch must not be larger than the {first} RVEs to train on, "
+                f"but is {self.batch_size}."
+            )
         ends = {"train": order[:first], "validate": order[first:second], "test": order[second:]}
         for name, numbers in ends.items():
+            if not len(numbers):
+                continue
             self._datasets[name] = PolycrystalDataset(
                 store,
                 self.features,
@@ -83,8 +93,14 @@ class PolycrystalDataModule(LightningDataModule):
             )
 
     def dataset(self, name: str) -> PolycrystalDataset:
-        """Return the part "train", "validate" or "test"."""
+        """Return the part "train", "validate" or "test".
+
+        Raises:
+            ValueError: if it has no RVEs.
+        """
         self.setup()
+        if name not in self._datasets:
+            raise ValueError(f"{self.folder}: part '{name}' has no RVEs with split {self.split}.")
         return self._datasets[name]
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
@@ -92,9 +108,10 @@ class PolycrystalDataModule(LightningDataModule):
         dataset = self.dataset("train")
         return self._loader(dataset, sampler=PartSampler(dataset, self.seed), drop_last=True)
 
-    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]] | list[Any]:
         """Give the RVEs in order."""
-        return self._loader(self.dataset("validate"))
+        self.setup()
+        return self._loader(self.dataset("validate")) if "validate" in self._datasets else []
 
     def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Give the RVEs in order."""

@@ -12,6 +12,7 @@ from polyxtal.algebra.randomness import generator_of
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand
 from polyxtal.dataset.hull_batch import hull_batch
+from polyxtal.dataset.loader import share_of_processes
 from polyxtal.dataset.realize import realize
 from polyxtal.dataset.recipe import MAX_COUNT, Recipe
 from polyxtal.dataset.recipe_textures import Hull
@@ -28,7 +29,8 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
 
     On the CPU RVE number i is that of the data set of the same recipe; it ends with number 2³².
     On a GPU ("cuda") whole batches are made at once, with other random numbers of the same
-    distribution, for recipes with textures of the hull and Voronoi's grain sizes; it never ends.
+    distribution, for recipes with textures of the hull and Voronoi's grain sizes, for up to 2³²
+    batches.
 
     Args:
         recipe: What to make; its count does not matter.
@@ -70,10 +72,7 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
                 f"`spread`, but the recipe has kind '{recipe.texture.kind}' "
                 f"and spread {recipe.spread}."
             )
-        started = torch.distributed.is_available() and torch.distributed.is_initialized()
-        self.rank = (torch.distributed.get_rank() if started else 0) if rank is None else rank
-        known = torch.distributed.get_world_size() if started else 1
-        self.world = known if world is None else world
+        self.rank, self.world = share_of_processes(rank, world)
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         """Make one batch after the other."""

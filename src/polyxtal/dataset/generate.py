@@ -20,7 +20,8 @@ from polyxtal.dataset.layout import encode_part, layout
 from polyxtal.dataset.realize import label, realize
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.dataset.store import LOCK, check_part, prepare, refuse_foreign, write_part
-from polyxtal.dataset.workers import Workers, cluster, cores, one_thread, processes
+from polyxtal.dataset.workers import Workers, cluster, cores, processes
+from polyxtal.mechanics.threads import one_thread
 
 AHEAD = 2
 """Parts given out for each worker, so that none waits for the writer."""
@@ -191,8 +192,9 @@ def _spread(pool: Workers, recipe: str, todo: list[int]) -> Generator[tuple[int,
                 except pool.lost as error:
                     raise RuntimeError(
                         f"A worker died while it made part {part}, perhaps for want of memory; "
-                        "what was stored is kept: run the same again, with fewer workers or "
-                        "smaller parts."
+                        "or because a script calls `generate` outside of "
+                        '`if __name__ == "__main__":`; what was stored is kept: run the same '
+                        "again, with fewer workers or smaller parts."
                     ) from error
                 except Exception as error:  # after the others that are under way are stored
                     failure = failure or error
@@ -230,7 +232,8 @@ def _said_of(what: str, kept: str = "") -> Iterator[None]:
 def _only_writer(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        with _said_of(f"{folder / LOCK}: the lock"):
+            lock.acquire(timeout=0)
     except Timeout as error:
         raise BlockingIOError(
             f"{folder}: only one run may write to a data set, but another one is writing to it."

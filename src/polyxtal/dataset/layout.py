@@ -49,6 +49,16 @@ class ArrayLayout(NamedTuple):
     attributes: Mapping[str, str]
     single: bool = False
 
+    @property
+    def fill(self) -> float:
+        """What stands for "not written": nothing that a whole shard can hold.
+
+        zarr leaves out a shard that holds nothing else, and reads it where a shard is missing.
+        """
+        if self.dtype.startswith("uint"):
+            return int(np.iinfo(self.dtype).max)
+        return -1.0
+
 
 def layout(recipe: Recipe) -> dict[str, ArrayLayout]:
     """List the arrays that have one row for each RVE."""
@@ -144,7 +154,9 @@ def encode_part(recipe: Recipe, part: int, rows: Mapping[str, np.ndarray]) -> di
     root = _create(files, recipe)
     for name, values in rows.items():
         cast(zarr.Array, root[name])[start:end] = values
-    return {name: data for name, data in _named(files).items() if not name.endswith("zarr.json")}
+    shards = {name: data for name, data in _named(files).items() if not name.endswith("zarr.json")}
+    assert set(shards) == set(shard_paths(recipe, part))
+    return shards
 
 
 def shard_paths(recipe: Recipe, part: int) -> Iterator[str]:
@@ -161,6 +173,7 @@ def _create(files: dict[str, Buffer], recipe: Recipe) -> zarr.Group:
             name,
             shape=(recipe.count, *array.shape),
             dtype=array.dtype,
+            fill_value=array.fill,
             chunks=(1, *array.shape) if array.single else shards,
             shards=shards,
             compressors=[ZstdCodec(level=_ZSTD_LEVEL), Crc32cCodec()],

@@ -20,6 +20,8 @@ from polyxtal.dataset.store import PolycrystalStore
 CACHE_BYTES = 2 << 30
 """Decoded parts kept in memory. [bytes]"""
 _GRAINS = ("grain_id", "orientations")
+MOVES, ORDER = 1, 2
+"""Streams of random numbers, apart from the one that RVEs are made of."""
 
 
 class PolycrystalDataset(Dataset[dict[str, Tensor]]):
@@ -28,12 +30,14 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
     An item is a dict: "field" (channels, nx, ny, nz), float32; "number", which RVE it is; and, if
     asked for, rows of the store's arrays by their names. Augmented, each RVE is turned by one of
     the cube's rotations that map the grid onto itself, crystals and stiffness with it, and rolled
-    by whole voxels: other moves in every epoch, the same again for the same seed and epoch.
+    by whole voxels; the moves depend on the seed, the epoch and the RVE. `set_epoch` begins another
+    epoch, also for the workers of a loader; `PartSampler` and Lightning call it by themselves.
 
     Args:
         store: The data set, or its folder.
         features: "quaternion", "harmonic" or "harmonic6".
-        arrays: Other arrays of the store to give, such as "stiffness".
+        arrays: Other arrays of the store to give, such as "stiffness"; augmented, it turns along,
+            the others stay those of the stored RVE.
         augment: Turn and roll.
         seed: Of the moves.
         numbers: The RVEs to take; None for all.
@@ -43,7 +47,11 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
         ValueError: if it is damaged or unfinished, or a feature or an array is unknown.
 
     Example:
-        loader = DataLoader(PolycrystalDataset("data", augment=True), batch_size=64, shuffle=True)
+        dataset = PolycrystalDataset("data", augment=True)
+        loader = DataLoader(dataset, batch_size=64, sampler=PartSampler(dataset))
+        for epoch in range(10):
+            loader.sampler.set_epoch(epoch)
+            for batch in loader: ...
     """
 
     store: PolycrystalStore
@@ -62,16 +70,24 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
         """Check what is asked for; nothing is read yet."""
         self.store = store if isinstance(store, PolycrystalStore) else PolycrystalStore(store)
         self.feature = feature(features)
-        unknown = [name for name in arrays if name not in self.store.arrays]
+        known = [name for name in self.store.arrays if name not in _GRAINS]
+        unknown = [name for name in arrays if name not in known]
         if unknown:
             raise ValueError(
-                f"{self.store.folder}: arrays must be of {', '.join(self.store.arrays)}, "
+                f"{self.store.folder}: arrays must be of {', '.join(known)}, "
                 f"but '{unknown[0]}' was asked for."
             )
         self.arrays = tuple(arrays)
-        self.augment, self.seed, self.epoch = augment, seed, 0
-        chosen = range(len(self.store)) if numbers is None else numbers
-        self.numbers = torch.as_tensor(list(map(int, chosen)), dtype=torch.int64)
+        self.augment, self.seed = augment, seed
+        # In memory that the workers of a loader share, so that they learn of a new epoch.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        chosen = torch.as_tensor(range(len(self.store)) if numbers is None else numbers)
+        if chosen.ndim != 1 or chosen.dtype not in (torch.int64, torch.int32) or not len(chosen):
+            raise ValueError(
+                f"{self.store.folder}: `numbers` must be a list of whole numbers, at least one, "
+                f"but is of {chosen.dtype} and shape {tuple(chosen.shape)}."
+            )
+        self.numbers = chosen.to(torch.int64)
         outside = (self.numbers < 0) | (self.numbers >= len(self.store))
         if bool(outside.any()):
             raise ValueError(
@@ -85,9 +101,14 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
         """Number of parts that the cache holds at once."""
         return self._cache.capacity
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that moves are drawn for."""
+        return int(self._epoch)
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the moves of an epoch."""
-        self.epoch = epoch
+        self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
         """Return the number of RVEs."""
@@ -120,7 +141,7 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
         return batch
 
     def _moves(self, number: int) -> tuple[Tensor, Tensor]:
-        generator = generator_of(self.seed + 1_000_003 * self.epoch, number)
+        generator = generator_of(self.seed, number, MOVES, self.epoch)
         return random_moves(self.store.recipe.grid, 1, generator)
 
 
@@ -136,6 +157,8 @@ class PartSampler(Sampler[int]):
         seed: Of the order.
         rank: Of this process; None asks torch.distributed.
         world: Number of processes; None asks torch.distributed.
+    Raises:
+        ValueError: if the rank is not below the number of processes.
     """
 
     def __init__(
@@ -146,11 +169,8 @@ class PartSampler(Sampler[int]):
         world: int | None = None,
     ) -> None:
         """Find out which process this is."""
-        started = torch.distributed.is_available() and torch.distributed.is_initialized()
         self.dataset, self.seed, self.epoch = dataset, seed, 0
-        self.rank = (torch.distributed.get_rank() if started else 0) if rank is None else rank
-        known = torch.distributed.get_world_size() if started else 1
-        self.world = known if world is None else world
+        self.rank, self.world = share_of_processes(rank, world)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order, and the data set's moves, of an epoch."""
@@ -163,7 +183,7 @@ class PartSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         """Give places in the data set."""
-        generator = generator_of(self.seed, self.epoch)
+        generator = generator_of(self.seed, 0, ORDER, self.epoch)
         part = self.dataset.numbers // self.dataset.store.recipe.part
         parts = part.unique()
         parts = parts[torch.randperm(len(parts), generator=generator)]
@@ -172,9 +192,23 @@ class PartSampler(Sampler[int]):
             places = torch.isin(part, group).nonzero()[:, 0]
             order.append(places[torch.randperm(len(places), generator=generator)])
         places = torch.cat(order)
-        short = len(self) * self.world - len(places)
-        places = torch.cat([places, places[:short]])
+        wanted = len(self) * self.world
+        places = places.repeat(math.ceil(wanted / len(places)))[:wanted]
         return iter(places[self.rank :: self.world].tolist())
+
+
+def share_of_processes(rank: int | None, world: int | None) -> tuple[int, int]:
+    """Say which process this is, and of how many; None asks torch.distributed.
+
+    Raises:
+        ValueError: if the rank is not from 0 to below the number.
+    """
+    started = torch.distributed.is_available() and torch.distributed.is_initialized()
+    own = (torch.distributed.get_rank() if started else 0) if rank is None else rank
+    every = (torch.distributed.get_world_size() if started else 1) if world is None else world
+    if not 0 <= own < every:
+        raise ValueError(f"`rank` must be from 0 to below `world`, but they are {own} and {every}.")
+    return own, every
 
 
 class _PartCache:

@@ -14,7 +14,14 @@ from pydantic import Field, model_validator
 
 from polyxtal.dataset.recipe_fields import Count, Number, Part, is_number
 from polyxtal.dataset.recipe_labels import StiffnessLabels
-from polyxtal.dataset.recipe_textures import KINDS, AnyTexture, Hull, Resolution, halfwidths
+from polyxtal.dataset.recipe_textures import (
+    KINDS,
+    AnyTexture,
+    Hull,
+    Resolution,
+    halfwidths,
+    hull_resolutions,
+)
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml, shorten
 from polyxtal.microstructure.tessellate import MAX_SPREAD
@@ -31,6 +38,8 @@ MAX_GRID_VOXELS = 2**27
 MAX_COUNT = 2**32
 MAX_PART_BYTES = 2**31
 """A worker holds a part uncompressed, and a chunk must stay below 2 GiB."""
+MAX_PARTS = 10**6
+"""Each is a file for each array, and is looked at at every start."""
 MAX_TEXT = 2**16
 """A recipe is written into the metadata, which readers bound."""
 
@@ -51,7 +60,7 @@ class Recipe(Part):
             from 0.01 to 100.
         texture: Where textures are drawn from.
         coefficients: Resolution of the grid that texture coefficients are stored on, None for
-            the hull's own or 10. [degrees]
+            the finest hull's own, or 10. [degrees]
         labels: Stiffness labels; None for none.
         part: RVEs in a shard: what is computed, written and rebuilt as one.
     """
@@ -110,6 +119,11 @@ class Recipe(Part):
                     f"seen on a grid of {self._resolution():g} degrees, see `coefficients`, but is "
                     f"{halfwidth:g}"
                 )
+        if self.parts > MAX_PARTS:
+            raise ValueError(
+                f"`part` must be at least {-(-self.count // MAX_PARTS)} for {self.count} RVEs, so "
+                f"that there are at most {MAX_PARTS} parts, but is {self.part}"
+            )
         if self.part > 1 and self.part * self._bytes() > MAX_PART_BYTES:
             raise ValueError(
                 f"`part` must not exceed {max(1, MAX_PART_BYTES // self._bytes())} with RVEs of "
@@ -144,8 +158,7 @@ class Recipe(Part):
         return orientation_count(self._resolution())
 
     def _resolution(self) -> float:
-        own = self.texture.resolution if isinstance(self.texture, Hull) else 10.0
-        return self.coefficients or own
+        return self.coefficients or min(hull_resolutions(self.texture), default=10.0)
 
 
 def read_recipe(path: str | Path) -> Recipe:

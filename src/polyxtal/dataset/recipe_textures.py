@@ -29,7 +29,7 @@ FINEST = 3.0
 KINDS = ("uniform", "hull", "types", "rolling", "unimodal", "fibre", "mixture", "choice")
 
 Halfwidth = Annotated[Number, Field(ge=0.1, le=90.0)]
-Share = Annotated[Number, Field(ge=0.0)]
+Share = Annotated[Number, Field(ge=0.0, le=1e6)]
 Resolution = Annotated[Number, Field(ge=FINEST, le=COARSEST)]
 Direction = tuple[Number, Number, Number]
 
@@ -186,3 +186,12 @@ def halfwidths(texture: Any) -> Iterator[float]:
             yield from halfwidths(part)
     elif isinstance(texture, Rolling | Unimodal | Fibre):
         yield texture.halfwidth
+
+
+def hull_resolutions(texture: Any) -> Iterator[float]:
+    """List the resolutions of all hulls. [degrees]"""
+    if isinstance(texture, Mixture | Choice):
+        for _, part in texture.of:
+            yield from hull_resolutions(part)
+    elif isinstance(texture, Hull):
+        yield texture.resolution

@@ -41,6 +41,8 @@ LOCK = ".lock"
 OVERVIEW = "overview.png"
 MAX_RECORD = 1 << 20
 MAX_METADATA = 1 << 24
+_UNREADABLE = (ValueError, RuntimeError, OSError, LookupError, TypeError, MemoryError)
+"""What zarr and its codecs raise at a damaged shard."""
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.\w+)?")
 
 
@@ -234,15 +236,27 @@ class PolycrystalStore:
             raise IndexError(f"Rows must be counted from 0, but are {start} to {stop}.")
         parts = range(start // self.recipe.part, -(-stop // self.recipe.part))
         try:
-            for part in parts:  # zarr takes zeros for a shard that is missing or empty
+            for part in parts:  # zarr takes the fill value for a shard that is missing or empty
                 if self._shard(name, part).stat().st_size == 0:
                     raise FileNotFoundError(name)
             return np.asarray(self.arrays[name][start : max(start, stop)])
-        except (ValueError, RuntimeError, OSError, KeyError, IndexError, TypeError) as error:
+        except (
+            ValueError,
+            RuntimeError,
+            OSError,
+            KeyError,
+            IndexError,
+            TypeError,
+            MemoryError,
+        ) as error:
             broken = [p for p in parts if self._check(p, thorough=True)]
-            where = f"part {broken[0]}" if broken else "a part"
+            if not broken:
+                raise PartError(
+                    f"{self.folder}: array '{name}' must be readable, but rows {start} to {stop} "
+                    f"are not, although their files are what was written: {error}."
+                ) from error
             raise PartError(
-                f"{self.folder}: array '{name}' must be readable, but {where} is damaged; "
+                f"{self.folder}: array '{name}' must be readable, but part {broken[0]} is damaged; "
                 "run `polyxtal generate` again with the same recipe to make it anew."
             ) from error
 

@@ -14,8 +14,18 @@ SMALL = 1 << 16
 @contextmanager
 def few_threads(voxels: int) -> Iterator[None]:
     """Run torch's operations on small cells on one thread."""
+    if voxels > SMALL:
+        yield
+        return
+    with one_thread():
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch's operations on one thread."""
     threads = torch.get_num_threads()
-    if voxels > SMALL or threads == 1:
+    if threads == 1:
         yield
         return
     torch.set_num_threads(1)

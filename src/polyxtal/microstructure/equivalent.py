@@ -25,7 +25,7 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import renumber
 from polyxtal.microstructure.section import Profiles, SectionStatistics, section_profiles
 from polyxtal.microstructure.segment import GrainMap
-from polyxtal.microstructure.tessellate import MAX_SPREAD, tessellate
+from polyxtal.microstructure.tessellate import MAX_SPREAD, tessellate, voxel_counts
 from polyxtal.texture.distribution import DiscreteTexture
 
 VOXELS_PER_GRAIN = 112.5
@@ -99,8 +99,13 @@ def equivalent_rve(
     texture = _texture(source if isinstance(source, EbsdMap) else grain_map)
     profiles = grain_map.profiles(border)
     aspect = _aspect(profiles.statistics().aspect, depth)
-    nx, ny, nz = (grid,) * 3 if isinstance(grid, int) else grid
+    nx, ny, nz = voxel_counts(grid)
     count = max(1, round(nx * ny * nz / VOXELS_PER_GRAIN)) if grains is None else grains
+    if not 1 <= count <= nx * ny * nz:
+        raise ValueError(
+            "Argument `grains` must be from 1 to the number of voxels, "
+            f"{nx * ny * nz}, but is {grains}."
+        )
     smallest = grain_map.minimum * math.prod(grain_map.source.step)
 
     def grow(spread: float, box: Sequence[int], number: int) -> tuple[Polycrystal, float]:

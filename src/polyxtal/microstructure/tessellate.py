@@ -92,7 +92,7 @@ def tessellate(
         >>> px.tessellate(grid=16, grains=20, seed=1)
         Polycrystal(grid=(16, 16, 16), grains=20, size=(16, 16, 16) µm, phases=('crystal',))
     """
-    voxels = _grid(grid)
+    voxels = voxel_counts(grid)
     stretch = _positive("aspect", aspect)
     _validate(voxels, grains, spread)
     edges = _edges(size, voxels)
@@ -227,8 +227,15 @@ def _moments(owner: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return volume, offset, squares
 
 
-def _grid(grid: int | Sequence[int]) -> tuple[int, int, int]:
-    counts = (grid,) * 3 if isinstance(grid, int) else tuple(int(n) for n in grid)
+def voxel_counts(grid: int | Sequence[int]) -> tuple[int, int, int]:
+    """Spell a grid out.
+
+    Raises:
+        ValueError: if it is not one or three numbers of voxels, or too large.
+    """
+    given = (grid,) * 3 if isinstance(grid, int | float) else tuple(grid)
+    whole = all(isinstance(n, int | np.integer) for n in given)
+    counts = tuple(int(n) for n in given) if whole else ()
     if len(counts) != 3 or min(counts) < 1 or math.prod(counts) > MAX_VOXELS:
         raise ValueError(
             f"Argument `grid` must be one or three numbers of voxels, at most {MAX_VOXELS} in all, "

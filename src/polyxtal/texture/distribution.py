@@ -166,7 +166,7 @@ class MixedTexture(Texture):
     def __init__(self, components: Sequence[tuple[float, Texture]]) -> None:
         """Scale the shares."""
         share = torch.tensor([float(s) for s, _ in components], dtype=torch.float64)
-        if not len(share) or not bool((share >= 0).all()) or not bool(share.sum() > 0):
+        if not bool((share >= 0).all()) or not 0 < float(share.sum()) < math.inf:
             raise ValueError(
                 "A mixture must have components with shares that are not negative and not all "
                 f"zero, but has {share.tolist()}."

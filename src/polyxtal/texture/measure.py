@@ -104,6 +104,3 @@ def mean_disorientation(
         )
     share = volume_shares(orientations_a, weights)
     return share @ disorientation(orientations_a, orientations_b)
-
-
-texture_coefficients_l4 = texture_coefficients

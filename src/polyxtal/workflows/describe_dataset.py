@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from polyxtal.dataset.layout import DATA
 from polyxtal.dataset.store import OVERVIEW, PolycrystalStore, open_dataset
@@ -70,8 +69,7 @@ def draw_overview(folder: str | Path) -> Path:
     left.set(xscale="log", xlabel="Texture index [-]", ylabel="RVEs")
     style_axes(left)
     for axes in right:
-        stiffness = store.read("stiffness")[:, 0, 0, 0] / 1e3
-        axes.hist(stiffness, bins=40, color=LINE_COLORS[0])
+        axes.hist(_c11_rows(store)[:, 0] / 1e3, bins=40, color=LINE_COLORS[0])
         axes.set(xlabel="C11 for the first crystal [GPa]", ylabel="RVEs")
         style_axes(axes)
     target = store.folder / OVERVIEW
@@ -83,6 +81,12 @@ def draw_overview(folder: str | Path) -> Path:
 def _c11(store: PolycrystalStore) -> Iterator[tuple[float, float, float]]:
     if "stiffness" not in store.arrays:
         return
-    values = torch.from_numpy(store.read("stiffness")[:, :, 0, 0]).to(torch.float64)
-    for column in values.T[:SHOWN]:
+    for column in _c11_rows(store).T:
         yield float(column.mean()), float(column.min()), float(column.max())
+
+
+def _c11_rows(store: PolycrystalStore) -> np.ndarray:
+    """Read C11 for the first crystals, a block of RVEs at a time. [MPa]"""
+    rows = range(0, len(store), _ROWS)
+    parts = [store.read("stiffness", row, row + _ROWS)[:, :SHOWN, 0, 0] for row in rows]
+    return np.concatenate(parts).astype(np.float64)
