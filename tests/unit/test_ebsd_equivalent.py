@@ -262,6 +262,6 @@ def test_measured_map():
         ({"grid": 5, "grains": 126}, "`grains` must be from 1"),
     ],
 )
-def test_volumes_that_can_not_be_are_refused_at_once(arguments, sentence):
+def test_volumes_that_can_not_be_are_refused_at_once(ebsd, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        equivalent_rve(section_of(0.2), **arguments)
+        equivalent_rve(ebsd, **arguments)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from polyxtal.cli import convert, generate, homogenize, predict, simulate
+from polyxtal.cli import convert, generate, homogenize, predict, pretrain, simulate
 
 __all__ = ["app"]
 
@@ -39,6 +39,7 @@ for verb in (
     homogenize.homogenize,
     simulate.simulate,
     generate.generate,
+    pretrain.pretrain,
     convert.convert,
 ):
     app.command()(verb)

@@ -1,0 +1,107 @@
+"""Sizes of the masked autoencoder, by name or one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from polyxtal.dataset.features import FEATURES
+
+Count = Annotated[int, Field(ge=1, le=4096)]
+
+
+class ModelConfig(BaseModel):
+    """All that the shape of a model depends on.
+
+    Attributes:
+        voxels: Edge of the cube that it sees. [voxels]
+        patch: Edge of a patch, a divisor of `voxels`. [voxels]
+        features: What a voxel holds: "quaternion", "harmonic" or "harmonic6".
+        width: Numbers of an encoder's token; a multiple of 6, for the positions, and of `heads`.
+        depth: Blocks of the encoder.
+        heads: Attention heads of the encoder.
+        decoder_width: As `width`, of the decoder.
+        decoder_depth: Blocks of the decoder.
+        decoder_heads: Attention heads of the decoder.
+        expansion: Width of a block's hidden layer over its width.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    voxels: Count = 25
+    patch: Count = 5
+    features: Literal["quaternion", "harmonic", "harmonic6"] = "quaternion"
+    width: Count = 192
+    depth: Count = 6
+    heads: Count = 3
+    decoder_width: Count = 96
+    decoder_depth: Count = 2
+    decoder_heads: Count = 3
+    expansion: Annotated[int, Field(ge=1, le=16)] = 4
+
+    @model_validator(mode="after")
+    def _divisible(self) -> ModelConfig:
+        if self.voxels % self.patch:
+            raise ValueError(f"`patch` must divide `voxels`, but {self.patch} and {self.voxels}")
+        for width, heads in ((self.width, self.heads), (self.decoder_width, self.decoder_heads)):
+            if width % 6 or width % heads:
+                raise ValueError(
+                    f"a width must be a multiple of 6 and of its heads, but is {width} "
+                    f"with {heads} heads"
+                )
+        return self
+
+    @property
+    def channels(self) -> int:
+        """Numbers that a voxel holds."""
+        return FEATURES[self.features].channels
+
+    @property
+    def patches(self) -> int:
+        """Number of patches of a field."""
+        return (self.voxels // self.patch) ** 3
+
+    @property
+    def patch_values(self) -> int:
+        """Numbers that a patch holds."""
+        return self.channels * self.patch**3
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "small": {},
+    "base": {
+        "voxels": 45,
+        "patch": 9,
+        "width": 384,
+        "depth": 12,
+        "heads": 6,
+        "decoder_width": 192,
+        "decoder_depth": 4,
+        "decoder_heads": 6,
+    },
+    "paper": {
+        "voxels": 45,
+        "patch": 9,
+        "width": 768,
+        "depth": 12,
+        "heads": 12,
+        "decoder_width": 384,
+        "decoder_depth": 8,
+        "decoder_heads": 12,
+    },
+}
+"""small: two cores; base: one GPU, about 25 million parameters; paper: ViT-B. The paper says the
+width, the number of patches and the masking; the other numbers are ours."""
+
+
+def preset(name: str, **changes: Any) -> ModelConfig:
+    """Return a preset with changes.
+
+    Raises:
+        ValueError: if the name is unknown or the sizes do not fit.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"A preset must be one of {', '.join(PRESETS)}, but is '{name}'.")
+    return ModelConfig(**{**PRESETS[name], **changes})

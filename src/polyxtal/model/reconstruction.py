@@ -1,0 +1,135 @@
+"""How far a rebuilt crystal is from what was there, as losses and as angles; trivial predictors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.rotation import (
+    axis_angle_to_quaternion,
+    normalize_quaternion,
+    quaternion_conjugate,
+    quaternion_multiply,
+)
+from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.model.mae import Mask, pick
+from polyxtal.model.tokens import patchify
+from polyxtal.texture.harmonics import cubic_harmonics
+from polyxtal.texture.zone import orientation_grid
+
+READING_RESOLUTION = 7.0
+_CHUNK = 1 << 15
+_REFINEMENTS = 4
+_STEP = 1e-3
+
+
+def plain_loss(
+    rebuilt: Float[Tensor, "*batch values"], truth: Float[Tensor, "*batch values"]
+) -> Float[Tensor, ""]:
+    """Mean squared error of all numbers (the paper's eq. 5)."""
+    return (rebuilt - truth).square().mean()
+
+
+def symmetric_loss(
+    rebuilt: Float[Tensor, "*batch values"], truth: Float[Tensor, "*batch values"]
+) -> Float[Tensor, ""]:
+    """Mean squared error of quaternions from the closest of the 48 that are the same crystal.
+
+    min_s |p ∓ q s|² = |p|² + 1 - 2 max_s |(q* p) · s|, over four numbers for each voxel.
+    """
+    p = rebuilt.reshape(*rebuilt.shape[:-1], -1, 4)
+    q = truth.reshape(p.shape)
+    between = quaternion_multiply(quaternion_conjugate(q), p)
+    closest = (between @ cubic_rotations().to(between).mT).abs().amax(-1)
+    return (p.square().sum(-1) + 1 - 2 * closest).mean() / 4
+
+
+LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "plain": plain_loss,
+    "symmetric": symmetric_loss,
+}
+
+
+def read_orientations(features: str, values: Float[Tensor, "n channels"]) -> Float[Tensor, "n 4"]:
+    """Find the crystals whose features are closest to given numbers.
+
+    Harmonics are compared with those of a grid of orientations and refined from the best one. As a
+    sample rotation turns them like a rigid body, J^T J = l (l + 1) / 3 for the three axes, and
+    Gauss' and Newton's step needs no linear system.
+    """
+    if features == "quaternion":
+        safe = torch.where(values.norm(dim=-1, keepdim=True) > 1e-12, values, values.new_ones(4))
+        return normalize_quaternion(safe.to(torch.float64))
+    goal = values[:, :9].to(torch.float64)
+    return torch.cat([_closest_crystals(part) for part in goal.split(_CHUNK)])
+
+
+def _closest_crystals(goal: Float[Tensor, "n 9"]) -> Float[Tensor, "n 4"]:
+    grid = orientation_grid(READING_RESOLUTION).orientations
+    q = grid[(goal @ cubic_harmonics(grid).mT).argmax(-1)]
+    goal = goal / goal.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    steps = axis_angle_to_quaternion(
+        torch.eye(3, dtype=torch.float64), torch.full((3,), _STEP, dtype=torch.float64)
+    )
+    for _ in range(_REFINEMENTS):
+        ahead = cubic_harmonics(quaternion_multiply(steps, q[:, None]))
+        behind = cubic_harmonics(quaternion_multiply(quaternion_conjugate(steps), q[:, None]))
+        slope = ((ahead - behind) @ goal[:, :, None])[..., 0] / (2 * _STEP)
+        turn = slope * (3 / 20)
+        angle = turn.norm(dim=-1).clamp(1e-12, 0.2)
+        axis = torch.where(turn.norm(dim=-1, keepdim=True) > 1e-12, turn, turn.new_ones(3))
+        q = quaternion_multiply(axis_angle_to_quaternion(axis, angle), q)
+    return normalize_quaternion(q)
+
+
+def patch_disorientation(
+    features: str,
+    rebuilt: Float[Tensor, "batch hidden values"],
+    truth: Float[Tensor, "batch hidden values"],
+    channels: int,
+) -> Float[Tensor, " batch"]:
+    """Mean disorientation of rebuilt voxels, for each field. [rad]"""
+    first, second = (
+        read_orientations(features, part.reshape(-1, channels)) for part in (rebuilt, truth)
+    )
+    return disorientation(first, second).reshape(len(rebuilt), -1).mean(-1)
+
+
+def mean_of_visible(
+    field: Float[Tensor, "batch channels nx ny nz"], mask: Mask, patch: int
+) -> Float[Tensor, "batch hidden values"]:
+    """Rebuild every hidden voxel as the mean of the visible ones."""
+    channels = field.shape[1]
+    visible = pick(patchify(field, patch), mask.visible)
+    mean = visible.reshape(len(field), -1, channels).mean(1)
+    return mean.repeat(1, patch**3)[:, None].expand(-1, mask.hidden.shape[1], -1)
+
+
+def nearest_visible(
+    field: Float[Tensor, "batch channels nx ny nz"], mask: Mask, patch: int
+) -> Float[Tensor, "batch hidden values"]:
+    """Rebuild every hidden voxel as the nearest visible one, across the periodic faces, too."""
+    batch, channels, *grid = field.shape
+    nx, ny, nz = grid
+    index = torch.arange(nx * ny * nz).reshape(1, 1, nx, ny, nz).expand(batch, -1, -1, -1, -1)
+    voxels = patchify(index, patch)
+    rebuilt = []
+    for b in range(batch):
+        seen, unseen = voxels[b, mask.visible[b]].reshape(-1), voxels[b, mask.hidden[b]]
+        nearest = seen[_nearest(seen, unseen.reshape(-1), (nx, ny, nz))]
+        values = field[b].reshape(channels, -1)[:, nearest].T
+        rebuilt.append(values.reshape(len(unseen), -1))
+    return torch.stack(rebuilt)
+
+
+def _nearest(seen: Tensor, unseen: Tensor, grid: tuple[int, int, int]) -> Tensor:
+    from scipy.spatial import KDTree
+
+    def places(voxels: Tensor) -> Tensor:
+        return torch.stack(torch.unravel_index(voxels, grid), -1)
+
+    tree = KDTree(places(seen).numpy(), boxsize=grid)
+    return torch.from_numpy(tree.query(places(unseen).numpy())[1])

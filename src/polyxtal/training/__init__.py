@@ -1,0 +1,1 @@
+"""Training: pretraining on endless polycrystals, and what is trained upon it."""

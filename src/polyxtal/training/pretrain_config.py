@@ -1,0 +1,130 @@
+"""What a pretraining is asked for, as a YAML file says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from polyxtal.dataset.recipe import Recipe
+from polyxtal.dataset.recipe_textures import KINDS, AnyTexture, Hull
+from polyxtal.files.validated import validate_document
+from polyxtal.files.yaml import read_yaml
+from polyxtal.model.config import ModelConfig, preset
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Steps = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class PretrainConfig(BaseModel):
+    """All that a pretraining depends on; see `docs/pretraining.md`.
+
+    Attributes:
+        model: Sizes: a preset's name, or a mapping with `preset` and changes.
+        texture: Where textures are drawn from, as in a recipe.
+        grains: Grains in an RVE, or [low, high].
+        spread: Of grain diameters, as in a recipe.
+        aspect: Of grains, as in a recipe.
+        mask: Share of the patches that is hidden.
+        loss: "plain", or "symmetric" for quaternions.
+        steps: Optimiser's steps.
+        batch: RVEs in a step, over all processes and accumulated parts.
+        accumulate: Parts that a step's batch is computed in, one after the other.
+        rate: Largest learning rate for a batch of 256; in proportion to the batch.
+        warmup: Steps of rising rate; a cosine falls to zero after them.
+        decay: Weight decay of matrices.
+        betas: Adam's averages.
+        clip: Largest norm of the gradient.
+        precision: Lightning's: "bf16-mixed", "32-true", ...
+        compile: Compile the model with torch.compile.
+        seed: Of weights, RVEs and masks.
+        validate_every: Steps between two validations.
+        validation: RVEs to validate on; never trained on.
+        save_every: Seconds between two checkpoints.
+        workers: Processes that make RVEs, for each training process; 0 makes them in between.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: ModelConfig = ModelConfig()
+    texture: AnyTexture = Hull()
+    grains: tuple[int, int] = (139, 139)
+    spread: tuple[float, float] | None = None
+    aspect: tuple[tuple[float, float], ...] = ((1.0, 1.0),) * 3
+    mask: Share = 0.4
+    loss: Literal["plain", "symmetric"] = "plain"
+    steps: Steps = 20_000
+    batch: Steps = 64
+    accumulate: Steps = 1
+    rate: Rate = 1.5e-4
+    warmup: Annotated[int, Field(ge=0)] = 500
+    decay: Annotated[float, Field(ge=0.0)] = 0.05
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    clip: Rate = 1.0
+    precision: str = "bf16-mixed"
+    compile: bool = False
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    validate_every: Steps = 500
+    validation: Steps = 256
+    save_every: Rate = 300.0
+    workers: Annotated[int, Field(ge=0, le=256)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        spelled = dict(given)
+        if isinstance(spelled.get("model"), str):
+            spelled["model"] = {"preset": spelled["model"]}
+        if isinstance(spelled.get("model"), dict) and "preset" in spelled["model"]:
+            changes = dict(spelled["model"])
+            spelled["model"] = preset(changes.pop("preset"), **changes)
+        for name in ("grains", "spread"):
+            value = spelled.get(name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                spelled[name] = [value, value]
+        return spelled
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PretrainConfig:
+        if self.loss == "symmetric" and self.model.features != "quaternion":
+            raise ValueError(
+                "`loss` must be 'plain' for harmonics, which are the same for all copies, "
+                f"but is '{self.loss}'"
+            )
+        if self.batch % self.accumulate:
+            raise ValueError("`accumulate` must divide `batch`")
+        if self.warmup >= self.steps:
+            raise ValueError(f"`warmup` must be less than `steps`, but is {self.warmup}")
+        self.recipe()
+        return self
+
+    def recipe(self, offset: int = 0) -> Recipe:
+        """Return the recipe of the RVEs; another offset gives others."""
+        return Recipe(
+            count=1,
+            seed=self.seed + offset,
+            grid=(self.model.voxels, self.model.voxels, self.model.voxels),
+            grains=self.grains,
+            spread=self.spread,
+            aspect=self.aspect,
+            texture=self.texture,
+        )
+
+    @property
+    def peak_rate(self) -> float:
+        """Largest learning rate."""
+        return self.rate * self.batch / 256
+
+
+def read_pretrain_config(path: str | Path) -> PretrainConfig:
+    """Read a configuration from a YAML file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no YAML or a field is missing, unknown or out of range.
+    """
+    return validate_document(PretrainConfig, read_yaml(path), path, KINDS)

@@ -1,0 +1,200 @@
+"""Masked autoencoding of ever new polycrystals, as a Lightning module and its data."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from polyxtal.algebra.randomness import generator_of
+from polyxtal.dataset.endless import EndlessPolycrystals
+from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask
+from polyxtal.model.reconstruction import (
+    LOSSES,
+    mean_of_visible,
+    nearest_visible,
+    patch_disorientation,
+)
+from polyxtal.training.pretrain_config import PretrainConfig
+
+MASK = 4
+"""Stream of random numbers for masks, apart from that of the RVEs."""
+VALIDATION_SEED = 2**41
+"""What is added to the seed for validation RVEs."""
+JUDGED = 64
+"""Validation RVEs whose disorientation is measured."""
+
+
+def numbered_masks(numbers: Tensor, config: PretrainConfig) -> Mask:
+    """Draw the masks of RVEs; each depends on the seed and the RVE's number alone."""
+    masks = [
+        random_mask(
+            1,
+            config.model.patches,
+            config.mask,
+            generator_of(config.seed, int(number) % 2**32, MASK),
+        )
+        for number in numbers
+    ]
+    return Mask(torch.cat([m.visible for m in masks]), torch.cat([m.hidden for m in masks]))
+
+
+class Pretraining(LightningModule):
+    """The model, its loss, its optimiser, and what is measured.
+
+    Args:
+        config: What is asked for.
+    """
+
+    def __init__(self, config: PretrainConfig) -> None:
+        """Make the model."""
+        super().__init__()
+        self.config = config
+        self.model = MaskedAutoencoder(config.model, config.seed)
+        self.loss = LOSSES[config.loss]
+        self.run = torch.compile(self.model) if config.compile else self.model
+
+    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        """Return the loss of one part of a batch."""
+        loss = self._loss(batch["field"], batch["number"])
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: list[Tensor], _: int) -> None:
+        """Log the loss, and the disorientation of the first RVEs in degrees."""
+        field, number = batch
+        self.log(
+            "validation_loss", self._loss(field, number), batch_size=len(field), sync_dist=True
+        )
+        first = field[number.to(field.device) < JUDGED]
+        if len(first):
+            mask = self._masks(number[: len(first)])
+            rebuilt, truth = self.model(first, mask)
+            angle = patch_disorientation(
+                self.config.model.features,
+                rebuilt.float().cpu(),
+                truth.float().cpu(),
+                self.config.model.channels,
+            )
+            degrees = float(angle.mean()) * 180 / math.pi
+            self.log("validation_degrees", degrees, batch_size=len(first), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; the rate rises, then falls as a cosine. Biases, norms and tokens do not decay."""
+        config = self.config
+        parameters = list(self.model.parameters())
+        matrices = [p for p in parameters if p.ndim == 2]
+        others = [p for p in parameters if p.ndim != 2]
+        optimiser = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": config.decay}, {"params": others}],
+            lr=config.peak_rate,
+            betas=config.betas,
+            weight_decay=0.0,
+        )
+
+        def share(step: int) -> float:
+            if step < config.warmup:
+                return (step + 1) / (config.warmup + 1)
+            done = (step - config.warmup) / (config.steps - config.warmup)
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _loss(self, field: Tensor, number: Tensor) -> Tensor:
+        rebuilt, truth = self.run(field, self._masks(number))
+        return self.loss(rebuilt.float(), truth.float())
+
+    def _masks(self, number: Tensor) -> Mask:
+        mask = numbered_masks(number.cpu(), self.config)
+        return Mask(mask.visible.to(self.device), mask.hidden.to(self.device))
+
+
+class PretrainingData(LightningDataModule):
+    """Ever new RVEs to train on, and the same ones to validate on.
+
+    Args:
+        config: What is asked for.
+    """
+
+    def __init__(self, config: PretrainConfig) -> None:
+        """Make nothing yet."""
+        super().__init__()
+        self.config = config
+        self._validation: TensorDataset | None = None
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Go on after the batches that the trainer's steps have used."""
+        trainer, config = self.trainer, self.config
+        assert trainer is not None
+        device = trainer.strategy.root_device
+        share = config.batch // (config.accumulate * trainer.world_size)
+        source = EndlessPolycrystals(
+            config.recipe(),
+            share,
+            config.model.features,
+            start=trainer.global_step * config.accumulate,
+            rank=trainer.global_rank,
+            world=trainer.world_size,
+            device=device if device.type == "cuda" else "cpu",
+        )
+        workers = 0 if device.type == "cuda" else config.workers
+        return DataLoader(source, batch_size=None, num_workers=workers)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Give the validation RVEs, made once."""
+        if self._validation is None:
+            self._validation = TensorDataset(*validation_fields(self.config))
+        assert self.trainer is not None
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        chosen = range(rank, len(self._validation), world)
+        part = torch.utils.data.Subset(self._validation, chosen)
+        return DataLoader(part, batch_size=JUDGED)
+
+
+def validation_fields(config: PretrainConfig, count: int | None = None) -> tuple[Tensor, Tensor]:
+    """Make RVEs that no training has seen: fields and numbers."""
+    recipe = config.recipe(VALIDATION_SEED)
+    batch = EndlessPolycrystals(
+        recipe, count or config.validation, config.model.features, at_once=False, rank=0, world=1
+    ).batch(0)
+    return batch["field"], batch["number"]
+
+
+@torch.no_grad()
+def judge(
+    config: PretrainConfig, model: nn.Module, field: Tensor, number: Tensor
+) -> dict[str, dict[str, float]]:
+    """Measure a model and the trivial predictors on fields, hidden as in training.
+
+    Returns:
+        Plain loss and mean disorientation [degrees] of "model", "mean of visible" and "nearest
+        visible".
+    """
+    sums: dict[str, list[tuple[float, float, int]]] = {}
+    for part, numbers in zip(field.split(JUDGED), number.split(JUDGED), strict=True):
+        mask = numbered_masks(numbers, config)
+        rebuilt, truth = model(part, mask)
+        answers = {
+            "model": rebuilt,
+            "mean of visible": mean_of_visible(part, mask, config.model.patch),
+            "nearest visible": nearest_visible(part, mask, config.model.patch),
+        }
+        for name, answer in answers.items():
+            loss = float((answer - truth).square().mean())
+            angle = patch_disorientation(
+                config.model.features, answer, truth, config.model.channels
+            )
+            sums.setdefault(name, []).append((loss, float(angle.mean()), len(part)))
+    total = len(field)
+    return {
+        name: {
+            "loss": sum(loss * n for loss, _, n in rows) / total,
+            "degrees": math.degrees(sum(angle * n for _, angle, n in rows) / total),
+        }
+        for name, rows in sums.items()
+    }

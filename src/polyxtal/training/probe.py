@@ -1,0 +1,111 @@
+"""Linear probes: how much of a property can be read off frozen features with few labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.randomness import generator_of
+
+PENALTIES = tuple(10.0**k for k in range(-6, 7))
+"""Ridge penalties tried, over the mean squared singular value of the features."""
+
+
+class Ridge(NamedTuple):
+    """A linear map fitted to standardised features.
+
+    Attributes:
+        mean: Of the features.
+        scale: Standard deviation of the features.
+        weights: Of the standardised features.
+        offset: Mean of the targets.
+        penalty: The one that leave-one-out errors chose.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    weights: Tensor
+    offset: Tensor
+    penalty: float
+
+    def predict(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n targets"]:
+        """Apply the map."""
+        return (features - self.mean) / self.scale @ self.weights + self.offset
+
+
+def fit_ridge(
+    features: Float[Tensor, "n d"],
+    targets: Float[Tensor, "n targets"],
+    penalties: Sequence[float] = PENALTIES,
+) -> Ridge:
+    """Fit a ridge regression; the penalty is that of the least leave-one-out error.
+
+    With features U S Vᵀ and h_i = Σ_k U_ik² s_k² / (s_k² + λ) + 1/n, sample i left out errs by
+    r_i / (1 - h_i), so all penalties cost one decomposition.
+    """
+    x, y = features.to(torch.float64), targets.to(torch.float64)
+    mean, offset = x.mean(0), y.mean(0)
+    scale = x.std(0)
+    scale = torch.where(scale > 1e-9 * scale.amax().clamp_min(1e-30), scale, 1.0)
+    left, singular, right = torch.linalg.svd((x - mean) / scale, full_matrices=False)
+    projected = left.T @ (y - offset)
+    squared = singular.square()
+    spread = (y - offset).square().mean(0).clamp_min(1e-30)
+    best: tuple[float, Tensor, float] | None = None
+    for penalty in penalties:
+        absolute = penalty * float(squared.mean())
+        kept = squared / (squared + absolute)
+        leverage = left.square() @ kept + 1 / len(x)
+        residual = y - offset - left @ (kept[:, None] * projected)
+        error = float(
+            ((residual / (1 - leverage).clamp_min(1e-6)[:, None]).square() / spread).mean()
+        )
+        if best is None or error < best[0]:
+            weights = right.T @ ((singular / (squared + absolute))[:, None] * projected)
+            best = error, weights, penalty
+    assert best is not None
+    return Ridge(mean, scale, best[1], offset, best[2])
+
+
+def r_squared(
+    predicted: Float[Tensor, "n targets"], truth: Float[Tensor, "n targets"]
+) -> Float[Tensor, " targets"]:
+    """1 - mean squared error over the variance, for each target."""
+    error = (predicted - truth).square().sum(0)
+    return 1 - error / (truth - truth.mean(0)).square().sum(0)
+
+
+def probe(
+    features: Mapping[str, Float[Tensor, "n d"]],
+    targets: Float[Tensor, "n targets"],
+    counts: Sequence[int] = (50, 200, 1000),
+    test: int = 500,
+    seeds: int = 5,
+) -> dict[str, dict[int, Tensor]]:
+    """Fit probes to some labels and judge them on others.
+
+    The last `test` samples are kept for judging; each seed draws the labels to fit from the rest,
+    the same for all features.
+
+    Returns:
+        R² by name of the features and number of labels, (seeds, targets).
+    """
+    rest = len(targets) - test
+    truth = targets[rest:].to(torch.float64)
+    result: dict[str, dict[int, Tensor]] = {name: {} for name in features}
+    for count in counts:
+        draws = [
+            torch.randperm(rest, generator=generator_of(seed, count))[:count]
+            for seed in range(seeds)
+        ]
+        for name, values in features.items():
+            scores = []
+            for drawn in draws:
+                ridge = fit_ridge(values[drawn], targets[drawn])
+                scores.append(r_squared(ridge.predict(values[rest:].to(torch.float64)), truth))
+            result[name][count] = torch.stack(scores)
+    return result

@@ -1,0 +1,197 @@
+"""Pretraining: it learns, goes on as if nothing had happened, and many processes are as one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+import yaml
+from typer.testing import CliRunner
+
+from polyxtal.cli import app
+from polyxtal.model.checkpoint import find_model, read_model, save_model
+from polyxtal.training.pretrain_config import PretrainConfig, read_pretrain_config
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of libraries that Lightning imports
+    from polyxtal.training.pretrain import load_curve, pretrain
+    from polyxtal.training.pretraining import judge, numbered_masks, validation_fields
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+TINY = {
+    "model": {
+        "preset": "small",
+        "features": "harmonic",
+        "voxels": 6,
+        "patch": 2,
+        "width": 24,
+        "depth": 1,
+        "heads": 2,
+        "decoder_width": 12,
+        "decoder_depth": 1,
+        "decoder_heads": 2,
+    },
+    "grains": [2, 6],
+    "steps": 100,
+    "batch": 8,
+    "warmup": 5,
+    "rate": 0.1,
+    "validate_every": 50,
+    "validation": 16,
+    "precision": "32-true",
+    "workers": 0,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pretrain") / "run"
+    model = pretrain(PretrainConfig(**TINY), folder, accelerator="cpu", devices=1)
+    return folder, model
+
+
+def curve(folder):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in load_curve(folder)]
+
+
+def test_it_learns(finished):
+    rows = curve(finished[0])
+    assert [row["step"] for row in rows] == [50, 100]
+    assert rows[-1]["rves"] == 800
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert rows[-1]["validation_loss"] < rows[0]["validation_loss"]
+    assert 0 < rows[-1]["validation_degrees"] < 62.8
+
+
+def test_the_model_on_disk_is_the_trained_one(finished):
+    folder, model = finished
+    loaded, about = read_model(folder / "model")
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value)
+    assert about["steps_done"] == 100
+    assert about["pretraining"]["seed"] == 0
+    assert sorted(path.name for path in (folder / "model").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+    ]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_stopped_run_goes_on_as_if_nothing_had_happened(finished, tmp_path, accumulate):
+    config = PretrainConfig(**TINY | {"accumulate": accumulate})
+    stops = 0
+    while not (tmp_path / "model" / "config.json").is_file() or stops < 3:
+        pretrain(config, tmp_path, accelerator="cpu", devices=1, stop_after=0.0 if stops else 0.1)
+        stops += 1
+    model = pretrain(config, tmp_path, accelerator="cpu", devices=1)
+    for row, other in zip(curve(tmp_path), curve(finished[0]), strict=True):
+        assert row == pytest.approx(other, rel=1e-5 if accumulate == 2 else 1e-12)
+    if accumulate == 1:  # else Adam blows up the noise of gradients that are zero
+        for name, value in finished[1].state_dict().items():
+            assert torch.equal(model.state_dict()[name], value)
+
+
+def test_two_processes_are_as_one(finished, tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(TINY))
+    command = [sys.executable, "-m", "polyxtal", "pretrain", "config.yaml", "--out", "run"]
+    options = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
+    done = subprocess.run(
+        [*command, *options], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    for row, other in zip(curve(tmp_path / "run"), curve(finished[0]), strict=True):
+        for name in ("step", "rves", "validation_loss"):
+            assert row[name] == pytest.approx(other[name], rel=1e-5)
+
+
+def test_masks_belong_to_rves():
+    config = PretrainConfig(**TINY)
+    one = numbered_masks(torch.tensor([5, 9]), config)
+    other = numbered_masks(torch.tensor([9, 5, 5]), config)
+    assert torch.equal(one.hidden[1], other.hidden[0])
+    assert torch.equal(one.hidden[0], other.hidden[2])
+    assert not torch.equal(one.hidden[0], one.hidden[1])
+
+
+def test_a_model_is_judged_beside_the_trivial_predictors(finished):
+    config = PretrainConfig(**TINY)
+    table = judge(config, finished[1], *validation_fields(config, 16))
+    assert set(table) == {"model", "mean of visible", "nearest visible"}
+    assert table["model"]["loss"] == pytest.approx(
+        curve(finished[0])[-1]["validation_loss"], rel=1e-5
+    )
+    assert all(0 < row["degrees"] < 62.8 for row in table.values())
+
+
+def test_another_pretraining_is_refused(finished):
+    folder, _ = finished
+    with pytest.raises(ValueError, match=r"`mask` is 0\.4 there and 0.5 here"):
+        pretrain(PretrainConfig(**TINY | {"mask": 0.5}), folder, accelerator="cpu", devices=1)
+    with pytest.raises(FileExistsError, match="must be new, empty or hold a pretraining"):
+        pretrain(PretrainConfig(**TINY), folder / "model", accelerator="cpu", devices=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"loss": "symmetric"}, "`loss` must be 'plain' for harmonics"),
+        ({"accumulate": 3}, "`accumulate` must divide `batch`"),
+        ({"warmup": 100}, "`warmup` must be less than `steps`"),
+        ({"mask": 1.5}, "`mask`"),
+        ({"model": "huge"}, "must be one of small, base, paper"),
+        ({"texture": {"kind": "none"}}, "`texture.kind` must be of"),
+        ({"grains": 1000}, "`grains` must be"),
+        ({"layers": 3}, "`layers` must be a known one"),
+    ],
+)
+def test_wrong_configurations_are_one_sentence(tmp_path, changes, sentence):
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(TINY | changes))
+    with pytest.raises(ValueError, match=sentence) as raised:
+        read_pretrain_config(path)
+    assert str(raised.value).startswith(str(path))
+    answer = CliRunner().invoke(app, ["pretrain", str(path), "--out", str(tmp_path / "run")])
+    assert answer.exit_code == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_models_are_refused(finished, tmp_path):
+    _, model = finished
+    save_model(tmp_path / "m", model)
+    assert find_model(tmp_path / "m") == tmp_path / "m"
+    weights, config = tmp_path / "m" / "model.safetensors", tmp_path / "m" / "config.json"
+    whole, text = weights.read_bytes(), config.read_text()
+    for content in (b"", whole[:100], whole[:-4], b"\xff" * 200):
+        weights.write_bytes(content)
+        with pytest.raises(ValueError, match="must be whole safetensors"):
+            read_model(tmp_path / "m")
+    weights.write_bytes(whole)
+    about = json.loads(text)
+    for change, sentence in (
+        ({"format": "other"}, "must be a 'polyxtal model'"),
+        ({"model": {"width": 5}}, "must describe a model"),
+        ({"model": about["model"] | {"width": 48}}, "weights must be those of"),
+    ):
+        config.write_text(json.dumps(about | change))
+        with pytest.raises(ValueError, match=sentence):
+            read_model(tmp_path / "m")
+    config.write_text("[")
+    with pytest.raises(ValueError, match="must be a model's description"):
+        read_model(tmp_path / "m")
+    with pytest.raises(FileNotFoundError, match="must be one of"):
+        find_model(tmp_path / "nothing")
