@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from polyxtal.dataset.generate import generate
+from polyxtal.dataset.loader import PolycrystalDataset
 from polyxtal.dataset.recipe import make_recipe
 
 with warnings.catch_warnings():
@@ -73,6 +74,17 @@ def test_lightning_trains(folder):
             fields.setdefault(number, []).append(one)
     twice = [pair for pair in fields.values() if len(pair) == 2]
     assert any(not torch.equal(a, b) for a, b in twice)  # and other moves
+
+
+def test_only_training_rves_are_moved(folder):
+    data = PolycrystalDataModule(folder, 4, split=(0.6, 0.2, 0.2))
+    plain = PolycrystalDataset(folder)
+    for loader in (data.val_dataloader(), data.test_dataloader()):
+        for batch in loader:
+            still = plain.batch(batch["number"].tolist())["field"]
+            assert torch.equal(batch["field"], still)
+    moved = next(iter(data.train_dataloader()))
+    assert not torch.equal(moved["field"], plain.batch(moved["number"].tolist())["field"])
 
 
 def test_a_part_without_a_share_gets_nothing(folder):

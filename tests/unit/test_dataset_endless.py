@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.dataset.endless import EndlessPolycrystals
 from polyxtal.dataset.features import FEATURES
-from polyxtal.dataset.hull_batch import hull_batch
+from polyxtal.dataset.hull_batch import hull_batch, places
 from polyxtal.dataset.realize import realize
 from polyxtal.dataset.recipe import make_recipe
 from polyxtal.texture.zone import orientation_grid
@@ -80,6 +80,12 @@ def test_batches_made_at_once_have_the_same_distribution():
     share = torch.zeros(len(grid), dtype=torch.float64)
     share.index_add_(0, index, volumes.reshape(-1).double())
     assert float((share / count * len(grid)).std()) < 3.0
+
+
+def test_grains_lie_side_by_side():
+    share = torch.tensor([[0.125, 0.5, 0.375]])
+    assert places(share, torch.tensor([[0, 1, 2]])).tolist() == [[0.0625, 0.375, 0.8125]]
+    assert places(share, torch.tensor([[2, 0, 1]])).tolist() == [[0.4375, 0.75, 0.1875]]
 
 
 def test_a_batch_made_at_once_gives_vertices_their_shares():

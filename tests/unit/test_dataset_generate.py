@@ -403,3 +403,9 @@ def test_begun_and_killed_before_the_metadata_were_written(tmp_path, bare):
         generate(BARE, folder, workers=1)
         assert tree(folder) == bare
         assert len(open_dataset(folder)) == 7
+
+
+def test_a_folder_in_the_place_of_the_lock(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(OSError, match=r"\.lock: the lock must be written, but: Is a directory"):
+        generate(make_recipe({"count": 1, "grid": 2, "grains": 1}), tmp_path, workers=1)

@@ -111,6 +111,7 @@ def test_a_small_cache_reads_the_same(folder):
     assert (small.parts_in_memory, large.parts_in_memory > 5) == (1, True)
     order = [22, 0, 11, 5, 21, 1]
     assert torch.equal(small.batch(order)["field"], large.batch(order)["field"])
+    assert (len(small._cache._kept), len(large._cache._kept)) == (1, 4)
 
 
 @pytest.mark.parametrize("memory", [1, 1 << 30])

@@ -41,3 +41,18 @@ def test_absent_seeds_own_nothing():
     fewer = voronoi_batch((8, 8, 8), seeds[1:, :4], scale[1:])
     assert torch.equal(owner[1:], fewer)
     assert int(owner[0].max()) > 4
+
+
+def test_of_equally_near_seeds_the_first_wins():
+    # Seeds at every other corner of the voxels: most voxels are as near to eight of them.
+    axis = torch.arange(0.0, 12.0, 2.0, dtype=torch.float64)
+    seeds = torch.cartesian_prod(axis, axis, axis)
+    seeds = seeds[torch.randperm(len(seeds), generator=torch.Generator().manual_seed(0))]
+    owner = voronoi_batch((12, 12, 12), seeds[None], torch.ones(1, 3, dtype=torch.float64))
+    first = torch.full((12, 12, 12), len(seeds))
+    points = torch.arange(12, dtype=torch.float64) + 0.5
+    for grain in range(len(seeds) - 1, -1, -1):
+        gaps = [(points - seeds[grain, a]).abs() for a in range(3)]
+        x, y, z = (torch.minimum(gap, 12 - gap) < 1.01 for gap in gaps)
+        first[x[:, None, None] & y[:, None] & z] = grain
+    assert torch.equal(owner[0], first)

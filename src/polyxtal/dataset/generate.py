@@ -231,13 +231,16 @@ def _said_of(what: str, kept: str = "") -> Iterator[None]:
 @contextmanager
 def _only_writer(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
-    try:
-        with _said_of(f"{folder / LOCK}: the lock"):
+    with _said_of(f"{folder / LOCK}: the lock"):
+        try:
             lock.acquire(timeout=0)
-    except Timeout as error:
+            held = True
+        except Timeout:
+            held = False
+    if not held:
         raise BlockingIOError(
             f"{folder}: only one run may write to a data set, but another one is writing to it."
-        ) from error
+        )
     try:
         yield
     finally:

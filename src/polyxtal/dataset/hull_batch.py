@@ -48,11 +48,17 @@ def hull_batch(
     volume.scatter_add_(1, owner.flatten(1), torch.ones_like(owner.flatten(1), dtype=volume.dtype))
 
     # As `Texture.orientations`: grains side by side in random order, vertices along them.
-    order = even(batch, most).argsort(-1)
-    length = volume.gather(1, order) / math.prod(recipe.grid)
-    place = torch.zeros_like(length).scatter(1, order, length.cumsum(-1) - 0.5 * length)
+    place = places(volume / math.prod(recipe.grid), even(batch, most).argsort(-1))
     vertex = _vertices(recipe.texture, place, even)
     return owner, orientation_grid(recipe.texture.resolution).orientations.to(volume)[vertex]
+
+
+def places(
+    share: Float[Tensor, "batch grains"], order: Int[Tensor, "batch grains"]
+) -> Float[Tensor, "batch grains"]:
+    """Lay grains side by side in an order, each as long as its share: where their middles are."""
+    length = share.gather(1, order)
+    return torch.zeros_like(length).scatter(1, order, length.cumsum(-1) - 0.5 * length)
 
 
 def _vertices(
