@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from polyxtal.microstructure.io.ebsd import read_ebsd
     from polyxtal.microstructure.polycrystal import Polycrystal
     from polyxtal.microstructure.tessellate import tessellate
+    from polyxtal.model.foundation import FoundationModel, load_model
     from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
     from polyxtal.texture.components import (
         FibreTexture,
@@ -75,6 +76,7 @@ _HOME = {
     "microstructure.io.ebsd": ("read_ebsd",),
     "microstructure.polycrystal": ("Polycrystal",),
     "microstructure.tessellate": ("tessellate",),
+    "model.foundation": ("FoundationModel", "load_model"),
     "network.tree": ("MaterialNetwork", "NetworkEnsemble"),
     "texture.components": (
         "FibreTexture",
@@ -100,6 +102,7 @@ __all__ = [
     "EndlessPolycrystals",
     "EngineeringConstants",
     "FibreTexture",
+    "FoundationModel",
     "FullFieldResponse",
     "LoadPath",
     "LoadStep",
@@ -127,6 +130,7 @@ __all__ = [
     "homogenize",
     "load_material",
     "load_materials",
+    "load_model",
     "miller_orientation",
     "odf_distance",
     "open_dataset",

@@ -20,7 +20,7 @@ from polyxtal.training.pretrain_config import PretrainConfig, read_pretrain_conf
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
     from polyxtal.training.pretrain import load_curve, pretrain
-    from polyxtal.training.pretraining import judge, numbered_masks, validation_fields
+    from polyxtal.training.pretraining import judge, numbered_masks, validation_batch
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -130,7 +130,7 @@ def test_masks_belong_to_rves():
 
 def test_a_model_is_judged_beside_the_trivial_predictors(finished):
     config = PretrainConfig(**TINY)
-    table = judge(config, finished[1], *validation_fields(config, 16))
+    table = judge(config, finished[1], validation_batch(config, 16))
     assert set(table) == {"model", "mean of visible", "nearest visible"}
     assert table["model"]["loss"] == pytest.approx(
         curve(finished[0])[-1]["validation_loss"], rel=1e-5

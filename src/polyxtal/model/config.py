@@ -26,6 +26,11 @@ class ModelConfig(BaseModel):
         decoder_depth: Blocks of the decoder.
         decoder_heads: Attention heads of the decoder.
         expansion: Width of a block's hidden layer over its width.
+        decoder: "joint", the paper's: visible and hidden patches look at each other; or "cross":
+            hidden ones look at visible ones only, at all states of the encoder (`CrossDecoder`).
+        offsets: Let attention know from the start how patches lie to each other, across the
+            periodic faces, too (`OffsetBias`); the paper has absolute positions alone.
+        summary: Give [CLS] a linear head that tells the mean l = 4 harmonics of the volume.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +45,9 @@ class ModelConfig(BaseModel):
     decoder_depth: Count = 2
     decoder_heads: Count = 3
     expansion: Annotated[int, Field(ge=1, le=16)] = 4
+    decoder: Literal["joint", "cross"] = "joint"
+    offsets: bool = False
+    summary: bool = False
 
     @model_validator(mode="after")
     def _divisible(self) -> ModelConfig:
@@ -69,17 +77,32 @@ class ModelConfig(BaseModel):
         return self.channels * self.patch**3
 
 
+OURS: Mapping[str, Any] = {
+    "decoder": "cross",
+    "decoder_heads": 6,
+    "offsets": True,
+    "summary": True,
+}
+"""What differs from the paper's design and learns from fewer polycrystals, see `docs/log.md`."""
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "small": {},
+    "small": {
+        "width": 192,
+        "depth": 4,
+        "heads": 6,
+        "decoder_width": 192,
+        "decoder_depth": 4,
+        **OURS,
+    },
     "base": {
         "voxels": 45,
         "patch": 9,
         "width": 384,
-        "depth": 12,
+        "depth": 10,
         "heads": 6,
-        "decoder_width": 192,
+        "decoder_width": 288,
         "decoder_depth": 4,
-        "decoder_heads": 6,
+        **OURS,
     },
     "paper": {
         "voxels": 45,

@@ -9,8 +9,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from polyxtal.model.config import ModelConfig
+from polyxtal.model.offsets import OffsetBias
 from polyxtal.model.tokens import patchify, sine_positions
-from polyxtal.model.transformer import Transformer
+from polyxtal.model.transformer import CrossBlock, Transformer
+
+TEXTURE = 9
+"""Numbers that [CLS] may have to tell: the mean harmonics of degree 4."""
 
 
 class Mask(NamedTuple):
@@ -50,6 +54,7 @@ class Encoder(nn.Module):
         self.whole = nn.Parameter(torch.zeros(1, 1, config.width))
         edge = config.voxels // config.patch
         self.register_buffer("positions", sine_positions(edge, config.width), persistent=False)
+        self.bias = OffsetBias(edge, config.heads) if config.offsets else None
         self.transformer = Transformer(config.width, config.depth, config.heads, config.expansion)
 
     def forward(
@@ -58,13 +63,22 @@ class Encoder(nn.Module):
         visible: Int[Tensor, "batch visible"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         """Encode the visible patches, all if None; token 0 is [CLS]."""
+        return self.states(patches, visible)[-1]
+
+    def states(
+        self,
+        patches: Float[Tensor, "batch patches values"],
+        visible: Int[Tensor, "batch visible"] | None = None,
+    ) -> list[Float[Tensor, "batch tokens width"]]:
+        """Encode, and keep what goes into each block; the last state is the result."""
         positions = self.positions.expand(len(patches), -1, -1)
         if visible is not None:
             patches = pick(patches, visible)
             positions = pick(positions, visible)
         tokens = self.embed(patches) + positions
         whole = self.whole.expand(len(patches), -1, -1).to(tokens.dtype)
-        return self.transformer(torch.cat([whole, tokens], 1))
+        bias = None if self.bias is None else self.bias(visible)
+        return self.transformer.states(torch.cat([whole, tokens], 1), bias)
 
 
 class Decoder(nn.Module):
@@ -84,22 +98,69 @@ class Decoder(nn.Module):
         self.unknown = nn.Parameter(torch.zeros(1, 1, width))
         edge = config.voxels // config.patch
         self.register_buffer("positions", sine_positions(edge, width), persistent=False)
+        self.bias = OffsetBias(edge, config.decoder_heads) if config.offsets else None
         self.transformer = Transformer(
             width, config.decoder_depth, config.decoder_heads, config.expansion
         )
         self.rebuild = nn.Linear(width, config.patch_values)
 
     def forward(
-        self, tokens: Float[Tensor, "batch tokens width"], mask: Mask
+        self, states: list[Float[Tensor, "batch tokens width"]], mask: Mask
     ) -> Float[Tensor, "batch hidden values"]:
-        """Rebuild the hidden patches, in the mask's order."""
+        """Rebuild the hidden patches, in the mask's order, from the encoder's last state."""
+        tokens = states[-1]
         seen = self.embed(tokens)
         positions = self.positions.expand(len(tokens), -1, -1)
         known = seen[:, 1:] + pick(positions, mask.visible)
         unknown = self.unknown + pick(positions, mask.hidden)
-        # Attention does not mind the order of tokens.
-        all_tokens = torch.cat([seen[:, :1], known, unknown.to(known.dtype)], 1)
-        return self.rebuild(self.transformer(all_tokens)[:, -mask.hidden.shape[1] :])
+        place = torch.cat([mask.visible, mask.hidden], 1).argsort(-1)
+        patches = pick(torch.cat([known, unknown.to(known.dtype)], 1), place)
+        bias = None if self.bias is None else self.bias()
+        done = self.transformer(torch.cat([seen[:, :1], patches], 1), bias)
+        return self.rebuild(pick(done[:, 1:], mask.hidden))
+
+
+class CrossDecoder(nn.Module):
+    """From all states of the encoder to the numbers of the hidden patches [Fu2024].
+
+    Hidden patches look at visible ones, not at each other; each block looks at a learned mixture
+    of the encoder's states, so that what a patch holds need not be carried through all of them.
+
+    Args:
+        config: Sizes.
+    """
+
+    positions: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Make the layers."""
+        super().__init__()
+        width, edge = config.decoder_width, config.voxels // config.patch
+        self.unknown = nn.Parameter(torch.zeros(1, 1, width))
+        self.register_buffer("positions", sine_positions(edge, width), persistent=False)
+        self.bias = OffsetBias(edge, config.decoder_heads) if config.offsets else None
+        states = config.depth + 1
+        self.mixture = nn.Parameter(torch.full((config.decoder_depth, states), 1 / states))
+        self.blocks = nn.ModuleList(
+            [
+                CrossBlock(width, config.width, config.decoder_heads, config.expansion)
+                for _ in range(config.decoder_depth)
+            ]
+        )
+        self.norm = nn.LayerNorm(width)
+        self.rebuild = nn.Linear(width, config.patch_values)
+
+    def forward(
+        self, states: list[Float[Tensor, "batch tokens width"]], mask: Mask
+    ) -> Float[Tensor, "batch hidden values"]:
+        """Rebuild the hidden patches, in the mask's order."""
+        every = torch.stack([state.to(states[0].dtype) for state in states])
+        memory = torch.einsum("dk,k...->d...", self.mixture.to(every.dtype), every)
+        x = self.unknown + pick(self.positions.expand(len(every[0]), -1, -1), mask.hidden)
+        bias = None if self.bias is None else self.bias(mask.visible, mask.hidden)
+        for block, seen in zip(self.blocks, memory, strict=True):
+            x = block(x, seen, bias)
+        return self.rebuild(self.norm(x))
 
 
 class MaskedAutoencoder(nn.Module):
@@ -114,16 +175,27 @@ class MaskedAutoencoder(nn.Module):
         """Make the layers and draw the weights."""
         super().__init__()
         self.config = config
-        self.encoder, self.decoder = Encoder(config), Decoder(config)
+        self.encoder = Encoder(config)
+        self.summary = nn.Linear(config.width, TEXTURE) if config.summary else None
+        self.decoder = CrossDecoder(config) if config.decoder == "cross" else Decoder(config)
         _draw_weights(self, seed)
 
     def forward(
         self, field: Float[Tensor, "batch channels nx ny nz"], mask: Mask
-    ) -> tuple[Float[Tensor, "batch hidden values"], Float[Tensor, "batch hidden values"]]:
-        """Rebuild hidden patches: returns what was rebuilt, and what was there."""
+    ) -> tuple[
+        Float[Tensor, "batch hidden values"],
+        Float[Tensor, "batch hidden values"],
+        Float[Tensor, "batch 9"] | None,
+    ]:
+        """Rebuild hidden patches.
+
+        Returns:
+            What was rebuilt, what was there, and what [CLS] tells of the texture, if it does.
+        """
         patches = patchify(field, self.config.patch)
-        rebuilt = self.decoder(self.encoder(patches, mask.visible), mask)
-        return rebuilt, pick(patches, mask.hidden)
+        states = self.encoder.states(patches, mask.visible)
+        summary = None if self.summary is None else self.summary(states[-1][:, 0])
+        return self.decoder(states, mask), pick(patches, mask.hidden), summary
 
 
 def pick(

@@ -136,7 +136,7 @@ class _Keeper(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.total += float(outputs["loss"]) * self.config.accumulate
+        self.total += float(outputs["rebuilding"])
         self.parts += 1
         if (batch_idx + 1) % self.config.accumulate:
             return

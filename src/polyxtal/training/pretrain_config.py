@@ -29,6 +29,9 @@ class PretrainConfig(BaseModel):
         aspect: Of grains, as in a recipe.
         mask: Share of the patches that is hidden.
         loss: "plain", or "symmetric" for quaternions.
+        summary: Weight of the loss by which [CLS] learns to tell the mean l = 4 harmonics of the
+            whole volume, hidden patches included; 0, the paper's, for none.
+        optimiser: "adamw", or "muon" for the blocks' matrices and AdamW for all else.
         steps: Optimiser's steps.
         batch: RVEs in a step, over all processes and accumulated parts.
         accumulate: Parts that a step's batch is computed in, one after the other.
@@ -55,6 +58,8 @@ class PretrainConfig(BaseModel):
     aspect: tuple[tuple[float, float], ...] = ((1.0, 1.0),) * 3
     mask: Share = 0.4
     loss: Literal["plain", "symmetric"] = "plain"
+    summary: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    optimiser: Literal["adamw", "muon"] = "adamw"
     steps: Steps = 20_000
     batch: Steps = 64
     accumulate: Steps = 1
@@ -99,6 +104,11 @@ class PretrainConfig(BaseModel):
             raise ValueError("`accumulate` must divide `batch`")
         if self.warmup >= self.steps:
             raise ValueError(f"`warmup` must be less than `steps`, but is {self.warmup}")
+        if (self.summary > 0) != self.model.summary:
+            raise ValueError(
+                "`summary` must be above 0 exactly if the model has `summary: true`, but they are "
+                f"{self.summary} and {str(self.model.summary).lower()}"
+            )
         self.recipe()
         return self
 

@@ -18,7 +18,9 @@ from polyxtal.model.reconstruction import (
     mean_of_visible,
     nearest_visible,
     patch_disorientation,
+    plain_loss,
 )
+from polyxtal.training.muon import Muon
 from polyxtal.training.pretrain_config import PretrainConfig
 
 MASK = 4
@@ -58,22 +60,21 @@ class Pretraining(LightningModule):
         self.loss = LOSSES[config.loss]
         self.run = torch.compile(self.model) if config.compile else self.model
 
-    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
-        """Return the loss of one part of a batch."""
-        loss = self._loss(batch["field"], batch["number"])
+    def training_step(self, batch: dict[str, Tensor], _: int) -> dict[str, Tensor]:
+        """Return the loss of one part of a batch, and what of it is due to rebuilding."""
+        loss, summary = self._losses(batch["field"], batch["texture"], batch["number"])
         self.log("loss", loss, prog_bar=True)
-        return loss
+        return {"loss": loss + self.config.summary * summary, "rebuilding": loss.detach()}
 
     def validation_step(self, batch: list[Tensor], _: int) -> None:
         """Log the loss, and the disorientation of the first RVEs in degrees."""
-        field, number = batch
-        self.log(
-            "validation_loss", self._loss(field, number), batch_size=len(field), sync_dist=True
-        )
+        field, texture, number = batch
+        loss, _ = self._losses(field, texture, number)
+        self.log("validation_loss", loss, batch_size=len(field), sync_dist=True)
         first = field[number.to(field.device) < JUDGED]
         if len(first):
             mask = self._masks(number[: len(first)])
-            rebuilt, truth = self.model(first, mask)
+            rebuilt, truth, _ = self.model(first, mask)
             angle = patch_disorientation(
                 self.config.model.features,
                 rebuilt.float().cpu(),
@@ -84,17 +85,9 @@ class Pretraining(LightningModule):
             self.log("validation_degrees", degrees, batch_size=len(first), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW; the rate rises, then falls as a cosine. Biases, norms and tokens do not decay."""
+        """Take AdamW or Muon; the rate rises, then falls as a cosine to zero."""
         config = self.config
-        parameters = list(self.model.parameters())
-        matrices = [p for p in parameters if p.ndim == 2]
-        others = [p for p in parameters if p.ndim != 2]
-        optimiser = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": config.decay}, {"params": others}],
-            lr=config.peak_rate,
-            betas=config.betas,
-            weight_decay=0.0,
-        )
+        optimiser = make_optimiser(self.model, config)
 
         def share(step: int) -> float:
             if step < config.warmup:
@@ -105,13 +98,40 @@ class Pretraining(LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _loss(self, field: Tensor, number: Tensor) -> Tensor:
-        rebuilt, truth = self.run(field, self._masks(number))
-        return self.loss(rebuilt.float(), truth.float())
+    def _losses(self, field: Tensor, texture: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+        rebuilt, truth, summary = self.run(field, self._masks(number))
+        loss = self.loss(rebuilt.float(), truth.float())
+        if summary is None:
+            return loss, torch.zeros_like(loss)
+        return loss, plain_loss(summary.float(), texture)
 
     def _masks(self, number: Tensor) -> Mask:
         mask = numbered_masks(number.cpu(), self.config)
         return Mask(mask.visible.to(self.device), mask.hidden.to(self.device))
+
+
+def make_optimiser(model: MaskedAutoencoder, config: PretrainConfig) -> torch.optim.Optimizer:
+    """Share the parameters out: biases, norms, tokens and tables of offsets do not decay."""
+    blocks, matrices, others = [], [], []
+    for name, parameter in model.named_parameters():
+        if parameter.ndim != 2 or name.endswith(("table", "mixture")):
+            others.append(parameter)
+        else:
+            (blocks if ".blocks." in name else matrices).append(parameter)
+    decay = {"weight_decay": config.decay}
+    if config.optimiser == "muon":
+        groups = [
+            {"params": blocks, "matrices": True, **decay},
+            {"params": matrices, "matrices": False, **decay},
+            {"params": others, "matrices": False, "weight_decay": 0.0},
+        ]
+        return Muon(groups, config.peak_rate, betas=config.betas)
+    return torch.optim.AdamW(
+        [{"params": blocks + matrices, **decay}, {"params": others}],
+        lr=config.peak_rate,
+        betas=config.betas,
+        weight_decay=0.0,
+    )
 
 
 class PretrainingData(LightningDataModule):
@@ -148,7 +168,8 @@ class PretrainingData(LightningDataModule):
     def val_dataloader(self) -> DataLoader[Any]:
         """Give the validation RVEs, made once."""
         if self._validation is None:
-            self._validation = TensorDataset(*validation_fields(self.config))
+            batch = validation_batch(self.config)
+            self._validation = TensorDataset(batch["field"], batch["texture"], batch["number"])
         assert self.trainer is not None
         rank, world = self.trainer.global_rank, self.trainer.world_size
         chosen = range(rank, len(self._validation), world)
@@ -156,18 +177,17 @@ class PretrainingData(LightningDataModule):
         return DataLoader(part, batch_size=JUDGED)
 
 
-def validation_fields(config: PretrainConfig, count: int | None = None) -> tuple[Tensor, Tensor]:
-    """Make RVEs that no training has seen: fields and numbers."""
+def validation_batch(config: PretrainConfig, count: int | None = None) -> dict[str, Tensor]:
+    """Make RVEs that no training has seen, as a batch of `EndlessPolycrystals`."""
     recipe = config.recipe(VALIDATION_SEED)
-    batch = EndlessPolycrystals(
+    return EndlessPolycrystals(
         recipe, count or config.validation, config.model.features, at_once=False, rank=0, world=1
     ).batch(0)
-    return batch["field"], batch["number"]
 
 
 @torch.no_grad()
 def judge(
-    config: PretrainConfig, model: nn.Module, field: Tensor, number: Tensor
+    config: PretrainConfig, model: nn.Module, batch: dict[str, Tensor]
 ) -> dict[str, dict[str, float]]:
     """Measure a model and the trivial predictors on fields, hidden as in training.
 
@@ -175,10 +195,11 @@ def judge(
         Plain loss and mean disorientation [degrees] of "model", "mean of visible" and "nearest
         visible".
     """
+    field, number = batch["field"], batch["number"]
     sums: dict[str, list[tuple[float, float, int]]] = {}
     for part, numbers in zip(field.split(JUDGED), number.split(JUDGED), strict=True):
         mask = numbered_masks(numbers, config)
-        rebuilt, truth = model(part, mask)
+        rebuilt, truth, _ = model(part, mask)
         answers = {
             "model": rebuilt,
             "mean of visible": mean_of_visible(part, mask, config.model.patch),

@@ -1,0 +1,176 @@
+"""A pretrained model, ready to use: latent vectors of polycrystals, and rebuilt ones."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.dataset.features import feature
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.model.checkpoint import find_model, read_model, save_model
+from polyxtal.model.config import ModelConfig
+from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask
+from polyxtal.model.tokens import patchify, unpatchify
+from polyxtal.model.windows import windows
+
+POOLS = ("cls", "mean", "both")
+BATCH = 64
+
+
+class Reconstruction(NamedTuple):
+    """Fields that a model saw in part, and what it made of them.
+
+    Attributes:
+        truth: What was there. (batch, channels, nx, ny, nz)
+        rebuilt: The visible patches as they were, the hidden ones as the model fills them in.
+        mask: Which patches were visible.
+    """
+
+    truth: Tensor
+    rebuilt: Tensor
+    mask: Mask
+
+
+class FoundationModel:
+    """A pretrained encoder of polycrystals and its decoder.
+
+    Attributes:
+        autoencoder: The network, in single precision, ready to evaluate.
+        about: What `config.json` says: sizes, the recipe of its data, training, results.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=25, grains=139, seed=0)
+        >>> model = px.load_model("polyxtal-small")  # doctest: +SKIP
+        >>> model.encode(rve).shape  # doctest: +SKIP
+        torch.Size([192])
+    """
+
+    def __init__(self, autoencoder: MaskedAutoencoder, about: Mapping[str, Any]) -> None:
+        """Take the network as it is."""
+        self.autoencoder = autoencoder.eval()
+        self.about = dict(about)
+
+    @property
+    def config(self) -> ModelConfig:
+        """Sizes of the network."""
+        return self.autoencoder.config
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.autoencoder.encoder.embed.weight.device
+
+    def __repr__(self) -> str:
+        """Say what it is, without its weights."""
+        config = self.config
+        count = sum(p.numel() for p in self.autoencoder.parameters())
+        return (
+            f"FoundationModel({config.voxels}³ voxels, patches of {config.patch}³, "
+            f"{config.features}, {count / 1e6:.1f} million parameters)"
+        )
+
+    def to(self, device: str | torch.device) -> FoundationModel:
+        """Return the same model on another device."""
+        moved = copy.deepcopy(self.autoencoder).to(device)
+        return FoundationModel(moved, self.about)
+
+    def save(self, folder: str | Path) -> None:
+        """Write it, as `load_model` reads it."""
+        kept = {k: v for k, v in self.about.items() if k not in ("format", "format_version")}
+        save_model(folder, self.autoencoder, {**kept, "model": self.config.model_dump(mode="json")})
+
+    @torch.no_grad()
+    def encode(
+        self, polycrystals: Polycrystal | Iterable[Polycrystal], pool: str = "cls"
+    ) -> Float[Tensor, "*batch width"]:
+        """Encode polycrystals of any grid, nothing hidden.
+
+        A grid other than the model's is covered by windows of the model's size, see `windows`; the
+        latent vector is the mean over them.
+
+        Args:
+            polycrystals: One, or many.
+            pool: "cls" for the token [CLS], "mean" for the mean of all patches' tokens, "both" for
+                one after the other.
+        Returns:
+            Latent vectors, float32, on the CPU: (width,) for one polycrystal, else (n, width);
+            twice the width for "both". [-]
+        Raises:
+            ValueError: if `pool` is unknown, there is no polycrystal, or a grid is too large.
+        """
+        if pool not in POOLS:
+            raise ValueError(f"Argument `pool` must be one of {', '.join(POOLS)}, but is '{pool}'.")
+        one = isinstance(polycrystals, Polycrystal)
+        given = [polycrystals] if isinstance(polycrystals, Polycrystal) else list(polycrystals)
+        if not given:
+            raise ValueError("Argument `polycrystals` must hold at least one, but is empty.")
+        which = feature(self.config.features)
+        latent = []
+        for start in range(0, len(given), BATCH):
+            cut = [windows(rve, self.config.voxels, which) for rve in given[start : start + BATCH]]
+            pooled = self.encode_fields(torch.cat(cut), pool)
+            latent += [part.mean(0) for part in pooled.split([len(fields) for fields in cut])]
+        return latent[0] if one else torch.stack(latent)
+
+    @torch.no_grad()
+    def encode_fields(
+        self, fields: Float[Tensor, "batch channels nx ny nz"], pool: str = "cls"
+    ) -> Float[Tensor, "batch width"]:
+        """Encode fields of the model's own size, such as those of `PolycrystalDataset`."""
+        pooled = []
+        for part in fields.split(BATCH):
+            tokens = self.autoencoder.encoder(
+                patchify(part.to(self.device, torch.float32), self.config.patch)
+            )
+            parts = {"cls": tokens[:, 0], "mean": tokens[:, 1:].mean(1)}
+            chosen = parts.values() if pool == "both" else [parts[pool]]
+            pooled.append(torch.cat([*chosen], -1).cpu())
+        return torch.cat(pooled)
+
+    @torch.no_grad()
+    def reconstruct(
+        self,
+        fields: Float[Tensor, "batch channels nx ny nz"],
+        mask: Mask | float = 0.4,
+        seed: int = 0,
+    ) -> Reconstruction:
+        """Hide patches of fields of the model's own size and fill them in again.
+
+        Args:
+            fields: Channels of the model's features.
+            mask: Which patches are hidden, or the share to hide at random.
+            seed: Of the random choice.
+        """
+        config = self.config
+        if isinstance(mask, float):
+            generator = torch.Generator().manual_seed(seed)
+            mask = random_mask(len(fields), config.patches, mask, generator)
+        there = Mask(mask.visible.to(self.device), mask.hidden.to(self.device))
+        values, _, _ = self.autoencoder(fields.to(self.device, torch.float32), there)
+        patches = patchify(fields.to(torch.float32), config.patch)
+        index = mask.hidden[:, :, None].expand(-1, -1, patches.shape[-1])
+        grid = (config.voxels, config.voxels, config.voxels)
+        rebuilt = unpatchify(patches.scatter(1, index, values.cpu()), config.patch, grid)
+        return Reconstruction(fields, rebuilt, mask)
+
+
+def load_model(name: str | Path, device: str | torch.device = "cpu") -> FoundationModel:
+    """Load a pretrained model.
+
+    Args:
+        name: A model that ships with polyxtal, a folder that `polyxtal pretrain` or
+            `FoundationModel.save` wrote, or an id 'owner/name' on the Hugging Face hub.
+        device: Where to.
+    Raises:
+        FileNotFoundError: if there is no such model.
+        ValueError: if a file is damaged, too large, or of another kind or version.
+    """
+    autoencoder, about = read_model(find_model(name))
+    return FoundationModel(autoencoder.to(device), about)

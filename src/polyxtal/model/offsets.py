@@ -1,0 +1,72 @@
+"""How patches of a periodic field lie to each other, and attention that knows it from the start."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+def periodic_offsets(edge: int) -> Int[Tensor, "patches patches"]:
+    """Number the offset from each of edge³ patches to each other one, across the faces, too.
+
+    Offset (dx, dy, dz), each modulo the edge, has the number (dx · edge + dy) · edge + dz.
+    """
+    axis = torch.arange(edge)
+    place = torch.cartesian_prod(axis, axis, axis)
+    apart = (place[None] - place[:, None]) % edge
+    return (apart[..., 0] * edge + apart[..., 1]) * edge + apart[..., 2]
+
+
+def periodic_distances(edge: int) -> Float[Tensor, " offsets"]:
+    """Length of each offset, the shortest way. [patches]"""
+    axis = torch.arange(edge)
+    short = torch.minimum(axis, edge - axis).to(torch.float32)
+    return torch.cartesian_prod(short, short, short).norm(dim=-1)
+
+
+class OffsetBias(nn.Module):
+    """What is added to attention's logits: for each head a number for each periodic offset.
+
+    It begins as minus the distance times a slope, from 0 for the first head to `steepest` for the
+    last, so that some heads look at neighbours before anything is learned [Press2022]. To and from
+    token 0, [CLS], each head has one number, at first 0.
+
+    Args:
+        edge: Patches along an edge.
+        heads: Attention heads.
+        steepest: Slope of the last head. [1 / patch]
+    """
+
+    index: Tensor
+
+    def __init__(self, edge: int, heads: int, steepest: float = 3.0) -> None:
+        """Make the table."""
+        super().__init__()
+        slope = torch.linspace(0.0, steepest, heads)
+        table = torch.zeros(edge**3 + 2, heads)
+        table[: edge**3] = -periodic_distances(edge)[:, None] * slope
+        self.table = nn.Parameter(table)
+        index = torch.full((edge**3 + 1,) * 2, edge**3)  # to [CLS], in column 0
+        index[0] = edge**3 + 1  # from [CLS]
+        index[1:, 1:] = periodic_offsets(edge)
+        self.register_buffer("index", index, persistent=False)
+
+    def forward(
+        self,
+        seen: Int[Tensor, "batch seen"] | None = None,
+        asking: Int[Tensor, "batch asking"] | None = None,
+    ) -> Float[Tensor, "batch heads tokens seen_tokens"]:
+        """Look the numbers up.
+
+        Args:
+            seen: Patches that are looked at, of each field, after [CLS]; None for all in order.
+            asking: Patches that look, without [CLS]; None for those that are looked at, with it.
+        """
+        index = self.index[None]
+        if seen is not None:
+            columns = torch.cat([seen.new_zeros(len(seen), 1), seen + 1], 1)
+            rows = columns if asking is None else asking + 1
+            index = self.index[rows[:, :, None], columns[:, None, :]]
+        return functional.embedding(index, self.table).permute(0, 3, 1, 2)
