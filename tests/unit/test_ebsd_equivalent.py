@@ -251,15 +251,33 @@ def test_measured_map():
 
 
 @pytest.mark.parametrize(
+    ("grains", "sentence"),
+    [
+        (
+            600,
+            "show three quarters of the map's grains, but 600 grains in 16 x 16 x 16 voxels show",
+        ),
+        (3000, "show a grain of the map"),
+    ],
+)
+def test_voxels_that_hide_the_maps_grains_are_refused(grains, sentence):
+    """They grow to the few grains that they show, the largest of the map."""
+    uneven = section_of(0.6)
+    with pytest.raises(ValueError, match=rf"map.ang: voxels must {sentence}"):
+        equivalent_rve(uneven, grid=16, grains=grains)
+    assert compare_sections(uneven, equivalent_rve(uneven, grid=16, grains=30))
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ({"grid": 0}, "`grid` must be one or three numbers"),
         ({"grid": (0, 5, 5)}, "`grid` must be one or three numbers"),
         ({"grid": (5, 5)}, "`grid` must be one or three numbers"),
         ({"grid": 10**7}, "`grid` must be one or three numbers"),
-        ({"grid": 5, "grains": 0}, "`grains` must be from 1"),
-        ({"grid": 5, "grains": -1}, "`grains` must be from 1"),
-        ({"grid": 5, "grains": 126}, "`grains` must be from 1"),
+        ({"grid": 5, "grains": 0}, "`grains` must be a whole number from 1"),
+        ({"grid": 5, "grains": -1}, "`grains` must be a whole number from 1"),
+        ({"grid": 5, "grains": 126}, "`grains` must be a whole number from 1"),
     ],
 )
 def test_volumes_that_can_not_be_are_refused_at_once(ebsd, arguments, sentence):

@@ -25,7 +25,12 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import renumber
 from polyxtal.microstructure.section import Profiles, SectionStatistics, section_profiles
 from polyxtal.microstructure.segment import GrainMap
-from polyxtal.microstructure.tessellate import MAX_SPREAD, tessellate, voxel_counts
+from polyxtal.microstructure.tessellate import (
+    MAX_SPREAD,
+    tessellate,
+    validate_grains,
+    voxel_counts,
+)
 from polyxtal.texture.distribution import DiscreteTexture
 from polyxtal.texture.measure import texture_coefficients
 
@@ -39,6 +44,12 @@ SMALLEST_SHOWN = 0.65
 """From about this area on, sections of a volume show a grain, wherever voxels lie. [voxels]
 
 Without the same limit on the map, the spread would depend on the fineness of the voxels.
+"""
+LEAST_SHOWN = 0.75
+"""Share of the map's grains that a volume must show.
+
+Voxels grow with the mean area of the grains that they show; if they hide the map's small grains,
+they end up as large as the map's largest.
 """
 ENOUGH_GRAINS = 200
 """From here on a volume's own sections must spread as the map; fewer spread by chance."""
@@ -94,29 +105,27 @@ def equivalent_rve(
         The volume; its size follows from the map's mean grain area. [µm]
     Raises:
         ValueError: if an argument is invalid, the map shows several phases, all its grains are at
-            its border, or its spread of sizes is out of a tessellation's reach.
+            its border, its spread of sizes is out of a tessellation's reach, or voxels are too
+            coarse to show three quarters of its grains.
         ConvergenceError: if 200 grains or more still do not spread as the map's.
     """
     grain_map = _grain_map(source)
     texture = _texture(source if isinstance(source, EbsdMap) else grain_map)
     profiles = grain_map.profiles(border)
-    aspect = _aspect(profiles.statistics().aspect, depth)
+    seen = profiles.statistics()
+    aspect = _aspect(seen.aspect, depth)
     nx, ny, nz = voxel_counts(grid)
     count = max(1, round(nx * ny * nz / VOXELS_PER_GRAIN)) if grains is None else grains
-    if not 1 <= count <= nx * ny * nz:
-        raise ValueError(
-            "Argument `grains` must be from 1 to the number of voxels, "
-            f"{nx * ny * nz}, but is {grains}."
-        )
+    validate_grains((nx, ny, nz), count)
     smallest = grain_map.minimum * math.prod(grain_map.source.step)
+    path = grain_map.source.path
 
     def grow(spread: float, box: Sequence[int], number: int) -> tuple[Polycrystal, float]:
         """Make a volume; return how much more than the map its sections spread."""
         rve = tessellate(box, number, aspect=aspect, spread=spread, seed=seed)
-        edge, excess = _fit_edge(section_profiles(rve), profiles, smallest)
+        edge, excess = _fit_edge(section_profiles(rve), profiles, smallest, path)
         return Polycrystal(rve.grain_id, rve.orientations, [n * edge for n in box]), excess
 
-    path = grain_map.source.path
     box, number = _pattern((nx, ny, nz), count)
     spread = _find_spread(lambda spread: grow(spread, box, number)[1], path)
     rve, excess = grow(spread, (nx, ny, nz), count)
@@ -131,6 +140,14 @@ def equivalent_rve(
                 f"{path}: grain sizes in sections must spread as on the map to {SPREAD_LIMIT} in "
                 f"ln diameter, but differ by {abs(excess):.3f}: more grains make it easier."
             )
+    voxel = math.prod(rve.spacing[:2])
+    shown = _compare(section_profiles(rve), profiles, smallest, voxel, path).measured.profiles
+    if shown < LEAST_SHOWN * seen.profiles:
+        raise ValueError(
+            f"{path}: voxels must show three quarters of the map's grains, but {count} grains in "
+            f"{nx} x {ny} x {nz} voxels show {shown} of {seen.profiles}: take a finer grid or "
+            "fewer grains."
+        )
     rve = renumber(rve)
     names = grain_map.source.phase_names
     used = int(grain_map.phase.unique())
@@ -152,34 +169,43 @@ def compare_sections(
     grain_map = _grain_map(source)
     smallest = grain_map.minimum * math.prod(grain_map.source.step)
     voxel = math.prod(rve.spacing[:2])
-    return _compare(section_profiles(rve), grain_map.profiles(border), smallest, voxel)
+    seen, path = grain_map.profiles(border), grain_map.source.path
+    return _compare(section_profiles(rve), seen, smallest, voxel, path)
 
 
-def _compare(cut: Profiles, seen: Profiles, smallest: float, voxel: float) -> SectionComparison:
+def _compare(
+    cut: Profiles, seen: Profiles, smallest: float, voxel: float, path: Path
+) -> SectionComparison:
     # A grain of exactly the smallest size counts whatever the last bit says.
     floor = smallest * (1 - 1e-9)
-    measured = seen.larger(max(floor, SMALLEST_SHOWN * voxel)).statistics()
-    return SectionComparison(measured, cut.larger(floor).statistics())
+    shown = seen.larger(max(floor, SMALLEST_SHOWN * voxel))
+    if not bool((shown.weight > 0).any()):
+        raise ValueError(
+            f"{path}: voxels must show a grain of the map that its border does not cut, but show "
+            "none: take a finer grid or fewer grains."
+        )
+    return SectionComparison(shown.statistics(), cut.larger(floor).statistics())
 
 
-def _fit_edge(cut: Profiles, seen: Profiles, smallest: float) -> tuple[float, float]:
+def _fit_edge(cut: Profiles, seen: Profiles, smallest: float, path: Path) -> tuple[float, float]:
     """Find the voxel's edge at which sections have the map's mean area.
 
     Args:
         cut: Profiles of a volume with voxels of 1 µm.
         seen: Profiles of the map.
         smallest: Smallest grain of the map. [µm²]
+        path: The map's file.
     Returns:
         The edge [µm], and how much more than the map sections then spread.
     """
     edge = math.sqrt(seen.statistics().mean_area / cut.statistics().mean_area)
     for _ in range(_ROUNDS):
-        measured, sections = _compare(_scaled(cut, edge), seen, smallest, edge**2)
+        measured, sections = _compare(_scaled(cut, edge), seen, smallest, edge**2, path)
         factor = math.sqrt(measured.mean_area / sections.mean_area)
         edge *= factor
         if abs(factor - 1) < 1e-6:
             break
-    measured, sections = _compare(_scaled(cut, edge), seen, smallest, edge**2)
+    measured, sections = _compare(_scaled(cut, edge), seen, smallest, edge**2, path)
     return edge, sections.spread - measured.spread
 
 

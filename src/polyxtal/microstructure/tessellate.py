@@ -10,7 +10,7 @@ turns.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,8 @@ ROUNDS = 30
 REACH = 1.8
 """Half edge of the box that a seed claims first, over the radius of a mean grain. [-]"""
 RELAXATION = 0.7
+MAX_STRETCH = 1e6
+"""Squared distances and sums of them stay well within double precision."""
 
 
 class GrainStatistics(NamedTuple):
@@ -100,6 +102,11 @@ def tessellate(
     _validate_orientations(grains, texture, orientations)
     spacing = np.array(edges) / voxels
     scale = spacing / stretch
+    if (stretched := scale.max() / scale.min()) > MAX_STRETCH:
+        raise ValueError(
+            "Arguments `aspect` and `size` must make a voxel longer along one axis than along "
+            f"another by at most {MAX_STRETCH:g}, but do by {stretched:g}."
+        )
     scale /= np.prod(scale) ** (1 / 3)
     seeds = torch.rand(grains, 3, generator=generator, dtype=torch.float64).numpy() * voxels
     if spread is None:
@@ -233,7 +240,7 @@ def voxel_counts(grid: int | Sequence[int]) -> tuple[int, int, int]:
     Raises:
         ValueError: if it is not one or three numbers of voxels, or too large.
     """
-    given = (grid,) * 3 if isinstance(grid, int | float) else tuple(grid)
+    given = tuple(grid) if isinstance(grid, Iterable) else (grid,) * 3
     whole = all(isinstance(n, int | np.integer) for n in given)
     counts = tuple(int(n) for n in given) if whole else ()
     if len(counts) != 3 or min(counts) < 1 or math.prod(counts) > MAX_VOXELS:
@@ -256,7 +263,7 @@ def _edges(
 ) -> tuple[float, float, float]:
     if size is None:
         size = float(grid[0])
-    if isinstance(size, int | float):
+    if not isinstance(size, Iterable):
         size = [size * n / grid[0] for n in grid]
     x, y, z = _positive("size", size).tolist()
     return x, y, z
@@ -269,6 +276,11 @@ def _validate_orientations(
 ) -> None:
     if texture is not None and orientations is not None:
         raise ValueError("Arguments `texture` and `orientations` must not both be given, but are.")
+    if texture is not None and not isinstance(texture, Texture | TextureHullSample):
+        raise ValueError(
+            "Argument `texture` must be a texture, such as `rolling_texture` makes, "
+            f"but is a {type(texture).__name__}."
+        )
     if isinstance(texture, TextureHullSample) and len(texture) != 1:
         raise ValueError(
             "Argument `texture` must be one texture, but is a sample of "
@@ -281,11 +293,20 @@ def _validate_orientations(
         )
 
 
-def _validate(grid: tuple[int, int, int], grains: int, spread: float | None) -> None:
-    if not 1 <= grains <= math.prod(grid):
+def validate_grains(grid: tuple[int, int, int], grains: int) -> None:
+    """Refuse numbers of grains that a grid can not hold.
+
+    Raises:
+        ValueError: if it is not a whole number from 1 to the number of voxels.
+    """
+    if not isinstance(grains, int | np.integer) or not 1 <= grains <= math.prod(grid):
         raise ValueError(
-            f"Argument `grains` must be from 1 to the number of voxels, {math.prod(grid)}, "
-            f"but is {grains}."
+            "Argument `grains` must be a whole number from 1 to the number of voxels, "
+            f"{math.prod(grid)}, but is {grains}."
         )
+
+
+def _validate(grid: tuple[int, int, int], grains: int, spread: float | None) -> None:
+    validate_grains(grid, grains)
     if spread is not None and not 0 <= spread <= MAX_SPREAD:
         raise ValueError(f"Argument `spread` must be from 0 to {MAX_SPREAD}, but is {spread}.")
