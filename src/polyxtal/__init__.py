@@ -9,6 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from polyxtal.version import VERSION
+
+from polyxtal.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from polyxtal.algebra.convergence import ConvergenceError
     from polyxtal.crystal.elasticity import CubicElasticity
@@ -49,7 +53,7 @@ if TYPE_CHECKING:
     from polyxtal.texture.odf import odf_distance, texture_index
     from polyxtal.texture.zone import orientation_grid
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOME = {
     "algebra.convergence": ("ConvergenceError",),

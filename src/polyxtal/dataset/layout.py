@@ -24,6 +24,7 @@ from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from polyxtal.dataset.recipe import Recipe
+from polyxtal.version import VERSION
 
 FORMAT, FORMAT_VERSION = "polyxtal data set", 1
 DATA = "data.zarr"
@@ -101,12 +102,10 @@ def layout(recipe: Recipe) -> dict[str, ArrayLayout]:
 
 def attributes(recipe: Recipe) -> dict[str, Any]:
     """Say what the data set is made of and by what: the attributes of its group."""
-    from polyxtal import __version__
-
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "polyxtal": __version__,
+        "polyxtal": VERSION,
         "recipe": recipe.model_dump(mode="json"),
     }
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, cast
 
 import torch
 
+from polyxtal.version import VERSION
+
 PATIENCE = 20.0
 """How long a Dask scheduler may take to answer. [s]"""
 
@@ -95,26 +97,22 @@ def cluster(address: str) -> Iterator[Workers]:
 
 
 def _check_versions(client: Any) -> None:
-    from polyxtal import __version__
-
     try:
         found = client.run(_version)
     except Exception as error:  # of any kind, as it comes from there
         raise RuntimeError(
-            f"Dask's workers must have polyxtal {__version__}, but one answers: {error}."
+            f"Dask's workers must have polyxtal {VERSION}, but one answers: {error}."
         ) from error
     for worker, version in found.items():
-        if version != __version__:
+        if version != VERSION:
             raise RuntimeError(
-                f"{worker}: workers must have polyxtal {__version__}, but this has {version}."
+                f"{worker}: workers must have polyxtal {VERSION}, but this has {version}."
             )
 
 
 def _version() -> str:
-    from polyxtal import __version__
-
     torch.set_num_threads(1)
-    return __version__
+    return VERSION
 
 
 def _start_worker(watched: Any) -> None:
