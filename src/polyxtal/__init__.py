@@ -9,8 +9,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from polyxtal.version import VERSION
-
 from polyxtal.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -52,8 +50,6 @@ if TYPE_CHECKING:
     from polyxtal.texture.hull import sample_texture_hull
     from polyxtal.texture.odf import odf_distance, texture_index
     from polyxtal.texture.zone import orientation_grid
-
-__version__ = VERSION
 
 _HOME = {
     "algebra.convergence": ("ConvergenceError",),

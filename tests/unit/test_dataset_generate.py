@@ -131,7 +131,7 @@ def test_dask_makes_the_same_bytes(tmp_path, whole, scheduler):
 
 
 def test_dask_workers_of_another_version(tmp_path, scheduler, monkeypatch):
-    monkeypatch.setattr(workers, "VERSION", "9.9")
+    monkeypatch.setattr(workers, "__version__", "9.9")
     with pytest.raises(RuntimeError, match=r"workers must have polyxtal 9\.9, but this has 0\."):
         generate(BARE, tmp_path, scheduler=scheduler)
 

@@ -420,7 +420,7 @@ def test_other_format_and_other_version(copy, monkeypatch):
             act(copy)
     group(copy).write_bytes(before)
     expected = tree(copy)
-    monkeypatch.setattr("polyxtal.dataset.layout.VERSION", "9.9")
+    monkeypatch.setattr("polyxtal.dataset.layout.__version__", "9.9")
     assert len(open_dataset(copy)) == 5  # reading is fine
     with pytest.raises(ValueError, match=r"begun with, but that is '.*' and this is '9\.9'"):
         generate(RECIPE, copy, workers=1)

@@ -24,7 +24,7 @@ from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from polyxtal.dataset.recipe import Recipe
-from polyxtal.version import VERSION
+from polyxtal.version import __version__
 
 FORMAT, FORMAT_VERSION = "polyxtal data set", 1
 DATA = "data.zarr"
@@ -105,7 +105,7 @@ def attributes(recipe: Recipe) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "polyxtal": VERSION,
+        "polyxtal": __version__,
         "recipe": recipe.model_dump(mode="json"),
     }
 

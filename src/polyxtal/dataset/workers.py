@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 
-from polyxtal.version import VERSION
+from polyxtal.version import __version__
 
 PATIENCE = 20.0
 """How long a Dask scheduler may take to answer. [s]"""
@@ -101,18 +101,18 @@ def _check_versions(client: Any) -> None:
         found = client.run(_version)
     except Exception as error:  # of any kind, as it comes from there
         raise RuntimeError(
-            f"Dask's workers must have polyxtal {VERSION}, but one answers: {error}."
+            f"Dask's workers must have polyxtal {__version__}, but one answers: {error}."
         ) from error
     for worker, version in found.items():
-        if version != VERSION:
+        if version != __version__:
             raise RuntimeError(
-                f"{worker}: workers must have polyxtal {VERSION}, but this has {version}."
+                f"{worker}: workers must have polyxtal {__version__}, but this has {version}."
             )
 
 
 def _version() -> str:
     torch.set_num_threads(1)
-    return VERSION
+    return __version__
 
 
 def _start_worker(watched: Any) -> None:
