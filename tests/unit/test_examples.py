@@ -27,6 +27,13 @@ def test_own_network(capsys):
     assert "texture strength" in capsys.readouterr().out
 
 
+def test_texture(tmp_path, capsys):
+    rve = run("03_texture", folder=tmp_path, grid=48, grains=250)
+    assert rve.grains == 250
+    assert len(list(tmp_path.glob("*.png"))) == 2
+    assert "asked for: aspects 4 and 2" in capsys.readouterr().out
+
+
 def test_every_example_is_tested():
-    tested = {"01_stiffness_and_curve.py", "02_own_network.py"}
+    tested = {"01_stiffness_and_curve.py", "02_own_network.py", "03_texture.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
