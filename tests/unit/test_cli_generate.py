@@ -262,7 +262,7 @@ def check_ended(pids, seconds=10):
 
 
 def wait_for(process, out, parts):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while records(out) < parts:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
