@@ -131,7 +131,7 @@ def test_masks_belong_to_rves():
 def test_a_model_is_judged_beside_the_trivial_predictors(finished):
     config = PretrainConfig(**TINY)
     table = judge(config, finished[1], validation_batch(config, 16))
-    assert set(table) == {"model", "mean of visible", "nearest visible"}
+    assert set(table) == {"model", "model, snapped", "mean of visible", "nearest visible"}
     assert table["model"]["loss"] == pytest.approx(
         curve(finished[0])[-1]["validation_loss"], rel=1e-5
     )
@@ -149,7 +149,7 @@ def test_another_pretraining_is_refused(finished):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"loss": "symmetric"}, "`loss` must be 'plain' for harmonics"),
+        ({"loss": "symmetric"}, "`loss` must be 'plain' or 'distance' for harmonics"),
         ({"accumulate": 3}, "`accumulate` must divide `batch`"),
         ({"warmup": 100}, "`warmup` must be less than `steps`"),
         ({"mask": 1.5}, "`mask`"),

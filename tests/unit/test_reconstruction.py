@@ -14,11 +14,13 @@ from polyxtal.crystal.symmetry import cubic_rotations, disorientation
 from polyxtal.dataset.features import FEATURES
 from polyxtal.model.mae import Mask, random_mask
 from polyxtal.model.reconstruction import (
+    distance_loss,
     mean_of_visible,
     nearest_visible,
     patch_disorientation,
     plain_loss,
     read_orientations,
+    snap_to_visible,
     symmetric_loss,
 )
 from polyxtal.model.tokens import patchify, unpatchify
@@ -45,6 +47,56 @@ def test_copies_of_a_crystal_cost_nothing():
     copies = quaternion_multiply(q, cubic_rotations())
     assert float(symmetric_loss(copies.reshape(1, 96), q.reshape(1, 96))) < 1e-12
     assert float(plain_loss(copies, q)) > 0.1
+
+
+def test_the_distance_is_that_of_the_closest_copy():
+    q, p = random_quaternions(40, 1), random_quaternions(40, 2) * 0.7
+    copies = quaternion_multiply(q[:, None], cubic_rotations())
+    copies = torch.cat([copies, -copies], 1)
+    expected = (p[:, None] - copies).norm(dim=-1).amin(-1)
+    soft = ((expected.square() + 0.05**2).sqrt() - 0.05).mean()
+    torch.testing.assert_close(distance_loss(p.reshape(2, 80), q.reshape(2, 80), 4), soft)
+    other = FEATURES["harmonic"].compute(q)
+    moved = other + 0.3 * torch.nn.functional.one_hot(torch.arange(40) % 9, 9)
+    found = distance_loss(moved.reshape(2, 180), other.reshape(2, 180), 9)
+    assert float(found) == pytest.approx((0.3**2 + 0.05**2) ** 0.5 - 0.05)
+
+
+@pytest.mark.parametrize("loss", [symmetric_loss, distance_loss])
+def test_losses_have_the_right_slope(loss):
+    q = random_quaternions(6, 3).reshape(1, 24)
+    p = (0.8 * random_quaternions(6, 4)).reshape(1, 24).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: loss(x, q, 4), p)
+
+
+def test_two_likely_crystals_are_not_mixed_by_the_distance():
+    # One crystal in seven of ten voxels, another in three: what single answer costs least?
+    q = FEATURES["harmonic"].compute(random_quaternions(2, 8)).to(torch.float64)
+    truth = q[[0] * 7 + [1] * 3]
+    answers = {"first": q[:1], "mean": 0.7 * q[:1] + 0.3 * q[1:]}
+    costs = {
+        name: [float(loss(a.expand(10, -1), truth, 9)) for loss in (plain_loss, distance_loss)]
+        for name, a in answers.items()
+    }
+    assert costs["mean"][0] < costs["first"][0]
+    assert costs["first"][1] < costs["mean"][1]
+
+
+def test_snapping_takes_the_closest_visible_crystal():
+    generator = torch.Generator().manual_seed(5)
+    crystals = FEATURES["harmonic"].compute(random_quaternions(5, 9)).to(torch.float32)
+    ids = torch.randint(5, (2, 4, 4, 4), generator=generator)
+    ids[:, :2, :2] = ids[:, :2, :2].clamp(max=3)
+    field = crystals[ids].permute(0, 4, 1, 2, 3)
+    mask = Mask(torch.tensor([[0, 1], [0, 1]]), torch.tensor([[2, 3, 4, 5, 6, 7]] * 2))
+    seen = patchify(field, 2)[:, :2].reshape(2, -1, 9)
+    noisy = patchify(field, 2)[:, 2:] + 0.05 * torch.randn(2, 6, 72, generator=generator)
+    snapped = snap_to_visible(noisy, field, mask, 2).reshape(2, -1, 9)
+    for b in range(2):
+        among = seen[b].unique(dim=0)
+        closest = torch.cdist(noisy[b].reshape(-1, 9), among).argmin(-1)
+        assert torch.equal(snapped[b], among[closest])
+        assert not any(torch.equal(row, crystals[4]) for row in snapped[b])
 
 
 @pytest.mark.parametrize("name", FEATURES)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float, Integer
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from polyxtal.algebra.randomness import generator_of
+from polyxtal.dataset.descriptors import describe
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand
 from polyxtal.dataset.hull_batch import hull_batch
@@ -17,14 +17,13 @@ from polyxtal.dataset.loader import share_of_processes
 from polyxtal.dataset.realize import realize
 from polyxtal.dataset.recipe import MAX_COUNT, Recipe
 from polyxtal.dataset.recipe_textures import Hull
-from polyxtal.texture.harmonics import cubic_harmonics
 
 
 class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
     """Batches of fields of ever new polycrystals.
 
-    A batch is a dict: "field" (batch, channels, nx, ny, nz) and "texture" (batch, 9), float32, the
-    mean l = 4 harmonics of each RVE, and "number" (batch,). Batch j depends on the recipe, the
+    A batch is a dict: "field" (batch, channels, nx, ny, nz) and "summary" (batch, descriptors),
+    float32, see `describe`, and "number" (batch,). Batch j depends on the recipe, the
     batch size and j alone, so a run that is resumed with `start` at the number of batches it has
     used sees what it would have seen. Take it as `DataLoader(endless, batch_size=None,
     num_workers=...)`. Workers, and the processes of distributed training, share the batches out.
@@ -99,9 +98,9 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
             if int(numbers[-1]) >= MAX_COUNT:
                 raise ValueError(f"A recipe makes {MAX_COUNT} RVEs; go on with another seed.")
             ids, orientations = self._one_by_one(numbers.tolist())
-        field = expand(ids.to(self.device), orientations.to(self.device), self.feature)
-        texture = mean_harmonics(ids.to(self.device), orientations.to(self.device))
-        return {"field": field, "texture": texture, "number": numbers}
+        ids, orientations = ids.to(self.device), orientations.to(self.device)
+        field = expand(ids, orientations, self.feature)
+        return {"field": field, "summary": describe(ids, orientations), "number": numbers}
 
     def _one_by_one(self, numbers: list[int]) -> tuple[Tensor, Tensor]:
         samples = [realize(self.recipe, number) for number in numbers]
@@ -111,14 +110,3 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
         for row, sample in zip(orientations, samples, strict=True):
             row[: len(sample.quaternions)] = sample.quaternions
         return ids, orientations
-
-
-def mean_harmonics(
-    grain_id: Integer[Tensor, "batch nx ny nz"], orientations: Float[Tensor, "batch grains 4"]
-) -> Float[Tensor, "batch 9"]:
-    """Average the cubic harmonics of degree 4 over each RVE's voxels."""
-    ids = grain_id.reshape(len(grain_id), -1).to(torch.int64)
-    voxels = torch.zeros(orientations.shape[:2], dtype=orientations.dtype, device=ids.device)
-    voxels.scatter_add_(1, ids, voxels.new_ones(()).expand_as(ids))
-    harmonics = cubic_harmonics(orientations)
-    return (voxels[:, None] @ harmonics)[:, 0] / ids.shape[1]

@@ -46,7 +46,7 @@ def save_model(
             strings, lists and mappings.
         dtype: Of the stored weights; half precision halves the file.
     """
-    from polyxtal import __version__
+    from polyxtal.version import __version__
 
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)

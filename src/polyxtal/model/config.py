@@ -30,7 +30,7 @@ class ModelConfig(BaseModel):
             hidden ones look at visible ones only, at all states of the encoder (`CrossDecoder`).
         offsets: Let attention know from the start how patches lie to each other, across the
             periodic faces, too (`OffsetBias`); the paper has absolute positions alone.
-        summary: Give [CLS] a linear head that tells the mean l = 4 harmonics of the volume.
+        summary: Give [CLS] a linear head that describes the volume, see `dataset.descriptors`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

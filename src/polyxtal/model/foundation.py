@@ -149,7 +149,7 @@ class FoundationModel:
             seed: Of the random choice.
         """
         config = self.config
-        if isinstance(mask, float):
+        if not isinstance(mask, Mask):
             generator = torch.Generator().manual_seed(seed)
             mask = random_mask(len(fields), config.patches, mask, generator)
         there = Mask(mask.visible.to(self.device), mask.hidden.to(self.device))

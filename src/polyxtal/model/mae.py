@@ -8,13 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from polyxtal.dataset.descriptors import DESCRIPTORS
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.offsets import OffsetBias
 from polyxtal.model.tokens import patchify, sine_positions
 from polyxtal.model.transformer import CrossBlock, Transformer
-
-TEXTURE = 9
-"""Numbers that [CLS] may have to tell: the mean harmonics of degree 4."""
 
 
 class Mask(NamedTuple):
@@ -176,7 +174,7 @@ class MaskedAutoencoder(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
-        self.summary = nn.Linear(config.width, TEXTURE) if config.summary else None
+        self.summary = nn.Linear(config.width, DESCRIPTORS) if config.summary else None
         self.decoder = CrossDecoder(config) if config.decoder == "cross" else Decoder(config)
         _draw_weights(self, seed)
 
@@ -185,12 +183,12 @@ class MaskedAutoencoder(nn.Module):
     ) -> tuple[
         Float[Tensor, "batch hidden values"],
         Float[Tensor, "batch hidden values"],
-        Float[Tensor, "batch 9"] | None,
+        Float[Tensor, "batch descriptors"] | None,
     ]:
         """Rebuild hidden patches.
 
         Returns:
-            What was rebuilt, what was there, and what [CLS] tells of the texture, if it does.
+            What was rebuilt, what was there, and how [CLS] describes the volume, if it does.
         """
         patches = patchify(field, self.config.patch)
         states = self.encoder.states(patches, mask.visible)

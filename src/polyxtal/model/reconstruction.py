@@ -24,32 +24,63 @@ READING_RESOLUTION = 7.0
 _CHUNK = 1 << 15
 _REFINEMENTS = 4
 _STEP = 1e-3
+_SOFTNESS = 0.05
 
 
 def plain_loss(
-    rebuilt: Float[Tensor, "*batch values"], truth: Float[Tensor, "*batch values"]
+    rebuilt: Float[Tensor, "*batch values"],
+    truth: Float[Tensor, "*batch values"],
+    channels: int = 1,
 ) -> Float[Tensor, ""]:
     """Mean squared error of all numbers (the paper's eq. 5)."""
     return (rebuilt - truth).square().mean()
 
 
 def symmetric_loss(
-    rebuilt: Float[Tensor, "*batch values"], truth: Float[Tensor, "*batch values"]
+    rebuilt: Float[Tensor, "*batch values"],
+    truth: Float[Tensor, "*batch values"],
+    channels: int = 4,
 ) -> Float[Tensor, ""]:
     """Mean squared error of quaternions from the closest of the 48 that are the same crystal.
 
     min_s |p ∓ q s|² = |p|² + 1 - 2 max_s |(q* p) · s|, over four numbers for each voxel.
     """
-    p = rebuilt.reshape(*rebuilt.shape[:-1], -1, 4)
-    q = truth.reshape(p.shape)
-    between = quaternion_multiply(quaternion_conjugate(q), p)
-    closest = (between @ cubic_rotations().to(between).mT).abs().amax(-1)
-    return (p.square().sum(-1) + 1 - 2 * closest).mean() / 4
+    return _squared_distance(rebuilt, truth).mean() / 4
 
 
-LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+def distance_loss(
+    rebuilt: Float[Tensor, "*batch values"],
+    truth: Float[Tensor, "*batch values"],
+    channels: int,
+) -> Float[Tensor, ""]:
+    """Mean distance of a voxel's numbers from the truth, for quaternions from the closest copy.
+
+    √(|p - q|² + δ²) - δ with δ = 0.05: squared for small errors, else the distance itself. Where
+    either of two crystals may be, it is least at the likelier one, a squared error between them.
+    """
+    if channels == 4:
+        squared = _squared_distance(rebuilt, truth)
+    else:
+        squared = (rebuilt - truth).unflatten(-1, (-1, channels)).square().sum(-1)
+    return ((squared + _SOFTNESS**2).sqrt() - _SOFTNESS).mean()
+
+
+def _squared_distance(rebuilt: Tensor, truth: Tensor) -> Tensor:
+    """Square the distance of each quaternion from the closest copy of the true one."""
+    p, q = rebuilt.unflatten(-1, (-1, 4)), truth.unflatten(-1, (-1, 4))
+    with torch.no_grad():  # which copy is closest does not change with a small step
+        copies = cubic_rotations().to(q)
+        likeness = quaternion_multiply(quaternion_conjugate(q), p) @ copies.mT
+        nearest = likeness.abs().argmax(-1)
+        sign = likeness.gather(-1, nearest[..., None]).sign()
+        closest = quaternion_multiply(q, copies[nearest]) * sign
+    return (p - closest).square().sum(-1)
+
+
+LOSSES: Mapping[str, Callable[[Tensor, Tensor, int], Tensor]] = {
     "plain": plain_loss,
     "symmetric": symmetric_loss,
+    "distance": distance_loss,
 }
 
 
@@ -106,6 +137,27 @@ def mean_of_visible(
     visible = pick(patchify(field, patch), mask.visible)
     mean = visible.reshape(len(field), -1, channels).mean(1)
     return mean.repeat(1, patch**3)[:, None].expand(-1, mask.hidden.shape[1], -1)
+
+
+def snap_to_visible(
+    rebuilt: Float[Tensor, "batch hidden values"],
+    field: Float[Tensor, "batch channels nx ny nz"],
+    mask: Mask,
+    patch: int,
+) -> Float[Tensor, "batch hidden values"]:
+    """Replace what was rebuilt, voxel by voxel, by the closest of the crystals that are visible.
+
+    A model that is trained on squared errors answers with a mean of the crystals that may be
+    there; the closest visible one is mostly the likeliest.
+    """
+    channels = field.shape[1]
+    snapped = []
+    for answer, voxels in zip(rebuilt, pick(patchify(field, patch), mask.visible), strict=True):
+        crystals = voxels.reshape(-1, channels).unique(dim=0)
+        values = answer.reshape(-1, channels).to(crystals)
+        likeness = values @ crystals.mT - 0.5 * crystals.square().sum(-1)
+        snapped.append(crystals[likeness.argmax(-1)].reshape(answer.shape))
+    return torch.stack(snapped)
 
 
 def nearest_visible(

@@ -28,9 +28,10 @@ class PretrainConfig(BaseModel):
         spread: Of grain diameters, as in a recipe.
         aspect: Of grains, as in a recipe.
         mask: Share of the patches that is hidden.
-        loss: "plain", or "symmetric" for quaternions.
-        summary: Weight of the loss by which [CLS] learns to tell the mean l = 4 harmonics of the
-            whole volume, hidden patches included; 0, the paper's, for none.
+        loss: "plain", the paper's squared error; "symmetric" for quaternions, its least over
+            copies of the crystal; or "distance", see `distance_loss`.
+        summary: Weight of the squared error by which [CLS] learns to describe the whole volume,
+            hidden patches included, see `dataset.descriptors`; 0, the paper's, for none.
         optimiser: "adamw", or "muon" for the blocks' matrices and AdamW for all else.
         steps: Optimiser's steps.
         batch: RVEs in a step, over all processes and accumulated parts.
@@ -57,7 +58,7 @@ class PretrainConfig(BaseModel):
     spread: tuple[float, float] | None = None
     aspect: tuple[tuple[float, float], ...] = ((1.0, 1.0),) * 3
     mask: Share = 0.4
-    loss: Literal["plain", "symmetric"] = "plain"
+    loss: Literal["plain", "symmetric", "distance"] = "plain"
     summary: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
     optimiser: Literal["adamw", "muon"] = "adamw"
     steps: Steps = 20_000
@@ -97,7 +98,7 @@ class PretrainConfig(BaseModel):
     def _consistent(self) -> PretrainConfig:
         if self.loss == "symmetric" and self.model.features != "quaternion":
             raise ValueError(
-                "`loss` must be 'plain' for harmonics, which are the same for all copies, "
+                "`loss` must be 'plain' or 'distance' for harmonics, the same for all copies, "
                 f"but is '{self.loss}'"
             )
         if self.batch % self.accumulate:

@@ -19,6 +19,7 @@ from polyxtal.model.reconstruction import (
     nearest_visible,
     patch_disorientation,
     plain_loss,
+    snap_to_visible,
 )
 from polyxtal.training.muon import Muon
 from polyxtal.training.pretrain_config import PretrainConfig
@@ -62,14 +63,14 @@ class Pretraining(LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> dict[str, Tensor]:
         """Return the loss of one part of a batch, and what of it is due to rebuilding."""
-        loss, summary = self._losses(batch["field"], batch["texture"], batch["number"])
+        loss, summary = self._losses(batch["field"], batch["summary"], batch["number"])
         self.log("loss", loss, prog_bar=True)
         return {"loss": loss + self.config.summary * summary, "rebuilding": loss.detach()}
 
     def validation_step(self, batch: list[Tensor], _: int) -> None:
         """Log the loss, and the disorientation of the first RVEs in degrees."""
-        field, texture, number = batch
-        loss, _ = self._losses(field, texture, number)
+        field, described, number = batch
+        loss = self._losses(field, described, number)[0]
         self.log("validation_loss", loss, batch_size=len(field), sync_dist=True)
         first = field[number.to(field.device) < JUDGED]
         if len(first):
@@ -98,12 +99,13 @@ class Pretraining(LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _losses(self, field: Tensor, texture: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+    def _losses(self, field: Tensor, described: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the losses of rebuilding and, if [CLS] tells it, of the description."""
         rebuilt, truth, summary = self.run(field, self._masks(number))
-        loss = self.loss(rebuilt.float(), truth.float())
+        loss = self.loss(rebuilt.float(), truth.float(), self.config.model.channels)
         if summary is None:
             return loss, torch.zeros_like(loss)
-        return loss, plain_loss(summary.float(), texture)
+        return loss, plain_loss(summary.float(), described)
 
     def _masks(self, number: Tensor) -> Mask:
         mask = numbered_masks(number.cpu(), self.config)
@@ -169,7 +171,7 @@ class PretrainingData(LightningDataModule):
         """Give the validation RVEs, made once."""
         if self._validation is None:
             batch = validation_batch(self.config)
-            self._validation = TensorDataset(batch["field"], batch["texture"], batch["number"])
+            self._validation = TensorDataset(batch["field"], batch["summary"], batch["number"])
         assert self.trainer is not None
         rank, world = self.trainer.global_rank, self.trainer.world_size
         chosen = range(rank, len(self._validation), world)
@@ -192,8 +194,8 @@ def judge(
     """Measure a model and the trivial predictors on fields, hidden as in training.
 
     Returns:
-        Plain loss and mean disorientation [degrees] of "model", "mean of visible" and "nearest
-        visible".
+        Plain loss and mean disorientation [degrees] of "model", "model, snapped", "mean of
+        visible" and "nearest visible".
     """
     field, number = batch["field"], batch["number"]
     sums: dict[str, list[tuple[float, float, int]]] = {}
@@ -202,6 +204,7 @@ def judge(
         rebuilt, truth, _ = model(part, mask)
         answers = {
             "model": rebuilt,
+            "model, snapped": snap_to_visible(rebuilt, part, mask, config.model.patch),
             "mean of visible": mean_of_visible(part, mask, config.model.patch),
             "nearest visible": nearest_visible(part, mask, config.model.patch),
         }

@@ -23,14 +23,14 @@ class Ridge(NamedTuple):
         scale: Standard deviation of the features.
         weights: Of the standardised features.
         offset: Mean of the targets.
-        penalty: The one that leave-one-out errors chose.
+        penalty: Of each target, the one that leave-one-out errors chose.
     """
 
     mean: Tensor
     scale: Tensor
     weights: Tensor
     offset: Tensor
-    penalty: float
+    penalty: Tensor
 
     def predict(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n targets"]:
         """Apply the map."""
@@ -42,7 +42,7 @@ def fit_ridge(
     targets: Float[Tensor, "n targets"],
     penalties: Sequence[float] = PENALTIES,
 ) -> Ridge:
-    """Fit a ridge regression; the penalty is that of the least leave-one-out error.
+    """Fit a ridge regression; each target's penalty is that of its least leave-one-out error.
 
     With features U S Vᵀ and h_i = Σ_k U_ik² s_k² / (s_k² + λ) + 1/n, sample i left out errs by
     r_i / (1 - h_i), so all penalties cost one decomposition.
@@ -54,21 +54,19 @@ def fit_ridge(
     left, singular, right = torch.linalg.svd((x - mean) / scale, full_matrices=False)
     projected = left.T @ (y - offset)
     squared = singular.square()
-    spread = (y - offset).square().mean(0).clamp_min(1e-30)
-    best: tuple[float, Tensor, float] | None = None
+    weights, least = torch.zeros_like(right.T @ projected), y.new_full((y.shape[1],), torch.inf)
+    chosen = torch.zeros_like(least)
     for penalty in penalties:
         absolute = penalty * float(squared.mean())
         kept = squared / (squared + absolute)
         leverage = left.square() @ kept + 1 / len(x)
         residual = y - offset - left @ (kept[:, None] * projected)
-        error = float(
-            ((residual / (1 - leverage).clamp_min(1e-6)[:, None]).square() / spread).mean()
-        )
-        if best is None or error < best[0]:
-            weights = right.T @ ((singular / (squared + absolute))[:, None] * projected)
-            best = error, weights, penalty
-    assert best is not None
-    return Ridge(mean, scale, best[1], offset, best[2])
+        error = (residual / (1 - leverage).clamp_min(1e-6)[:, None]).square().mean(0)
+        better = error < least
+        fitted = right.T @ ((singular / (squared + absolute))[:, None] * projected)
+        weights, least = torch.where(better, fitted, weights), torch.where(better, error, least)
+        chosen = torch.where(better, penalty, chosen)
+    return Ridge(mean, scale, weights, offset, chosen)
 
 
 def r_squared(

@@ -62,7 +62,7 @@ def write_homogenization(
 
 def summary(homogenization: Homogenization) -> dict[str, Any]:
     """Gather what `homogenization.json` holds: plain numbers, lists and strings."""
-    from polyxtal import __version__
+    from polyxtal.version import __version__
 
     rve, result = homogenization.rve, homogenization.result
     stiffness = homogenization.stiffness

@@ -77,7 +77,7 @@ def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
 
 def summary(prediction: Prediction) -> dict[str, Any]:
     """Gather what `stiffness.json` holds: plain numbers, lists and strings."""
-    from polyxtal import __version__
+    from polyxtal.version import __version__
 
     return {
         "polyxtal": __version__,

@@ -60,7 +60,7 @@ def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> 
 
 def summary(simulation: Simulation) -> dict[str, Any]:
     """Gather what `simulation.json` holds: plain numbers, lists and strings."""
-    from polyxtal import __version__
+    from polyxtal.version import __version__
 
     prepared = simulation.prepared
     rve = prepared.rve

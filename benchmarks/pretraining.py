@@ -1,0 +1,170 @@
+"""How fast the masked autoencoder trains, beside the machine's matrix products in the same run.
+
+    python benchmarks/pretraining.py [small|base|paper] [--features harmonic] [--device cpu|cuda]
+    python benchmarks/pretraining.py attention      # attention's two forms on a CPU
+
+Prints RVEs a second of a training step in bfloat16 (forward, backward, optimiser), with and without
+the making of RVEs; the floating-point operations of its matrix products (counted by torch), their
+share of what the machine reaches for large products; and a profile of where the rest goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from polyxtal.dataset.endless import EndlessPolycrystals
+from polyxtal.model import transformer
+from polyxtal.model.config import preset
+from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.training.pretrain_config import PretrainConfig
+from polyxtal.training.pretraining import make_optimiser, numbered_masks
+
+BATCH = {"small": 64, "base": 32, "paper": 16}
+LARGE = 4096
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", nargs="?", default="small", choices=[*BATCH, "attention"])
+    parser.add_argument("--features", default="harmonic")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    given = parser.parse_args()
+    device = torch.device(given.device)
+    if given.what == "attention":
+        attention(given.seconds)
+        return
+    print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads")
+    before = matrix_rate(device, given.seconds / 4)
+    work = Training(given.what, given.features, device)
+    work.step()
+    seconds = time_of(work.step, device, given.seconds)
+    with_data = time_of(work.step_on_new, device, given.seconds)
+    peak = max(before, matrix_rate(device, given.seconds / 4))
+    flops = work.flops()
+    print(f"large products in bfloat16    {peak / 1e9:9.0f} GFLOP/s ({LARGE} x {LARGE})")
+    print(f"a step's products             {flops / 1e9:9.1f} GFLOP for {work.batch} RVEs")
+    print(f"step                          {work.batch / seconds:9.1f} RVEs/s")
+    print(f"  share of the products' rate {100 * flops / seconds / peak:9.1f} %")
+    print(f"step with new RVEs, in turn   {work.batch / with_data:9.1f} RVEs/s")
+    show_profile(work.step, device)
+
+
+class Training:
+    """A step of pretraining with the shipped configuration's optimiser."""
+
+    def __init__(self, name: str, features: str, device: torch.device) -> None:
+        """Make the model, its optimiser and a first batch."""
+        self.batch, self.device = BATCH[name], device
+        model = preset(name, features=features)
+        edge = model.voxels
+        self.config = PretrainConfig(
+            model=model,
+            grains=(round(edge**3 / 112),) * 2,
+            batch=self.batch,
+            summary=0.02 if model.summary else 0.0,
+            optimiser="muon",
+        )
+        self.model = MaskedAutoencoder(model).to(device)
+        self.optimiser = make_optimiser(self.model, self.config)
+        self.data = iter(
+            EndlessPolycrystals(self.config.recipe(), self.batch, features, device=device)
+        )
+        self.given = next(self.data)
+
+    def step(self) -> None:
+        """Take a step on the same batch again."""
+        given = self.given
+        mask = numbered_masks(given["number"], self.config)
+        mask = type(mask)(*(part.to(self.device) for part in mask))
+        with torch.autocast(self.device.type, torch.bfloat16):
+            rebuilt, truth, summary = self.model(given["field"], mask)
+        loss = (rebuilt.float() - truth.float()).square().mean()
+        if summary is not None:
+            loss = loss + 0.02 * (summary.float() - given["summary"]).square().mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+
+    def step_on_new(self) -> None:
+        """Make a batch, then take a step on it."""
+        self.given = next(self.data)
+        self.step()
+
+    def flops(self) -> int:
+        """Count what the matrix products of forward and backward need; not the optimiser's."""
+        kept, self.optimiser.step = self.optimiser.step, lambda: None  # type: ignore[method-assign]
+        with FlopCounterMode(display=False) as counter:
+            self.step()
+        self.optimiser.step = kept  # type: ignore[method-assign]
+        return counter.get_total_flops()
+
+
+def matrix_rate(device: torch.device, seconds: float) -> float:
+    a, b = (torch.randn(LARGE, LARGE, device=device).to(torch.bfloat16) for _ in range(2))
+    return 2 * LARGE**3 / time_of(lambda: a @ b, device, seconds)
+
+
+def time_of(work: Callable[[], object], device: torch.device, seconds: float) -> float:
+    """Measure seconds a call, after a first one."""
+
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    work()
+    wait()
+    start, calls = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        work()
+        calls += 1
+        if calls % 8 == 0:
+            wait()
+    wait()
+    return (time.perf_counter() - start) / calls
+
+
+def show_profile(work: Callable[[], object], device: torch.device, steps: int = 5) -> None:
+    activities = [ProfilerActivity.CPU]
+    if device.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
+    with profile(activities=activities) as measured:
+        for _ in range(steps):
+            work()
+    which = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    rows = measured.key_averages()
+    total = sum(getattr(row, which) for row in rows)
+    print("where a step's time goes:")
+    for row in sorted(rows, key=lambda row: -getattr(row, which))[:12]:
+        print(f"  {row.key[:52]:52s} {100 * getattr(row, which) / total:5.1f} %")
+
+
+def attention(seconds: float) -> None:
+    """Time forward and backward of attention as two products and as torch's own."""
+    query, key, value = (
+        torch.randn(64, 6, 76, 32, dtype=torch.bfloat16, requires_grad=True) for _ in range(3)
+    )
+
+    def run(attend: Callable[[Tensor, Tensor, Tensor], Tensor]) -> float:
+        def both() -> None:
+            attend(query, key, value).sum().backward()
+
+        return time_of(both, torch.device("cpu"), seconds / 2)
+
+    plain = run(transformer.attend)
+    library = run(torch.nn.functional.scaled_dot_product_attention)
+    print(
+        f"76 tokens, bfloat16, forward and backward: {1e3 * plain:.1f} ms as two products, "
+        f"{1e3 * library:.1f} ms by scaled_dot_product_attention ({library / plain:.1f} x)"
+    )
+
+
+if __name__ == "__main__":
+    main()
