@@ -6,7 +6,7 @@ One thread. 25^3 voxels, 139 grains, textures of the hull, batches of 64. Withou
 400 RVEs is made first. The training step is that of the masked autoencoder `small`, of whose 125
 patches 40 % are hidden, in bfloat16 where torch's autocast uses it, with AdamW. "Stored" goes
 through torch's DataLoader without workers: with all of the data set in memory, and, as for one that
-is larger, with no part kept once another is read.
+is larger, with no part kept once another is read. "Whole batches at once" is the way of a GPU.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def main() -> None:
         rows["  read anew each time"] = [stored(target, name, memory=1) for name in FEATURES]
         rows["  expanding alone"] = [expanding(name) for name in FEATURES]
         rows["without end"] = [endless(name) for name in FEATURES]
+        rows["  whole batches at once"] = [endless(name, at_once=True) for name in FEATURES]
         for name, values in rows.items():
             print(f"{name:28s}" + "".join(f"{value:11.0f}" for value in values))
         print("ratio to the training step")
@@ -106,8 +107,8 @@ def expanding(features: str) -> float:
     return rate(lambda: expand(ids, q, FEATURES[features], *moves), BATCH)
 
 
-def endless(features: str) -> float:
-    source = iter(EndlessPolycrystals(make_recipe(RECIPE), BATCH, features))
+def endless(features: str, at_once: bool = False) -> float:
+    source = iter(EndlessPolycrystals(make_recipe(RECIPE), BATCH, features, at_once=at_once))
     return rate(lambda: next(source), BATCH)
 
 
