@@ -14,13 +14,20 @@ import yaml
 from typer.testing import CliRunner
 
 from polyxtal.cli import app
+from polyxtal.dataset.endless import EndlessPolycrystals
 from polyxtal.model.checkpoint import find_model, read_model, save_model
 from polyxtal.training.pretrain_config import PretrainConfig, read_pretrain_config
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
     from polyxtal.training.pretrain import load_curve, pretrain
-    from polyxtal.training.pretraining import judge, numbered_masks, validation_batch
+    from polyxtal.training.pretraining import (
+        VALIDATION_SEED,
+        first_weights,
+        judge,
+        numbered_masks,
+        validation_batch,
+    )
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -39,6 +46,7 @@ TINY = {
         "decoder_heads": 2,
     },
     "grains": [2, 6],
+    "summary": 0.05,
     "steps": 100,
     "batch": 8,
     "warmup": 5,
@@ -106,6 +114,51 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(finished, tmp_path, ac
             assert torch.equal(model.state_dict()[name], value)
 
 
+def test_a_stopped_run_with_muon_goes_on_as_if_nothing_had_happened(tmp_path):
+    config = PretrainConfig(**TINY | {"optimiser": "muon", "steps": 40, "validate_every": 20})
+    whole = pretrain(config, tmp_path / "a", accelerator="cpu", devices=1)
+    for _ in range(3):
+        pretrain(config, tmp_path / "b", accelerator="cpu", devices=1, stop_after=0.0)
+    model = pretrain(config, tmp_path / "b", accelerator="cpu", devices=1)
+    assert curve(tmp_path / "a") == curve(tmp_path / "b")
+    for name, value in whole.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value)
+
+
+def test_a_run_may_start_from_a_model(finished, tmp_path):
+    folder, model = finished
+    config = PretrainConfig(**TINY | {"start": str(folder / "model"), "seed": 9})
+    begun = first_weights(config)
+    for name, value in model.state_dict().items():
+        assert torch.equal(begun.state_dict()[name], value)
+    assert begun.training
+    wider = PretrainConfig(**TINY | {"start": str(folder / "model"), "model": "small"})
+    with pytest.raises(ValueError, match="the model to start from must have the sizes"):
+        first_weights(wider)
+    with pytest.raises(FileNotFoundError):
+        first_weights(PretrainConfig(**TINY | {"start": str(tmp_path / "none")}))
+
+
+def test_quaternions_may_be_rebuilt_as_harmonics():
+    sizes = TINY["model"] | {"features": "quaternion", "target": "harmonic"}
+    config = PretrainConfig(**TINY | {"model": sizes})
+    model = first_weights(config).eval()
+    batch = validation_batch(config, 8)
+    mask = numbered_masks(batch["number"], config)
+    rebuilt, truth, _ = model(batch["field"], mask)
+    assert rebuilt.shape == truth.shape == (8, 11, 8 * 9)
+    again = EndlessPolycrystals(
+        config.recipe(VALIDATION_SEED), 8, "quaternion", target="harmonic", at_once=False
+    ).batch(0)
+    given = model(batch["field"], mask, again["target"])[1]
+    torch.testing.assert_close(truth, given, rtol=0, atol=1e-5)
+    table = judge(config, model, batch)
+    other = PretrainConfig(**TINY)
+    same = judge(other, first_weights(other), validation_batch(other, 8))
+    for name in ("nearest visible", "mean of visible"):
+        assert table[name] == pytest.approx(same[name], rel=1e-4)
+
+
 def test_two_processes_are_as_one(finished, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(TINY))
     command = [sys.executable, "-m", "polyxtal", "pretrain", "config.yaml", "--out", "run"]
@@ -157,6 +210,8 @@ def test_another_pretraining_is_refused(finished):
         ({"texture": {"kind": "none"}}, "`texture.kind` must be of"),
         ({"grains": 1000}, "`grains` must be"),
         ({"layers": 3}, "`layers` must be a known one"),
+        ({"summary": 0.0}, "`summary` must be above 0 exactly if the model has"),
+        ({"optimiser": "sgd"}, "`optimiser` must be"),
     ],
 )
 def test_wrong_configurations_are_one_sentence(tmp_path, changes, sentence):
@@ -167,6 +222,13 @@ def test_wrong_configurations_are_one_sentence(tmp_path, changes, sentence):
     assert str(raised.value).startswith(str(path))
     answer = CliRunner().invoke(app, ["pretrain", str(path), "--out", str(tmp_path / "run")])
     assert answer.exit_code == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_muon_needs_whole_matrices(tmp_path):
+    config = PretrainConfig(**TINY | {"optimiser": "muon"})
+    with pytest.raises(ValueError, match="`optimiser` must be 'adamw', but is 'muon'"):
+        pretrain(config, tmp_path / "run", accelerator="cpu", devices=1, strategy="fsdp")
     assert not (tmp_path / "run").exists()
 
 

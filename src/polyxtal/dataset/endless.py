@@ -37,6 +37,7 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
         recipe: What to make; its count does not matter.
         batch_size: RVEs in a batch.
         features: "quaternion", "harmonic" or "harmonic6".
+        target: Features of a second field, "target"; None for none.
         start: First batch of this process.
         rank: Of this process; None asks torch.distributed.
         world: Number of processes; None asks torch.distributed.
@@ -52,6 +53,7 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
         batch_size: int = 64,
         features: str = "quaternion",
         *,
+        target: str | None = None,
         start: int = 0,
         rank: int | None = None,
         world: int | None = None,
@@ -66,6 +68,7 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
             )
         self.recipe, self.batch_size, self.start = recipe, batch_size, start
         self.feature, self.device = feature(features), torch.device(device)
+        self.target = None if target is None else feature(target)
         self.at_once = self.device.type != "cpu" if at_once is None else at_once
         if self.at_once and not (isinstance(recipe.texture, Hull) and recipe.spread is None):
             raise ValueError(
@@ -99,8 +102,10 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
                 raise ValueError(f"A recipe makes {MAX_COUNT} RVEs; go on with another seed.")
             ids, orientations = self._one_by_one(numbers.tolist())
         ids, orientations = ids.to(self.device), orientations.to(self.device)
-        field = expand(ids, orientations, self.feature)
-        return {"field": field, "summary": describe(ids, orientations), "number": numbers}
+        fields = {"field": expand(ids, orientations, self.feature)}
+        if self.target is not None:
+            fields["target"] = expand(ids, orientations, self.target)
+        return {**fields, "summary": describe(ids, orientations), "number": numbers}
 
     def _one_by_one(self, numbers: list[int]) -> tuple[Tensor, Tensor]:
         samples = [realize(self.recipe, number) for number in numbers]

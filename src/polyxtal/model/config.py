@@ -19,6 +19,8 @@ class ModelConfig(BaseModel):
         voxels: Edge of the cube that it sees. [voxels]
         patch: Edge of a patch, a divisor of `voxels`. [voxels]
         features: What a voxel holds: "quaternion", "harmonic" or "harmonic6".
+        target: What the voxels of hidden patches are rebuilt as: None for the same; or, from
+            quaternions, "harmonic" or "harmonic6", which have no jumps and know no copies.
         width: Numbers of an encoder's token; a multiple of 6, for the positions, and of `heads`.
         depth: Blocks of the encoder.
         heads: Attention heads of the encoder.
@@ -38,6 +40,7 @@ class ModelConfig(BaseModel):
     voxels: Count = 25
     patch: Count = 5
     features: Literal["quaternion", "harmonic", "harmonic6"] = "quaternion"
+    target: Literal["harmonic", "harmonic6"] | None = None
     width: Count = 192
     depth: Count = 6
     heads: Count = 3
@@ -53,6 +56,11 @@ class ModelConfig(BaseModel):
     def _divisible(self) -> ModelConfig:
         if self.voxels % self.patch:
             raise ValueError(f"`patch` must divide `voxels`, but {self.patch} and {self.voxels}")
+        if self.target is not None and self.features != "quaternion":
+            raise ValueError(
+                "`target` must be left out unless `features` is 'quaternion', "
+                f"but is '{self.target}'"
+            )
         for width, heads in ((self.width, self.heads), (self.decoder_width, self.decoder_heads)):
             if width % 6 or width % heads:
                 raise ValueError(
@@ -65,6 +73,21 @@ class ModelConfig(BaseModel):
     def channels(self) -> int:
         """Numbers that a voxel holds."""
         return FEATURES[self.features].channels
+
+    @property
+    def rebuilt(self) -> str:
+        """What the voxels of hidden patches are rebuilt as."""
+        return self.target or self.features
+
+    @property
+    def rebuilt_channels(self) -> int:
+        """Numbers that a rebuilt voxel holds."""
+        return FEATURES[self.rebuilt].channels
+
+    @property
+    def rebuilt_values(self) -> int:
+        """Numbers that a rebuilt patch holds."""
+        return self.rebuilt_channels * self.patch**3
 
     @property
     def patches(self) -> int:

@@ -15,7 +15,7 @@ from polyxtal.dataset.features import feature
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.checkpoint import find_model, read_model, save_model
 from polyxtal.model.config import ModelConfig
-from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask
+from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask, target_field
 from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.model.windows import windows
 
@@ -144,7 +144,7 @@ class FoundationModel:
         """Hide patches of fields of the model's own size and fill them in again.
 
         Args:
-            fields: Channels of the model's features.
+            fields: Channels of the model's features; rebuilt are those of `config.rebuilt`.
             mask: Which patches are hidden, or the share to hide at random.
             seed: Of the random choice.
         """
@@ -154,11 +154,12 @@ class FoundationModel:
             mask = random_mask(len(fields), config.patches, mask, generator)
         there = Mask(mask.visible.to(self.device), mask.hidden.to(self.device))
         values, _, _ = self.autoencoder(fields.to(self.device, torch.float32), there)
-        patches = patchify(fields.to(torch.float32), config.patch)
+        truth = target_field(config, fields.to(torch.float32))
+        patches = patchify(truth, config.patch)
         index = mask.hidden[:, :, None].expand(-1, -1, patches.shape[-1])
         grid = (config.voxels, config.voxels, config.voxels)
         rebuilt = unpatchify(patches.scatter(1, index, values.cpu()), config.patch, grid)
-        return Reconstruction(fields, rebuilt, mask)
+        return Reconstruction(truth, rebuilt, mask)
 
 
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> FoundationModel:

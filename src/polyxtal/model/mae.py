@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from polyxtal.dataset.descriptors import DESCRIPTORS
+from polyxtal.dataset.features import FEATURES
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.offsets import OffsetBias
 from polyxtal.model.tokens import patchify, sine_positions
@@ -100,7 +101,7 @@ class Decoder(nn.Module):
         self.transformer = Transformer(
             width, config.decoder_depth, config.decoder_heads, config.expansion
         )
-        self.rebuild = nn.Linear(width, config.patch_values)
+        self.rebuild = nn.Linear(width, config.rebuilt_values)
 
     def forward(
         self, states: list[Float[Tensor, "batch tokens width"]], mask: Mask
@@ -146,7 +147,7 @@ class CrossDecoder(nn.Module):
             ]
         )
         self.norm = nn.LayerNorm(width)
-        self.rebuild = nn.Linear(width, config.patch_values)
+        self.rebuild = nn.Linear(width, config.rebuilt_values)
 
     def forward(
         self, states: list[Float[Tensor, "batch tokens width"]], mask: Mask
@@ -179,7 +180,10 @@ class MaskedAutoencoder(nn.Module):
         _draw_weights(self, seed)
 
     def forward(
-        self, field: Float[Tensor, "batch channels nx ny nz"], mask: Mask
+        self,
+        field: Float[Tensor, "batch channels nx ny nz"],
+        mask: Mask,
+        target: Float[Tensor, "batch rebuilt_channels nx ny nz"] | None = None,
     ) -> tuple[
         Float[Tensor, "batch hidden values"],
         Float[Tensor, "batch hidden values"],
@@ -187,13 +191,29 @@ class MaskedAutoencoder(nn.Module):
     ]:
         """Rebuild hidden patches.
 
+        Args:
+            field: What the visible patches show.
+            mask: Which they are.
+            target: The field that is rebuilt; None computes it, see `target_field`.
         Returns:
             What was rebuilt, what was there, and how [CLS] describes the volume, if it does.
         """
         patches = patchify(field, self.config.patch)
         states = self.encoder.states(patches, mask.visible)
         summary = None if self.summary is None else self.summary(states[-1][:, 0])
-        return self.decoder(states, mask), pick(patches, mask.hidden), summary
+        if target is None:
+            target = target_field(self.config, field)
+        truth = patches if target is field else patchify(target, self.config.patch)
+        return self.decoder(states, mask), pick(truth, mask.hidden), summary
+
+
+def target_field(
+    config: ModelConfig, field: Float[Tensor, "batch channels nx ny nz"]
+) -> Float[Tensor, "batch rebuilt_channels nx ny nz"]:
+    """Turn a field of a model's features into that which it rebuilds; mostly the same."""
+    if config.rebuilt == config.features:
+        return field
+    return FEATURES[config.rebuilt].compute(field.movedim(1, -1)).movedim(-1, 1)
 
 
 def pick(

@@ -65,8 +65,13 @@ def pretrain(
     Returns:
         The model, trained.
     Raises:
-        ValueError: if the folder holds another pretraining, or the batch can not be shared out.
+        ValueError: if the folder holds another pretraining, the batch can not be shared out, or
+            the strategy does not go with the optimiser.
     """
+    if config.optimiser == "muon" and strategy.startswith("fsdp"):
+        raise ValueError(
+            "Strategy `fsdp` cuts matrices apart, so `optimiser` must be 'adamw', but is 'muon'."
+        )
     target = Path(folder)
     _claim(target, config)
     module = Pretraining(config)

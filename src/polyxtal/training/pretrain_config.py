@@ -23,13 +23,14 @@ class PretrainConfig(BaseModel):
 
     Attributes:
         model: Sizes: a preset's name, or a mapping with `preset` and changes.
+        start: Model whose weights to begin with, as for `load_model`; None draws them.
         texture: Where textures are drawn from, as in a recipe.
         grains: Grains in an RVE, or [low, high].
         spread: Of grain diameters, as in a recipe.
         aspect: Of grains, as in a recipe.
         mask: Share of the patches that is hidden.
-        loss: "plain", the paper's squared error; "symmetric" for quaternions, its least over
-            copies of the crystal; or "distance", see `distance_loss`.
+        loss: "plain", the paper's squared error; "symmetric" for rebuilt quaternions, its least
+            over copies of the crystal; or "distance", see `distance_loss`.
         summary: Weight of the squared error by which [CLS] learns to describe the whole volume,
             hidden patches included, see `dataset.descriptors`; 0, the paper's, for none.
         optimiser: "adamw", or "muon" for the blocks' matrices and AdamW for all else.
@@ -53,6 +54,7 @@ class PretrainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: ModelConfig = ModelConfig()
+    start: str | None = None
     texture: AnyTexture = Hull()
     grains: tuple[int, int] = (139, 139)
     spread: tuple[float, float] | None = None
@@ -96,7 +98,7 @@ class PretrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> PretrainConfig:
-        if self.loss == "symmetric" and self.model.features != "quaternion":
+        if self.loss == "symmetric" and self.model.rebuilt != "quaternion":
             raise ValueError(
                 "`loss` must be 'plain' or 'distance' for harmonics, the same for all copies, "
                 f"but is '{self.loss}'"

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.dataset.endless import EndlessPolycrystals
-from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask
+from polyxtal.model.checkpoint import find_model, read_model
+from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask, target_field
 from polyxtal.model.reconstruction import (
     LOSSES,
     mean_of_visible,
@@ -57,30 +58,32 @@ class Pretraining(LightningModule):
         """Make the model."""
         super().__init__()
         self.config = config
-        self.model = MaskedAutoencoder(config.model, config.seed)
+        self.model = first_weights(config)
         self.loss = LOSSES[config.loss]
         self.run = torch.compile(self.model) if config.compile else self.model
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> dict[str, Tensor]:
         """Return the loss of one part of a batch, and what of it is due to rebuilding."""
-        loss, summary = self._losses(batch["field"], batch["summary"], batch["number"])
+        loss, summary = self._losses(
+            batch["field"], batch.get("target"), batch["summary"], batch["number"]
+        )
         self.log("loss", loss, prog_bar=True)
         return {"loss": loss + self.config.summary * summary, "rebuilding": loss.detach()}
 
     def validation_step(self, batch: list[Tensor], _: int) -> None:
         """Log the loss, and the disorientation of the first RVEs in degrees."""
         field, described, number = batch
-        loss = self._losses(field, described, number)[0]
+        loss = self._losses(field, None, described, number)[0]
         self.log("validation_loss", loss, batch_size=len(field), sync_dist=True)
         first = field[number.to(field.device) < JUDGED]
         if len(first):
             mask = self._masks(number[: len(first)])
             rebuilt, truth, _ = self.model(first, mask)
             angle = patch_disorientation(
-                self.config.model.features,
+                self.config.model.rebuilt,
                 rebuilt.float().cpu(),
                 truth.float().cpu(),
-                self.config.model.channels,
+                self.config.model.rebuilt_channels,
             )
             degrees = float(angle.mean()) * 180 / math.pi
             self.log("validation_degrees", degrees, batch_size=len(first), sync_dist=True)
@@ -99,10 +102,12 @@ class Pretraining(LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _losses(self, field: Tensor, described: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+    def _losses(
+        self, field: Tensor, target: Tensor | None, described: Tensor, number: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return the losses of rebuilding and, if [CLS] tells it, of the description."""
-        rebuilt, truth, summary = self.run(field, self._masks(number))
-        loss = self.loss(rebuilt.float(), truth.float(), self.config.model.channels)
+        rebuilt, truth, summary = self.run(field, self._masks(number), target)
+        loss = self.loss(rebuilt.float(), truth.float(), self.config.model.rebuilt_channels)
         if summary is None:
             return loss, torch.zeros_like(loss)
         return loss, plain_loss(summary.float(), described)
@@ -110,6 +115,24 @@ class Pretraining(LightningModule):
     def _masks(self, number: Tensor) -> Mask:
         mask = numbered_masks(number.cpu(), self.config)
         return Mask(mask.visible.to(self.device), mask.hidden.to(self.device))
+
+
+def first_weights(config: PretrainConfig) -> MaskedAutoencoder:
+    """Make the model that a pretraining begins with.
+
+    Raises:
+        FileNotFoundError: if the model to start from does not exist.
+        ValueError: if it is damaged or of other sizes.
+    """
+    if config.start is None:
+        return MaskedAutoencoder(config.model, config.seed)
+    model, _ = read_model(find_model(config.start))
+    if model.config != config.model:
+        raise ValueError(
+            f"{config.start}: the model to start from must have the sizes that `model` asks for, "
+            f"but has {model.config.model_dump()}."
+        )
+    return model.train()
 
 
 def make_optimiser(model: MaskedAutoencoder, config: PretrainConfig) -> torch.optim.Optimizer:
@@ -159,6 +182,7 @@ class PretrainingData(LightningDataModule):
             config.recipe(),
             share,
             config.model.features,
+            target=config.model.target,
             start=trainer.global_step * config.accumulate,
             rank=trainer.global_rank,
             world=trainer.world_size,
@@ -199,9 +223,10 @@ def judge(
     """
     field, number = batch["field"], batch["number"]
     sums: dict[str, list[tuple[float, float, int]]] = {}
-    for part, numbers in zip(field.split(JUDGED), number.split(JUDGED), strict=True):
+    for given, numbers in zip(field.split(JUDGED), number.split(JUDGED), strict=True):
         mask = numbered_masks(numbers, config)
-        rebuilt, truth, _ = model(part, mask)
+        rebuilt, truth, _ = model(given, mask)
+        part = target_field(config.model, given)
         answers = {
             "model": rebuilt,
             "model, snapped": snap_to_visible(rebuilt, part, mask, config.model.patch),
@@ -211,9 +236,9 @@ def judge(
         for name, answer in answers.items():
             loss = float((answer - truth).square().mean())
             angle = patch_disorientation(
-                config.model.features, answer, truth, config.model.channels
+                config.model.rebuilt, answer, truth, config.model.rebuilt_channels
             )
-            sums.setdefault(name, []).append((loss, float(angle.mean()), len(part)))
+            sums.setdefault(name, []).append((loss, float(angle.mean()), len(given)))
     total = len(field)
     return {
         name: {
