@@ -18,6 +18,7 @@ _CHECKED = [
     "polyxtal.network.laminate",
     "polyxtal.network.offline",
     "polyxtal.network.quantise",
+    "polyxtal.studies",
     "polyxtal.texture",
     "polyxtal.viz",
 ]

@@ -86,7 +86,7 @@ def choose_elasticity(rve: Polycrystal, given: Sequence[str]) -> dict[str, Mater
             f"Argument `elastic` must give every phase ({', '.join(used)}), "
             f"but '{without[0]}' has none."
         )
-    return {name: Material(name, _cubic(chosen[name])) for name in used}
+    return {name: Material(name, cubic_elasticity(chosen[name])) for name in used}
 
 
 def choose_load(
@@ -131,7 +131,12 @@ def _used_phases(rve: Polycrystal) -> list[str]:
     return [rve.phase_names[k] for k in sorted(set(rve.phase.tolist()))]
 
 
-def _cubic(text: str) -> CubicElasticity:
+def cubic_elasticity(text: str) -> CubicElasticity:
+    """Read a cubic crystal from "C11,C12,C44" [GPa].
+
+    Raises:
+        ValueError: if these are not three numbers of a stable crystal.
+    """
     try:
         c11, c12, c44 = (GPA * float(number) for number in text.split(","))
     except ValueError as error:

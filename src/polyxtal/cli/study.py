@@ -1,0 +1,234 @@
+"""`polyxtal study`: figures and tables about pretrained models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from polyxtal.cli import options
+from polyxtal.cli.console import counted, one_sentence
+
+if TYPE_CHECKING:
+    from polyxtal.studies.masking import MaskingStudy, Run
+
+app = typer.Typer(no_args_is_help=True)
+
+ALUMINIUM = "AA6022-T4"
+Model = Annotated[
+    str, typer.Argument(help="A shipped model, a folder, or an id 'owner/name' on the hub.")
+]
+Out = Annotated[Path, typer.Option(help="Output folder.")]
+Seed = Annotated[int, typer.Option(help="Of the unseen RVEs; same seed, same result.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an earlier result.")]
+
+
+@app.callback()
+def study() -> None:
+    """Draw and measure what pretrained models have learned."""
+
+
+@app.command()
+def latent(
+    model: Model,
+    out: Out,
+    count: Annotated[int, typer.Option(help="Unseen RVEs.")] = 1000,
+    method: Annotated[str, typer.Option(help="Map: umap (needs umap-learn), or pca.")] = "umap",
+    elastic: Annotated[
+        str | None,
+        typer.Option(
+            metavar="C11,C12,C44",
+            help=f"Of the crystals [GPa], or those of {ALUMINIUM}.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Seed = 0,
+    force: Force = False,
+    debug: options.Debug = False,
+) -> None:
+    """Map latent vectors of unseen polycrystals, coloured by texture index and by C11."""
+    with one_sentence(debug):
+        from polyxtal.crystal.material import load_material
+        from polyxtal.studies.latent import LatentSettings, map_latents, measure_latents
+        from polyxtal.studies.write_latent import check_folder, write_latent
+        from polyxtal.workflows.choose import cubic_elasticity
+
+        crystal = cubic_elasticity(elastic) if elastic else load_material(ALUMINIUM).elasticity
+        settings = LatentSettings(model, crystal, count, method, seed)
+        check_folder(out, force)
+        with counted("RVEs", count) as shown:
+            latents = measure_latents(settings, shown)
+        with counted("maps", len(latents.vectors)) as shown:
+            shown(0)
+            found = map_latents(latents, shown)
+        picture = write_latent(found, out, force)
+        rows = (
+            [name, where, *(f"{value:.3f}" for value in scores[where])]
+            for name, scores in found.scores.items()
+            for where in scores
+        )
+        _print_table(
+            "R² of a prediction from nearest neighbours",
+            ("", "on", "C11", "log texture index"),
+            rows,
+        )
+        typer.echo(f"Written to {out}; picture: {picture}")
+
+
+@app.command()
+def masking(
+    out: Out,
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Configuration of a pretraining (YAML): see examples/pretrain/.",
+            show_default=False,
+        ),
+    ] = None,
+    ratios: Annotated[
+        str, typer.Option(help="Shares of hidden patches.")
+    ] = "0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9",
+    steps: Annotated[
+        int | None, typer.Option(help="Of each pretraining, or CONFIG's.", show_default=False)
+    ] = None,
+    existing: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FOLDER,FOLDER,...",
+            help="Pretrainings that are there, instead of CONFIG.",
+            show_default=False,
+        ),
+    ] = None,
+    judge: Annotated[int, typer.Option(help="Unseen RVEs to judge each model on.")] = 256,
+    seed: Seed = 0,
+    accelerator: Annotated[str, typer.Option(help="cpu, gpu, or auto.")] = "auto",
+    stop_after: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Save and stop then.", show_default=False),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --from: replace an earlier result.")
+    ] = False,
+    debug: options.Debug = False,
+) -> None:
+    """Pretrain a model for each share of hidden patches, and compare; killed, it goes on."""
+    with one_sentence(debug):
+        if (config is None) == (existing is None):
+            raise ValueError("Either CONFIG or --from must be given, but not both and not none.")
+        from polyxtal.studies.masking import judge_runs, read_runs
+        from polyxtal.studies.write_masking import check_folder, write_masking
+
+        if existing is not None:
+            check_folder(out, force)
+            folders: Sequence[Path] = [Path(folder) for folder in existing.split(",")]
+        else:
+            assert config is not None
+            found = _sweep(config, out, ratios, steps, accelerator, stop_after)
+            if found is None:
+                return
+            folders = found
+        runs = read_runs(folders)
+        _warn(runs)
+        with counted("RVEs judged", len(runs) * judge) as shown:
+            shown(0)
+            compared = judge_runs(runs, judge, seed, shown)
+        picture = write_masking(compared, out)
+        _print_masking(compared)
+        typer.echo(f"Written to {out}; picture: {picture}")
+
+
+@app.command()
+def reconstruction(
+    model: Model,
+    out: Out,
+    count: Annotated[int, typer.Option(help="Unseen RVEs to draw.")] = 4,
+    mask: Annotated[
+        float | None,
+        typer.Option(help="Share of hidden patches, or the pretraining's.", show_default=False),
+    ] = None,
+    judge: Annotated[int, typer.Option(help="Unseen RVEs of the table.")] = 500,
+    seed: Seed = 0,
+    force: Force = False,
+    debug: options.Debug = False,
+) -> None:
+    """Draw slices: true, masked, rebuilt by the model and by the trivial predictors."""
+    with one_sentence(debug):
+        from polyxtal.studies.reconstruction import ReconstructionSettings, study_reconstruction
+        from polyxtal.studies.write_reconstruction import check_folder, write_reconstruction
+
+        settings = ReconstructionSettings(model, count, mask, judge, seed)
+        check_folder(out, force)
+        with counted("RVEs judged", judge) as shown:
+            shown(0)
+            found = study_reconstruction(settings, shown)
+        picture = write_reconstruction(found, out, force)
+        _print_table(
+            f"Hidden patches of {judge} unseen RVEs, {100 * found.mask:g} % hidden",
+            ("", "mean squared error", "disorientation [°]"),
+            _judged_rows(found.judgement),
+        )
+        typer.echo(f"Written to {out}; picture: {picture}")
+
+
+def _sweep(
+    config: Path,
+    out: Path,
+    ratios: str,
+    steps: int | None,
+    accelerator: str,
+    stop_after: float | None,
+) -> list[Path] | None:
+    from polyxtal.studies.masking_sweep import check_sweep, parse_ratios, sweep, sweep_configs
+
+    check_sweep(out)
+    asked = sweep_configs(config, parse_ratios(ratios), steps)
+    with counted("steps", sum(one.steps for one in asked.values())) as shown:
+        finished = sweep(
+            asked,
+            out,
+            accelerator=accelerator,
+            stop_after=stop_after,
+            on_step=lambda done, _, name: shown(done, name),
+        )
+    if len(finished) == len(asked):
+        return finished
+    typer.echo(f"Stopped with {len(finished)} of {len(asked)} models; the same command goes on.")
+    return None
+
+
+def _warn(runs: Sequence[Run]) -> None:
+    from polyxtal.studies.masking import other_differences
+
+    if names := other_differences(runs):
+        typer.echo(f"Beware: the pretrainings also differ in {', '.join(names)}.", err=True)
+
+
+def _judged_rows(judgement: Mapping[str, Mapping[str, float]]) -> Iterable[list[str]]:
+    for name, row in judgement.items():
+        yield [name, f"{row['loss']:.5f}", f"{row['degrees']:.2f}"]
+
+
+def _print_masking(study: MaskingStudy) -> None:
+    names = list(study.judgements[0])
+    rows = (
+        [
+            f"{100 * run.ratio:g} %",
+            *(f"{row[n]['loss']:.4f}, {row[n]['degrees']:.1f}°" for n in names),
+        ]
+        for run, row in zip(study.runs, study.judgements, strict=True)
+    )
+    title = f"Mean squared error and disorientation, {study.count} unseen RVEs"
+    _print_table(title, ("hidden", *names), rows)
+
+
+def _print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, title=title)
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table)
