@@ -48,11 +48,13 @@ def main() -> None:
     seconds = time_of(work.step, device, given.seconds)
     with_data = time_of(work.step_on_new, device, given.seconds)
     peak = max(before, matrix_rate(device, given.seconds / 4))
-    flops = work.flops()
+    model, every = work.flops(False), work.flops(True)
     print(f"large products in bfloat16    {peak / 1e9:9.0f} GFLOP/s ({LARGE} x {LARGE})")
-    print(f"a step's products             {flops / 1e9:9.1f} GFLOP for {work.batch} RVEs")
+    print(f"the model's products          {model / 1e9:9.1f} GFLOP for {work.batch} RVEs")
+    print(f"  and the optimiser's         {(every - model) / 1e9:9.1f} GFLOP")
     print(f"step                          {work.batch / seconds:9.1f} RVEs/s")
-    print(f"  share of the products' rate {100 * flops / seconds / peak:9.1f} %")
+    print(f"  share of the products' rate {100 * model / seconds / peak:9.1f} %, the model's")
+    print(f"                              {100 * every / seconds / peak:9.1f} %, all")
     print(f"step with new RVEs, in turn   {work.batch / with_data:9.1f} RVEs/s")
     show_profile(work.step, device)
 
@@ -98,9 +100,11 @@ class Training:
         self.given = next(self.data)
         self.step()
 
-    def flops(self) -> int:
-        """Count what the matrix products of forward and backward need; not the optimiser's."""
-        kept, self.optimiser.step = self.optimiser.step, lambda: None  # type: ignore[method-assign]
+    def flops(self, optimiser: bool) -> int:
+        """Count operations of a step's matrix products, with or without the optimiser's."""
+        kept = self.optimiser.step
+        if not optimiser:
+            self.optimiser.step = lambda: None  # type: ignore[method-assign]
         with FlopCounterMode(display=False) as counter:
             self.step()
         self.optimiser.step = kept  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import warnings
@@ -257,3 +258,14 @@ def test_damaged_models_are_refused(finished, tmp_path):
         read_model(tmp_path / "m")
     with pytest.raises(FileNotFoundError, match="must be one of"):
         find_model(tmp_path / "nothing")
+
+
+def test_a_run_that_is_older_than_a_field_goes_on(finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    path = folder / "pretraining.json"
+    earlier = json.loads(path.read_text())
+    del earlier["start"], earlier["model"]["target"]
+    path.write_text(json.dumps(earlier))
+    pretrain(PretrainConfig(**TINY), folder, accelerator="cpu", devices=1)
+    assert curve(folder) == curve(finished[0])

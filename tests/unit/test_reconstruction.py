@@ -14,6 +14,7 @@ from polyxtal.crystal.symmetry import cubic_rotations, disorientation
 from polyxtal.dataset.features import FEATURES
 from polyxtal.model.mae import Mask, random_mask
 from polyxtal.model.reconstruction import (
+    _distinct,
     distance_loss,
     mean_of_visible,
     nearest_visible,
@@ -158,3 +159,19 @@ def test_the_nearest_visible_voxel_is_found_across_faces():
     assert torch.equal(
         nearest_visible(unpatchify(whole, 2, (10, 2, 2)), mask, 2), nearest_visible(field, mask, 2)
     )
+
+
+def test_rows_that_occur_often_are_read_once():
+    q = random_quaternions(5, 11)
+    values = FEATURES["harmonic"].compute(q)
+    order = torch.randint(5, (400,), generator=torch.Generator().manual_seed(0))
+    few, places = _distinct(values[order])
+    assert len(few) == 5
+    assert torch.equal(few[places], values[order])
+    # Rows of the same key that differ are told apart.
+    weights = torch.linspace(1.0, 2.0, 9, dtype=torch.float64).sqrt()
+    alike = torch.zeros(2, 9, dtype=torch.float64)
+    alike[0, 0], alike[1, 8] = 1 / weights[0], 1 / weights[8]
+    assert len((alike @ weights).unique()) == 1
+    found, where = _distinct(alike)
+    assert torch.equal(found[where], alike)

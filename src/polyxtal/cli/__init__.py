@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from polyxtal import __version__
+        from polyxtal.version import __version__
 
         typer.echo(f"polyxtal {__version__}")
         raise typer.Exit

@@ -173,6 +173,60 @@ def reconstruction(
         typer.echo(f"Written to {out}; picture: {picture}")
 
 
+@app.command()
+def probe(
+    model: Model,
+    data: Annotated[Path, typer.Argument(help="Labelled data set: see examples/recipes/.")],
+    out: Out,
+    labels: Annotated[str, typer.Option(help="Numbers of labels to fit to.")] = "50,200,1000",
+    test: Annotated[int, typer.Option(help="Other RVEs to judge on.")] = 500,
+    draws: Annotated[int, typer.Option(help="Times that labels are drawn anew.")] = 5,
+    force: Force = False,
+    debug: options.Debug = False,
+) -> None:
+    """Read stiffness, texture index and grain size off frozen features with few labels."""
+    with one_sentence(debug):
+        from polyxtal.dataset.store import open_dataset
+        from polyxtal.studies.probing import ProbeSettings, parse_labels, study_probes
+        from polyxtal.studies.write_probing import check_folder, grouped, write_probes
+
+        settings = ProbeSettings(model, str(data), parse_labels(labels), test, draws)
+        check_folder(out, force)
+        with counted("RVEs", len(open_dataset(data))) as shown:
+            found = study_probes(settings, shown)
+        picture = write_probes(found, out, force)
+        for count in settings.labels:
+            scores = {name: grouped(found, name, count) for name in found.scores}
+            groups = list(next(iter(scores.values())))
+            rows = ([name, *(f"{row[g]:.3f}" for g in groups)] for name, row in scores.items())
+            _print_table(f"R² with {count} labels", ("", *groups), rows)
+        typer.echo(f"Written to {out}; picture: {picture}")
+
+
+@app.command()
+def card(
+    pretraining: Annotated[Path, typer.Argument(help="Folder of `polyxtal pretrain`.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model; its name is the model's.")],
+    reconstruction: Annotated[
+        Path | None,
+        typer.Option(help="Folder of `study reconstruction` of it.", show_default=False),
+    ] = None,
+    probe: Annotated[
+        Path | None, typer.Option(help="Folder of `study probe` of it.", show_default=False)
+    ] = None,
+    force: Force = False,
+    debug: options.Debug = False,
+) -> None:
+    """Hand a model on: half-precision weights and a card with what the studies measured."""
+    with one_sentence(debug):
+        from polyxtal.studies.model_card import release_model
+
+        written = release_model(
+            pretraining, out, reconstruction=reconstruction, probe=probe, force=force
+        )
+        typer.echo(f"Written to {out}; card: {written}")
+
+
 def _sweep(
     config: Path,
     out: Path,

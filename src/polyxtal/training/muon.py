@@ -18,19 +18,21 @@ RMS = 0.2
 """Root mean square of an update in units of the rate, as AdamW's usually is."""
 
 
-def orthogonalize(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
-    """Set all singular values of a matrix to about 1, its singular vectors kept.
+def orthogonalize(
+    matrix: Float[Tensor, "*batch rows columns"],
+) -> Float[Tensor, "*batch rows columns"]:
+    """Set all singular values of matrices to about 1, their singular vectors kept.
 
     X ← a X + (b X Xᵀ + c (X Xᵀ)²) X, from X of Frobenius norm 1, in bfloat16. [Jordan2024]
     """
-    wide = matrix.shape[0] <= matrix.shape[1]
-    x = (matrix if wide else matrix.T).to(torch.bfloat16)
-    x = x / (x.norm() + 1e-7)
+    wide = matrix.shape[-2] <= matrix.shape[-1]
+    x = (matrix if wide else matrix.mT).to(torch.bfloat16)
+    x = (x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)).reshape(-1, *x.shape[-2:])
     a, b, c = NEWTON_SCHULZ
     for _ in range(ITERATIONS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return (x if wide else x.T).to(matrix.dtype)
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return (x if wide else x.mT).reshape(matrix.shape).to(matrix.dtype)
 
 
 class Muon(Optimizer):
@@ -66,21 +68,33 @@ class Muon(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            update = self._muon if group["matrices"] else self._adam
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    update(parameter, group)
+            present = [p for p in group["params"] if p.grad is not None]
+            for parameter in present:
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            if group["matrices"]:
+                self._muon(present, group)
+            else:
+                for parameter in present:
+                    self._adam(parameter, group)
         return loss
 
-    def _muon(self, parameter: Tensor, group: dict[str, Any]) -> None:
+    def _muon(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """Step with all matrices of one shape together: few large products, not many small."""
+        shapes: dict[torch.Size, list[Tensor]] = {}
+        for parameter in parameters:
+            shapes.setdefault(parameter.shape, []).append(parameter)
+        for shape, alike in shapes.items():
+            ahead = torch.stack([self._momentum(parameter, group) for parameter in alike])
+            rate = -group["lr"] * RMS * math.sqrt(max(shape))
+            for parameter, update in zip(alike, orthogonalize(ahead), strict=True):
+                parameter.add_(update, alpha=rate)
+
+    def _momentum(self, parameter: Tensor, group: dict[str, Any]) -> Tensor:
         state, grad, momentum = self.state[parameter], parameter.grad, group["momentum"]
         assert grad is not None
         average = state.setdefault("average", torch.zeros_like(parameter))
         average.lerp_(grad, 1 - momentum)
-        ahead = grad.lerp(average, momentum)
-        scale = RMS * math.sqrt(max(parameter.shape))
-        parameter.add_(orthogonalize(ahead), alpha=-group["lr"] * scale)
+        return grad.lerp(average, momentum)
 
     def _adam(self, parameter: Tensor, group: dict[str, Any]) -> None:
         state, grad, (first, second) = self.state[parameter], parameter.grad, group["betas"]

@@ -18,6 +18,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from pydantic import ValidationError
 
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
@@ -230,7 +231,10 @@ def _read_earlier(path: Path) -> dict[str, Any]:
         earlier = json.loads(read_bounded(path, MAX_CONFIG))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
-    return earlier if isinstance(earlier, dict) else {}
+    try:  # fields that are newer than the run take their defaults
+        return PretrainConfig.model_validate(earlier).model_dump(mode="json")
+    except ValidationError:
+        return earlier if isinstance(earlier, dict) else {}
 
 
 def load_curve(folder: str | Path) -> list[dict[str, float]]:
