@@ -7,6 +7,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import time
 import warnings
 
 import pytest
@@ -269,3 +270,23 @@ def test_a_run_that_is_older_than_a_field_goes_on(finished, tmp_path):
     path.write_text(json.dumps(earlier))
     pretrain(PretrainConfig(**TINY), folder, accelerator="cpu", devices=1)
     assert curve(folder) == curve(finished[0])
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(finished, tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(TINY | {"save_every": 0.05}))
+    command = [sys.executable, "-m", "polyxtal", "pretrain", "config.yaml", "--out", "run"]
+    options = ["--accelerator", "cpu"]
+    killed = subprocess.Popen(
+        [*command, *options], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    checkpoint = tmp_path / "run" / "last.ckpt"
+    until = time.monotonic() + 240
+    while not checkpoint.is_file() and time.monotonic() < until and killed.poll() is None:
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -9, "it should have been killed before it was done"
+    done = subprocess.run(
+        [*command, *options], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert curve(tmp_path / "run") == [pytest.approx(row, rel=1e-5) for row in curve(finished[0])]
