@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from polyxtal.algebra.rotation import random_quaternions
+from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions
 from polyxtal.crystal.symmetry import cubic_rotations
 from polyxtal.dataset.descriptors import DESCRIPTORS, FAINTEST, describe
 from polyxtal.dataset.endless import EndlessPolycrystals
@@ -45,13 +45,19 @@ def test_intercepts_are_those_of_layers():
 
 def test_copies_of_crystals_and_empty_grains_change_nothing():
     ids, q = layers(3), random_quaternions(4, 2)
-    copies = turn_orientations(q[None], torch.tensor([0]))
-    torch.testing.assert_close(describe(ids, copies), describe(ids, q[None]))
-    from polyxtal.algebra.rotation import quaternion_multiply
-
     other = quaternion_multiply(q, cubic_rotations()[[3, 7, 11, 20]])
     more = torch.cat([other, random_quaternions(2, 3)])
     torch.testing.assert_close(describe(ids, more[None]), describe(ids, q[None]))
+
+
+def test_a_turn_of_the_sample_keeps_powers_and_lengths_of_means():
+    ids, q = layers(3), random_quaternions(4, 4)
+    turned = turn_orientations(q[None], torch.tensor([5]))
+    before, after = describe(ids, q[None])[0], describe(ids, turned)[0]
+    torch.testing.assert_close(after[22:], before[22:])
+    for part in (slice(0, 9), slice(9, 22)):
+        torch.testing.assert_close(after[part].norm(), before[part].norm())
+        assert not torch.allclose(after[part], before[part])
 
 
 def test_they_are_of_about_the_same_size():

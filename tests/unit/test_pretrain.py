@@ -15,6 +15,7 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
+from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.cli import app
 from polyxtal.dataset.endless import EndlessPolycrystals
 from polyxtal.model.checkpoint import find_model, read_model, save_model
@@ -28,6 +29,7 @@ with warnings.catch_warnings():
         first_weights,
         judge,
         numbered_masks,
+        seeds_of,
         validation_batch,
     )
 
@@ -130,13 +132,16 @@ def test_a_stopped_run_with_muon_goes_on_as_if_nothing_had_happened(tmp_path):
 def test_a_run_may_start_from_a_model(finished, tmp_path):
     folder, model = finished
     config = PretrainConfig(**TINY | {"start": str(folder / "model"), "seed": 9})
-    begun = first_weights(config)
+    begun, lineage = first_weights(config)
+    assert seeds_of(lineage) == {0}
     for name, value in model.state_dict().items():
         assert torch.equal(begun.state_dict()[name], value)
     assert begun.training
     wider = PretrainConfig(**TINY | {"start": str(folder / "model"), "model": "small"})
     with pytest.raises(ValueError, match="the model to start from must have the sizes"):
         first_weights(wider)
+    with pytest.raises(ValueError, match="must have seen other RVEs, but `seed` is 0 there"):
+        first_weights(PretrainConfig(**TINY | {"start": str(folder / "model")}))
     with pytest.raises(FileNotFoundError):
         first_weights(PretrainConfig(**TINY | {"start": str(tmp_path / "none")}))
 
@@ -144,7 +149,7 @@ def test_a_run_may_start_from_a_model(finished, tmp_path):
 def test_quaternions_may_be_rebuilt_as_harmonics():
     sizes = TINY["model"] | {"features": "quaternion", "target": "harmonic"}
     config = PretrainConfig(**TINY | {"model": sizes})
-    model = first_weights(config).eval()
+    model = first_weights(config)[0].eval()
     batch = validation_batch(config, 8)
     mask = numbered_masks(batch["number"], config)
     rebuilt, truth, _ = model(batch["field"], mask)
@@ -156,7 +161,7 @@ def test_quaternions_may_be_rebuilt_as_harmonics():
     torch.testing.assert_close(truth, given, rtol=0, atol=1e-5)
     table = judge(config, model, batch)
     other = PretrainConfig(**TINY)
-    same = judge(other, first_weights(other), validation_batch(other, 8))
+    same = judge(other, first_weights(other)[0], validation_batch(other, 8))
     for name in ("nearest visible", "mean of visible"):
         assert table[name] == pytest.approx(same[name], rel=1e-4)
 
@@ -170,8 +175,7 @@ def test_two_processes_are_as_one(finished, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     for row, other in zip(curve(tmp_path / "run"), curve(finished[0]), strict=True):
-        for name in ("step", "rves", "validation_loss"):
-            assert row[name] == pytest.approx(other[name], rel=1e-5)
+        assert row == pytest.approx(other, rel=1e-5)
 
 
 def test_masks_belong_to_rves():
@@ -214,6 +218,11 @@ def test_another_pretraining_is_refused(finished):
         ({"layers": 3}, "`layers` must be a known one"),
         ({"summary": 0.0}, "`summary` must be above 0 exactly if the model has"),
         ({"optimiser": "sgd"}, "`optimiser` must be"),
+        ({"decay": float("inf")}, "`decay` must be"),
+        ({"model": {"preset": "small", "voxels": 5, "patch": 5}}, "at least two patches"),
+        ({"model": {"preset": "small", "layers": 3}}, "`model.layers` must be a known one"),
+        ({"model": {"preset": ["small"]}}, "`preset` must be a name"),
+        ({"model": {"preset": "small", "voxels": 1000, "patch": 10}}, "at most 4096 patches"),
     ],
 )
 def test_wrong_configurations_are_one_sentence(tmp_path, changes, sentence):
@@ -227,11 +236,66 @@ def test_wrong_configurations_are_one_sentence(tmp_path, changes, sentence):
     assert not (tmp_path / "run").exists()
 
 
-def test_muon_needs_whole_matrices(tmp_path):
-    config = PretrainConfig(**TINY | {"optimiser": "muon"})
-    with pytest.raises(ValueError, match="`optimiser` must be 'adamw', but is 'muon'"):
-        pretrain(config, tmp_path / "run", accelerator="cpu", devices=1, strategy="fsdp")
+@pytest.mark.parametrize(
+    ("changes", "options", "sentence"),
+    [
+        ({}, {"strategy": "fsdp"}, "`strategy` must be one of auto, ddp, but is 'fsdp'"),
+        ({}, {"devices": 0}, "Lightning can not run this"),
+        ({"batch": 7}, {"devices": 2, "strategy": "ddp"}, "must be shared out evenly"),
+        ({"validation": 1}, {"devices": 2, "strategy": "ddp"}, "each of the 2 processes an RVE"),
+    ],
+)
+def test_what_can_not_run_claims_no_folder(tmp_path, changes, options, sentence):
+    config = PretrainConfig(**TINY | changes)
+    with pytest.raises(ValueError, match=sentence):
+        pretrain(config, tmp_path / "run", **{"accelerator": "cpu", "devices": 1} | options)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_checkpoint(tmp_path):
+    config = PretrainConfig(**TINY | {"rate": 1e30, "clip": 1e30, "save_every": 1e-3})
+    with pytest.raises(ConvergenceError, match="must stay finite"):
+        pretrain(config, tmp_path / "run", accelerator="cpu", devices=1)
+    checkpoint = tmp_path / "run" / "last.ckpt"
+    if checkpoint.is_file():
+        kept = torch.load(checkpoint, weights_only=True)["state_dict"]
+        assert all(bool(value.isfinite().all()) for value in kept.values())
+
+
+@pytest.mark.parametrize("content", [b"", b"hello world", b"\x80" * 300])
+def test_damaged_checkpoints_are_refused(finished, tmp_path, content):
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    (folder / "last.ckpt").write_bytes(content)
+    with pytest.raises(ValueError, match="must be a whole checkpoint"):
+        pretrain(PretrainConfig(**TINY), folder, accelerator="cpu", devices=1)
+
+
+def test_a_run_stopped_at_a_validation_keeps_it(tmp_path):
+    config = PretrainConfig(**TINY | {"steps": 40, "validate_every": 20, "save_every": 1e6})
+    whole = tmp_path / "whole"
+    pretrain(config, whole, accelerator="cpu", devices=1)
+    parts = tmp_path / "parts"
+
+    class Stop(Exception):
+        pass
+
+    saved = []
+
+    def stop(step, _, measured):
+        saved.append(step)
+        if step == 22 and len(saved) == 22:
+            raise Stop
+
+    often = config.model_copy(update={"save_every": 1e-9})
+    with pytest.raises(Stop):
+        pretrain(often, parts, accelerator="cpu", devices=1, on_step=stop)
+    pretrain(often, parts, accelerator="cpu", devices=1)
+    assert [row["step"] for row in curve(parts)] == [20, 40]
+    assert curve(parts) == curve(whole)
+    shutil.rmtree(whole / "model")
+    pretrain(config, whole, accelerator="cpu", devices=1)
+    assert (whole / "model" / "config.json").is_file()
 
 
 def test_damaged_models_are_refused(finished, tmp_path):

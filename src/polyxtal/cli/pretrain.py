@@ -17,7 +17,7 @@ def pretrain(
     accelerator: Annotated[str, typer.Option(help="cpu, gpu, or auto.")] = "auto",
     devices: Annotated[int, typer.Option(help="Processes, or GPUs, on each machine.")] = 1,
     strategy: Annotated[
-        str, typer.Option(help="How processes share the work: auto, ddp or fsdp.")
+        str, typer.Option(help="How processes share the work: auto or ddp.")
     ] = "auto",
     nodes: Annotated[int, typer.Option(help="Machines.")] = 1,
     stop_after: Annotated[

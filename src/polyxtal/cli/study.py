@@ -118,6 +118,10 @@ def masking(
     with one_sentence(debug):
         if (config is None) == (existing is None):
             raise ValueError("Either CONFIG or --from must be given, but not both and not none.")
+        if judge < 1 or not 0 <= seed < 2**32:
+            raise ValueError(
+                f"Options --judge and --seed must be at least 1 and 0, but are {judge} and {seed}."
+            )
         from polyxtal.studies.masking import judge_runs, read_runs
         from polyxtal.studies.write_masking import check_folder, write_masking
 

@@ -28,7 +28,7 @@ FORMAT, FORMAT_VERSION = "polyxtal model", 1
 SHIPPED = Path(__file__).parent / "weights"
 MAX_CONFIG = 1 << 20
 MAX_WEIGHTS = 4 << 30
-_HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
+_HUB_ID = re.compile(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}")
 
 
 def save_model(

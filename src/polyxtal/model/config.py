@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from polyxtal.dataset.features import FEATURES
 
+MAX_PATCHES, MAX_EMBEDDING = 1 << 12, 1 << 28
+"""Beyond these, attention and embedding would fill a machine's memory."""
 Count = Annotated[int, Field(ge=1, le=4096)]
 
 
@@ -56,6 +58,15 @@ class ModelConfig(BaseModel):
     def _divisible(self) -> ModelConfig:
         if self.voxels % self.patch:
             raise ValueError(f"`patch` must divide `voxels`, but {self.patch} and {self.voxels}")
+        if self.voxels < 2 * self.patch:
+            raise ValueError(
+                f"`voxels` must be at least two patches of {self.patch}, but is {self.voxels}"
+            )
+        if self.patches > MAX_PATCHES or self.patch_values * self.width > MAX_EMBEDDING:
+            raise ValueError(
+                f"a model must have at most {MAX_PATCHES} patches and {MAX_EMBEDDING} weights that "
+                f"embed them, but has {self.patches} and {self.patch_values * self.width}"
+            )
         if self.target is not None and self.features != "quaternion":
             raise ValueError(
                 "`target` must be left out unless `features` is 'quaternion', "

@@ -113,10 +113,9 @@ class FoundationModel:
             raise ValueError("Argument `polycrystals` must hold at least one, but is empty.")
         which = feature(self.config.features)
         latent = []
-        for start in range(0, len(given), BATCH):
-            cut = [windows(rve, self.config.voxels, which) for rve in given[start : start + BATCH]]
-            pooled = self.encode_fields(torch.cat(cut), pool)
-            latent += [part.mean(0) for part in pooled.split([len(fields) for fields in cut])]
+        for rve in given:  # the windows of one at a time: there may be thousands
+            fields = windows(rve, self.config.voxels, which)
+            latent.append(self.encode_fields(fields, pool).mean(0))
         return latent[0] if one else torch.stack(latent)
 
     @torch.no_grad()
@@ -154,9 +153,9 @@ class FoundationModel:
             mask = random_mask(len(fields), config.patches, mask, generator)
         there = Mask(mask.visible.to(self.device), mask.hidden.to(self.device))
         values, _, _ = self.autoencoder(fields.to(self.device, torch.float32), there)
-        truth = target_field(config, fields.to(torch.float32))
+        truth = target_field(config, fields.to("cpu", torch.float32))
         patches = patchify(truth, config.patch)
-        index = mask.hidden[:, :, None].expand(-1, -1, patches.shape[-1])
+        index = mask.hidden.cpu()[:, :, None].expand(-1, -1, patches.shape[-1])
         grid = (config.voxels, config.voxels, config.voxels)
         rebuilt = unpatchify(patches.scatter(1, index, values.cpu()), config.patch, grid)
         return Reconstruction(truth, rebuilt, mask)

@@ -21,9 +21,18 @@ def periodic_offsets(edge: int) -> Int[Tensor, "patches patches"]:
 
 def periodic_distances(edge: int) -> Float[Tensor, " offsets"]:
     """Length of each offset, the shortest way. [patches]"""
+    return _shortest(edge).norm(dim=-1)
+
+
+def periodic_steps(edge: int) -> Float[Tensor, " offsets"]:
+    """Largest part of each offset, the shortest way: 1 for patches that touch. [patches]"""
+    return _shortest(edge).amax(-1)
+
+
+def _shortest(edge: int) -> Float[Tensor, "offsets 3"]:
     axis = torch.arange(edge)
     short = torch.minimum(axis, edge - axis).to(torch.float32)
-    return torch.cartesian_prod(short, short, short).norm(dim=-1)
+    return torch.cartesian_prod(short, short, short).reshape(-1, 3)
 
 
 class OffsetBias(nn.Module):

@@ -18,6 +18,7 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.symmetry import cubic_rotations, disorientation
 from polyxtal.model.mae import Mask, pick
+from polyxtal.model.offsets import periodic_offsets, periodic_steps
 from polyxtal.model.tokens import patchify
 from polyxtal.texture.harmonics import cubic_harmonics
 from polyxtal.texture.zone import orientation_grid
@@ -74,8 +75,9 @@ def _squared_distance(rebuilt: Tensor, truth: Tensor) -> Tensor:
         copies = cubic_rotations().to(q)
         likeness = quaternion_multiply(quaternion_conjugate(q), p) @ copies.mT
         nearest = likeness.abs().argmax(-1)
-        sign = likeness.gather(-1, nearest[..., None]).sign()
-        closest = quaternion_multiply(q, copies[nearest]) * sign
+        negative = likeness.gather(-1, nearest[..., None]) < 0
+        closest = quaternion_multiply(q, copies[nearest])
+        closest = torch.where(negative, -closest, closest)
     return (p - closest).square().sum(-1)
 
 
@@ -173,18 +175,29 @@ def snap_to_visible(
     mask: Mask,
     patch: int,
 ) -> Float[Tensor, "batch hidden values"]:
-    """Replace what was rebuilt, voxel by voxel, by the closest of the crystals that are visible.
+    """Replace what was rebuilt, voxel by voxel, by the closest of the crystals visible around it.
 
     A model that is trained on squared errors answers with a mean of the crystals that may be
-    there; the closest visible one is mostly the likeliest.
+    there; the closest visible one is mostly the likeliest. Around a patch are the 26 patches that
+    touch it, across the periodic faces, too; all patches where none of these is visible.
     """
-    channels = field.shape[1]
+    channels, edge = field.shape[1], field.shape[2] // patch
+    touching = (periodic_steps(edge)[periodic_offsets(edge)] <= 1).to(torch.float32)
+    every = patchify(field, patch)
     snapped = []
-    for answer, voxels in zip(rebuilt, pick(patchify(field, patch), mask.visible), strict=True):
-        crystals = voxels.reshape(-1, channels).unique(dim=0)
-        values = answer.reshape(-1, channels).to(crystals)
+    for answer, patches, seen, unseen in zip(
+        rebuilt, every, mask.visible, mask.hidden, strict=True
+    ):
+        voxels = patches[seen].reshape(-1, channels)
+        crystals, which = voxels.unique(dim=0, return_inverse=True)
+        present = torch.zeros(len(patches), len(crystals))
+        present[seen.repeat_interleave(patch**3), which] = 1.0
+        around = touching[unseen] @ present > 0
+        around |= ~around.any(-1, keepdim=True)
+        values = answer.reshape(len(unseen), -1, channels).to(crystals)
         likeness = values @ crystals.mT - 0.5 * crystals.square().sum(-1)
-        snapped.append(crystals[likeness.argmax(-1)].reshape(answer.shape))
+        best = likeness.masked_fill(~around[:, None], -torch.inf).argmax(-1)
+        snapped.append(crystals[best].reshape(answer.shape))
     return torch.stack(snapped)
 
 

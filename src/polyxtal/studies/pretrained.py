@@ -76,7 +76,7 @@ def open_model(name: str | Path) -> Pretrained:
 
 
 def untrained(pretrained: Pretrained) -> FoundationModel:
-    """Make the same model as it was before the first step of its pretraining."""
+    """Make the same model with random weights, those that its pretraining's seed draws."""
     config = pretrained.config
     return FoundationModel(MaskedAutoencoder(config.model, config.seed), {})
 

@@ -23,6 +23,7 @@ from polyxtal.dataset.fields import expand
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.studies.pretrained import Pretrained, open_model, untrained
+from polyxtal.training.pretraining import seeds_of
 from polyxtal.training.probe import probe
 
 AT_ONCE = 64
@@ -143,7 +144,8 @@ def _check(settings: ProbeSettings, pretrained: Pretrained, store: PolycrystalSt
             f"{settings.data}: must have {edge}³ voxels like the model, but has "
             f"{store.recipe.grid}."
         )
-    if store.recipe.seed == pretrained.config.seed:
+    about = pretrained.model.about
+    if store.recipe.seed in seeds_of([about, *about.get("lineage", [])]):
         raise ValueError(
             f"{settings.data}: must have another seed than the pretraining, {store.recipe.seed}, "
             "or the model may have seen its RVEs."
@@ -170,7 +172,10 @@ def labels_of(store: PolycrystalStore) -> tuple[list[str], Float[Tensor, "n targ
     columns.append((texture.square() / volumes).sum(1).log())
     grains = torch.from_numpy(store.read("grains", 0, count).astype("int64"))
     columns.append(-grains.to(torch.float64).log() / 3)
-    return [*names, "log texture index", "log grain size"], torch.stack(columns, 1)
+    names += ["log texture index", "log grain size"]
+    # What is the same for all, such as one grain size, can not be told apart.
+    varying = [k for k, column in enumerate(columns) if float(column.std()) > 1e-12]
+    return [names[k] for k in varying], torch.stack([columns[k] for k in varying], 1)
 
 
 def features_of(

@@ -193,7 +193,8 @@ def layer(hidden: Bool[Tensor, "nx ny nz"], share: float, patch: int) -> int:
     """Find the middle of the layer of patches, normal to z, that hides about a share."""
     middles = torch.arange(patch // 2, hidden.shape[2], patch)
     found = hidden[:, :, middles].to(torch.float64).mean((0, 1))
-    return int(middles[(found - share).abs().argmin()])
+    off = (found - share).abs().masked_fill(found == 0, torch.inf)  # something must be hidden
+    return int(middles[off.argmin()])
 
 
 def _slice(

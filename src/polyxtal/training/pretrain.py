@@ -1,6 +1,6 @@
 """Pretrain a masked autoencoder: one process or many, resumed after any stop.
 
-config.json      what the run was asked for
+pretraining.json what the run was asked for
 last.ckpt        where it goes on
 curve.csv        step, RVEs seen, losses, rate
 tensorboard/     the same for TensorBoard
@@ -11,15 +11,20 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import ValidationError
 
+from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
 from polyxtal.model.checkpoint import save_model
@@ -27,6 +32,8 @@ from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.training.pretrain_config import PretrainConfig
 from polyxtal.training.pretraining import Pretraining, PretrainingData
 
+STRATEGIES = ("auto", "ddp")
+"""Sharing weights out (FSDP) is left to models that do not fit on one device."""
 CONFIG, CHECKPOINT, CURVE, MODEL = "pretraining.json", "last.ckpt", "curve.csv", "model"
 LOG_EVERY = 50
 MAX_CONFIG = 1 << 20
@@ -59,7 +66,7 @@ def pretrain(
         folder: Where to; new, or of the same pretraining.
         accelerator: Lightning's: "cpu", "gpu", "auto".
         devices: Lightning's: number of processes or GPUs.
-        strategy: Lightning's: "auto", "ddp", "fsdp".
+        strategy: Lightning's: "auto", "ddp".
         nodes: Machines.
         stop_after: Seconds after which to save and stop; None for no limit.
         on_step: Called with steps done, of all, and what was measured last.
@@ -67,17 +74,72 @@ def pretrain(
         The model, trained.
     Raises:
         ValueError: if the folder holds another pretraining, the batch can not be shared out, or
-            the strategy does not go with the optimiser.
+            the strategy or a device is none, or the checkpoint is damaged.
+        ConvergenceError: if the loss or a weight is no longer finite.
     """
-    if config.optimiser == "muon" and strategy.startswith("fsdp"):
+    if strategy not in STRATEGIES:
         raise ValueError(
-            "Strategy `fsdp` cuts matrices apart, so `optimiser` must be 'adamw', but is 'muon'."
+            f"Argument `strategy` must be one of {', '.join(STRATEGIES)}, but is '{strategy}'."
         )
     target = Path(folder)
-    _claim(target, config)
     module = Pretraining(config)
     keeper = _Keeper(config, target, stop_after, on_step)
-    trainer = Trainer(
+    with _one_sentence():
+        trainer = _trainer(config, target, keeper, accelerator, devices, strategy, nodes)
+    if config.batch % (config.accumulate * trainer.world_size):
+        raise ValueError(
+            f"The batch of {config.batch} must be shared out evenly, but there are "
+            f"{trainer.world_size} processes and {config.accumulate} parts."
+        )
+    if config.validation < trainer.world_size:
+        raise ValueError(
+            f"`validation` must give each of the {trainer.world_size} processes an RVE, but is "
+            f"{config.validation}."
+        )
+    if trainer.is_global_zero:
+        _claim(target, config)
+    found = _checkpoint(target)
+    with _one_sentence():
+        # Numbers, names and tensors only: no code is loaded from a checkpoint.
+        trainer.fit(module, PretrainingData(config), ckpt_path=found, weights_only=True)
+    keeper.write_model(trainer, module)
+    return module.model.cpu().eval()
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turn Lightning's complaint about devices, strategies and precisions into a ValueError."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise ValueError(f"Lightning can not run this: {error}") from error
+
+
+def _checkpoint(folder: Path) -> str | None:
+    """Return where to go on, if there is such a file and it can be read."""
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return None
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of many kinds, by where the damage is
+        raise ValueError(
+            f"{path}: must be a whole checkpoint, but can not be read; without it, the run begins "
+            "again."
+        ) from error
+    return str(path)
+
+
+def _trainer(
+    config: PretrainConfig,
+    target: Path,
+    keeper: _Keeper,
+    accelerator: str,
+    devices: int | str,
+    strategy: str,
+    nodes: int,
+) -> Trainer:
+    return Trainer(
         accelerator=accelerator,
         devices=devices,
         strategy=strategy,
@@ -97,16 +159,6 @@ def pretrain(
         logger=TensorBoardLogger(target, name="", version="tensorboard"),
         callbacks=[keeper],
     )
-    if config.batch % (config.accumulate * trainer.world_size):
-        raise ValueError(
-            f"The batch of {config.batch} must be shared out evenly, but there are "
-            f"{trainer.world_size} processes and {config.accumulate} parts."
-        )
-    checkpoint = target / CHECKPOINT
-    found = str(checkpoint) if checkpoint.is_file() else None
-    # Numbers, names and tensors only: no code is loaded from a checkpoint.
-    trainer.fit(module, PretrainingData(config), ckpt_path=found, weights_only=True)
-    return module.model.cpu().eval()
 
 
 class _Keeper(Callback):
@@ -122,7 +174,7 @@ class _Keeper(Callback):
         self.config, self.folder, self.on_step = config, folder, on_step
         self.started = self.saved = time.monotonic()
         self.stop_after = stop_after
-        self.seconds_before = 0.0
+        self.seconds_before, self.due = 0.0, False
         self.rows: list[dict[str, float]] = []
         self.total, self.parts = 0.0, 0
         self.measured: dict[str, float] = {}
@@ -142,13 +194,19 @@ class _Keeper(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if not math.isfinite(float(outputs["loss"])):
+            raise ConvergenceError(
+                f"{self.folder}: the loss must stay finite, but is {float(outputs['loss'])} after "
+                f"{trainer.global_step} steps; begin again with a lower `rate`."
+            )
         self.total += float(outputs["rebuilding"])
         self.parts += 1
         if (batch_idx + 1) % self.config.accumulate:
             return
         step = trainer.global_step
         if step % LOG_EVERY == 0 or step == self.config.steps:
-            loss = self.total / self.parts
+            mean = torch.tensor(self.total / self.parts, dtype=torch.float64)
+            loss = float(trainer.strategy.reduce(mean, reduce_op="mean"))
             self.total, self.parts = 0.0, 0
             rate = float(trainer.optimizers[0].param_groups[0]["lr"])
             self._row(step).update(loss=loss, rate=rate, seconds=self._seconds())
@@ -157,10 +215,14 @@ class _Keeper(Callback):
             self.on_step(step, self.config.steps, self.measured)
         now = time.monotonic()
         late = self.stop_after is not None and now - self.started > self.stop_after
-        if late or now - self.saved > self.config.save_every or step == self.config.steps:
-            self._save(trainer, pl_module)
+        due = late or now - self.saved > self.config.save_every or step == self.config.steps
+        # Clocks differ: the first process decides, or some would save while others go on.
+        late, self.due = trainer.strategy.broadcast((late, due))
         if late:
             trainer.should_stop = True
+        # A checkpoint before a step's validation would lose that validation.
+        if self.due and step % self.config.validate_every:
+            self._save(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking:
@@ -173,6 +235,8 @@ class _Keeper(Callback):
         self._row(trainer.global_step).update(metrics)
         self.measured |= metrics
         self._write_curve(trainer)
+        if self.due:
+            self._save(trainer, pl_module)
 
     def _row(self, step: int) -> dict[str, float]:
         if not self.rows or self.rows[-1]["step"] != step:
@@ -183,9 +247,18 @@ class _Keeper(Callback):
         return self.seconds_before + time.monotonic() - self.started
 
     def _save(self, trainer: Trainer, module: LightningModule) -> None:
-        self.saved = time.monotonic()
+        self.saved, self.due = time.monotonic(), False
+        if not all(bool(p.isfinite().all()) for p in module.parameters()):
+            raise ConvergenceError(
+                f"{self.folder}: weights must stay finite, but are not after "
+                f"{trainer.global_step} steps; begin again with a lower `rate`."
+            )
         trainer.save_checkpoint(self.folder / CHECKPOINT)
         self._write_curve(trainer)
+        self.write_model(trainer, module)
+
+    def write_model(self, trainer: Trainer, module: LightningModule) -> None:
+        """Write the model as it is; the first process does."""
         if trainer.is_global_zero:
             assert isinstance(module, Pretraining)
             about = {
@@ -195,6 +268,8 @@ class _Keeper(Callback):
                 "seconds": round(self._seconds(), 1),
                 "measured": self.measured,
             }
+            if module.lineage:
+                about["lineage"] = module.lineage
             save_model(self.folder / MODEL, module.model, about)
 
     def _write_curve(self, trainer: Trainer) -> None:

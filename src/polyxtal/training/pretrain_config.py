@@ -68,7 +68,7 @@ class PretrainConfig(BaseModel):
     accumulate: Steps = 1
     rate: Rate = 1.5e-4
     warmup: Annotated[int, Field(ge=0)] = 500
-    decay: Annotated[float, Field(ge=0.0)] = 0.05
+    decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.05
     betas: tuple[Share, Share] = (0.9, 0.95)
     clip: Rate = 1.0
     precision: str = "bf16-mixed"
@@ -89,7 +89,13 @@ class PretrainConfig(BaseModel):
             spelled["model"] = {"preset": spelled["model"]}
         if isinstance(spelled.get("model"), dict) and "preset" in spelled["model"]:
             changes = dict(spelled["model"])
-            spelled["model"] = preset(changes.pop("preset"), **changes)
+            name = changes.pop("preset")
+            if not isinstance(name, str):
+                raise ValueError(f"`preset` must be a name, but is {name!r}")
+            unknown = [key for key in changes if key not in ModelConfig.model_fields]
+            if unknown:
+                raise ValueError(f"`model.{unknown[0]}` must be a known one, but is not")
+            spelled["model"] = preset(name, **changes)
         for name in ("grains", "spread"):
             value = spelled.get(name)
             if isinstance(value, int | float) and not isinstance(value, bool):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -58,9 +59,10 @@ class Pretraining(LightningModule):
         """Make the model."""
         super().__init__()
         self.config = config
-        self.model = first_weights(config)
+        self.model, self.lineage = first_weights(config)
         self.loss = LOSSES[config.loss]
-        self.run = torch.compile(self.model) if config.compile else self.model
+        # In a tuple, or the same weights would be in a checkpoint twice.
+        self._runs = (torch.compile(self.model) if config.compile else self.model,)
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> dict[str, Tensor]:
         """Return the loss of one part of a batch, and what of it is due to rebuilding."""
@@ -70,13 +72,14 @@ class Pretraining(LightningModule):
         self.log("loss", loss, prog_bar=True)
         return {"loss": loss + self.config.summary * summary, "rebuilding": loss.detach()}
 
-    def validation_step(self, batch: list[Tensor], _: int) -> None:
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
         """Log the loss, and the disorientation of the first RVEs in degrees."""
         field, described, number = batch
         loss = self._losses(field, None, described, number)[0]
         self.log("validation_loss", loss, batch_size=len(field), sync_dist=True)
-        first = field[number.to(field.device) < JUDGED]
-        if len(first):
+        if batch_idx == 0:
+            # RVEs are dealt out in turn, so the first ones of all processes are the first of all.
+            first = field[: max(1, JUDGED // self.trainer.world_size)]
             mask = self._masks(number[: len(first)])
             rebuilt, truth, _ = self.model(first, mask)
             angle = patch_disorientation(
@@ -106,7 +109,7 @@ class Pretraining(LightningModule):
         self, field: Tensor, target: Tensor | None, described: Tensor, number: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the losses of rebuilding and, if [CLS] tells it, of the description."""
-        rebuilt, truth, summary = self.run(field, self._masks(number), target)
+        rebuilt, truth, summary = self._runs[0](field, self._masks(number), target)
         loss = self.loss(rebuilt.float(), truth.float(), self.config.model.rebuilt_channels)
         if summary is None:
             return loss, torch.zeros_like(loss)
@@ -117,22 +120,39 @@ class Pretraining(LightningModule):
         return Mask(mask.visible.to(self.device), mask.hidden.to(self.device))
 
 
-def first_weights(config: PretrainConfig) -> MaskedAutoencoder:
+def first_weights(config: PretrainConfig) -> tuple[MaskedAutoencoder, list[dict[str, Any]]]:
     """Make the model that a pretraining begins with.
 
+    Returns:
+        The model, and the pretrainings that its weights come from.
     Raises:
         FileNotFoundError: if the model to start from does not exist.
-        ValueError: if it is damaged or of other sizes.
+        ValueError: if it is damaged, of other sizes, or has seen the RVEs of this seed.
     """
     if config.start is None:
-        return MaskedAutoencoder(config.model, config.seed)
-    model, _ = read_model(find_model(config.start))
+        return MaskedAutoencoder(config.model, config.seed), []
+    model, about = read_model(find_model(config.start))
     if model.config != config.model:
         raise ValueError(
             f"{config.start}: the model to start from must have the sizes that `model` asks for, "
             f"but has {model.config.model_dump()}."
         )
-    return model.train()
+    earlier = {
+        name: about.get(name) for name in ("pretraining", "steps_done", "rves_seen", "seconds")
+    }
+    lineage = [*about.get("lineage", []), earlier]
+    if config.seed in seeds_of(lineage):
+        raise ValueError(
+            f"{config.start}: a model to start from must have seen other RVEs, but `seed` is "
+            f"{config.seed} there, too."
+        )
+    return model.train(), lineage
+
+
+def seeds_of(lineage: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Gather the seeds of pretrainings, whose RVEs a model has seen."""
+    known = [one["pretraining"] for one in lineage if one.get("pretraining")]
+    return {int(one["seed"]) for one in known}
 
 
 def make_optimiser(model: MaskedAutoencoder, config: PretrainConfig) -> torch.optim.Optimizer:

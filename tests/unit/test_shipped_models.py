@@ -1,0 +1,77 @@
+"""The models that ship: whole, small, described, better than predictors that learn nothing."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import pytest
+import torch
+
+import polyxtal as px
+from polyxtal.model.checkpoint import SHIPPED
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of libraries that Lightning imports
+    from polyxtal.studies.judging import judge_unseen
+    from polyxtal.studies.pretrained import open_model
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+NAMES = sorted(folder.name for folder in SHIPPED.iterdir())
+STUDIED = ("polyxtal-small", "polyxtal-small-quaternion")
+LARGEST, TOGETHER = 30e6, 120e6
+
+
+def test_they_are_small():
+    assert set(STUDIED) <= set(NAMES)
+    sizes = [sum(file.stat().st_size for file in (SHIPPED / name).iterdir()) for name in NAMES]
+    assert max(sizes) < LARGEST
+    assert sum(sizes) < TOGETHER
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_they_rebuild_better_than_the_nearest_visible_voxel(name):
+    pretrained = open_model(name)
+    assert pretrained.identity["steps_done"] == pretrained.config.steps
+    judged = judge_unseen(pretrained.config, pretrained.model, 8, seed=1)
+    trivial = min(judged["nearest visible"]["loss"], judged["mean of visible"]["loss"])
+    assert judged["model"]["loss"] < 0.95 * trivial
+
+
+@pytest.mark.parametrize("name", STUDIED)
+def test_cards_hold_what_was_measured(name):
+    model = px.load_model(name)
+    card = (SHIPPED / name / "README.md").read_text()
+    judged = model.about["results"]["reconstruction"]["judged"]
+    for row in judged.values():
+        assert f"| {row['loss']:.5f} | {row['degrees']:.2f}° |" in card
+    scores = model.about["results"]["probe"]["r_squared"]
+    for by_count in scores.values():
+        for row in by_count.values():
+            assert " | ".join(f"{value:.3f}" for value in row.values()) in card
+
+
+@pytest.mark.parametrize("name", STUDIED)
+def test_latent_vectors_do_not_depend_on_the_copy_of_a_crystal(name):
+    from polyxtal.algebra.rotation import quaternion_multiply
+    from polyxtal.crystal.symmetry import cubic_rotations
+
+    rve = px.tessellate(grid=25, grains=100, seed=3)
+    copies = quaternion_multiply(rve.orientations, cubic_rotations()[torch.arange(100) % 24])
+    model = px.load_model(name)
+    latent = model.encode(rve)
+    assert latent.shape == (model.config.width,)
+    again = model.encode(px.Polycrystal(rve.grain_id, copies))
+    torch.testing.assert_close(again, latent, rtol=1e-3, atol=1e-3)
+
+
+def test_fine_texture_and_no_texture_lie_apart():
+    model = px.load_model("polyxtal-small")
+    sharp = [px.tessellate(25, 100, px.texture_type("S1", seed=s), seed=s) for s in range(3)]
+    none = [px.tessellate(25, 100, seed=s) for s in range(3)]
+    latent = model.encode([*sharp, *none])
+    within = torch.cdist(latent[3:], latent[3:]).max()
+    across = torch.cdist(latent[:3], latent[3:]).min()
+    assert float(across) > float(within)
