@@ -70,7 +70,8 @@ def test_nan_is_read(tmp_path: Path) -> None:
         ("a: !!python/object/apply:os.getcwd []\n", r"line 1: .*constructor"),
         ("a: !!float ten\n", "must be valid YAML"),
         ("- " * 1000 + "a", "nesting must not be deeper"),
-        ("[" * 200_000, "nesting must not be deeper"),
+        # The parser of newer versions of PyYAML has a limit of its own.
+        ("[" * 200_000, "nesting must not be deeper|maximum nesting depth"),
         ("a: 1\n---\nb: 2\n", "line 2"),
         ("", "but is empty"),
         ("# only a comment\n", "but is empty"),

@@ -47,8 +47,8 @@ class FoundationModel:
     Example:
         >>> import polyxtal as px
         >>> rve = px.tessellate(grid=25, grains=139, seed=0)
-        >>> model = px.load_model("polyxtal-small")  # doctest: +SKIP
-        >>> model.encode(rve).shape  # doctest: +SKIP
+        >>> model = px.load_model("polyxtal-small")
+        >>> model.encode(rve).shape
         torch.Size([192])
     """
 

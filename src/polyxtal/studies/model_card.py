@@ -115,6 +115,8 @@ def _card(
         f"Masked autoencoder of polycrystals: {model['voxels']}³ voxels in patches of "
         f"{model['patch']}³. Each voxel holds {FEATURE_NAMES[model['features']]}."
     )
+    if model.get("target"):
+        yield f"Hidden patches are rebuilt as {FEATURE_NAMES[model['target']]}."
     yield ""
     yield "```python"
     yield "import polyxtal as px"
@@ -143,6 +145,12 @@ def _card(
         "seed": str(given["seed"]),
         "cost": f"{about['seconds'] / 3600:.2f} hours of wall time",
     }
+    for earlier in about.get("lineage", []):
+        before, hours = earlier["pretraining"], earlier["seconds"] / 3600
+        rows["begun from a model of"] = (
+            f"{earlier['steps_done']} steps, {earlier['rves_seen']:,} RVEs, seed {before['seed']}, "
+            f"rate {before['rate'] * before['batch'] / 256:g}, {hours:.2f} hours"
+        )
     validated = [row for row in curve if "validation_loss" in row]
     if validated:
         rows["validation loss, first and last"] = (
@@ -168,7 +176,7 @@ def _reconstruction(found: Mapping[str, Any]) -> Iterator[str]:
     for name, row in found["judged"].items():
         yield f"| {name} | {row['loss']:.5f} | {row['degrees']:.2f}° |"
     yield ""
-    yield "*Snapped*: each voxel takes the closest of the crystals that are visible in its RVE."
+    yield "*Snapped*: each voxel takes the closest of the crystals visible around its patch."
     yield f"`{found['command']}`"
 
 
