@@ -354,3 +354,11 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(finished, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert curve(tmp_path / "run") == [pytest.approx(row, rel=1e-5) for row in curve(finished[0])]
+
+
+def test_each_stop_at_a_validation_is_saved(tmp_path):
+    config = PretrainConfig(**TINY | {"steps": 6, "warmup": 2, "validate_every": 1})
+    for done in (1, 2, 3):
+        pretrain(config, tmp_path, accelerator="cpu", devices=1, stop_after=0.0)
+        assert [row["step"] for row in curve(tmp_path)] == list(range(1, done + 1))
+        assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == done

@@ -205,7 +205,7 @@ class _Keeper(Callback):
             return
         step = trainer.global_step
         if step % LOG_EVERY == 0 or step == self.config.steps:
-            mean = torch.tensor(self.total / self.parts, dtype=torch.float64)
+            mean = torch.tensor(self.total / self.parts, device=pl_module.device)
             loss = float(trainer.strategy.reduce(mean, reduce_op="mean"))
             self.total, self.parts = 0.0, 0
             rate = float(trainer.optimizers[0].param_groups[0]["lr"])
