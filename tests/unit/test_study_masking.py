@@ -183,6 +183,12 @@ def test_shares_are_put_in_order():
     assert parse_ratios("0.9,0.2,.5") == (0.2, 0.5, 0.9)
 
 
+def test_options_of_a_sweep_do_not_go_with_pretrainings_that_are_there(tmp_path):
+    result = invoke("--from", "a,b", "--ratios", "0.2", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "must be left out with --from" in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -191,6 +197,8 @@ def test_shares_are_put_in_order():
         (["--ratios", "0.2,0.2"], "different numbers"),
         (["--steps", "5"], "`warmup` must be less than `steps`"),
         (["--from", "a"], "Either CONFIG or --from"),
+        (["--force"], "must be left out with CONFIG"),
+        (["--judge", "0"], "must be at least 1 and 0"),
     ],
 )
 def test_wrong_options_are_one_sentence(config, tmp_path, options, sentence):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 ALUMINIUM = "AA6022-T4"
+RATIOS = "0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9"
 Model = Annotated[
     str, typer.Argument(help="A shipped model, a folder, or an id 'owner/name' on the hub.")
 ]
@@ -88,8 +89,8 @@ def masking(
         ),
     ] = None,
     ratios: Annotated[
-        str, typer.Option(help="Shares of hidden patches.")
-    ] = "0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9",
+        str | None, typer.Option(help=f"Shares of hidden patches, or {RATIOS}.", show_default=False)
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Of each pretraining, or CONFIG's.", show_default=False)
     ] = None,
@@ -118,6 +119,13 @@ def masking(
     with one_sentence(debug):
         if (config is None) == (existing is None):
             raise ValueError("Either CONFIG or --from must be given, but not both and not none.")
+        if existing is not None and (ratios, steps, stop_after) != (None, None, None):
+            raise ValueError(
+                "Options --ratios, --steps and --stop-after must be left out with --from: those "
+                "pretrainings are there."
+            )
+        if config is not None and force:
+            raise ValueError("Option --force must be left out with CONFIG: what is there goes on.")
         if judge < 1 or not 0 <= seed < 2**32:
             raise ValueError(
                 f"Options --judge and --seed must be at least 1 and 0, but are {judge} and {seed}."
@@ -130,7 +138,7 @@ def masking(
             folders: Sequence[Path] = [Path(folder) for folder in existing.split(",")]
         else:
             assert config is not None
-            found = _sweep(config, out, ratios, steps, accelerator, stop_after)
+            found = _sweep(config, out, ratios or RATIOS, steps, accelerator, stop_after)
             if found is None:
                 return
             folders = found
