@@ -127,5 +127,13 @@ def test_wrong_arguments_are_one_sentence(model):
         model.encode([])
     with pytest.raises(ValueError, match="reads at most 4096 windows"):
         model.encode(px.Polycrystal(torch.zeros(600, 600, 6, dtype=torch.int64), [[1, 0, 0, 0]]))
+    fields = torch.zeros(1, 9, 6, 6, 6)
+    with pytest.raises(ValueError, match=r"must have shape \(n, 9, 6, 6, 6\), but has \(1, 4"):
+        model.encode_fields(torch.zeros(1, 4, 6, 6, 6))
+    with pytest.raises(ValueError, match="`fields` must have shape"):
+        model.reconstruct(fields[0])
+    for share in (0.0, 1.0, 2.0, float("nan")):
+        with pytest.raises(ValueError, match="`mask` must be between 0 and 1"):
+            model.reconstruct(fields, share)
     with pytest.raises(FileNotFoundError, match="must be one of"):
         px.load_model("no-such-model")

@@ -13,6 +13,7 @@ import warnings
 import pytest
 import torch
 import yaml
+from tiny_model import SIZES
 from typer.testing import CliRunner
 
 from polyxtal.algebra.convergence import ConvergenceError
@@ -37,18 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 TINY = {
-    "model": {
-        "preset": "small",
-        "features": "harmonic",
-        "voxels": 6,
-        "patch": 2,
-        "width": 24,
-        "depth": 1,
-        "heads": 2,
-        "decoder_width": 12,
-        "decoder_depth": 1,
-        "decoder_heads": 2,
-    },
+    "model": SIZES | {"features": "harmonic"},
     "grains": [2, 6],
     "summary": 0.05,
     "steps": 100,

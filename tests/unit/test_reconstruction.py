@@ -86,6 +86,7 @@ def test_two_likely_crystals_are_not_mixed_by_the_distance():
 def test_snapping_takes_the_closest_visible_crystal():
     generator = torch.Generator().manual_seed(5)
     crystals = FEATURES["harmonic"].compute(random_quaternions(5, 9)).to(torch.float32)
+    crystals *= torch.tensor([[1.0], [0.4], [1.5], [0.7], [1.0]])  # closest, not most parallel
     ids = torch.randint(5, (2, 4, 4, 4), generator=generator)
     ids[:, :2, :2] = ids[:, :2, :2].clamp(max=3)
     field = crystals[ids].permute(0, 4, 1, 2, 3)
@@ -98,6 +99,25 @@ def test_snapping_takes_the_closest_visible_crystal():
         closest = torch.cdist(noisy[b].reshape(-1, 9), among).argmin(-1)
         assert torch.equal(snapped[b], among[closest])
         assert not any(torch.equal(row, crystals[4]) for row in snapped[b])
+
+
+def test_snapping_looks_around_the_patch_only():
+    # Layers normal to x: crystal 3 is visible two patches away, 1 and 4 next door.
+    crystals = FEATURES["harmonic"].compute(random_quaternions(5, 10)).to(torch.float32)
+    ids = torch.arange(5)[:, None, None].expand(5, 5, 5)
+    field = crystals[ids].permute(3, 0, 1, 2)[None]
+    hidden = torch.arange(25)  # of x = 0
+    mask = Mask(torch.arange(25, 125)[None], hidden[None])
+    answer = crystals[3].expand(1, 25, 9)
+    snapped = snap_to_visible(answer, field, mask, 1)
+    near = torch.stack([crystals[1], crystals[4]])  # across the face, too
+    best = near[torch.cdist(crystals[3][None], near).argmin()]
+    assert torch.equal(snapped, best.expand(1, 25, 9))
+    # With nothing visible around, all that is visible counts.
+    far = Mask(torch.arange(50, 100)[None], hidden[None])
+    for crystal in crystals[2:4]:
+        there = crystal.expand(1, 25, 9)
+        assert torch.equal(snap_to_visible(there, field, far, 1), there)
 
 
 @pytest.mark.parametrize("name", FEATURES)

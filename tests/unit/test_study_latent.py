@@ -10,6 +10,7 @@ import sys
 
 import pytest
 import torch
+from tiny_model import SIZES
 from typer.testing import CliRunner
 
 from polyxtal.cli import app
@@ -24,18 +25,7 @@ from polyxtal.texture.distribution import UniformTexture
 from polyxtal.training.pretrain_config import PretrainConfig
 
 TINY = {
-    "model": {
-        "preset": "small",
-        "features": "harmonic",
-        "voxels": 6,
-        "patch": 2,
-        "width": 24,
-        "depth": 1,
-        "heads": 2,
-        "decoder_width": 12,
-        "decoder_depth": 1,
-        "decoder_heads": 2,
-    },
+    "model": SIZES | {"features": "harmonic"},
     "grains": [2, 6],
     "summary": 1.0,
 }

@@ -10,6 +10,7 @@ import warnings
 import pytest
 import torch
 import yaml
+from tiny_model import SIZES
 from typer.testing import CliRunner
 
 from polyxtal.cli import app
@@ -26,18 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 TINY = {
-    "model": {
-        "preset": "small",
-        "features": "quaternion",
-        "voxels": 6,
-        "patch": 2,
-        "width": 24,
-        "depth": 1,
-        "heads": 2,
-        "decoder_width": 12,
-        "decoder_depth": 1,
-        "decoder_heads": 2,
-    },
+    "model": SIZES | {"features": "quaternion"},
     "grains": [2, 6],
     "summary": 1.0,
     "steps": 40,

@@ -9,6 +9,7 @@ import warnings
 
 import pytest
 import torch
+from tiny_model import SIZES
 from typer.testing import CliRunner
 
 from polyxtal.cli import app
@@ -28,17 +29,7 @@ with warnings.catch_warnings():
 pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
-MODEL = {
-    "preset": "small",
-    "voxels": 6,
-    "patch": 2,
-    "width": 24,
-    "depth": 1,
-    "heads": 2,
-    "decoder_width": 12,
-    "decoder_depth": 1,
-    "decoder_heads": 2,
-}
+MODEL = SIZES
 
 
 @pytest.fixture(scope="module", params=["harmonic", "quaternion"])

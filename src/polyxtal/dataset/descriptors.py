@@ -31,6 +31,8 @@ def describe(
     Args:
         grain_id: Grain of each voxel.
         orientations: Unit quaternions by grain, on the same device. [-]
+    Returns:
+        `DESCRIPTORS` = 29 numbers for each, in the orientations' precision. [-]
     """
     ids = grain_id.to(torch.int64)
     flat = ids.flatten(1)

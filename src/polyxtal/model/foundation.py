@@ -105,8 +105,6 @@ class FoundationModel:
         Raises:
             ValueError: if `pool` is unknown, there is no polycrystal, or a grid is too large.
         """
-        if pool not in POOLS:
-            raise ValueError(f"Argument `pool` must be one of {', '.join(POOLS)}, but is '{pool}'.")
         one = isinstance(polycrystals, Polycrystal)
         given = [polycrystals] if isinstance(polycrystals, Polycrystal) else list(polycrystals)
         if not given:
@@ -122,7 +120,16 @@ class FoundationModel:
     def encode_fields(
         self, fields: Float[Tensor, "batch channels nx ny nz"], pool: str = "cls"
     ) -> Float[Tensor, "batch width"]:
-        """Encode fields of the model's own size, such as those of `PolycrystalDataset`."""
+        """Encode fields of the model's own size, such as those of `PolycrystalDataset`.
+
+        Returns:
+            Latent vectors, float32, on the CPU; see `encode`. [-]
+        Raises:
+            ValueError: if `pool` is unknown or the fields are of another size.
+        """
+        if pool not in POOLS:
+            raise ValueError(f"Argument `pool` must be one of {', '.join(POOLS)}, but is '{pool}'.")
+        self._check(fields)
         pooled = []
         for part in fields.split(BATCH):
             tokens = self.autoencoder.encoder(
@@ -146,9 +153,14 @@ class FoundationModel:
             fields: Channels of the model's features; rebuilt are those of `config.rebuilt`.
             mask: Which patches are hidden, or the share to hide at random.
             seed: Of the random choice.
+        Raises:
+            ValueError: if the fields are of another size or the share is not between 0 and 1.
         """
         config = self.config
+        self._check(fields)
         if not isinstance(mask, Mask):
+            if not 0 < mask < 1:
+                raise ValueError(f"Argument `mask` must be between 0 and 1, but is {mask}.")
             generator = torch.Generator().manual_seed(seed)
             mask = random_mask(len(fields), config.patches, mask, generator)
         there = Mask(mask.visible.to(self.device), mask.hidden.to(self.device))
@@ -159,6 +171,14 @@ class FoundationModel:
         grid = (config.voxels, config.voxels, config.voxels)
         rebuilt = unpatchify(patches.scatter(1, index, values.cpu()), config.patch, grid)
         return Reconstruction(truth, rebuilt, mask)
+
+    def _check(self, fields: Tensor) -> None:
+        shape = (self.config.channels, *(self.config.voxels,) * 3)
+        if tuple(fields.shape[1:]) != shape or not len(fields):
+            raise ValueError(
+                f"Argument `fields` must have shape (n, {', '.join(map(str, shape))}), "
+                f"but has {tuple(fields.shape)}."
+            )
 
 
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> FoundationModel:
