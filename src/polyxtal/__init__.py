@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from polyxtal.microstructure.polycrystal import Polycrystal
     from polyxtal.microstructure.tessellate import tessellate
     from polyxtal.model.foundation import FoundationModel, load_model
+    from polyxtal.network.fit import CurveTarget, NetworkFit, StiffnessTarget, fit_network
     from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
     from polyxtal.texture.components import (
         FibreTexture,
@@ -77,6 +78,7 @@ _HOME = {
     "microstructure.polycrystal": ("Polycrystal",),
     "microstructure.tessellate": ("tessellate",),
     "model.foundation": ("FoundationModel", "load_model"),
+    "network.fit": ("CurveTarget", "NetworkFit", "StiffnessTarget", "fit_network"),
     "network.tree": ("MaterialNetwork", "NetworkEnsemble"),
     "texture.components": (
         "FibreTexture",
@@ -96,6 +98,7 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "ConvergenceError",
     "CubicElasticity",
+    "CurveTarget",
     "DiscreteTexture",
     "EbsdMap",
     "ElasticHomogenization",
@@ -111,6 +114,7 @@ __all__ = [
     "MaterialNetwork",
     "MixedTexture",
     "NetworkEnsemble",
+    "NetworkFit",
     "PhenoPowerlaw",
     "Polycrystal",
     "PolycrystalDataModule",
@@ -118,6 +122,7 @@ __all__ = [
     "PolycrystalStore",
     "Recipe",
     "Response",
+    "StiffnessTarget",
     "StressError",
     "UniformTexture",
     "UnimodalTexture",
@@ -125,6 +130,7 @@ __all__ = [
     "compare_sections",
     "engineering_constants",
     "equivalent_rve",
+    "fit_network",
     "generate",
     "hill_average",
     "homogenize",

@@ -11,32 +11,45 @@ from polyxtal.network.laminate import laminate_stiffness
 from polyxtal.network.topology import BinaryTree
 
 
-def node_weights(tree: BinaryTree, leaf_weights: Float[Tensor, "leaves"]) -> Float[Tensor, "nodes"]:
+def node_weights(
+    tree: BinaryTree, leaf_weights: Float[Tensor, "*batch leaves"]
+) -> Float[Tensor, "*batch nodes"]:
     """Sum the leaves' weights up the tree. [-]"""
     weights, place = leaf_weights, np.arange(2 * tree.leaves - 1)
     for level in tree.levels:
-        place[tree.leaves + level] = len(weights) + np.arange(len(level))
+        place[tree.leaves + level] = weights.shape[-1] + np.arange(len(level))
         left, right = place[tree.left[level]], place[tree.right[level]]
-        weights = torch.cat([weights, weights[left] + weights[right]])
-    return weights[place]
+        weights = torch.cat([weights, weights[..., left] + weights[..., right]], -1)
+    return weights[..., place]
 
 
 def homogenize_tree(
     tree: BinaryTree,
     leaf_stiffness: Float[Tensor, "*batch leaves 6 6"],
-    leaf_weights: Float[Tensor, "leaves"],
-    normals: Float[Tensor, "inner 3"],
+    leaf_weights: Float[Tensor, "*#batch leaves"],
+    normals: Float[Tensor, "*#batch inner 3"],
 ) -> Float[Tensor, "*batch 6 6"]:
     """Homogenise the leaves' stiffness through every laminate of the tree.
 
     Args:
         tree: Topology.
-        leaf_stiffness: Mandel stiffness of the leaves, sample frame; any batch of materials. [MPa]
+        leaf_stiffness: Mandel stiffness of the leaves, sample frame; any batch of materials, of
+            networks with the same tree, or of both. [MPa]
         leaf_weights: Positive weights of the leaves (not necessarily normalised). [-]
         normals: Unit interface normals of the inner nodes. [-]
     Returns:
         Mandel stiffness of the root. [MPa]
     """
+    return node_stiffness(tree, leaf_stiffness, leaf_weights, normals)[..., tree.root, :, :]
+
+
+def node_stiffness(
+    tree: BinaryTree,
+    leaf_stiffness: Float[Tensor, "*batch leaves 6 6"],
+    leaf_weights: Float[Tensor, "*#batch leaves"],
+    normals: Float[Tensor, "*#batch inner 3"],
+) -> Float[Tensor, "*batch nodes 6 6"]:
+    """Homogenise every subtree, as `homogenize_tree` does the whole one. [MPa]"""
     weights = node_weights(tree, leaf_weights)
     # Computed nodes are appended level by level; `place` says where each one went.
     stiffness, place = leaf_stiffness, np.arange(2 * tree.leaves - 1)
@@ -46,8 +59,8 @@ def homogenize_tree(
         joined = laminate_stiffness(
             stiffness[..., place[left], :, :],
             stiffness[..., place[right], :, :],
-            weights[left] / (weights[left] + weights[right]),
-            normals[level],
+            weights[..., left] / (weights[..., left] + weights[..., right]),
+            normals[..., level, :],
         )
         stiffness = torch.cat([stiffness, joined], -3)
-    return stiffness[..., place[tree.root], :, :]
+    return stiffness[..., place, :, :]

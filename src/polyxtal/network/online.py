@@ -247,6 +247,11 @@ class Online:
         """Make the state reached by the last attempt the accepted one."""
         self._accepted = self._attempted
 
+    def interfaces(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the accepted a (inner, 3) [-] and every node's P (nodes, 3, 3) [MPa]."""
+        _, stress, interaction, _ = self._accepted
+        return interaction.numpy().copy(), stress.numpy().copy()
+
     def crystal_state(self) -> CrystalState:
         """Return the accepted state of the leaves."""
         return self._accepted[3]

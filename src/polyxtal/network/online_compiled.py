@@ -178,6 +178,10 @@ class CompiledOnline:
         self._advance(dt, goal, free, False, iterations=1, inactive=EXACT)
         return self._scratch[0].tangent[self._root].reshape(3, 3, 3, 3).copy()
 
+    def interfaces(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the accepted a (inner, 3) [-] and every node's P (nodes, 3, 3) [MPa]."""
+        return self._accepted.interaction.copy(), self._accepted.piola.copy()
+
     def crystal_state(self) -> CrystalState:
         """Return the accepted state of the leaves."""
         a = self._accepted

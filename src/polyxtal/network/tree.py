@@ -178,6 +178,13 @@ class MaterialNetwork:
         Returns:
             Mandel stiffness. [MPa]
         """
+        leaf = self.leaf_stiffness(elasticity)
+        return homogenize_tree(self.tree, leaf, self.weights, self.normals)
+
+    def leaf_stiffness(
+        self, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+    ) -> Float[Tensor, "leaves 6 6"]:
+        """Return the Mandel stiffness of every leaf in the sample frame. [MPa]"""
         crystals = per_phase(
             elasticity, CubicElasticity, self.phase, self.phase_names, "elasticity"
         )
@@ -185,7 +192,7 @@ class MaterialNetwork:
         for index, crystal in crystals.items():
             members = (self.phase == index).nonzero().flatten()
             leaf = leaf.index_copy(0, members, crystal.stiffness(self.orientations[members]))
-        return homogenize_tree(self.tree, leaf, self.weights, self.normals)
+        return leaf
 
     def respond(
         self,
