@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from polyxtal.mechanics.loading import LoadPath
     from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
     from polyxtal.mechanics.response import Response, StressError, compare
+    from polyxtal.mechanics.self_consistent import self_consistent_average
     from polyxtal.mechanics.spectral import ElasticHomogenization, homogenize
     from polyxtal.mechanics.taylor import taylor_response
     from polyxtal.microstructure.ebsd import EbsdMap
@@ -69,6 +70,7 @@ _HOME = {
     "mechanics.loading": ("LoadPath",),
     "mechanics.moduli": ("EngineeringConstants", "engineering_constants"),
     "mechanics.response": ("Response", "StressError", "compare"),
+    "mechanics.self_consistent": ("self_consistent_average",),
     "mechanics.spectral": ("ElasticHomogenization", "homogenize"),
     "mechanics.taylor": ("taylor_response",),
     "microstructure.ebsd": ("EbsdMap",),
@@ -148,6 +150,7 @@ __all__ = [
     "rolling_component",
     "rolling_texture",
     "sample_texture_hull",
+    "self_consistent_average",
     "simulate",
     "taylor_response",
     "tessellate",

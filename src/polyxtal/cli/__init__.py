@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from polyxtal.cli import convert, generate, homogenize, predict, pretrain, simulate, study
+from polyxtal.cli import convert, finetune, generate, homogenize, predict, pretrain, simulate, study
 
 __all__ = ["app"]
 
@@ -43,4 +43,5 @@ for verb in (
     convert.convert,
 ):
     app.command()(verb)
+app.add_typer(finetune.app, name="finetune")
 app.add_typer(study.app, name="study")

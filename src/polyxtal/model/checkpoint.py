@@ -3,6 +3,7 @@
 config.json          sizes of the model, the recipe of its data, versions, how it was trained
 model.safetensors    its weights
 README.md            the model card
+stiffness.json, stiffness.safetensors    a head that tells stiffness, if there is one; see `heads`
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from polyxtal.files.atomic import atomic_files
 from polyxtal.files.bounded import read_bounded
@@ -24,6 +26,9 @@ from polyxtal.model.config import ModelConfig
 from polyxtal.model.mae import MaskedAutoencoder
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+STIFFNESS_CONFIG, STIFFNESS_WEIGHTS = "stiffness.json", "stiffness.safetensors"
+FILES = (CONFIG, WEIGHTS, CARD, STIFFNESS_CONFIG, STIFFNESS_WEIGHTS)
+"""All that a model's folder holds, and what is fetched from the hub."""
 FORMAT, FORMAT_VERSION = "polyxtal model", 1
 SHIPPED = Path(__file__).parent / "weights"
 MAX_CONFIG = 1 << 20
@@ -72,34 +77,51 @@ def read_model(folder: str | Path) -> tuple[MaskedAutoencoder, dict[str, Any]]:
         ValueError: if a file is damaged, too large, or of another kind or version.
     """
     source = Path(folder)
-    about = _read_config(source / CONFIG)
+    about = read_description(source / CONFIG, FORMAT, FORMAT_VERSION)
     try:
         config = ModelConfig.model_validate(about["model"])
     except (ValidationError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{source / CONFIG}: must describe a model, but: {reason}.") from error
     model = MaskedAutoencoder(config)
-    path = source / WEIGHTS
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    weights = read_tensors(source / WEIGHTS, shapes, CONFIG)
+    model.load_state_dict({name: value.to(torch.float32) for name, value in weights.items()})
+    return model.eval(), about
+
+
+def read_tensors(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], described: str, max_bytes: int = MAX_WEIGHTS
+) -> dict[str, Tensor]:
+    """Read tensors of known names and shapes.
+
+    Args:
+        path: A safetensors file.
+        shapes: What it must hold.
+        described: The file that says so, for the errors.
+        max_bytes: Largest file that is read.
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged, too large, holds other tensors or numbers that are not finite.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: a model must have its weights there, but has none.")
-    if path.stat().st_size > MAX_WEIGHTS:
-        raise ValueError(f"{path}: must not exceed {MAX_WEIGHTS} bytes, but does.")
+    if path.stat().st_size > max_bytes:
+        raise ValueError(f"{path}: must not exceed {max_bytes} bytes, but does.")
     try:
         weights = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(f"{path}: must be whole safetensors, but: {error}.") from error
-    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
-    if wanted != found:
-        name = next(n for n in {**wanted, **found} if wanted.get(n) != found.get(n))
+    if shapes != found:
+        name = next(n for n in {**shapes, **found} if shapes.get(n) != found.get(n))
         raise ValueError(
-            f"{path}: weights must be those of {CONFIG}, but '{name}' has shape "
-            f"{found.get(name)} instead of {wanted.get(name)}."
+            f"{path}: weights must be those of {described}, but '{name}' has shape "
+            f"{found.get(name)} instead of {shapes.get(name)}."
         )
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
         raise ValueError(f"{path}: weights must be finite, but some are not.")
-    model.load_state_dict({name: value.to(torch.float32) for name, value in weights.items()})
-    return model.eval(), about
+    return weights
 
 
 def find_model(name: str | Path) -> Path:
@@ -127,7 +149,7 @@ def _download(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS, CARD]))
+        return Path(snapshot_download(name, allow_patterns=[*FILES]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise FileNotFoundError(
@@ -135,7 +157,13 @@ def _download(name: str) -> Path:
         ) from error
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_description(path: Path, kind: str, version: int) -> dict[str, Any]:
+    """Read a JSON file that must be of a kind and version.
+
+    Raises:
+        FileNotFoundError: if it is missing.
+        ValueError: if it is damaged, too large, or of another kind or version.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: a model must be described there, but is not.")
     try:
@@ -143,9 +171,9 @@ def _read_config(path: Path) -> dict[str, Any]:
         found = about["format"], about["format_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: must be a model's description, but is not.") from error
-    if found != (FORMAT, FORMAT_VERSION):
+    if found != (kind, version):
         raise ValueError(
-            f"{path}: must be a '{FORMAT}' of version {FORMAT_VERSION}, but is '{found[0]}' "
+            f"{path}: must be a '{kind}' of version {version}, but is '{found[0]}' "
             f"of version {found[1]}."
         )
     return about

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.features import feature
+from polyxtal.mechanics.bounds import hill_average
+from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.checkpoint import find_model, read_model, save_model
 from polyxtal.model.config import ModelConfig
+from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
+from polyxtal.model.heads.files import StiffnessHead, read_stiffness_head, save_stiffness_head
 from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask, target_field
 from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.model.windows import windows
@@ -38,11 +44,12 @@ class Reconstruction(NamedTuple):
 
 
 class FoundationModel:
-    """A pretrained encoder of polycrystals and its decoder.
+    """A pretrained encoder of polycrystals, its decoder, and heads that were fitted to it.
 
     Attributes:
         autoencoder: The network, in single precision, ready to evaluate.
         about: What `config.json` says: sizes, the recipe of its data, training, results.
+        stiffness: The head that tells stiffness, or None.
 
     Example:
         >>> import polyxtal as px
@@ -52,10 +59,16 @@ class FoundationModel:
         torch.Size([192])
     """
 
-    def __init__(self, autoencoder: MaskedAutoencoder, about: Mapping[str, Any]) -> None:
-        """Take the network as it is."""
+    def __init__(
+        self,
+        autoencoder: MaskedAutoencoder,
+        about: Mapping[str, Any],
+        stiffness: StiffnessHead | None = None,
+    ) -> None:
+        """Take the network and its head as they are."""
         self.autoencoder = autoencoder.eval()
         self.about = dict(about)
+        self.stiffness = stiffness
 
     @property
     def config(self) -> ModelConfig:
@@ -79,12 +92,14 @@ class FoundationModel:
     def to(self, device: str | torch.device) -> FoundationModel:
         """Return the same model on another device."""
         moved = copy.deepcopy(self.autoencoder).to(device)
-        return FoundationModel(moved, self.about)
+        return FoundationModel(moved, self.about, self.stiffness)
 
     def save(self, folder: str | Path) -> None:
         """Write it, as `load_model` reads it."""
         kept = {k: v for k, v in self.about.items() if k not in ("format", "format_version")}
         save_model(folder, self.autoencoder, {**kept, "model": self.config.model_dump(mode="json")})
+        if self.stiffness is not None:
+            save_stiffness_head(folder, self.stiffness)
 
     @torch.no_grad()
     def encode(
@@ -141,6 +156,97 @@ class FoundationModel:
         return torch.cat(pooled)
 
     @torch.no_grad()
+    def predict_stiffness(
+        self,
+        polycrystals: Polycrystal | Iterable[Polycrystal],
+        elasticity: CubicElasticity | Mapping[str, CubicElasticity],
+    ) -> Float[Tensor, "*batch 6 6"]:
+        """Predict the effective stiffness of polycrystals of any grid, between Reuss and Voigt.
+
+        The head knows one cubic crystal: several phases get Hill's average, with a warning. So
+        does, little by little, what is unlike the polycrystals or crystals that the head was fitted
+        to; see `TensorHead`.
+
+        Args:
+            polycrystals: One, or many.
+            elasticity: One crystal for all grains, or one for each phase name.
+        Returns:
+            Mandel stiffness, float64, on the CPU: (6, 6) for one polycrystal, else (n, 6, 6). [MPa]
+        Raises:
+            ConvergenceError: if the self-consistent average does not settle.
+            ValueError: if the model has no such head, a phase has no crystal, there is no
+                polycrystal, or a grid is too large.
+        """
+        head = self._stiffness_head()
+        one = isinstance(polycrystals, Polycrystal)
+        given = [polycrystals] if isinstance(polycrystals, Polycrystal) else list(polycrystals)
+        if not given:
+            raise ValueError("Argument `polycrystals` must hold at least one, but is empty.")
+        found = [self._predict_one(head, rve, elasticity) for rve in given]
+        return found[0] if one else torch.stack(found)
+
+    def _predict_one(
+        self,
+        head: StiffnessHead,
+        rve: Polycrystal,
+        elasticity: CubicElasticity | Mapping[str, CubicElasticity],
+    ) -> Tensor:
+        crystals = per_phase(elasticity, CubicElasticity, rve.phase, rve.phase_names, "elasticity")
+        crystal, *others = dict.fromkeys(crystals.values())
+        if others:
+            warnings.warn(
+                f"The stiffness head knows one crystal, but the polycrystal has {len(others) + 1}: "
+                "the answer is Hill's average; `self_consistent_average` takes several.",
+                stacklevel=3,
+            )
+            return hill_average(rve, elasticity)
+        latent = self._glance(rve)
+        distance = float(head.tensor.familiarity(latent))
+        known = float(head.tensor.crystal_gate(crystal))
+        if distance > 1:
+            warnings.warn(
+                "The polycrystal is unlike those that the stiffness head was fitted to (distance "
+                f"{distance:.2g} of 1 at most): the answer tends to Hill's average.",
+                stacklevel=3,
+            )
+        if known < 1:
+            warnings.warn(
+                f"The crystal's Zener ratio {crystal.zener:.3g} or its shear over bulk modulus is "
+                "beyond those that the stiffness head was fitted to: the answer tends to Hill's "
+                "average.",
+                stacklevel=3,
+            )
+        gate = head.tensor.gate(crystal, latent)
+        if not float(gate) > 0:
+            return hill_average(rve, crystal)
+        basis = StiffnessBasis(*(part[None] for part in stiffness_basis(rve, crystal)))
+        return head.tensor.stiffness(basis, latent, gate)[0]
+
+    @torch.no_grad()
+    def unfamiliarity(self, rve: Polycrystal) -> float:
+        """Tell how unlike a polycrystal is to those that the stiffness head was fitted to.
+
+        Returns:
+            Distance of its latent vector over the largest that counts as alike; above 1 is far. [-]
+        Raises:
+            ValueError: if the model has no such head, or a grid is too large.
+        """
+        return float(self._stiffness_head().tensor.familiarity(self._glance(rve)))
+
+    def _stiffness_head(self) -> StiffnessHead:
+        if self.stiffness is None:
+            raise ValueError(
+                "A model must have a stiffness head to predict stiffness, but this one has none; "
+                "`polyxtal finetune stiffness` fits one and writes the model with it."
+            )
+        return self.stiffness
+
+    def _glance(self, rve: Polycrystal) -> Float[Tensor, "1 width"]:
+        """Encode the first window of a grid; a larger grid is seen in part, to save time."""
+        first = windows(rve, self.config.voxels, feature(self.config.features), count=1)
+        return self.encode_fields(first)
+
+    @torch.no_grad()
     def reconstruct(
         self,
         fields: Float[Tensor, "batch channels nx ny nz"],
@@ -192,5 +298,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Foundati
         FileNotFoundError: if there is no such model.
         ValueError: if a file is damaged, too large, or of another kind or version.
     """
-    autoencoder, about = read_model(find_model(name))
-    return FoundationModel(autoencoder.to(device), about)
+    folder = find_model(name)
+    autoencoder, about = read_model(folder)
+    stiffness = read_stiffness_head(folder, autoencoder)
+    return FoundationModel(autoencoder.to(device), about, stiffness)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import product
+from itertools import islice, product
 
 import torch
 from jaxtyping import Float
@@ -29,7 +29,7 @@ def window_starts(voxels: int, edge: int) -> list[int]:
 
 
 def windows(
-    rve: Polycrystal, edge: int, feature: Feature
+    rve: Polycrystal, edge: int, feature: Feature, count: int | None = None
 ) -> Float[Tensor, "windows channels edge edge edge"]:
     """Cut a periodic polycrystal into cubes of voxels that cover it, evenly, across its faces.
 
@@ -41,22 +41,23 @@ def windows(
         rve: Polycrystal of any grid.
         edge: Voxels along a window.
         feature: What each voxel is to hold.
+        count: Cut the first ones only; None for all.
     Returns:
         Fields, float32, channels first.
     Raises:
         ValueError: if more than 4096 windows are needed.
     """
     starts = [window_starts(n, edge) for n in rve.grid]
-    count = math.prod(len(axis) for axis in starts)
-    if count > MAX_WINDOWS:
+    needed = math.prod(len(axis) for axis in starts)
+    if needed > MAX_WINDOWS:
         raise ValueError(
             f"A model of {edge}³ voxels reads at most {MAX_WINDOWS} windows, but a grid of "
-            f"{rve.grid} needs {count}; coarsen it first."
+            f"{rve.grid} needs {needed}; coarsen it first."
         )
     table = feature.compute(rve.orientations).to(torch.float32)
     step = torch.arange(edge)
     fields = []
-    for corner in product(*starts):
+    for corner in islice(product(*starts), count):
         x, y, z = ((start + step) % n for start, n in zip(corner, rve.grid, strict=True))
         ids = rve.grain_id[x[:, None, None], y[None, :, None], z[None, None, :]]
         fields.append(table[ids].permute(3, 0, 1, 2))

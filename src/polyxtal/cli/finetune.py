@@ -1,0 +1,62 @@
+"""`polyxtal finetune`: heads on a pretrained model, one subcommand for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyxtal.cli import options
+from polyxtal.cli.console import counted, one_sentence
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def main() -> None:
+    """Fit heads to a pretrained model from labelled polycrystals."""
+
+
+@app.command()
+def stiffness(
+    config: Annotated[Path, typer.Argument(help="Configuration (YAML): see examples/finetune/.")],
+    out: Annotated[Path, typer.Option(help="Folder of the fine-tuning, new or begun.")],
+    debug: options.Debug = False,
+) -> None:
+    """Fit heads that tell stiffness, and print them beside all baselines; killed, it goes on."""
+    with one_sentence(debug):
+        from rich.console import Console
+
+        from polyxtal.training.finetune_config import read_stiffness_config
+        from polyxtal.training.finetune_stiffness import MODEL, TABLE, finetune_stiffness
+
+        asked = read_stiffness_config(config)
+        total = 100 * (4 + asked.seeds * len(asked.heads))
+        with counted("percent of a stage", total) as shown:
+            begun: dict[str, int] = {}
+
+            def tell(what: str, done: int, of: int) -> None:
+                stage = begun.setdefault(what.partition(", validation")[0], len(begun))
+                shown(100 * stage + 100 * done // of, f"{done} of {of} {what}")
+
+            rows = finetune_stiffness(asked, out, tell)
+        Console(highlight=False, width=120).print(_table(rows))
+        typer.echo(f"Written to {out / TABLE}; the model is in {out / MODEL}")
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    columns = ("R² C11", "C22", "C33", "least", "error", "over Hill's")
+    table = Table("estimate", "crystal", *columns, title="Test RVEs, means over the seeds")
+    for row in rows:
+        values = [f"{row[name]:.6f}" for name in ("C11", "C22", "C33", "least")]
+        error, ratio = row["error"], row["over_hill"]
+        values.append("" if error is None else f"{error:.2e}")
+        values.append("" if ratio is None else f"{ratio:.4f}")
+        table.add_row(row["estimate"], row["crystal"], *values)
+    return table
