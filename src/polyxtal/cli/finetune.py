@@ -60,3 +60,35 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         values.append("" if ratio is None else f"{ratio:.4f}")
         table.add_row(row["estimate"], row["crystal"], *values)
     return table
+
+
+@app.command()
+def network(
+    config: Annotated[Path, typer.Argument(help="Configuration (YAML): see examples/finetune/.")],
+    out: Annotated[Path, typer.Option(help="Folder of the fine-tuning, new or begun.")],
+    debug: options.Debug = False,
+) -> None:
+    """Fit the head that tells curves to full fields of small polycrystals; killed, it goes on."""
+    with one_sentence(debug):
+        from rich.console import Console
+        from rich.table import Table
+
+        from polyxtal.training.finetune_network import (
+            COLUMNS,
+            MODEL,
+            TABLE,
+            finetune_network,
+            read_network_config,
+        )
+
+        asked = read_network_config(config)
+        with counted("polycrystals", asked.recipe.count) as shown:
+            rows = finetune_network(asked, out, lambda done, _: shown(done))
+        title = "Error in stress on standard paths of unseen polycrystals, means over the seeds [%]"
+        table = Table("mode", "estimate", "mean", "root mean square", "largest", title=title)
+        for row in rows:
+            table.add_row(
+                *(str(row[n]) for n in COLUMNS[:2]), *(f"{100 * row[n]:.2f}" for n in COLUMNS[2:])
+            )
+        Console(highlight=False, width=120).print(table)
+        typer.echo(f"Written to {out / TABLE}; the model is in {out / MODEL}")

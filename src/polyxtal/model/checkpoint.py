@@ -4,6 +4,7 @@ config.json          sizes of the model, the recipe of its data, versions, how i
 model.safetensors    its weights
 README.md            the model card
 stiffness.json, stiffness.safetensors    a head that tells stiffness, if there is one; see `heads`
+network.json         a head that tells curves, if there is one
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from polyxtal.model.mae import MaskedAutoencoder
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 STIFFNESS_CONFIG, STIFFNESS_WEIGHTS = "stiffness.json", "stiffness.safetensors"
-FILES = (CONFIG, WEIGHTS, CARD, STIFFNESS_CONFIG, STIFFNESS_WEIGHTS)
+NETWORK_CONFIG = "network.json"
+FILES = (CONFIG, WEIGHTS, CARD, STIFFNESS_CONFIG, STIFFNESS_WEIGHTS, NETWORK_CONFIG)
 """All that a model's folder holds, and what is fetched from the hub."""
 FORMAT, FORMAT_VERSION = "polyxtal model", 1
 SHIPPED = Path(__file__).parent / "weights"

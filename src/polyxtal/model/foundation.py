@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.material import Material, load_material
 from polyxtal.dataset.features import feature
 from polyxtal.mechanics.bounds import hill_average
 from polyxtal.microstructure.phases import per_phase
@@ -20,10 +21,14 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.checkpoint import find_model, read_model, save_model
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
+from polyxtal.model.heads.curve_file import read_curve_head, save_curve_head
+from polyxtal.model.heads.curves import CurveHead
 from polyxtal.model.heads.files import StiffnessHead, read_stiffness_head, save_stiffness_head
+from polyxtal.model.inferred_network import infer_network
 from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask, target_field
 from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.model.windows import windows
+from polyxtal.network.tree import MaterialNetwork
 
 POOLS = ("cls", "mean", "both")
 BATCH = 64
@@ -50,6 +55,7 @@ class FoundationModel:
         autoencoder: The network, in single precision, ready to evaluate.
         about: What `config.json` says: sizes, the recipe of its data, training, results.
         stiffness: The head that tells stiffness, or None.
+        curves: The head that tells curves, or None.
 
     Example:
         >>> import polyxtal as px
@@ -64,11 +70,13 @@ class FoundationModel:
         autoencoder: MaskedAutoencoder,
         about: Mapping[str, Any],
         stiffness: StiffnessHead | None = None,
+        curves: CurveHead | None = None,
     ) -> None:
-        """Take the network and its head as they are."""
+        """Take the network and its heads as they are."""
         self.autoencoder = autoencoder.eval()
         self.about = dict(about)
         self.stiffness = stiffness
+        self.curves = curves
 
     @property
     def config(self) -> ModelConfig:
@@ -92,7 +100,7 @@ class FoundationModel:
     def to(self, device: str | torch.device) -> FoundationModel:
         """Return the same model on another device."""
         moved = copy.deepcopy(self.autoencoder).to(device)
-        return FoundationModel(moved, self.about, self.stiffness)
+        return FoundationModel(moved, self.about, self.stiffness, self.curves)
 
     def save(self, folder: str | Path) -> None:
         """Write it, as `load_model` reads it."""
@@ -100,6 +108,8 @@ class FoundationModel:
         save_model(folder, self.autoencoder, {**kept, "model": self.config.model_dump(mode="json")})
         if self.stiffness is not None:
             save_stiffness_head(folder, self.stiffness)
+        if self.curves is not None:
+            save_curve_head(folder, self.curves)
 
     @torch.no_grad()
     def encode(
@@ -233,6 +243,55 @@ class FoundationModel:
         """
         return float(self._stiffness_head().tensor.familiarity(self._glance(rve)))
 
+    @torch.no_grad()
+    def predict_network(
+        self,
+        rve: Polycrystal,
+        leaves: int = 32,
+        seed: int = 0,
+        material: Material | None = None,
+        on_stage: Callable[[str, int, int], None] | None = None,
+    ) -> MaterialNetwork:
+        """Predict a small network that does what the polycrystal is expected to do.
+
+        Its leaves are those of `MaterialNetwork.from_polycrystal`; its normals follow the curves of
+        typical networks, corrected by the stiffness that is predicted and by what full fields
+        taught, and that stiffness itself; see `infer_network`. Takes seconds, which a network that
+        is used at every point of a mesh earns back.
+
+        Args:
+            rve: Polycrystal of any grid and one phase.
+            leaves: Leaves of the network.
+            seed: Same seed, same network.
+            material: Whose curves it follows, AA6022-T4 if None. It may be used with others.
+            on_stage: Called with what is done, how many steps of it, and of how many.
+        Raises:
+            ConvergenceError: if a network does not converge.
+            ValueError: if the model lacks a head, the polycrystal has several phases, or `leaves`
+                or `seed` is out of bounds.
+        """
+        if self.curves is None:
+            raise ValueError(
+                "A model must have a head for curves to predict networks, but this one has none; "
+                "`polyxtal finetune network` fits one and writes the model with it."
+            )
+        self._stiffness_head()
+        if len(set(rve.phase.tolist())) > 1:
+            raise ValueError(
+                "A network is predicted for grains of one phase, but the polycrystal has several; "
+                "`MaterialNetwork.from_polycrystal` takes them."
+            )
+        given = load_material("AA6022-T4") if material is None else material
+        return infer_network(
+            rve,
+            leaves,
+            given,
+            self.curves,
+            lambda crystal: self.predict_stiffness(rve, crystal),
+            seed,
+            on_stage=on_stage,
+        )
+
     def _stiffness_head(self) -> StiffnessHead:
         if self.stiffness is None:
             raise ValueError(
@@ -301,4 +360,4 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Foundati
     folder = find_model(name)
     autoencoder, about = read_model(folder)
     stiffness = read_stiffness_head(folder, autoencoder)
-    return FoundationModel(autoencoder.to(device), about, stiffness)
+    return FoundationModel(autoencoder.to(device), about, stiffness, read_curve_head(folder))

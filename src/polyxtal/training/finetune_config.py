@@ -17,15 +17,12 @@ Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 _NAME = re.compile(r"[\w.-]{1,60}")
 
 
-class HeadConfig(BaseModel):
-    """One head and how it is fitted.
+class FitConfig(BaseModel):
+    """How a head is fitted.
 
     Attributes:
-        kind: "tensor", the full stiffness of any cubic crystal, see `TensorHead`; or "normal", the
-            paper's linear map from [CLS] to C11, C22 and C33 of the recipe's given crystals.
         encoder: "pretrained", or "untrained" for its first weights.
         freeze: Keep the encoder; else it learns, too, each block at a lower rate than the next.
-        latent: Of a tensor head: let its weights depend on [CLS], too.
         rate: Largest learning rate of the head.
         encoder_rate: That of the encoder's last block, in proportion to `rate`.
         layer_decay: Rate of a block over that of the next one.
@@ -37,10 +34,8 @@ class HeadConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["tensor", "normal"]
     encoder: Literal["pretrained", "untrained"] = "pretrained"
     freeze: bool = True
-    latent: bool = False
     rate: Rate = 1e-3
     encoder_rate: Rate = 0.1
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.75
@@ -48,6 +43,19 @@ class HeadConfig(BaseModel):
     epochs: Count = 200
     patience: Count = 20
     batch: Annotated[int, Field(ge=1, le=4096)] = 64
+
+
+class HeadConfig(FitConfig):
+    """One head that tells stiffness, and how it is fitted.
+
+    Attributes:
+        kind: "tensor", the full stiffness of any cubic crystal, see `TensorHead`; or "normal", the
+            paper's linear map from [CLS] to C11, C22 and C33 of the recipe's given crystals.
+        latent: Of a tensor head: let its weights depend on [CLS], too.
+    """
+
+    kind: Literal["tensor", "normal"]
+    latent: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> HeadConfig:

@@ -25,7 +25,7 @@ from polyxtal.algebra.randomness import generator_of
 from polyxtal.files.atomic import atomic_file
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.tokens import patchify
-from polyxtal.training.finetune_config import HeadConfig
+from polyxtal.training.finetune_config import FitConfig
 from polyxtal.training.head_tasks import HeadTask
 from polyxtal.training.stiffness_data import AT_ONCE, StiffnessData
 
@@ -57,7 +57,7 @@ class Fitter:
 
     def __init__(
         self,
-        config: HeadConfig,
+        config: FitConfig,
         task: HeadTask,
         model: FoundationModel,
         data: StiffnessData,
