@@ -44,6 +44,7 @@ HEADS = {
         "kind": "normal",
         "freeze": False,
         "encoder": "untrained",
+        "ridge": False,
         "epochs": 2,
         "batch": 8,
         "encoder_rate": 1.0,
@@ -119,7 +120,7 @@ def test_one_table_with_all(finished):
 
 
 def test_the_model_is_written_with_the_head_that_validated_best(finished):
-    folder, rows = finished
+    folder, _ = finished
     model = px.load_model(folder / "model")
     results = [
         json.loads((folder / "heads" / "tensor" / f"seed-{k}" / "result.json").read_text())
@@ -204,6 +205,9 @@ def test_heads_start_from_a_ridge_and_learn(folders, data):
     blank = float(task.loss(latent[:, 0], zero, numbers))
     task.begin(latent, turns, numbers, latent[:, 0], numbers)
     assert float(task.loss(latent[:, 0], zero, numbers)) < 0.7 * blank
+    scratch = NormalTask(data, 24, ridge=False)
+    scratch.begin(latent, turns, numbers, latent[:, 0], numbers)
+    assert float(scratch.loss(latent[:, 0], zero, numbers)) == pytest.approx(23 / 24, rel=1e-5)
     tensor = TensorTask(data, TensorHeadSizes(width=24, components=4), 0)
     plain = float(tensor.loss(latent[:, 0], zero, numbers))
     tensor.begin(latent, turns, numbers, latent[:, 0], numbers)

@@ -26,6 +26,7 @@ class HeadConfig(BaseModel):
         encoder: "pretrained", or "untrained" for its first weights.
         freeze: Keep the encoder; else it learns, too, each block at a lower rate than the next.
         latent: Of a tensor head: let its weights depend on [CLS], too.
+        ridge: Start from a ridge regression; else from zero, as training from scratch does.
         rate: Largest learning rate of the head.
         encoder_rate: That of the encoder's last block, in proportion to `rate`.
         layer_decay: Rate of a block over that of the next one.
@@ -41,6 +42,7 @@ class HeadConfig(BaseModel):
     encoder: Literal["pretrained", "untrained"] = "pretrained"
     freeze: bool = True
     latent: bool = False
+    ridge: bool = True
     rate: Rate = 1e-3
     encoder_rate: Rate = 0.1
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.75
