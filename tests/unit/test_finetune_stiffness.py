@@ -241,6 +241,18 @@ def test_an_encoder_learns_at_lower_rates_below(folders, data):
     assert counted == len([*fit.parts.parameters()])
 
 
+def test_every_epoch_has_moves_of_its_own(folders, data):
+    model = px.load_model(folders / "model")
+    numbers = torch.arange(24)
+    head = HeadConfig(kind="normal", freeze=False, rate=1e-30)
+    split = Split(numbers[6:], numbers[:6])
+    encoded = encode_copies(model, data, numbers)
+    fit = Fitter(head, NormalTask(data, 24), model, data, split, encoded, 0)
+    first, second, again = fit._epoch(0), fit._epoch(1), fit._epoch(0)
+    assert first == pytest.approx(again, rel=1e-6)
+    assert abs(second - first) > 1e-4 * first
+
+
 def test_a_loss_that_is_not_finite_is_an_error(folders, data, tmp_path, monkeypatch):
     model = px.load_model(folders / "model")
     numbers = torch.arange(24)
