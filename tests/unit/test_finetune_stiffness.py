@@ -44,6 +44,7 @@ HEADS = {
         "kind": "normal",
         "freeze": False,
         "encoder": "untrained",
+        "ridge": False,
         "epochs": 2,
         "batch": 8,
         "encoder_rate": 1.0,
@@ -119,7 +120,7 @@ def test_one_table_with_all(finished):
 
 
 def test_the_model_is_written_with_the_head_that_validated_best(finished):
-    folder, rows = finished
+    folder, _ = finished
     model = px.load_model(folder / "model")
     results = [
         json.loads((folder / "heads" / "tensor" / f"seed-{k}" / "result.json").read_text())
@@ -204,6 +205,9 @@ def test_heads_start_from_a_ridge_and_learn(folders, data):
     blank = float(task.loss(latent[:, 0], zero, numbers))
     task.begin(latent, turns, numbers, latent[:, 0], numbers)
     assert float(task.loss(latent[:, 0], zero, numbers)) < 0.7 * blank
+    scratch = NormalTask(data, 24, ridge=False)
+    scratch.begin(latent, turns, numbers, latent[:, 0], numbers)
+    assert float(scratch.loss(latent[:, 0], zero, numbers)) == pytest.approx(23 / 24, rel=1e-5)
     tensor = TensorTask(data, TensorHeadSizes(width=24, components=4), 0)
     plain = float(tensor.loss(latent[:, 0], zero, numbers))
     tensor.begin(latent, turns, numbers, latent[:, 0], numbers)
@@ -235,6 +239,18 @@ def test_an_encoder_learns_at_lower_rates_below(folders, data):
     assert rates == [0.000125, 0.0005, 0.001]  # patches' embedding, the one block, the head
     counted = sum(len(group["params"]) for group in fit.optimiser.param_groups)
     assert counted == len([*fit.parts.parameters()])
+
+
+def test_every_epoch_has_moves_of_its_own(folders, data):
+    model = px.load_model(folders / "model")
+    numbers = torch.arange(24)
+    head = HeadConfig(kind="normal", freeze=False, rate=1e-30)
+    split = Split(numbers[6:], numbers[:6])
+    encoded = encode_copies(model, data, numbers)
+    fit = Fitter(head, NormalTask(data, 24), model, data, split, encoded, 0)
+    first, second, again = fit._epoch(0), fit._epoch(1), fit._epoch(0)
+    assert first == pytest.approx(again, rel=1e-6)
+    assert abs(second - first) > 1e-4 * first
 
 
 def test_a_loss_that_is_not_finite_is_an_error(folders, data, tmp_path, monkeypatch):

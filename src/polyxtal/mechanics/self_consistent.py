@@ -18,7 +18,9 @@ from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.mechanics.bounds import stiffness_per_grain
+from polyxtal.mechanics.arrangement import arrangement_term, scattering
+from polyxtal.mechanics.between import clamp_between
+from polyxtal.mechanics.bounds import reuss_average, stiffness_per_grain, voigt_average
 from polyxtal.mechanics.polarization import ORDER, polarization_tensor
 from polyxtal.microstructure.intercept import mean_intercepts
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -35,13 +37,18 @@ def self_consistent_average(
     rve: Polycrystal,
     elasticity: CubicElasticity | Mapping[str, CubicElasticity],
     extents: Float[Tensor, "3"] | None = None,
+    arrangement: bool = False,
 ) -> Float[Tensor, "6 6"]:
     """Average by Kröner's self-consistent scheme, anisotropic, with ellipsoidal grains.
+
+    It knows how far grains extend, not which are neighbours. The term of pairs adds that, see
+    `mechanics.arrangement`; the sum is kept between Reuss's and Voigt's average.
 
     Args:
         rve: Polycrystal.
         elasticity: One crystal for all grains, or one for each phase name.
         extents: Of the grains along x, y, z, any unit; None measures them, see `grain_extents`.
+        arrangement: Add the term of pairs; it takes one transform of the grid.
     Returns:
         Mandel stiffness. [MPa]
     Raises:
@@ -63,7 +70,14 @@ def self_consistent_average(
             f"The self-consistent average must settle within {MAX_ITERATIONS} iterations, "
             "but does not."
         )
-    return medium
+    if not arrangement:
+        return medium
+    fractions = rve.volume_fractions
+    polarization = polarization_tensor(medium, extents, order)
+    scattered = scattering(grains, fractions, medium, polarization)
+    pairs = arrangement_term(rve.grain_id, rve.spacing, scattered, fractions, medium, polarization)
+    voigt, reuss = voigt_average(rve, elasticity), reuss_average(rve, elasticity)
+    return clamp_between(medium + pairs, reuss, voigt)
 
 
 def grain_extents(rve: Polycrystal) -> Float[Tensor, "3"]:

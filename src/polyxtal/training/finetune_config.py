@@ -52,10 +52,12 @@ class HeadConfig(FitConfig):
         kind: "tensor", the full stiffness of any cubic crystal, see `TensorHead`; or "normal", the
             paper's linear map from [CLS] to C11, C22 and C33 of the recipe's given crystals.
         latent: Of a tensor head: let its weights depend on [CLS], too.
+        ridge: Start from a ridge regression; else from zero, as training from scratch does.
     """
 
     kind: Literal["tensor", "normal"]
     latent: bool = False
+    ridge: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> HeadConfig:

@@ -256,12 +256,12 @@ def _fit(
     width = model.config.width
     task: HeadTask
     if head.kind == "normal":
-        task = NormalTask(data, width)
+        task = NormalTask(data, width, head.ridge)
     else:
         sizes = TensorHeadSizes(
             width=width, components=config.components, hidden=config.hidden, latent=head.latent
         )
-        task = TensorTask(data, sizes, seed)
+        task = TensorTask(data, sizes, seed, head.ridge)
     fitter = Fitter(head, task, model, data, split, (encoded.latent, encoded.turns), seed)
     validation = fitter.run(place, on_epoch)
     latent = encoded.test

@@ -49,12 +49,14 @@ class NormalTask:
     Args:
         data: Labelled polycrystals.
         width: Of the latent vectors.
+        ridge: Start from a ridge; else from the mean.
     """
 
     head: NormalHead
 
-    def __init__(self, data: StiffnessData, width: int) -> None:
+    def __init__(self, data: StiffnessData, width: int, ridge: bool = True) -> None:
         """Make the head."""
+        self.ridge = ridge
         self.labels = data.stiffness[:, : data.given]
         self.head = NormalHead(width, 3 * data.given)
 
@@ -73,6 +75,8 @@ class NormalTask:
         head.input_scale.copy_(ridge.scale)
         head.target_mean.copy_(targets.mean(0))
         head.target_scale.copy_(scale)
+        if not self.ridge:
+            return
         with torch.no_grad():
             head.linear.weight.copy_((ridge.weights / scale).mT)
             head.linear.bias.zero_()
@@ -91,12 +95,16 @@ class TensorTask:
         data: Labelled polycrystals.
         sizes: Of the head.
         seed: Of its hidden layer.
+        ridge: Start from a ridge, if that validates better; else from the plain weights.
     """
 
     head: TensorHead
 
-    def __init__(self, data: StiffnessData, sizes: TensorHeadSizes, seed: int) -> None:
+    def __init__(
+        self, data: StiffnessData, sizes: TensorHeadSizes, seed: int, ridge: bool = True
+    ) -> None:
         """Make the head; errors count over the distance of the bounds."""
+        self.ridge = ridge
         self.head = TensorHead(sizes, seed)
         basis, labels = data.basis, data.stiffness
         gap = torch.linalg.matrix_norm(basis.voigt - basis.reuss)
@@ -121,6 +129,8 @@ class TensorTask:
             (head.crystal_high, kinds.amax(0)),
         ):
             buffer.copy_(torch.stack([limit[0], limit[2]]))
+        if not self.ridge:
+            return
         matrix, wanted = self._rows(latent[:, 0], numbers)
         gram, right = matrix.mT @ matrix, matrix.mT @ wanted
         least = self.loss(aside, turns[:0], aside_numbers)

@@ -1,0 +1,66 @@
+"""Write a study of curves into the folder that holds its full fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from polyxtal.files.atomic import atomic_file
+from polyxtal.mechanics.response import loaded_component
+from polyxtal.studies.curves import COLUMNS, CurveStudy, summary_rows
+from polyxtal.studies.pretrained import versions
+from polyxtal.viz.curves import draw_curves
+from polyxtal.viz.style import new_figure
+from polyxtal.workflows.output_folder import write_csv, write_json
+
+SUMMARY, TABLE, ERRORS, PICTURE = "curves.json", "table.csv", "errors.csv", "curves.png"
+
+
+def write_curves(study: CurveStudy, folder: Path) -> Path:
+    """Write tables, summary and picture, each whole.
+
+    Returns:
+        The picture.
+    """
+    settings = study.settings
+    table = summary_rows(study.rows)
+    with atomic_file(folder / ERRORS) as temporary:
+        write_csv(temporary, COLUMNS, (list(row) for row in study.rows))
+    with atomic_file(folder / TABLE) as temporary:
+        write_csv(temporary, list(table[0]), (list(row.values()) for row in table))
+    with atomic_file(folder / SUMMARY) as temporary:
+        write_json(
+            temporary,
+            {
+                "command": settings.command,
+                "versions": versions(),
+                "table": table,
+                "seconds": dict(study.seconds),
+                "convention": "errors in the stress that does the work, over its history, relative "
+                "to its largest value in the full field; means over loads and seeds",
+            },
+        )
+    with atomic_file(folder / PICTURE) as temporary:
+        draw_study(study).savefig(temporary, format="png")
+    return folder / PICTURE
+
+
+def draw_study(study: CurveStudy) -> Figure:
+    """Draw every case: the full field, and the first network of each kind."""
+    names = list(dict.fromkeys(name for name, _ in study.curves))
+    loads = list(dict.fromkeys(load for _, load in study.curves))
+    figure = new_figure(3.6 * len(loads), 2.5 * len(names))
+    axes = figure.subplots(len(names), len(loads), squeeze=False)
+    for row, name in zip(axes, names, strict=True):
+        for place, load in zip(row, loads, strict=True):
+            found = study.curves[name, load]
+            truth = next(iter(found.values()))
+            i, j = loaded_component(truth)
+            start = 1.0 if i == j else 0.0
+            draw_curves(
+                place,
+                {k: (one.F[:, i, j] - start, one.P[:, i, j]) for k, one in found.items()},
+            )
+            place.set_title(f"{name}, {load}")
+    return figure
