@@ -92,3 +92,41 @@ def network(
             )
         Console(highlight=False, width=120).print(table)
         typer.echo(f"Written to {out / TABLE}; the model is in {out / MODEL}")
+
+
+@app.command()
+def parameters(
+    config: Annotated[Path, typer.Argument(help="Configuration (YAML): see examples/finetune/.")],
+    out: Annotated[Path, typer.Option(help="Folder of the fine-tuning, new or begun.")],
+    debug: options.Debug = False,
+) -> None:
+    """Fit the paper's heads that tell all parameters of a network; killed, it goes on."""
+    with one_sentence(debug):
+        from rich.console import Console
+        from rich.table import Table
+
+        from polyxtal.training.finetune_parameters import (
+            COLUMNS,
+            TABLE,
+            finetune_parameters,
+            read_parameter_config,
+        )
+
+        asked = read_parameter_config(config)
+        with counted("percent of a stage", 100 * (2 + asked.seeds * len(asked.heads))) as shown:
+            begun: dict[str, int] = {}
+
+            def tell(what: str, done: int, of: int) -> None:
+                stage = begun.setdefault(what.partition(", validation")[0], len(begun))
+                shown(100 * stage + 100 * done // of, f"{done} of {of} {what}")
+
+            rows = finetune_parameters(asked, out, tell)
+        title = "Relative Frobenius error of the stiffness, means over the seeds [%]"
+        table = Table("estimate", "training", "validation", "worst", title=title)
+        for row in rows:
+            numbers = (row[column] for column in COLUMNS[1:])
+            table.add_row(
+                row["estimate"], *("" if v is None else f"{100 * v:.2f}" for v in numbers)
+            )
+        Console(highlight=False, width=100).print(table)
+        typer.echo(f"Written to {out / TABLE}")

@@ -298,3 +298,47 @@ def _print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]
     for row in rows:
         table.add_row(*row)
     Console(highlight=False).print(table)
+
+
+@app.command()
+def curves(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Folder of the study, new or begun.")],
+    leaves: Annotated[int, typer.Option(help="Leaves of each network.")] = 32,
+    seeds: Annotated[int, typer.Option(help="Networks of each kind.")] = 3,
+    grid: Annotated[int, typer.Option(help="Voxels along an edge.")] = 25,
+    grains: Annotated[int, typer.Option(help="Grains of each polycrystal.")] = 139,
+    material: Annotated[str, typer.Option(help="Shipped name or phase file.")] = "AA6022-T4",
+    strain: Annotated[float, typer.Option(help="Largest strain.")] = 0.05,
+    seed: Seed = 0,
+    fitted: Annotated[
+        bool, typer.Option(help="Fit networks to each polycrystal's own full fields, too.")
+    ] = True,
+    debug: options.Debug = False,
+) -> None:
+    """Compare predicted networks with full fields, beside every baseline; killed, it goes on."""
+    with one_sentence(debug):
+        from polyxtal.studies.curve_cases import CaseSettings
+        from polyxtal.studies.curves import CurveSettings, study_curves, summary_rows
+        from polyxtal.studies.write_curves import write_curves
+
+        cases = CaseSettings(grid, grains, material, strain, seed)
+        settings = CurveSettings(model, cases, leaves, seeds, fitted)
+        with counted("percent of a stage", 200) as shown:
+
+            def tell(what: str, done: int, of: int) -> None:
+                begun = 100 if what == "polycrystals" else 0
+                shown(begun + 100 * done // of, f"{done} of {of} {what}")
+
+            found = study_curves(settings, out, tell)
+        picture = write_curves(found, out)
+        rows = [
+            (row["estimate"], row["polycrystal"], *(row[k] for k in list(row)[2:]))
+            for row in summary_rows(found.rows)
+        ]
+        _print_table(
+            f"Error in stress of networks with {leaves} leaves, over loads and seeds [%]",
+            ("", "polycrystal", "mean", "largest mean", "maximum"),
+            [(name, of, *(f"{100 * value:.2f}" for value in rest)) for name, of, *rest in rows],
+        )
+        typer.echo(f"Written to {out}; picture: {picture}")
