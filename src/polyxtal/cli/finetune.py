@@ -45,7 +45,8 @@ def stiffness(
 
             rows = finetune_stiffness(asked, out, tell)
         Console(highlight=False, width=120).print(_table(rows))
-        typer.echo(f"Written to {out / TABLE}; the model is in {out / MODEL}")
+        model = f"; the model is in {out / MODEL}" if (out / MODEL).is_dir() else ""
+        typer.echo(f"Written to {out / TABLE}{model}")
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
