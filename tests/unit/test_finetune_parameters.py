@@ -1,0 +1,187 @@
+"""The paper's network heads: parameters of a network from [CLS], through its homogenisation."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+
+import pytest
+import torch
+from tiny_stiffness import EDGE, tiny_stiffness_model
+from typer.testing import CliRunner
+
+import polyxtal as px
+from polyxtal.cli import app
+from polyxtal.dataset.recipe import make_recipe
+from polyxtal.model.foundation import FoundationModel
+from polyxtal.model.heads.parameters import ParameterHead, _quaternion, _rotation_vector
+from polyxtal.network.topology import BinaryTree
+from polyxtal.training.finetune_parameters import (
+    ParameterConfig,
+    ParameterTask,
+    finetune_parameters,
+    relative_error,
+)
+
+CRYSTALS = torch.tensor([[107.3e3, 60.8e3, 28.3e3], [168.4e3, 121.4e3, 75.4e3]])
+RECIPE = {
+    "count": 10,
+    "seed": 1,
+    "grid": EDGE,
+    "grains": [3, 6],
+    "texture": {"kind": "types"},
+    "labels": {"sampled": {"count": 3}, "tolerance": 1e-4},
+    "part": 5,
+}
+FITS = {
+    "learned": {"freeze": False, "epochs": 6, "batch": 4, "rate": 0.01},
+    "scratch": {"freeze": False, "encoder": "untrained", "epochs": 2, "batch": 4},
+}
+
+
+def wild_head(depth: int = 3) -> ParameterHead:
+    head = ParameterHead(12, depth)
+    with torch.no_grad():
+        head.linear.weight.normal_(std=0.3, generator=torch.Generator().manual_seed(0))
+    return head
+
+
+def test_a_head_tells_all_parameters_of_a_network():
+    for depth, count in ((1, 10), (3, 46), (7, 766)):
+        assert ParameterHead(12, depth).linear.out_features == count == 6 * 2**depth - 2
+
+
+def test_the_stiffness_of_a_batch_is_that_of_each_network():
+    head = wild_head()
+    with torch.no_grad():
+        told = head(torch.randn(5, 12, generator=torch.Generator().manual_seed(1)))
+        tree = BinaryTree.balanced(8)
+        found = told.stiffness(CRYSTALS.expand(5, 2, 3), tree)
+    for k in range(5):
+        network = type(told)(*(part[k] for part in told)).network()
+        for j, constants in enumerate(CRYSTALS.tolist()):
+            exact = network.stiffness(px.CubicElasticity(*constants))
+            assert float(relative_error(found[k, j].double(), exact)) < 1e-5
+
+
+def test_networks_begin_alike_and_valid():
+    head = ParameterHead(12, 4, seed=3)
+    told = head(torch.randn(4, 12))
+    for part in told:
+        assert torch.equal(part[0], part[3])
+    torch.testing.assert_close(told.weights.sum(-1), torch.ones(4))
+    torch.testing.assert_close(told.weights[0], torch.full((16,), 1 / 16))
+    torch.testing.assert_close(
+        torch.linalg.vector_norm(told.orientations, dim=-1), torch.ones(4, 16)
+    )
+    torch.testing.assert_close(torch.linalg.vector_norm(told.normals, dim=-1), torch.ones(4, 15))
+    other = ParameterHead(12, 4, seed=4)
+    assert not torch.equal(head.linear.bias, other.linear.bias)
+
+
+def test_rotation_vectors_are_orientations_and_smooth_at_zero():
+    q = px.tessellate(grid=4, grains=5, seed=0).orientations
+    back = _quaternion(_rotation_vector(q))
+    torch.testing.assert_close(
+        (back * q).sum(-1).abs(), torch.ones(5, dtype=q.dtype), rtol=1e-9, atol=0
+    )
+    zero = torch.zeros(1, 3, requires_grad=True)
+    _quaternion(zero).sum().backward()
+    assert zero.grad is not None
+    torch.testing.assert_close(zero.grad, torch.full((1, 3), 0.5))
+    half = _quaternion(torch.tensor([[0.0, 0.0, math.pi]]))
+    torch.testing.assert_close(half, torch.tensor([[0.0, 0, 0, 1]]), rtol=0, atol=1e-6)
+
+
+def test_turned_polycrystals_are_judged_by_turned_labels():
+    head = wild_head()
+    labels = torch.stack([px.CubicElasticity(*c).stiffness() for c in CRYSTALS.tolist()])
+    q = torch.tensor([0.9, 0.3, 0.2, 0.1], dtype=torch.float64)
+    turned = torch.stack(
+        [px.CubicElasticity(*c).stiffness(q / q.norm()) for c in CRYSTALS.tolist()]
+    )
+    task = ParameterTask(head, torch.stack([labels, turned]), CRYSTALS.double().expand(2, 2, 3), 9)
+    latent, numbers = torch.randn(2, 12), torch.tensor([0, 1])
+    head.eval()
+    plain = task.loss(latent, torch.zeros(2, dtype=torch.int64), numbers)
+    torch.testing.assert_close(task.loss(latent, torch.zeros(0, dtype=torch.int64), numbers), plain)
+    # A cube's turn changes nothing for a crystal along the axes, but for one that is oblique.
+    moved = task.loss(latent, torch.tensor([7, 0]), numbers)
+    torch.testing.assert_close(moved, plain)
+    other = task.loss(latent, torch.tensor([0, 7]), numbers)
+    assert float((other - plain).detach().abs()) > 1e-4
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    place = tmp_path_factory.mktemp("parameters")
+    FoundationModel(tiny_stiffness_model().autoencoder, {"recipe": "none"}).save(place / "model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        px.generate(make_recipe(RECIPE), place / "data", workers=1)
+    config = ParameterConfig.model_validate(
+        {
+            "model": str(place / "model"),
+            "data": str(place / "data"),
+            "depth": 2,
+            "seeds": 2,
+            "heads": FITS,
+        }
+    )
+    return place, config, finetune_parameters(config, place / "run")
+
+
+def test_heads_stand_beside_hill_and_untrained_networks(finished):
+    place, _, rows = finished
+    names = [row["estimate"] for row in rows]
+    assert names == ["Hill", "untrained networks", "head learned", "head scratch"]
+    assert [row["training"] is None for row in rows] == [True, True, False, False]
+    assert all(0 < row["validation"] <= row["worst"] < 1 for row in rows)
+    curve = (place / "run" / "heads" / "learned" / "seed-0" / "curve.csv").read_text().splitlines()
+    first, last = (float(line.split(",")[1]) for line in (curve[1], curve[-1]))
+    assert last < first
+    assert (place / "run" / "table.csv").read_text().startswith("estimate,training,validation")
+    kept = place / "run" / "heads" / "scratch" / "seed-1" / "model"
+    assert (kept / "parameters.safetensors").is_file()
+    assert px.load_model(kept).config == px.load_model(place / "model").config
+
+
+def test_finished_heads_are_not_fitted_again(finished, monkeypatch):
+    place, config, rows = finished
+
+    def never(*_, **__):
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr("polyxtal.training.finetune_parameters.Fitter", never)
+    assert finetune_parameters(config, place / "run") == rows
+    damaged = place / "run" / "heads" / "scratch" / "seed-1" / "result.json"
+    damaged.write_text("{")
+    with pytest.raises(AssertionError, match="fitted again"):
+        finetune_parameters(config, place / "run")
+
+
+def test_what_does_not_fit_is_refused(finished, tmp_path):
+    place, config, _ = finished
+    with pytest.raises(ValueError, match="but `depth` is another there"):
+        finetune_parameters(config.model_copy(update={"depth": 3}), place / "run")
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="must be new, empty or hold a fine-tuning"):
+        finetune_parameters(config, tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        px.generate(make_recipe({**RECIPE, "grid": 4}), place / "small", workers=1)
+    with pytest.raises(ValueError, match="the model's 6³ voxels"):
+        finetune_parameters(
+            config.model_copy(update={"data": str(place / "small")}), tmp_path / "n"
+        )
+
+
+def test_the_command_line_prints_the_table(finished, tmp_path):
+    place, config, _ = finished
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps(config.model_dump(mode="json")))
+    asked = ["finetune", "parameters", str(path), "--out", str(place / "run")]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0, result.output
+    assert "untrained networks" in result.output
