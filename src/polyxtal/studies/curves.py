@@ -181,7 +181,7 @@ def _networks(
     if settings.fitted:
 
         def fit() -> MaterialNetwork:
-            paths = standard_paths()
+            paths = standard_paths(reverse=True)
             targets = [CurveTarget(path, simulate(rve, material, path)) for path in paths]
             start = MaterialNetwork.from_polycrystal(rve, leaves, 0)
             return fit_network(start, material, targets, iterations=12).network

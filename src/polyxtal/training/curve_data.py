@@ -32,7 +32,21 @@ from polyxtal.model.heads.curves import (
 )
 from polyxtal.network.typical import typical_networks
 
-SHAPES = {"full_field": (6, INCREMENTS), "typical": (6, INCREMENTS), "missed": (6,)}
+SHAPES = {"full_field": (6, INCREMENTS), "typical": (6, INCREMENTS), "stiffness": (6, 6)}
+
+
+class Computed(NamedTuple):
+    """What does not depend on a model, and is kept.
+
+    Attributes:
+        full_field: Stress of the full field that does the work on each standard path. [MPa]
+        typical: That of typical networks. [MPa]
+        stiffness: Stiffness of typical networks of `COMPARISON` crystals, Mandel. [MPa]
+    """
+
+    full_field: Float[Tensor, "6 increments"]
+    typical: Float[Tensor, "6 increments"]
+    stiffness: Float[Tensor, "6 6"]
 
 
 class CurveData(NamedTuple):
@@ -64,7 +78,7 @@ def curve_data(
         count: How many.
         material: Of all crystals.
         stiffness: Tells a polycrystal's expected stiffness for a crystal.
-        folder: Where they are kept, for this recipe, material and expectation alone.
+        folder: Where they are kept, for this recipe and material alone.
         on_rve: Called with the number that are ready.
     Raises:
         ConvergenceError: if a full field does not converge; says of which polycrystal.
@@ -73,38 +87,32 @@ def curve_data(
     rows = []
     for number in range(count):
         path = folder / f"{number:06d}.safetensors"
-        row = _read(path)
+        rve, row = realize(recipe, number).rve, _read(path)
         if row is None:
-            row = _compute(recipe, number, material, stiffness)
+            row = _compute(rve, number, material)
             with atomic_file(path) as temporary:
                 save_file({k: v.contiguous() for k, v in row._asdict().items()}, temporary)
-        rows.append(row)
+        missed = missed_stiffness(row.stiffness, stiffness(rve, COMPARISON))
+        rows.append(CurveData(row.full_field, row.typical, missed))
         if on_rve is not None:
             on_rve(number + 1)
     return CurveData(*(torch.stack(values) for values in zip(*rows, strict=True)))
 
 
-def _read(path: Path) -> CurveData | None:
+def _read(path: Path) -> Computed | None:
     if not path.is_file():
         return None
     try:
         row = load_file(path)
     except (SafetensorError, OSError, ValueError):
         return None  # damaged: computed anew
-    return CurveData(**row) if {k: tuple(v.shape) for k, v in row.items()} == SHAPES else None
+    return Computed(**row) if {k: tuple(v.shape) for k, v in row.items()} == SHAPES else None
 
 
-def _compute(
-    recipe: Recipe,
-    number: int,
-    material: Material,
-    stiffness: Callable[[Polycrystal, CubicElasticity], Tensor],
-) -> CurveData:
-    rve = realize(recipe, number).rve
+def _compute(rve: Polycrystal, number: int, material: Material) -> Computed:
     typical = typical_networks(rve, seed=number)
     told = [loaded_stress(c.response, k) for k, c in enumerate(typical_curves(typical, material))]
     truth = [
         loaded_stress(simulate(rve, material, path), k) for k, path in enumerate(standard_paths())
     ]
-    missed = missed_stiffness(typical.stiffness(COMPARISON), stiffness(rve, COMPARISON))
-    return CurveData(torch.stack(truth), torch.stack(told), missed)
+    return Computed(torch.stack(truth), torch.stack(told), typical.stiffness(COMPARISON))

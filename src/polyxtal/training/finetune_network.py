@@ -30,7 +30,6 @@ from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.curves import MODES, CurveHead
-from polyxtal.model.heads.files import fingerprint
 from polyxtal.training.curve_data import CurveData, curve_data
 
 CONFIG, CURVES, TABLE, RESULTS, MODEL = (
@@ -112,7 +111,7 @@ def finetune_network(
             "none; `polyxtal finetune stiffness` fits one."
         )
     material = load_material(config.material)
-    _claim(target, config, model)
+    _claim(target, config)
 
     def expected(rve: Polycrystal, crystal: CubicElasticity) -> Tensor:
         with warnings.catch_warnings():
@@ -195,23 +194,20 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _claim(folder: Path, config: NetworkConfig, model: FoundationModel) -> None:
-    assert model.stiffness is not None
+def _claim(folder: Path, config: NetworkConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     asked = config.model_dump(mode="json")
-    # The head that is fitted before, by its weights: what it tells is kept with the curves.
-    asked["encoder"] = fingerprint(model.autoencoder)
     path = folder / CONFIG
     if path.is_file():
         try:
             earlier = json.loads(read_bounded(path, MAX_JSON))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
-        # More of the same polycrystals may be asked for.
+        # More of the same polycrystals may be asked for, or another model: neither changes a curve.
         for one in (earlier, asked):
             if isinstance(one.get("recipe"), dict):
                 one["recipe"].pop("count", None)
-        free = ("seeds", "validation")
+        free = ("model", "seeds", "validation")
         wrong = [n for n in asked if n not in free and earlier.get(n) != asked[n]]
         if wrong:
             raise ValueError(

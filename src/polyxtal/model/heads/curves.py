@@ -32,6 +32,8 @@ PLANES = ("yz", "xz", "xy")
 KNEE, FLOW = 2, 4
 """Increments up to where crystals yield, and beyond."""
 INCREMENTS = KNEE + FLOW
+REVERSAL = 3
+"""Increments back, through the other knee; corrected as the last ones before it."""
 TOLERANCE = 1e-5
 """Traction jumps that are left to stay, relative to the largest stress. [-]"""
 LARGEST_MISS = 0.2
@@ -85,39 +87,48 @@ class CurveHead:
             missed: δ of each path, see `missed_stiffness`; zero for what is not known. [-]
         """
         targets = []
-        for k, target in enumerate(typical_curves(typical, material)):
+        for k, target in enumerate(typical_curves(typical, material, reverse=True)):
             mode = k // len(AXES)
             factor = 1 + self.intercept[mode] - self.slope[mode] * missed[k]
+            factor = torch.cat([factor, factor[-1:].expand(REVERSAL)])
             stress = target.response.P.clone()
             stress[1:] *= factor[:, None, None].to(stress)
             targets.append(CurveTarget(target.path, replace(target.response, P=stress)))
         return targets
 
 
-def standard_paths() -> list[LoadPath]:
-    """Stretch along x, y, z and shear in yz, xz, xy, in few increments: what networks follow."""
+def standard_paths(reverse: bool = False) -> list[LoadPath]:
+    """Stretch along x, y, z and shear in yz, xz, xy, in few increments: what networks follow.
+
+    Args:
+        reverse: Then go back, until crystals yield the other way.
+    """
     paths = []
     for axis in AXES:
-        knee = LoadPath.uniaxial(0.004, axis=axis, increments=KNEE)
-        paths.append(LoadPath((*knee, *LoadPath.uniaxial(0.02, axis=axis, increments=FLOW))))
+        parts = [(0.004, KNEE), (0.02, FLOW), *([(-0.01, REVERSAL)] if reverse else [])]
+        steps = [LoadPath.uniaxial(e, axis=axis, increments=n) for e, n in parts]
+        paths.append(LoadPath(tuple(step for part in steps for step in part)))
     for plane in PLANES:
-        knee = LoadPath.shear(0.006, plane=plane, increments=KNEE)
-        paths.append(LoadPath((*knee, *LoadPath.shear(0.035, plane=plane, increments=FLOW))))
+        parts = [(0.006, KNEE), (0.035, FLOW), *([(-0.015, REVERSAL)] if reverse else [])]
+        steps = [LoadPath.shear(e, plane=plane, increments=n) for e, n in parts]
+        paths.append(LoadPath(tuple(step for part in steps for step in part)))
     return paths
 
 
-def typical_curves(typical: NetworkEnsemble, material: Material) -> list[CurveTarget]:
+def typical_curves(
+    typical: NetworkEnsemble, material: Material, reverse: bool = False
+) -> list[CurveTarget]:
     """Take typical networks along the standard paths."""
     return [
         CurveTarget(path, typical.respond(material, path, tolerance=TOLERANCE))
-        for path in standard_paths()
+        for path in standard_paths(reverse)
     ]
 
 
 def loaded_stress(response: Response, number: int) -> Float[Tensor, "increments"]:
-    """Return the stress that does the work on standard path `number`, after the start. [MPa]"""
+    """Return the stress that does the work on standard path `number`, up to a reversal. [MPa]"""
     i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[number]
-    return response.P[1:, i, j]
+    return response.P[1 : INCREMENTS + 1, i, j]
 
 
 def missed_stiffness(
