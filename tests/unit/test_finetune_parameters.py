@@ -15,6 +15,7 @@ import polyxtal as px
 from polyxtal.cli import app
 from polyxtal.dataset.recipe import make_recipe
 from polyxtal.model.foundation import FoundationModel
+from polyxtal.model.heads.curves import INCREMENTS, CurveHead
 from polyxtal.model.heads.parameters import ParameterHead, _quaternion, _rotation_vector
 from polyxtal.network.topology import BinaryTree
 from polyxtal.training.finetune_parameters import (
@@ -175,6 +176,31 @@ def test_what_does_not_fit_is_refused(finished, tmp_path):
         finetune_parameters(
             config.model_copy(update={"data": str(place / "small")}), tmp_path / "n"
         )
+
+
+def test_predicted_networks_stand_beside(finished, tmp_path, monkeypatch):
+    _, config, _ = finished
+    asked = config.model_copy(update={"predicted": 1, "heads": {}})
+    with pytest.raises(ValueError, match="leave `predicted` out"):
+        finetune_parameters(asked, tmp_path / "bare")
+    full = tiny_stiffness_model(spread=0.0)
+    nothing = torch.zeros(2, INCREMENTS, dtype=torch.float64)
+    head = CurveHead(nothing, nothing)
+    FoundationModel(full.autoencoder, {}, full.stiffness, head).save(tmp_path / "model")
+    asked = asked.model_copy(update={"model": str(tmp_path / "model"), "seeds": 1})
+    calls = []
+
+    def predict(self, rve, leaves, seed):
+        calls.append((leaves, seed))
+        return px.MaterialNetwork.from_polycrystal(rve, leaves, 5)
+
+    monkeypatch.setattr(FoundationModel, "predict_network", predict)
+    rows = finetune_parameters(asked, tmp_path / "run")
+    assert [row["estimate"] for row in rows] == ["Hill", "untrained networks", "predicted networks"]
+    assert 0 < rows[2]["validation"] <= rows[2]["worst"] < 1
+    assert rows[2]["training"] is None
+    assert finetune_parameters(asked, tmp_path / "run") == rows
+    assert calls == [(4, 0)]
 
 
 def test_the_command_line_prints_the_table(finished, tmp_path):

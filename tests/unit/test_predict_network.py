@@ -17,6 +17,7 @@ from polyxtal.model.heads.curves import (
     COMPARISON,
     INCREMENTS,
     LARGEST_MISS,
+    REVERSAL,
     CurveHead,
     loaded_stress,
     missed_stiffness,
@@ -83,6 +84,11 @@ def test_standard_paths_load_all_axes_and_planes():
         strain = target.response.F[-1] - torch.eye(3, dtype=torch.float64)
         i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[number]
         assert float(strain[i, j]) == pytest.approx(0.024 if i == j else 0.041)
+    for number, target in enumerate(typical_curves(typical, ALUMINIUM, reverse=True)):
+        i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[number]
+        turn, end = target.response.P[INCREMENTS, i, j], target.response.P[-1, i, j]
+        assert target.path.increments == INCREMENTS + REVERSAL
+        assert float(end) < -0.5 * float(turn)  # crystals yield the other way
 
 
 def test_normals_of_long_grains_lie_across_them():
@@ -123,7 +129,7 @@ def test_expected_curves_are_corrected_by_mode_and_increment(model):
     rve = tiny_rve()
     typical = typical_networks(rve, 4, 2)
     missed = torch.tensor([0.1, 0.0, 0.0, 0.0, 0.0, -0.1], dtype=torch.float64)
-    plain = typical_curves(typical, ALUMINIUM)
+    plain = typical_curves(typical, ALUMINIUM, reverse=True)
     told = model.curves.expected(typical, ALUMINIUM, missed)
     slope = model.curves.slope
     for k, change in (
@@ -135,6 +141,9 @@ def test_expected_curves_are_corrected_by_mode_and_increment(model):
         ratio = loaded_stress(told[k].response, k) / loaded_stress(plain[k].response, k)
         torch.testing.assert_close(ratio, 1.01 + change)
         assert torch.equal(told[k].response.F, plain[k].response.F)
+        assert told[k].path.increments == INCREMENTS + REVERSAL
+        back = told[k].response.P[INCREMENTS + 1 :] / plain[k].response.P[INCREMENTS + 1 :]
+        torch.testing.assert_close(back[..., 0, 0], ratio[-1].expand(REVERSAL))
 
 
 def test_a_head_is_read_as_it_was_written(model, tmp_path):
@@ -169,11 +178,11 @@ def test_a_predicted_network_does_what_is_expected(model):
     stages: list[tuple[str, int, int]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        net = model.predict_network(rve, leaves=8, on_stage=lambda *stage: stages.append(stage))
-        again = model.predict_network(rve, leaves=8)
-        other = model.predict_network(rve, leaves=8, seed=1)
+        net = model.predict_network(rve, leaves=32, on_stage=lambda *stage: stages.append(stage))
+        again = model.predict_network(rve, leaves=32)
+        other = model.predict_network(rve, leaves=32, seed=1)
         expected = model.predict_stiffness(rve, COMPARISON)
-    assert net.leaves == 8
+    assert net.leaves == 32
     assert torch.equal(net.normals, again.normals)
     assert not torch.equal(net.normals, other.normals)
     assert stages[0] == ("expected curves", 0, 13)
@@ -181,7 +190,7 @@ def test_a_predicted_network_does_what_is_expected(model):
     typical = typical_networks(rve, *FEW)
     missed = missed_stiffness(typical.stiffness(COMPARISON), expected)
     goals = model.curves.expected(typical, ALUMINIUM, missed)
-    starts = [px.MaterialNetwork.from_polycrystal(rve, 8, seed) for seed in range(4)]
+    starts = [px.MaterialNetwork.from_polycrystal(rve, 32, seed) for seed in range(4)]
     errors = [px.fit_network(one, ALUMINIUM, goals, iterations=0).error for one in (net, *starts)]
     assert errors[0] < 0.6 * min(errors[1:])
 

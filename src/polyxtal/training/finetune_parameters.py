@@ -1,6 +1,7 @@
 """Fit the paper's network heads: all parameters of a material network from [CLS].
 
 finetuning.json            what the run was asked for
+predicted/seed-<k>.json    errors of predicted networks
 heads/<name>/seed-<k>/     state, curve, and, when finished, result.json and the model with its
                            parameters.safetensors
 table.csv, results.json    relative Frobenius errors on validation RVEs, means over the seeds
@@ -48,7 +49,7 @@ CONFIG, TABLE, RESULTS, RESULT, MODEL = (
     "result.json",
     "model",
 )
-WEIGHTS = "parameters.safetensors"
+WEIGHTS, PREDICTED = "parameters.safetensors", "predicted"
 COLUMNS = ["estimate", "training", "validation", "worst"]
 MAX_JSON = 1 << 20
 SPLIT = 10
@@ -65,6 +66,8 @@ class ParameterConfig(BaseModel):
         validation: Share of the RVEs that is validated on, drawn by the seed.
         crystals: Crystals of each RVE in a step, drawn from its labels.
         seeds: Times that each head is fitted, to another split.
+        predicted: Validation RVEs of each split on which `predict_network` is judged, too, with as
+            many leaves; the model must have heads for it.
         heads: How heads are fitted, by name.
     """
 
@@ -76,6 +79,7 @@ class ParameterConfig(BaseModel):
     validation: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
     crystals: Annotated[int, Field(ge=1, le=1000)] = 2
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
+    predicted: Annotated[int, Field(ge=0, le=10**6)] = 0
     heads: Annotated[dict[str, FitConfig], Field(min_length=1, max_length=20)]
 
 
@@ -167,7 +171,7 @@ def finetune_parameters(
         "untrained": FoundationModel(MaskedAutoencoder(pretrained.config, seed), {}),
     }
     store = open_dataset(config.data)
-    _check(store, pretrained)
+    _check(config, store, pretrained)
     _claim(target, config, pretrained)
     data = _read(store)
     constants = torch.from_numpy(store.read("constants", 0, len(store))).to(torch.float64)
@@ -183,6 +187,14 @@ def finetune_parameters(
         split = _split(config, len(store), k)
         for name, found in _baselines(config, store, data, constants, split, k).items():
             errors.setdefault(name, []).append((math.nan, *found))
+        if config.predicted:
+
+            def ready(done: int, k: int = k) -> None:
+                tell(f"predicted networks, seed {k}", done, config.predicted)
+
+            errors.setdefault("predicted networks", []).append(
+                _predicted(config, store, data, constants, pretrained, target, k, ready)
+            )
     for name, fit in config.heads.items():
         for k in range(config.seeds):
             place = target / "heads" / name / f"seed-{k}"
@@ -280,7 +292,42 @@ def _baselines(
     return {name: (sum(every) / len(every), max(every)) for name, every in found.items()}
 
 
-def _check(store: PolycrystalStore, model: FoundationModel) -> None:
+def _predicted(
+    config: ParameterConfig,
+    store: PolycrystalStore,
+    data: StiffnessData,
+    constants: Tensor,
+    model: FoundationModel,
+    target: Path,
+    seed: int,
+    on_rve: Callable[[int], None],
+) -> tuple[float, float, float]:
+    path = target / PREDICTED / f"seed-{seed}.json"
+    kept = _read_result(path)
+    if kept is not None:
+        return kept
+    found = []
+    numbers = _split(config, len(store), seed).validation[: config.predicted].tolist()
+    for done, number in enumerate(numbers, start=1):
+        network = model.predict_network(store[number], 2**config.depth, seed)
+        for truth, (c11, c12, c44) in zip(
+            data.stiffness[number], constants[number].tolist(), strict=True
+        ):
+            answer = network.stiffness(CubicElasticity(c11, c12, c44))
+            found.append(float(relative_error(answer, truth)))
+        on_rve(done)
+    mean = sum(found) / len(found)
+    path.parent.mkdir(exist_ok=True)
+    _write_json(path, {"errors": [None, mean, max(found)]})
+    return math.nan, mean, max(found)
+
+
+def _check(config: ParameterConfig, store: PolycrystalStore, model: FoundationModel) -> None:
+    if config.predicted and (model.stiffness is None or model.curves is None):
+        raise ValueError(
+            f"{config.model}: a model must have heads for stiffness and curves to judge predicted "
+            "networks, but lacks one; leave `predicted` out."
+        )
     edge = model.config.voxels
     if store.recipe.labels is None or store.recipe.grid != (edge, edge, edge):
         raise ValueError(
@@ -331,7 +378,7 @@ def _read_result(path: Path) -> tuple[float, float, float] | None:
         return None
     try:
         train, validation, worst = json.loads(read_bounded(path, MAX_JSON))["errors"]
-        return float(train), float(validation), float(worst)
+        return math.nan if train is None else float(train), float(validation), float(worst)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None  # damaged: fitted anew, from the state beside it
 
