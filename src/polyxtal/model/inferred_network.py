@@ -18,11 +18,11 @@ from polyxtal.network.typical import typical_networks
 
 ZENER = (0.15, 0.4, 2.5, 7.0)
 """Zener ratios of the crystals whose polycrystal's stiffness a network is to have."""
-ITERATIONS, STARTS = 12, 4
+ITERATIONS, STARTS = 16, 12
 """Steps of the fit, and untrained networks of which the best one is fitted."""
 STIFFNESS_WEIGHT, MANY_LEAVES = 0.3, 128
 """What stiffness weighs beside curves in a network of so many leaves; smaller ones can not have
-both, so there it weighs less, in proportion to the square of the leaves. [-]"""
+both, so there it weighs less, in proportion to the cube of the leaves. [-]"""
 
 
 def elastic_crystals() -> list[CubicElasticity]:
@@ -65,7 +65,7 @@ def infer_network(
     missed = missed_stiffness(typical.stiffness(COMPARISON), stiffness(COMPARISON))
     curves = head.expected(typical, material, missed)
     goals = [StiffnessTarget(crystal, stiffness(crystal)) for crystal in elastic_crystals()]
-    weight = STIFFNESS_WEIGHT * min(1.0, (leaves / MANY_LEAVES) ** 2)
+    weight = STIFFNESS_WEIGHT * min(1.0, (leaves / MANY_LEAVES) ** 3)
 
     drawn = torch.randint(2**62, (STARTS,), generator=torch.Generator().manual_seed(int(seed)))
     starts = [MaterialNetwork.from_polycrystal(rve, leaves, one) for one in drawn.tolist()]
