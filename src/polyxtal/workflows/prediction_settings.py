@@ -8,6 +8,9 @@ from polyxtal.mechanics.loading import LoadPath
 from polyxtal.workflows.choose import check_load_stands_alone, load_of
 from polyxtal.workflows.inputs import MapSettings
 
+UNTRAINED, PREDICTED = (256, 4), (32, 1)
+"""Leaves of each network and number of networks if not given: untrained, and from a model."""
+
 
 @dataclass(frozen=True)
 class PredictionSettings:
@@ -21,8 +24,10 @@ class PredictionSettings:
         axis: Loaded axis or axes, see `choose_load`.
         unload: Take the stress back to zero at the end.
         load: DAMASK load file instead of `path`, `strain`, `rate`, `axis` and `unload`.
-        leaves: Leaves of each network.
-        ensemble: Number of networks whose answers are averaged.
+        model: Pretrained model with heads that tell stiffness and networks, see `load_model`; None
+            for networks without training.
+        leaves: Leaves of each network; None becomes that of `UNTRAINED` or `PREDICTED`.
+        ensemble: Number of networks whose answers are averaged; None likewise.
         seed: Same seed, same answer.
         taylor: Compute Taylor's baseline, too; its cost grows with the number of grains.
         ebsd: How an EBSD map is read.
@@ -38,15 +43,27 @@ class PredictionSettings:
     axis: str | None = None
     unload: bool = False
     load: str | None = None
-    leaves: int = 256
-    ensemble: int = 4
+    model: str | None = None
+    leaves: int | None = None
+    ensemble: int | None = None
     seed: int = 0
     taylor: bool = True
     ebsd: MapSettings = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
-        """Validate that the load is said once."""
+        """Validate that the load is said once, and fill in the size of the networks."""
         check_load_stands_alone(self)
+        usual = UNTRAINED if self.model is None else PREDICTED
+        for name, value in zip(("leaves", "ensemble"), usual, strict=True):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+
+    @property
+    def network_size(self) -> tuple[int, int]:
+        """Leaves of each network and number of networks."""
+        assert self.leaves is not None
+        assert self.ensemble is not None
+        return self.leaves, self.ensemble
 
     def load_path(self) -> LoadPath:
         """Build or read the load path."""
