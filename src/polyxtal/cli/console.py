@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -34,6 +35,18 @@ def one_sentence(debug: bool) -> Iterator[None]:
         typer.echo(f"Error: {sentence}", err=True)
         code = NOT_CONVERGED if isinstance(error, ConvergenceError) else USER_ERROR
         raise typer.Exit(code) from error
+
+
+@contextmanager
+def beware() -> Iterator[None]:
+    """Say each warning in one line, once, when the rest is done or has failed."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        finally:
+            for sentence in dict.fromkeys(str(warning.message) for warning in caught):
+                typer.echo(f"Beware: {sentence}", err=True)
 
 
 class Stages:

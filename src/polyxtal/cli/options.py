@@ -66,6 +66,15 @@ Axis = Annotated[
     ),
 ]
 Unload = Annotated[bool, typer.Option("--unload", help="Unload to zero stress.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FOLDER",
+        help="Pretrained model with heads, which tells the stiffness and a small network for the "
+        "curve; or networks without training.",
+        show_default=False,
+    ),
+]
 NoPicture = Annotated[bool, typer.Option("--no-picture", help="Write numbers only.")]
 NoTaylor = Annotated[bool, typer.Option("--no-taylor", help="Skip Taylor's baseline.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import Stages, one_sentence, say_time, stages
+from polyxtal.cli.console import Stages, beware, one_sentence, say_time, stages
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,8 +31,20 @@ def predict(
     axis: options.Axis = None,
     unload: options.Unload = False,
     load: options.Load = None,
-    leaves: Annotated[int, typer.Option(help="Leaves of each network.")] = 256,
-    ensemble: Annotated[int, typer.Option(help="Networks whose answers are averaged.")] = 4,
+    model: options.Model = None,
+    leaves: Annotated[
+        int | None,
+        typer.Option(
+            help="Leaves of each network, or 256; with a model, or 32.", show_default=False
+        ),
+    ] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(
+            help="Networks whose answers are averaged, or 4; with a model, or 1.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
     out: Annotated[
         Path | None,
@@ -56,6 +68,7 @@ def predict(
             axis=axis,
             unload=unload,
             load=None if load is None else str(load),
+            model=model,
             leaves=leaves,
             ensemble=ensemble,
             seed=seed,
@@ -76,7 +89,7 @@ def _predict(
     from polyxtal.workflows.write_prediction import write_prediction
 
     started = perf_counter()
-    with stages() as shown:
+    with beware(), stages() as shown:
         prediction = run(file, settings, *_callbacks(shown))
         shown.begin("write")
         write_prediction(prediction, folder, force, picture)
@@ -88,7 +101,9 @@ def _predict(
     typer.echo(f"Written to {folder}")
 
 
-def _callbacks(shown: Stages) -> tuple[Callable[[str, int], None], Callable[[float], None]]:
+def _callbacks(
+    shown: Stages,
+) -> tuple[Callable[[str, int], None], Callable[[float], None], Callable[[str], None]]:
     def on_stage(name: str, calls: int) -> None:
         # Kernels compile before the first increment, and cannot say how far they are.
         note = "compiling the kernels: half a minute, the first time only" if calls else ""
@@ -97,7 +112,7 @@ def _callbacks(shown: Stages) -> tuple[Callable[[str, int], None], Callable[[flo
     def on_increment(time: float) -> None:
         shown.advance(f"{time:.3g} s of load")
 
-    return on_stage, on_increment
+    return on_stage, on_increment, shown.advance
 
 
 def _tables(prediction: Prediction) -> Iterator[Table]:
@@ -107,8 +122,10 @@ def _tables(prediction: Prediction) -> Iterator[Table]:
 
     from polyxtal.cli.tables import constants_table, stiffness_table
 
-    yield stiffness_table(prediction.stiffness["network"], "Stiffness [GPa], Voigt notation")
-    columns = {"Reuss": "reuss", "network": "network", "Voigt": "voigt"}
+    answer = prediction.stiffness[prediction.answer]
+    yield stiffness_table(answer, "Stiffness [GPa], Voigt notation")
+    columns = {"Reuss": "reuss", "model": "model", "network": "network", "Voigt": "voigt"}
+    columns = {title: name for title, name in columns.items() if name in prediction.stiffness}
     constants = {title: prediction.constants[name] for title, name in columns.items()}
     yield constants_table(constants, bounds=("Reuss", "Voigt"))
 
@@ -131,3 +148,8 @@ def _tables(prediction: Prediction) -> Iterator[Table]:
     table.add_row("strength, network at the end", f"{texture.strength_end:.4f}")
     table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
     yield table
+
+    if prediction.unfamiliarity is not None:
+        table = Table(title=f"Model {prediction.settings.model}", show_header=False)
+        table.add_row("unfamiliarity, above 1 is far", f"{prediction.unfamiliarity:.3f}")
+        yield table

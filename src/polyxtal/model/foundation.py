@@ -28,7 +28,7 @@ from polyxtal.model.inferred_network import infer_network
 from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask, target_field
 from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.model.windows import windows
-from polyxtal.network.tree import MaterialNetwork
+from polyxtal.network.tree import MaterialNetwork, check_size
 
 POOLS = ("cls", "mean", "both")
 BATCH = 64
@@ -270,27 +270,43 @@ class FoundationModel:
             ValueError: if the model lacks a head, the polycrystal has several phases, or `leaves`
                 or `seed` is out of bounds.
         """
-        if self.curves is None:
-            raise ValueError(
-                "A model must have a head for curves to predict networks, but this one has none; "
-                "`polyxtal finetune network` fits one and writes the model with it."
-            )
-        self._stiffness_head()
-        if len(set(rve.phase.tolist())) > 1:
-            raise ValueError(
-                "A network is predicted for grains of one phase, but the polycrystal has several; "
-                "`MaterialNetwork.from_polycrystal` takes them."
-            )
+        curves = self._curve_head()
+        self.check_network(rve)
+        check_size(leaves, seed)
         given = load_material("AA6022-T4") if material is None else material
         return infer_network(
             rve,
             leaves,
             given,
-            self.curves,
+            curves,
             lambda crystal: self.predict_stiffness(rve, crystal),
             seed,
             on_stage=on_stage,
         )
+
+    def check_network(self, rve: Polycrystal | None = None) -> None:
+        """Make sure, before anything long is computed, that a network can be predicted.
+
+        Args:
+            rve: Of what; None for what the model itself must have.
+        Raises:
+            ValueError: if the model lacks a head, or the polycrystal has several phases.
+        """
+        self._curve_head()
+        self._stiffness_head()
+        if rve is not None and len(set(rve.phase.tolist())) > 1:
+            raise ValueError(
+                "A network is predicted for grains of one phase, but the polycrystal has several; "
+                "`MaterialNetwork.from_polycrystal` takes them."
+            )
+
+    def _curve_head(self) -> CurveHead:
+        if self.curves is None:
+            raise ValueError(
+                "A model must have a head for curves to predict networks, but this one has none; "
+                "`polyxtal finetune network` fits one and writes the model with it."
+            )
+        return self.curves
 
     def _stiffness_head(self) -> StiffnessHead:
         if self.stiffness is None:

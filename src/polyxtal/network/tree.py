@@ -129,17 +129,7 @@ class MaterialNetwork:
         Raises:
             ValueError: if `leaves`, `ensemble` or `seed` is out of bounds.
         """
-        for name, value, most in (
-            ("leaves", leaves, MAX_LEAVES),
-            ("ensemble", ensemble, MAX_ENSEMBLE),
-        ):
-            if not (isinstance(value, Integral) and 1 <= value <= most):
-                raise ValueError(
-                    f"Argument `{name}` must be at least 1, at most {most} and whole, "
-                    f"but is {value}."
-                )
-        if not -(2**63) <= seed < 2**63:
-            raise ValueError(f"Argument `seed` must fit into 64 bits, but is {seed}.")
+        check_size(leaves, seed, ensemble)
         if ensemble > 1:
             seeds = torch.Generator().manual_seed(int(seed))
             drawn = torch.randint(2**62, (ensemble,), generator=seeds).tolist()
@@ -317,6 +307,24 @@ class NetworkEnsemble:
             torch.cat(weights) / len(responses),
             statistics,
         )
+
+
+def check_size(leaves: int, seed: int = 0, ensemble: int = 1) -> None:
+    """Make sure that networks can be built in such a size and number.
+
+    Raises:
+        ValueError: if `leaves`, `ensemble` or `seed` is out of bounds.
+    """
+    for name, value, most in (
+        ("leaves", leaves, MAX_LEAVES),
+        ("ensemble", ensemble, MAX_ENSEMBLE),
+    ):
+        if not (isinstance(value, Integral) and 1 <= value <= most):
+            raise ValueError(
+                f"Argument `{name}` must be at least 1, at most {most} and whole, but is {value}."
+            )
+    if not -(2**63) <= seed < 2**63:
+        raise ValueError(f"Argument `seed` must fit into 64 bits, but is {seed}.")
 
 
 def spread_normals(tree: BinaryTree, generator: torch.Generator) -> Float[Tensor, "inner 3"]:

@@ -44,7 +44,7 @@ def _draw_curve_panel(axes: Axes, prediction: Prediction) -> None:
 
 def _draw_surface_panel(panel: SubFigure, prediction: Prediction) -> None:
     axes: Any = panel.subplots(subplot_kw={"projection": "3d"})
-    draw_young_modulus_surface(axes, prediction.stiffness["network"])
+    draw_young_modulus_surface(axes, prediction.stiffness[prediction.answer])
     axes.set_title("Young's modulus over all directions", fontsize=TITLE_SIZE)
 
 

@@ -82,9 +82,10 @@ def identify_inputs(
             given[f"material of {phase}" if separator else "material given"] = path
     if load is not None:
         given["load"] = Path(load)
-    return {part: (path.name, _sha256(path)) for part, path in given.items()}
+    return {part: (path.name, sha256(path)) for part, path in given.items()}
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Tell a file's contents apart, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -18,55 +18,13 @@ from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constant
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
+from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, check_size
 from polyxtal.texture.measure import mean_disorientation, texture_strength
-from polyxtal.workflows.choose import check_load_stands_alone, choose_materials, load_of
+from polyxtal.workflows.choose import choose_materials
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
-from polyxtal.workflows.inputs import MapSettings, identify_inputs, read_input
-
-
-@dataclass(frozen=True)
-class PredictionSettings:
-    """What a prediction is asked for.
-
-    Attributes:
-        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
-        path: Kind of load, see `choose_load`.
-        strain: Engineering strain, or the amount of shear. [-]
-        rate: Its rate. [1/s]
-        axis: Loaded axis or axes, see `choose_load`.
-        unload: Take the stress back to zero at the end.
-        load: DAMASK load file instead of `path`, `strain`, `rate`, `axis` and `unload`.
-        leaves: Leaves of each network.
-        ensemble: Number of networks whose answers are averaged.
-        seed: Same seed, same answer.
-        taylor: Compute Taylor's baseline, too; its cost grows with the number of grains.
-        ebsd: How an EBSD map is read.
-
-    Raises:
-        ValueError: if `load` comes together with what it replaces.
-    """
-
-    material: tuple[str, ...] = ()
-    path: str = "uniaxial"
-    strain: float = 0.05
-    rate: float = 1e-3
-    axis: str | None = None
-    unload: bool = False
-    load: str | None = None
-    leaves: int = 256
-    ensemble: int = 4
-    seed: int = 0
-    taylor: bool = True
-    ebsd: MapSettings = field(default_factory=MapSettings)
-
-    def __post_init__(self) -> None:
-        """Validate that the load is said once."""
-        check_load_stands_alone(self)
-
-    def load_path(self) -> LoadPath:
-        """Build or read the load path."""
-        return load_of(self)
+from polyxtal.workflows.inputs import identify_inputs, read_input
+from polyxtal.workflows.predict_network import STEPS, open_model, predict_network
+from polyxtal.workflows.prediction_settings import PredictionSettings
 
 
 @dataclass(frozen=True)
@@ -96,7 +54,8 @@ class Prediction:
         rve: The polycrystal.
         materials: Material of every phase that has grains.
         load: The load path.
-        stiffness: Mandel stiffness by "network", "voigt", "reuss", "hill". [MPa]
+        stiffness: Mandel stiffness by "network", "voigt", "reuss", "hill", and "model" if there
+            is one. [MPa]
         constants: Engineering constants by the same names.
         response: The networks' average response.
         leaf_phase: Phase of every leaf of `response.orientations`.
@@ -105,6 +64,8 @@ class Prediction:
         baselines: Responses of simpler models to the same load: "Taylor" or none.
         baseline_curves: Their key numbers for the same component.
         seconds: Wall time of each stage. [s]
+        unfamiliarity: How unlike the polycrystal is to those of the model's training, see
+            `FoundationModel.unfamiliarity`; None without a model. [-]
     """
 
     settings: PredictionSettings
@@ -121,6 +82,12 @@ class Prediction:
     baselines: Mapping[str, Response] = field(default_factory=dict)
     baseline_curves: Mapping[str, CurveNumbers] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    unfamiliarity: float | None = None
+
+    @property
+    def answer(self) -> str:
+        """Name of the stiffness that is the answer: the model's, or else the network's."""
+        return "network" if self.settings.model is None else "model"
 
     @property
     def orientations(self) -> Float[Tensor, "times leaves 4"]:
@@ -140,20 +107,24 @@ def predict(
     settings: PredictionSettings | None = None,
     on_stage: Callable[[str, int], None] | None = None,
     on_increment: Callable[[float], None] | None = None,
+    on_step: Callable[[str], None] | None = None,
 ) -> Prediction:
     """Predict stiffness, stress-strain curve and texture evolution of a polycrystal file.
 
     Args:
         file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
         settings: What to predict; None for the defaults.
-        on_stage: Called with each stage's name and its number of calls of `on_increment`.
+        on_stage: Called with each stage's name and its number of calls of `on_increment`, or for
+            "predict network" the largest number of calls of `on_step`.
         on_increment: Called with the time [s] after every increment of every network and of the
             baseline, from several threads at once.
+        on_step: Called with what is done, after every step of predicting a network.
     Returns:
         The prediction.
     Raises:
-        FileNotFoundError: if a file does not exist.
-        ValueError: if a file or a setting is invalid, or a phase has no material.
+        FileNotFoundError: if a file or the model does not exist.
+        ValueError: if a file or a setting is invalid, a phase has no material, or the model lacks a
+            head or is given a polycrystal of several phases.
         ConvergenceError: if an increment does not converge.
 
     Example:
@@ -177,25 +148,39 @@ def predict(
 
     begin("read")
     load = settings.load_path()
+    leaves, ensemble = settings.network_size
+    check_size(leaves, settings.seed, ensemble)
+    model, parts = (None, {}) if settings.model is None else open_model(settings.model)
     rve = read_input(file, settings.material, settings.ebsd)
     materials = choose_materials(rve, file, settings.material)
-    inputs = identify_inputs(file, settings.material, settings.load)
+    inputs = identify_inputs(file, settings.material, settings.load) | parts
+    if model is not None:
+        model.check_network(rve)
     end("read")
 
     begin("stiffness")
-    network = MaterialNetwork.from_polycrystal(
-        rve, settings.leaves, settings.seed, ensemble=settings.ensemble
-    )
     elasticity = {name: material.elasticity for name, material in materials.items()}
-    stiffness = {
-        "network": network.stiffness(elasticity),
+    averages = {
         "voigt": voigt_average(rve, elasticity),
         "reuss": reuss_average(rve, elasticity),
         "hill": hill_average(rve, elasticity),
     }
-    end("stiffness")
+    unfamiliarity = None
+    if model is None:
+        network = MaterialNetwork.from_polycrystal(rve, leaves, settings.seed, ensemble=ensemble)
+        stiffness = {"network": network.stiffness(elasticity), **averages}
+        end("stiffness")
+    else:
+        told = model.predict_stiffness(rve, elasticity)
+        unfamiliarity = model.unfamiliarity(rve)
+        end("stiffness")
+        begin("predict network", STEPS * ensemble)
+        (material,) = materials.values()
+        network = predict_network(model, rve, material, leaves, settings.seed, ensemble, on_step)
+        stiffness = {"model": told, "network": network.stiffness(elasticity), **averages}
+        end("predict network")
 
-    begin("response", load.increments * settings.ensemble)
+    begin("response", load.increments * ensemble)
     response = network.respond(materials, load, on_increment=on_increment)
     end("response")
     curve = curve_numbers(response, stiffness["network"], load)
@@ -226,6 +211,7 @@ def predict(
             for name, baseline in baselines.items()
         },
         seconds,
+        unfamiliarity,
     )
 
 

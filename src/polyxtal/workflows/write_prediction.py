@@ -95,6 +95,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "load": "1/s, s, Pa: DAMASK's own",
             "curve and baselines": "MPa, -",
             "mean_rotation": "rad",
+            "unfamiliarity": "-, above 1: unlike what the model's head was fitted to",
         },
         "convention": {
             "stiffness": "Mandel 6x6 in the order 11, 22, 33, 23, 13, 12; shear rows and columns "
@@ -108,6 +109,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
         "curve": asdict(prediction.curve),
         "baselines": {n: asdict(curve) for n, curve in prediction.baseline_curves.items()},
         "texture": asdict(prediction.texture),
+        "unfamiliarity": prediction.unfamiliarity,
         "solver": dict(prediction.response.statistics),
     }
 
