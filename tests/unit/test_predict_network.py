@@ -207,6 +207,15 @@ def test_many_leaves_have_the_stiffness_that_is_told():
     assert gaps[0] < 0.7 * gaps[1]
 
 
+def test_an_elastic_material_has_no_curves_to_follow():
+    rve = tiny_rve(3)
+    elastic = px.Material("elastic", px.CubicElasticity(168.4e3, 121.4e3, 75.4e3))
+    told = px.MaterialNetwork.from_polycrystal(rve, 64, seed=9)
+    net = infer_network(rve, 16, elastic, plain_head(), told.stiffness, iterations=12)
+    error = net.stiffness(elastic.elasticity) - told.stiffness(elastic.elasticity)
+    assert float(error.norm()) < 2e-3 * float(told.stiffness(elastic.elasticity).norm())
+
+
 def test_what_a_network_can_not_be_predicted_for(model):
     bare = tiny_stiffness_model()
     with pytest.raises(ValueError, match="`polyxtal finetune network` fits one"):

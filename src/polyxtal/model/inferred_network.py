@@ -50,7 +50,7 @@ def infer_network(
     Args:
         rve: Polycrystal of one material.
         leaves: Leaves of the network.
-        material: Whose curves are followed.
+        material: Whose curves are followed; an elastic one has none, and its stiffness is followed.
         head: What full fields differ by from typical networks.
         stiffness: Tells the polycrystal's expected stiffness for a crystal.
         seed: Same seed, same network.
@@ -61,10 +61,14 @@ def infer_network(
     """
     tell = on_stage or (lambda what, done, total: None)
     tell("expected curves", 0, iterations + 1)
-    typical = typical_networks(rve, seed=seed)
-    missed = missed_stiffness(typical.stiffness(COMPARISON), stiffness(COMPARISON))
-    curves = head.expected(typical, material, missed)
-    goals = [StiffnessTarget(crystal, stiffness(crystal)) for crystal in elastic_crystals()]
+    crystals, curves = elastic_crystals(), []
+    if material.plasticity is None:
+        crystals.append(material.elasticity)
+    else:
+        typical = typical_networks(rve, seed=seed)
+        missed = missed_stiffness(typical.stiffness(COMPARISON), stiffness(COMPARISON))
+        curves = head.expected(typical, material, missed)
+    goals = [StiffnessTarget(crystal, stiffness(crystal)) for crystal in crystals]
     weight = STIFFNESS_WEIGHT * min(1.0, (leaves / MANY_LEAVES) ** 3)
 
     drawn = torch.randint(2**62, (STARTS,), generator=torch.Generator().manual_seed(int(seed)))
