@@ -75,3 +75,32 @@ def test_fine_texture_and_no_texture_lie_apart():
     within = torch.cdist(latent[3:], latent[3:]).max()
     across = torch.cdist(latent[:3], latent[3:]).min()
     assert float(across) > float(within)
+
+
+def test_the_small_model_tells_stiffness_far_better_than_hill():
+    model = px.load_model("polyxtal-small")
+    crystal = px.CubicElasticity(88814.0, 70043.0, 37543.0)  # Zener ratio 4
+    rve = px.tessellate(grid=25, grains=100, aspect=(2, 1, 0.7), seed=7)
+    truth = px.homogenize(rve, crystal, tol=1e-4).stiffness
+    found = model.predict_stiffness(rve, crystal)
+    hill = px.hill_average(rve, crystal)
+    errors = [float((one - truth).norm() / truth.norm()) for one in (found, hill)]
+    assert errors[0] < 0.2 * errors[1]
+    assert model.unfamiliarity(rve) < 1
+
+
+@pytest.mark.slow
+def test_the_small_model_tells_networks_that_follow_the_full_field():
+    model, material = px.load_model("polyxtal-small"), px.load_material("AA6022-T4")
+    rve = px.tessellate(grid=20, grains=80, seed=8)
+    path = px.LoadPath.uniaxial(0.03)
+    truth = px.simulate(rve, material, path)
+    error = px.compare(model.predict_network(rve, 32).respond(material, path), truth)
+    assert error.mean < 0.01
+    untrained = [
+        px.compare(
+            px.MaterialNetwork.from_polycrystal(rve, 32, seed).respond(material, path), truth
+        ).mean
+        for seed in range(5)
+    ]
+    assert error.mean < sum(untrained) / len(untrained)
