@@ -23,7 +23,7 @@ from polyxtal.model.heads.curves import (
     missed_stiffness,
     typical_curves,
 )
-from polyxtal.model.inferred_network import elastic_crystals, infer_network
+from polyxtal.model.inferred_network import ITERATIONS, elastic_crystals, infer_network
 from polyxtal.network.typical import typical_networks
 from polyxtal.training.curve_data import CurveData, curve_data
 from polyxtal.training.finetune_network import (
@@ -185,7 +185,7 @@ def test_a_predicted_network_does_what_is_expected(model):
     assert net.leaves == 32
     assert torch.equal(net.normals, again.normals)
     assert not torch.equal(net.normals, other.normals)
-    assert stages[0] == ("expected curves", 0, 13)
+    assert stages[0] == ("expected curves", 0, ITERATIONS + 1)
     assert stages[-1][0] == "fit"
     typical = typical_networks(rve, *FEW)
     missed = missed_stiffness(typical.stiffness(COMPARISON), expected)

@@ -32,7 +32,8 @@ def stiffness(
         from rich.console import Console
 
         from polyxtal.training.finetune_config import read_stiffness_config
-        from polyxtal.training.finetune_stiffness import MODEL, TABLE, finetune_stiffness
+        from polyxtal.training.finetune_folder import MODEL, TABLE
+        from polyxtal.training.finetune_stiffness import finetune_stiffness
 
         asked = read_stiffness_config(config)
         total = 100 * (4 + asked.seeds * len(asked.heads))
@@ -74,10 +75,9 @@ def network(
         from rich.console import Console
         from rich.table import Table
 
+        from polyxtal.training.finetune_folder import MODEL, TABLE
         from polyxtal.training.finetune_network import (
             COLUMNS,
-            MODEL,
-            TABLE,
             finetune_network,
             read_network_config,
         )
@@ -106,9 +106,9 @@ def parameters(
         from rich.console import Console
         from rich.table import Table
 
+        from polyxtal.training.finetune_folder import TABLE
         from polyxtal.training.finetune_parameters import (
             COLUMNS,
-            TABLE,
             finetune_parameters,
             read_parameter_config,
         )

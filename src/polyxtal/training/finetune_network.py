@@ -8,8 +8,6 @@ model/              the model with its heads, to be loaded with `load_model`
 
 from __future__ import annotations
 
-import csv
-import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -23,26 +21,18 @@ from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import load_material
 from polyxtal.dataset.recipe import Recipe
-from polyxtal.files.atomic import atomic_file
-from polyxtal.files.bounded import read_bounded
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.curves import MODES, CurveHead
 from polyxtal.training.curve_data import CurveData, curve_data
+from polyxtal.training.finetune_folder import MODEL, claim, write_results
 
-CONFIG, CURVES, TABLE, RESULTS, MODEL = (
-    "finetuning.json",
-    "curves",
-    "table.csv",
-    "results.json",
-    "model",
-)
+CURVES = "curves"
 COLUMNS = ["mode", "estimate", "mean", "root_mean_square", "largest"]
 SPLIT = 8
 """Stream of random numbers for the split."""
-MAX_JSON = 1 << 20
 
 
 class NetworkConfig(BaseModel):
@@ -111,7 +101,9 @@ def finetune_network(
             "none; `polyxtal finetune stiffness` fits one."
         )
     material = load_material(config.material)
-    _claim(target, config)
+    # More of the same polycrystals may be asked for, or another model: neither changes a curve.
+    free = ("model", "seeds", "validation", "recipe.count")
+    claim(target, config.model_dump(mode="json"), free)
 
     def expected(rve: Polycrystal, crystal: CubicElasticity) -> Tensor:
         with warnings.catch_warnings():
@@ -132,7 +124,7 @@ def finetune_network(
     rows = _judged(config, data)
     about = {"finetuning": config.model_dump(mode="json"), "results": rows}
     head = fit_curve_head(data, about)
-    _write(target, config, rows)
+    write_results(target, COLUMNS, rows, {"asked": config.model_dump(mode="json")})
     FoundationModel(model.autoencoder, model.about, model.stiffness, head).save(target / MODEL)
     return rows
 
@@ -178,43 +170,3 @@ def corrected(head: CurveHead, data: CurveData) -> Tensor:
     intercept = head.intercept.repeat_interleave(3, 0)
     slope = head.slope.repeat_interleave(3, 0)
     return data.typical * (1 + intercept - slope * data.missed[..., None])
-
-
-def _write(target: Path, config: NetworkConfig, rows: list[dict[str, Any]]) -> None:
-    with atomic_file(target / TABLE) as temporary, temporary.open("w") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
-    _write_json(target / RESULTS, {"asked": config.model_dump(mode="json"), "rows": rows})
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _claim(folder: Path, config: NetworkConfig) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    asked = config.model_dump(mode="json")
-    path = folder / CONFIG
-    if path.is_file():
-        try:
-            earlier = json.loads(read_bounded(path, MAX_JSON))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
-        # More of the same polycrystals may be asked for, or another model: neither changes a curve.
-        for one in (earlier, asked):
-            if isinstance(one.get("recipe"), dict):
-                one["recipe"].pop("count", None)
-        free = ("model", "seeds", "validation")
-        wrong = [n for n in asked if n not in free and earlier.get(n) != asked[n]]
-        if wrong:
-            raise ValueError(
-                f"{folder}: a fine-tuning must go on with what it was begun with, but `{wrong[0]}` "
-                "is another there."
-            )
-        return
-    if any(folder.iterdir()):
-        raise FileExistsError(f"{folder}: must be new, empty or hold a fine-tuning, but is not.")
-    _write_json(path, asked)

@@ -10,7 +10,6 @@ table.csv, results.json    relative Frobenius errors on validation RVEs, means o
 from __future__ import annotations
 
 import copy
-import csv
 import json
 import math
 from collections.abc import Callable
@@ -39,19 +38,19 @@ from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.network.topology import BinaryTree
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.training.finetune_config import FitConfig
+from polyxtal.training.finetune_folder import (
+    MAX_JSON,
+    MODEL,
+    RESULT,
+    claim,
+    write_json,
+    write_results,
+)
 from polyxtal.training.finetuning import Fitter, Split
 from polyxtal.training.stiffness_data import StiffnessData, encode_copies
 
-CONFIG, TABLE, RESULTS, RESULT, MODEL = (
-    "finetuning.json",
-    "table.csv",
-    "results.json",
-    "result.json",
-    "model",
-)
 WEIGHTS, PREDICTED = "parameters.safetensors", "predicted"
 COLUMNS = ["estimate", "training", "validation", "worst"]
-MAX_JSON = 1 << 20
 SPLIT = 10
 """Stream of random numbers for the split."""
 
@@ -172,7 +171,8 @@ def finetune_parameters(
     }
     store = open_dataset(config.data)
     _check(config, store, pretrained)
-    _claim(target, config, pretrained)
+    asked = config.model_dump(mode="json") | {"encoder": fingerprint(pretrained.autoencoder)}
+    claim(target, asked)
     data = _read(store)
     constants = torch.from_numpy(store.read("constants", 0, len(store))).to(torch.float64)
     errors: dict[str, list[tuple[float, float, float]]] = {}
@@ -222,7 +222,7 @@ def finetune_parameters(
         means = [sum(column) / len(column) for column in zip(*found, strict=True)]
         training = None if math.isnan(means[0]) else means[0]
         rows.append(dict(zip(COLUMNS, (name, training, *means[1:]), strict=True)))
-    _write(target, config, rows)
+    write_results(target, COLUMNS, rows, {"asked": config.model_dump(mode="json")})
     return rows
 
 
@@ -264,7 +264,7 @@ def _fit(
     with atomic_file(place / MODEL / WEIGHTS) as temporary:
         save_file({k: v.contiguous() for k, v in head.state_dict().items()}, temporary)
     result = (means[0][0], means[1][0], means[1][1])
-    _write_json(place / RESULT, {"errors": result})
+    write_json(place / RESULT, {"errors": result})
     return result
 
 
@@ -318,7 +318,7 @@ def _predicted(
         on_rve(done)
     mean = sum(found) / len(found)
     path.parent.mkdir(exist_ok=True)
-    _write_json(path, {"errors": [None, mean, max(found)]})
+    write_json(path, {"errors": [None, mean, max(found)]})
     return math.nan, mean, max(found)
 
 
@@ -359,20 +359,6 @@ def _split(config: ParameterConfig, count: int, seed: int) -> Split:
     return Split(order[aside:], order[:aside])
 
 
-def _write(target: Path, config: ParameterConfig, rows: list[dict[str, Any]]) -> None:
-    with atomic_file(target / TABLE) as temporary, temporary.open("w") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
-    _write_json(target / RESULTS, {"asked": config.model_dump(mode="json"), "rows": rows})
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
 def _read_result(path: Path) -> tuple[float, float, float] | None:
     if not path.is_file():
         return None
@@ -381,24 +367,3 @@ def _read_result(path: Path) -> tuple[float, float, float] | None:
         return math.nan if train is None else float(train), float(validation), float(worst)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None  # damaged: fitted anew, from the state beside it
-
-
-def _claim(folder: Path, config: ParameterConfig, model: FoundationModel) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    asked = config.model_dump(mode="json") | {"encoder": fingerprint(model.autoencoder)}
-    path = folder / CONFIG
-    if path.is_file():
-        try:
-            earlier = json.loads(read_bounded(path, MAX_JSON))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
-        wrong = [name for name in asked if earlier.get(name) != asked[name]]
-        if wrong:
-            raise ValueError(
-                f"{folder}: a fine-tuning must go on with what it was begun with, but `{wrong[0]}` "
-                "is another there."
-            )
-        return
-    if any(folder.iterdir()):
-        raise FileExistsError(f"{folder}: must be new, empty or hold a fine-tuning, but is not.")
-    _write_json(path, asked)

@@ -9,7 +9,6 @@ model/                    the model with its stiffness head, to be loaded with `
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +22,6 @@ from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.layout import attributes, stamp
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
-from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.basis import StiffnessBasis
@@ -42,18 +40,18 @@ from polyxtal.training.baselines import (
     texture_features,
 )
 from polyxtal.training.finetune_config import HeadConfig, StiffnessConfig
+from polyxtal.training.finetune_folder import (
+    MAX_JSON,
+    MODEL,
+    RESULT,
+    claim,
+    write_json,
+    write_results,
+)
 from polyxtal.training.finetuning import Fitter, Split
 from polyxtal.training.head_tasks import HeadTask, NormalTask, TensorTask
 from polyxtal.training.stiffness_data import StiffnessData, encode_copies, load_stiffness_data
 
-CONFIG, TABLE, RESULTS, RESULT, MODEL = (
-    "finetuning.json",
-    "table.csv",
-    "results.json",
-    "result.json",
-    "model",
-)
-MAX_JSON = 1 << 22
 SPLIT = 7
 """Stream of random numbers for the split."""
 COLUMNS = ["estimate", "crystal", "C11", "C22", "C33", "least", "error", "over_hill"]
@@ -86,7 +84,10 @@ def finetune_stiffness(
     models["untrained"] = _untrained(models["pretrained"])
     stores = open_dataset(config.data), open_dataset(config.test)
     crystals = _check(config, stores, models["pretrained"])
-    _claim(target, config, models["pretrained"])
+    claim(
+        target,
+        config.model_dump(mode="json") | {"encoder": fingerprint(models["pretrained"].autoencoder)},
+    )
     counts = config.labels or len(stores[0]), len(stores[1])
     data, test = (
         load_stiffness_data(
@@ -140,7 +141,8 @@ def finetune_stiffness(
             if name == written:
                 fitted.append((float(result["validation"]), place))
     rows = list(_rows(scores, crystal_names(crystals)))
-    _write(target, config, rows)
+    about = {"asked": config.model_dump(mode="json"), "convention": CONVENTION}
+    write_results(target, COLUMNS, rows, about)
     if fitted:
         _write_model(target, min(fitted)[1], rows)
     return rows
@@ -281,7 +283,7 @@ def _fit(
         about |= {"seed": seed, "rves": len(split.train), "validation": validation}
         stiffness = StiffnessHead(task.head, fingerprint(model.autoencoder), about)
         FoundationModel(model.autoencoder, model.about, stiffness).save(place / MODEL)
-    _write_json(place / RESULT, result)
+    write_json(place / RESULT, result)
     return result
 
 
@@ -321,19 +323,10 @@ def _rows(scores: dict[str, list[list[Scores]]], names: list[str]) -> Iterator[d
             )
 
 
-def _write(target: Path, config: StiffnessConfig, rows: list[dict[str, Any]]) -> None:
-    with atomic_file(target / TABLE) as temporary, temporary.open("w") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
-    convention = (
-        "C11, C22, C33: 1 - squared error over the variance of the test RVEs; least: of the three; "
-        "error: mean relative Frobenius error; over_hill: that over Hill's; means over the seeds"
-    )
-    _write_json(
-        target / RESULTS,
-        {"asked": config.model_dump(mode="json"), "convention": convention, "rows": rows},
-    )
+CONVENTION = (
+    "C11, C22, C33: 1 - squared error over the variance of the test RVEs; least: of the three; "
+    "error: mean relative Frobenius error; over_hill: that over Hill's; means over the seeds"
+)
 
 
 def _write_model(target: Path, best: Path, rows: list[dict[str, Any]]) -> None:
@@ -346,12 +339,6 @@ def _write_model(target: Path, best: Path, rows: list[dict[str, Any]]) -> None:
     FoundationModel(model.autoencoder, model.about, head).save(target / MODEL)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
 def _read_result(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
@@ -361,24 +348,3 @@ def _read_result(path: Path) -> dict[str, Any] | None:
         return result if finite else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None  # damaged: fitted anew, from the state beside it
-
-
-def _claim(folder: Path, config: StiffnessConfig, model: FoundationModel) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    asked = config.model_dump(mode="json") | {"encoder": fingerprint(model.autoencoder)}
-    path = folder / CONFIG
-    if path.is_file():
-        try:
-            earlier = json.loads(read_bounded(path, MAX_JSON))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
-        wrong = [name for name in asked if earlier.get(name) != asked[name]]
-        if wrong:
-            raise ValueError(
-                f"{folder}: a fine-tuning must go on with what it was begun with, but `{wrong[0]}` "
-                "is another there."
-            )
-        return
-    if any(folder.iterdir()):
-        raise FileExistsError(f"{folder}: must be new, empty or hold a fine-tuning, but is not.")
-    _write_json(path, asked)
