@@ -103,7 +103,8 @@ def test_turned_polycrystals_are_judged_by_turned_labels():
         [px.CubicElasticity(*c).stiffness(q / q.norm()) for c in CRYSTALS.tolist()]
     )
     task = ParameterTask(head, torch.stack([labels, turned]), CRYSTALS.double().expand(2, 2, 3), 9)
-    latent, numbers = torch.randn(2, 12), torch.tensor([0, 1])
+    latent = torch.randn(2, 12, generator=torch.Generator().manual_seed(2))
+    numbers = torch.tensor([0, 1])
     head.eval()
     plain = task.loss(latent, torch.zeros(2, dtype=torch.int64), numbers)
     torch.testing.assert_close(task.loss(latent, torch.zeros(0, dtype=torch.int64), numbers), plain)
@@ -201,6 +202,28 @@ def test_predicted_networks_stand_beside(finished, tmp_path, monkeypatch):
     assert rows[2]["training"] is None
     assert finetune_parameters(asked, tmp_path / "run") == rows
     assert calls == [(4, 0)]
+
+
+def test_names_of_heads_lead_nowhere_else(finished):
+    _, config, _ = finished
+    for name in ("../evil", "/abs", ".hidden", ""):
+        with pytest.raises(ValueError, match="names of letters"):
+            ParameterConfig.model_validate({**config.model_dump(), "heads": {name: {}}})
+
+
+def test_a_step_sees_the_same_crystals_again():
+    head = wild_head().train()
+    labels = torch.stack([px.CubicElasticity(*c).stiffness() for c in CRYSTALS.tolist()])
+    task = ParameterTask(head, labels.expand(4, 2, 6, 6), CRYSTALS.double().expand(4, 2, 3), 1)
+    latent = torch.randn(2, 12, generator=torch.Generator().manual_seed(2))
+    turns = torch.zeros(2, dtype=torch.int64)
+    losses = [
+        [float(task.loss(latent, turns, torch.tensor([i, j])).detach()) for _ in range(2)]
+        for i in range(4)
+        for j in range(4)
+    ]
+    assert all(first == second for first, second in losses)
+    assert len({round(first, 9) for first, _ in losses}) == 2  # either crystal, by the batch
 
 
 def test_the_command_line_prints_the_table(finished, tmp_path):

@@ -128,6 +128,44 @@ def test_no_normal_turns_too_far_at_once():
     assert 0 < float(turn.max()) <= LONGEST_TURN
 
 
+def test_a_fit_ends_where_nothing_is_left_to_turn():
+    truth = network(16).stiffness(COPPER)
+    for seed in (5, 6, 8):
+        fit = fit_network(network(16, seed), stiffness=[(COPPER, truth)], iterations=300)
+        assert fit.error < 1e-9
+    same = network(8)
+    assert (
+        fit_network(same, stiffness=[(COPPER, same.stiffness(COPPER) * (1 + 3e-16))]).error < 1e-12
+    )
+
+
+def test_normals_between_like_leaves_do_not_matter():
+    one = px.Polycrystal(torch.zeros(2, 2, 2, dtype=torch.int64), [[1.0, 0, 0, 0]])
+    net = px.MaterialNetwork.from_polycrystal(one, 4)
+    other = px.CubicElasticity(200e3, 130e3, 90e3).stiffness()
+    fit = fit_network(net, ALUMINIUM, curves(network(4)), [(COPPER, other)])
+    assert torch.equal(fit.network.normals, net.normals)
+
+
+def test_the_derivative_points_along_in_plastic_flow():
+    net, path = network(8), px.LoadPath.uniaxial(0.02, increments=8)
+    target = CurveTarget(path, net.respond(ALUMINIUM, path))
+    _, jacobian = _follow(net, ALUMINIUM, target)
+    generator = torch.Generator().manual_seed(3)
+    told, true = [], []
+    for _ in range(4):
+        across = torch.randn(net.normals.shape, generator=generator, dtype=torch.float64)
+        across -= (across * net.normals).sum(1, keepdim=True) * net.normals
+        there, back = (
+            _follow(turned(net, sign * 1e-3 * across), ALUMINIUM, target)[0] for sign in (1, -1)
+        )
+        told.append(torch.einsum("rkj,kj->r", jacobian, across)[3:])
+        true.append(((there - back) / 2e-3)[3:])
+    a, b = torch.cat(told), torch.cat(true)
+    assert float(a @ b) > 0.9 * float(a.norm() * b.norm())
+    assert 0.4 < float(a.norm() / b.norm()) < 1.1
+
+
 def test_targets_that_are_none_are_refused():
     net = network(4)
     response = net.respond(ALUMINIUM, TENSION)
@@ -140,8 +178,11 @@ def test_targets_that_are_none_are_refused():
     nothing = px.Response(response.time, response.F, 0 * response.P)
     with pytest.raises(ValueError, match="not all zero, but number 0"):
         fit_network(net, ALUMINIUM, [(TENSION, nothing)])
-    with pytest.raises(ValueError, match=r"finite \(6, 6\) Mandel matrices, but number 0"):
-        fit_network(net, stiffness=[(COPPER, torch.full((6, 6), torch.nan))])
+    for wrong in (torch.full((6, 6), torch.nan), torch.zeros(6, 6), torch.ones(3, 3)):
+        with pytest.raises(ValueError, match=r"finite \(6, 6\) Mandel matrices .* but number 0"):
+            fit_network(net, stiffness=[(COPPER, wrong)])
+    with pytest.raises(ValueError, match="number 0 is given at other times"):
+        fit_network(net, ALUMINIUM, [(px.LoadPath.uniaxial(0.02, increments=4), response)])
     with pytest.raises(ValueError, match="`iterations` must be whole"):
         fit_network(net, ALUMINIUM, [(TENSION, response)], iterations=-1)
     with pytest.raises(ValueError, match="`stiffness_weight` must be positive"):

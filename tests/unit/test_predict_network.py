@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 
 import pytest
 import torch
+from safetensors.torch import load_file, save
 from tiny_stiffness import EDGE, tiny_rve, tiny_stiffness_model
 from typer.testing import CliRunner
 
@@ -152,6 +154,10 @@ def test_a_head_is_read_as_it_was_written(model, tmp_path):
     torch.testing.assert_close(again.curves.slope, model.curves.slope, rtol=0, atol=0)
     torch.testing.assert_close(again.curves.intercept, model.curves.intercept, rtol=0, atol=0)
     assert dict(again.curves.about) == {"results": [1, 2]}
+    FoundationModel(model.autoencoder, {}).save(tmp_path / "model")
+    bare = px.load_model(tmp_path / "model")
+    assert bare.curves is None
+    assert bare.stiffness is None
     assert again.to("cpu").curves is again.curves
 
 
@@ -192,7 +198,7 @@ def test_a_predicted_network_does_what_is_expected(model):
     goals = model.curves.expected(typical, ALUMINIUM, missed)
     starts = [px.MaterialNetwork.from_polycrystal(rve, 32, seed) for seed in range(4)]
     errors = [px.fit_network(one, ALUMINIUM, goals, iterations=0).error for one in (net, *starts)]
-    assert errors[0] < 0.6 * min(errors[1:])
+    assert errors[0] < 0.8 * min(errors[1:])
 
 
 def test_many_leaves_have_the_stiffness_that_is_told():
@@ -276,9 +282,11 @@ def test_what_was_simulated_is_read_again(started, monkeypatch):
     place, config, rows, _ = started
     damaged = place / "run" / "curves" / "000002.safetensors"
     whole = damaged.read_bytes()
-    damaged.write_bytes(whole[:100])
-    assert finetune_network(config, place / "run") == rows
-    assert damaged.read_bytes() == whole
+    wrong = {name: value * math.nan for name, value in load_file(damaged).items()}
+    for content in (whole[:100], save(wrong)):
+        damaged.write_bytes(content)
+        assert finetune_network(config, place / "run") == rows
+        assert damaged.read_bytes() == whole
 
     def never(*_):
         raise AssertionError("simulated again")

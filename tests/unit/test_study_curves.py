@@ -6,6 +6,7 @@ import csv
 import json
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from tiny_stiffness import tiny_stiffness_model
@@ -70,9 +71,14 @@ def test_full_fields_are_read_again_and_damaged_ones_computed(finished, monkeypa
     cases = full_field_cases(settings.cases, folder)
     assert not computed
     torch.testing.assert_close(cases[0].truth.P, study.curves["S1", "tension"]["full field"].P)
-    (folder / "truth" / "hull-2-shear.npz").write_bytes(b"PK no")
+    place = folder / "truth"
+    (place / "hull-2-shear.npz").write_bytes(b"PK no")
+    with np.load(place / "S1-shear.npz") as whole:
+        parts = dict(whole)
+    np.savez(place / "S1-shear.npz", **{**parts, "P": parts["P"] * np.nan})
+    np.savez(place / "S2-shear.npz", **{**parts, "time": np.float64(3)})
     again = full_field_cases(settings.cases, folder)
-    assert len(computed) == 1
+    assert len(computed) == 3
     place = [(case.name, case.load) for case in cases].index(("hull 2", "shear"))
     assert torch.equal(again[place].truth.P, cases[place].truth.P)
 
@@ -116,11 +122,15 @@ def test_the_summary_keeps_the_worst():
 
 def test_the_command_line_writes_tables_and_picture(finished, model, monkeypatch):
     folder, settings, study = finished
-    monkeypatch.setattr("polyxtal.studies.curves.study_curves", lambda *_: study)
+    asked_for = []
+    monkeypatch.setattr(
+        "polyxtal.studies.curves.study_curves", lambda given, *_: asked_for.append(given) or study
+    )
     asked = ["study", "curves", model, "--out", str(folder), "--grid", "4", "--grains", "6"]
-    result = CliRunner().invoke(app, [*asked, "--strain", "0.004", "--leaves", "4"])
+    result = CliRunner().invoke(app, [*asked, "--strain", "0.004", "--leaves", "4", "--seeds", "2"])
     assert result.exit_code == 0, result.output
     assert "largest mean" in result.output
+    assert asked_for == [CurveSettings(model, SMALL, leaves=4, seeds=2)]
     assert (folder / "curves.png").stat().st_size > 10_000
     content = json.loads((folder / "curves.json").read_text())
     assert content["command"] == settings.command

@@ -18,7 +18,14 @@ from polyxtal.dataset.features import feature
 from polyxtal.mechanics.bounds import hill_average
 from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.model.checkpoint import find_model, read_model, save_model
+from polyxtal.model.checkpoint import (
+    NETWORK_CONFIG,
+    STIFFNESS_CONFIG,
+    STIFFNESS_WEIGHTS,
+    find_model,
+    read_model,
+    save_model,
+)
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
 from polyxtal.model.heads.curve_file import read_curve_head, save_curve_head
@@ -103,13 +110,18 @@ class FoundationModel:
         return FoundationModel(moved, self.about, self.stiffness, self.curves)
 
     def save(self, folder: str | Path) -> None:
-        """Write it, as `load_model` reads it."""
+        """Write it, as `load_model` reads it; heads that were there and are not its own go."""
         kept = {k: v for k, v in self.about.items() if k not in ("format", "format_version")}
         save_model(folder, self.autoencoder, {**kept, "model": self.config.model_dump(mode="json")})
         if self.stiffness is not None:
             save_stiffness_head(folder, self.stiffness)
+        else:
+            for name in (STIFFNESS_CONFIG, STIFFNESS_WEIGHTS):
+                (Path(folder) / name).unlink(missing_ok=True)
         if self.curves is not None:
             save_curve_head(folder, self.curves)
+        else:
+            (Path(folder) / NETWORK_CONFIG).unlink(missing_ok=True)
 
     @torch.no_grad()
     def encode(

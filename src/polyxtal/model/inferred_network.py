@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.heads.curves import COMPARISON, CurveHead, missed_stiffness
-from polyxtal.network.fit import StiffnessTarget, fit_network
+from polyxtal.network.fit import CurveTarget, StiffnessTarget, fit_network
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.network.typical import typical_networks
 
@@ -42,7 +44,7 @@ def infer_network(
     head: CurveHead,
     stiffness: Callable[[CubicElasticity], Float[Tensor, "6 6"]],
     seed: int = 0,
-    iterations: int = ITERATIONS,
+    iterations: int | None = None,
     on_stage: Callable[[str, int, int], None] | None = None,
 ) -> MaterialNetwork:
     """Expect curves and stiffness, then turn the normals of an untrained network to follow them.
@@ -54,14 +56,16 @@ def infer_network(
         head: What full fields differ by from typical networks.
         stiffness: Tells the polycrystal's expected stiffness for a crystal.
         seed: Same seed, same network.
-        iterations: Steps of the fit.
+        iterations: Steps of the fit, `ITERATIONS` if None.
         on_stage: Called with what is done, how many steps of it, and of how many.
     Raises:
         ConvergenceError: if a network does not converge.
     """
     tell = on_stage or (lambda what, done, total: None)
+    iterations = ITERATIONS if iterations is None else iterations
     tell("expected curves", 0, iterations + 1)
-    crystals, curves = elastic_crystals(), []
+    crystals = elastic_crystals()
+    curves: list[CurveTarget] = []
     if material.plasticity is None:
         crystals.append(material.elasticity)
     else:
@@ -71,11 +75,43 @@ def infer_network(
     goals = [StiffnessTarget(crystal, stiffness(crystal)) for crystal in crystals]
     weight = STIFFNESS_WEIGHT * min(1.0, (leaves / MANY_LEAVES) ** 3)
 
-    drawn = torch.randint(2**62, (STARTS,), generator=torch.Generator().manual_seed(int(seed)))
-    starts = [MaterialNetwork.from_polycrystal(rve, leaves, one) for one in drawn.tolist()]
-    start = min(starts, key=lambda net: fit_network(net, material, curves, goals, 0, weight).error)
+    starts = untrained_starts(rve, leaves, seed)
+    start = best_start(starts, material, curves, goals, weight)
 
     def step(done: int, _: float) -> None:
         tell("fit", done + 1, iterations + 1)
 
-    return fit_network(start, material, curves, goals, iterations, weight, step).network
+    network = fit_network(start, material, curves, goals, iterations, weight, step).network
+    tell("fit", iterations + 1, iterations + 1)
+    return network
+
+
+def best_start(
+    starts: Sequence[MaterialNetwork],
+    material: Material,
+    curves: Sequence[CurveTarget],
+    goals: Sequence[StiffnessTarget] = (),
+    weight: float = 1.0,
+) -> MaterialNetwork:
+    """Pick the network that is closest to its targets as it is.
+
+    Raises:
+        ConvergenceError: if none can follow the curves.
+    """
+    errors = []
+    failed: ConvergenceError | None = None
+    for start in starts:
+        try:
+            errors.append(fit_network(start, material, curves, goals, 0, weight).error)
+        except ConvergenceError as error:
+            failed = error
+            errors.append(math.inf)
+    if failed is not None and not math.isfinite(min(errors)):
+        raise failed
+    return starts[errors.index(min(errors))]
+
+
+def untrained_starts(rve: Polycrystal, leaves: int, seed: int) -> list[MaterialNetwork]:
+    """Draw the networks that a fit may begin with."""
+    drawn = torch.randint(2**62, (STARTS,), generator=torch.Generator().manual_seed(int(seed)))
+    return [MaterialNetwork.from_polycrystal(rve, leaves, one) for one in drawn.tolist()]

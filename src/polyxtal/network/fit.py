@@ -6,8 +6,10 @@ of an increment explicitly only,
     ∂(ΔW)/∂N_k = W_k f_l f_r [(P_l - P_r)ᵀ Δa_k],
 
 with W_k the volume of node k. No equation is solved for it: stresses and interaction vectors are at
-hand when an increment has converged. What earlier normals did to the state at its start is left
-out, so the derivative is not exact, but it is good enough for Gauss and Newton's method.
+hand when an increment has converged. It is taken for the derivative of P : ΔF, as it is in steady
+plastic flow. In an elastic increment ΔW is half of that, and at the knee it matters what earlier
+normals did to the state at the increment's start; both are left out. So the derivative is not
+exact, but Gauss and Newton's method gets along with it, damped and bent by Broyden's secants.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ SMALLEST_STEP = 1e-9
 """Increments whose F changes less than this do no work to compare. [-]"""
 DAMPING = (1e-8, 1e-1, 1e4)
 """Least, first and largest damping of Gauss and Newton's step, over the mean diagonal."""
+EXACT = 1e-12
+"""Errors below this are rounding. [-]"""
 LONGEST_TURN = 0.5
 """Longest change of a unit normal in one step."""
 
@@ -73,9 +77,9 @@ class NetworkFit:
 
     Attributes:
         network: The network of the least error.
-        errors: Root mean square of the errors: in stress, over all increments of all curves,
-            relative to each curve's largest stress; in stiffness, relative Frobenius errors. First
-            of the network that was given, then after each iteration. [-]
+        errors: Root mean square of the errors: in stress, over the increments of each curve, all
+            curves alike, relative to each curve's largest stress; in stiffness, relative Frobenius
+            errors. First of the network that was given, then of each that was tried. [-]
     """
 
     network: MaterialNetwork
@@ -130,9 +134,11 @@ def fit_network(
     for iteration in range(iterations):
         if on_iteration is not None:
             on_iteration(iteration, best.error)
-        if network.leaves == 1 or damping > most or best.error == 0:
+        if network.leaves == 1 or damping > most or best.error < EXACT:
             break
         candidate = _turned(best, damping)
+        if candidate is None:
+            break
         try:
             tried = _Linearised(candidate, *goals.linearise(candidate))
         except ConvergenceError:
@@ -167,10 +173,11 @@ class _Goals:
         for number, curve in enumerate(self.curves):
             _check_curve(number, curve)
         for number, (_, stiffness) in enumerate(self.stiffness):
-            if tuple(stiffness.shape) != (6, 6) or not bool(torch.isfinite(stiffness).all()):
+            shape, size = tuple(stiffness.shape), float(stiffness.abs().sum())
+            if shape != (6, 6) or not (math.isfinite(size) and size > 0):
                 raise ValueError(
-                    "Argument `stiffness` must hold finite (6, 6) Mandel matrices, but number "
-                    f"{number} is not."
+                    "Argument `stiffness` must hold finite (6, 6) Mandel matrices that are not "
+                    f"zero, but number {number} is not one."
                 )
 
     def linearise(self, network: MaterialNetwork) -> tuple[Tensor, Tensor]:
@@ -217,21 +224,24 @@ class _Linearised(NamedTuple):
         return self._replace(jacobian=self.jacobian + bend)
 
 
-def _turned(at: _Linearised, damping: float) -> MaterialNetwork:
-    """Take the damped Gauss-Newton step of least length; normals stay unit vectors."""
+def _turned(at: _Linearised, damping: float) -> MaterialNetwork | None:
+    """Take the damped Gauss-Newton step of least length; None if no normal matters or turns."""
     normals = at.network.normals
     # Only the part across the normal turns it.
     along = torch.einsum("rkj,kj->rk", at.jacobian, normals)
     rows = (at.jacobian - along[..., None] * normals).flatten(1)
     gram = rows @ rows.T
-    scale = gram.diagonal().mean().clamp_min(torch.finfo(gram.dtype).tiny)
+    scale = gram.diagonal().mean()
+    if not float(scale) > EXACT**2:  # leaves alike: any normals do
+        return None
     system = gram + damping * scale * torch.eye(len(gram), dtype=gram.dtype)
     step = -(rows.T @ torch.linalg.solve(system, at.residual)).reshape_as(normals)
     longest = torch.linalg.vector_norm(step, dim=1).max().clamp_min(LONGEST_TURN)
     turned = normals + step * (LONGEST_TURN / longest)
-    return replace(
-        at.network, normals=turned / torch.linalg.vector_norm(turned, dim=1, keepdim=True)
-    )
+    turned = turned / torch.linalg.vector_norm(turned, dim=1, keepdim=True)
+    if not float((turned - normals).abs().max()) > EXACT:
+        return None
+    return replace(at.network, normals=turned)
 
 
 def _follow(
@@ -273,6 +283,12 @@ def _check_curve(number: int, target: CurveTarget) -> None:
         raise ValueError(
             "Argument `curves` must hold responses with a row for the start and each increment, "
             f"but number {number} has {len(target.response.time)} rows for {increments} increments."
+        )
+    lengths = np.concatenate([step.time_increments() for step in target.path])
+    if not np.allclose(target.response.time[1:].numpy(), np.cumsum(lengths), rtol=1e-6):
+        raise ValueError(
+            "Argument `curves` must hold responses to their paths, but number "
+            f"{number} is given at other times than the path's increments end."
         )
     stress = target.response.P
     if not bool(torch.isfinite(stress).all()) or not bool(stress.abs().max() > 0):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ TEXTURES = 9
 """Stream of random numbers for textures and grains."""
 CONFIG, TRUTH = "cases.json", "truth"
 MAX_JSON, MAX_TRUTH = 1 << 20, 1 << 24
+_UNREADABLE = (ValueError, OSError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError)
+"""What NumPy raises at a damaged file."""
 
 
 @dataclass(frozen=True)
@@ -171,9 +174,10 @@ def _read(file: Path, path: LoadPath) -> Response | None:
                 for k in ("time", "F", "P")
             )
         response = Response(time, f, p)
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile):
+    except (*_UNREADABLE, zipfile.BadZipFile, zlib.error):
         return None  # damaged: computed anew
-    return response if len(time) == path.increments + 1 else None
+    whole = len(time) == path.increments + 1 and bool(torch.isfinite(p).all())
+    return response if whole else None
 
 
 def _claim(folder: Path, settings: CaseSettings) -> None:
@@ -184,6 +188,8 @@ def _claim(folder: Path, settings: CaseSettings) -> None:
             earlier = json.loads(read_bounded(path, MAX_JSON))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
+        if not isinstance(earlier, dict):
+            raise ValueError(f"{path}: must say what was begun, but is no mapping.")
         wrong = [name for name in asked if earlier.get(name) != asked[name]]
         if wrong:
             raise ValueError(

@@ -16,6 +16,7 @@ from polyxtal.mechanics.response import Response, compare
 from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.curves import standard_paths
+from polyxtal.model.inferred_network import ITERATIONS, best_start, untrained_starts
 from polyxtal.network.fit import CurveTarget, fit_network
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.studies.curve_cases import Case, CaseSettings, full_field_cases
@@ -99,7 +100,8 @@ class CurveStudy:
         settings: What was asked for.
         rows: All errors.
         curves: Responses of the first seed by case, then by estimate, the full field's first.
-        seconds: Wall time of all networks of a kind, without their curves, by kind. [s]
+        seconds: Wall time of making all networks of a kind, without the full fields that some are
+            fitted to and without the curves that are judged; compiling counts with the first. [s]
     """
 
     settings: CurveSettings
@@ -179,12 +181,12 @@ def _networks(
                 lambda s=seed: model.predict_network(rve, leaves, s, material),
             )
     if settings.fitted:
+        paths = standard_paths(reverse=True)
+        targets = [CurveTarget(path, simulate(rve, material, path)) for path in paths]
 
         def fit() -> MaterialNetwork:
-            paths = standard_paths(reverse=True)
-            targets = [CurveTarget(path, simulate(rve, material, path)) for path in paths]
-            start = MaterialNetwork.from_polycrystal(rve, leaves, 0)
-            return fit_network(start, material, targets, iterations=12).network
+            start = best_start(untrained_starts(rve, leaves, 0), material, targets)
+            return fit_network(start, material, targets, iterations=ITERATIONS).network
 
         make(FITTED, 0, fit)
     return made

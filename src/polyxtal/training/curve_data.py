@@ -32,6 +32,7 @@ from polyxtal.model.heads.curves import (
 )
 from polyxtal.network.typical import typical_networks
 
+MAX_BYTES = 1 << 16
 SHAPES = {"full_field": (6, INCREMENTS), "typical": (6, INCREMENTS), "stiffness": (6, 6)}
 
 
@@ -100,13 +101,16 @@ def curve_data(
 
 
 def _read(path: Path) -> Computed | None:
-    if not path.is_file():
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
         return None
     try:
         row = load_file(path)
     except (SafetensorError, OSError, ValueError):
         return None  # damaged: computed anew
-    return Computed(**row) if {k: tuple(v.shape) for k, v in row.items()} == SHAPES else None
+    if {name: tuple(value.shape) for name, value in row.items()} != SHAPES:
+        return None
+    real = all(v.dtype == torch.float64 and bool(torch.isfinite(v).all()) for v in row.values())
+    return Computed(**row) if real else None
 
 
 def _compute(rve: Polycrystal, number: int, material: Material) -> Computed:

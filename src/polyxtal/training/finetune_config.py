@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml
@@ -14,7 +14,20 @@ from polyxtal.model.heads.familiarity import COMPONENTS
 
 Count = Annotated[int, Field(ge=1, le=10**6)]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-_NAME = re.compile(r"[\w.-]{1,60}")
+_NAME = re.compile(r"[\w-][\w.-]{0,59}")
+
+
+def _plain_name(name: str) -> str:
+    """Make sure that a head's name can be a folder's, and of no other folder."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "`heads` must have names of letters, digits, dots and hyphens, "
+            f"but one is {name[:80]!r}"
+        )
+    return name
+
+
+HeadName = Annotated[str, AfterValidator(_plain_name)]
 
 
 class FitConfig(BaseModel):
@@ -94,21 +107,11 @@ class StiffnessConfig(BaseModel):
     validation: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
     copies: Annotated[int, Field(ge=1, le=64)] = 4
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
-    heads: Annotated[dict[str, HeadConfig], Field(min_length=1, max_length=20)] = {
+    heads: Annotated[dict[HeadName, HeadConfig], Field(min_length=1, max_length=20)] = {
         "tensor": HeadConfig(kind="tensor")
     }
     components: Annotated[int, Field(ge=1, le=256)] = COMPONENTS
     hidden: Annotated[int, Field(ge=1, le=1024)] = 16
-
-    @model_validator(mode="after")
-    def _names(self) -> StiffnessConfig:
-        wrong = [name for name in self.heads if not _NAME.fullmatch(name) or name[0] == "."]
-        if wrong:
-            raise ValueError(
-                "`heads` must have names of letters, digits, dots and hyphens, "
-                f"but one is {wrong[0][:80]!r}"
-            )
-        return self
 
 
 def read_stiffness_config(path: str | Path) -> StiffnessConfig:

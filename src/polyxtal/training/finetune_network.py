@@ -101,6 +101,11 @@ def finetune_network(
             "none; `polyxtal finetune stiffness` fits one."
         )
     material = load_material(config.material)
+    if material.plasticity is None:
+        raise ValueError(
+            f"{config.material}: must be plastic, so that there are curves to learn from, but has "
+            "no plasticity."
+        )
     # More of the same polycrystals may be asked for, or another model: neither changes a curve.
     free = ("model", "seeds", "validation", "recipe.count")
     claim(target, config.model_dump(mode="json"), free)

@@ -37,7 +37,7 @@ from polyxtal.model.heads.parameters import ParameterHead
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.network.topology import BinaryTree
 from polyxtal.network.tree import MaterialNetwork
-from polyxtal.training.finetune_config import FitConfig
+from polyxtal.training.finetune_config import FitConfig, HeadName
 from polyxtal.training.finetune_folder import (
     MAX_JSON,
     MODEL,
@@ -51,8 +51,8 @@ from polyxtal.training.stiffness_data import StiffnessData, encode_copies
 
 WEIGHTS, PREDICTED = "parameters.safetensors", "predicted"
 COLUMNS = ["estimate", "training", "validation", "worst"]
-SPLIT = 10
-"""Stream of random numbers for the split."""
+SPLIT, CRYSTALS = 10, 11
+"""Streams of random numbers: for the split, and for the crystals that a step looks at."""
 
 
 class ParameterConfig(BaseModel):
@@ -65,8 +65,8 @@ class ParameterConfig(BaseModel):
         validation: Share of the RVEs that is validated on, drawn by the seed.
         crystals: Crystals of each RVE in a step, drawn from its labels.
         seeds: Times that each head is fitted, to another split.
-        predicted: Validation RVEs of each split on which `predict_network` is judged, too, with as
-            many leaves; the model must have heads for it.
+        predicted: Validation RVEs of each split, the first ones, on which `predict_network` is
+            judged, too, with as many leaves; the model must have heads for it.
         heads: How heads are fitted, by name.
     """
 
@@ -79,7 +79,7 @@ class ParameterConfig(BaseModel):
     crystals: Annotated[int, Field(ge=1, le=1000)] = 2
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
     predicted: Annotated[int, Field(ge=0, le=10**6)] = 0
-    heads: Annotated[dict[str, FitConfig], Field(min_length=1, max_length=20)]
+    heads: Annotated[dict[HeadName, FitConfig], Field(min_length=1, max_length=20)]
 
 
 def read_parameter_config(path: str | Path) -> ParameterConfig:
@@ -109,7 +109,6 @@ class ParameterTask:
         self.head, self.stiffness, self.constants = head, stiffness, constants
         self.crystals = min(crystals, constants.shape[1])
         self.tree = BinaryTree.balanced(head.leaves)
-        self._generator = torch.Generator().manual_seed(0)
 
     def begin(
         self, latent: Tensor, turns: Tensor, numbers: Tensor, aside: Tensor, aside_numbers: Tensor
@@ -125,7 +124,9 @@ class ParameterTask:
         count = self.constants.shape[1]
         chosen = torch.arange(count)
         if self.head.training and torch.is_grad_enabled():
-            chosen = torch.randperm(count, generator=self._generator)[: self.crystals]
+            # By the batch alone, so that a run that goes on sees what it would have seen.
+            generator = generator_of(int(numbers[0]), int(numbers.sum()), CRYSTALS)
+            chosen = torch.randperm(count, generator=generator)[: self.crystals]
         truth = self.stiffness[numbers][:, chosen]
         if len(turns):
             truth = turn_stiffness(truth, turns)
@@ -364,6 +365,7 @@ def _read_result(path: Path) -> tuple[float, float, float] | None:
         return None
     try:
         train, validation, worst = json.loads(read_bounded(path, MAX_JSON))["errors"]
-        return math.nan if train is None else float(train), float(validation), float(worst)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        found = math.nan if train is None else float(train), float(validation), float(worst)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None  # damaged: fitted anew, from the state beside it
+    return found if math.isfinite(found[1] + found[2]) else None
