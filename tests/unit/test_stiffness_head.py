@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from tiny_stiffness import tiny_rve, tiny_stiffness_model
 
 import polyxtal as px
+from polyxtal.model.checkpoint import save_model
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
 from polyxtal.model.heads.familiarity import Familiarity, fade
@@ -259,7 +260,7 @@ def test_broken_files_are_refused(model, tmp_path, monkeypatch):
 
 def test_another_encoder_is_refused(model, tmp_path):
     model.save(tmp_path)
-    FoundationModel(MaskedAutoencoder(model.config, 4), {}).save(tmp_path)
+    save_model(tmp_path, MaskedAutoencoder(model.config, 4))
     with pytest.raises(ValueError, match="fitted to the encoder beside it"):
         px.load_model(tmp_path)
 

@@ -81,9 +81,7 @@ def infer_network(
     def step(done: int, _: float) -> None:
         tell("fit", done + 1, iterations + 1)
 
-    network = fit_network(start, material, curves, goals, iterations, weight, step).network
-    tell("fit", iterations + 1, iterations + 1)
-    return network
+    return fit_network(start, material, curves, goals, iterations, weight, step).network
 
 
 def best_start(
