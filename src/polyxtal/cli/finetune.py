@@ -114,7 +114,9 @@ def parameters(
         )
 
         asked = read_parameter_config(config)
-        with counted("percent of a stage", 100 * (2 + asked.seeds * len(asked.heads))) as shown:
+        encoders = len({head.encoder for head in asked.heads.values()})
+        stages = encoders + asked.seeds * (len(asked.heads) + bool(asked.predicted))
+        with counted("percent of a stage", 100 * stages) as shown:
             begun: dict[str, int] = {}
 
             def tell(what: str, done: int, of: int) -> None:
