@@ -25,7 +25,12 @@ from polyxtal.model.heads.curves import (
     missed_stiffness,
     typical_curves,
 )
-from polyxtal.model.inferred_network import ITERATIONS, elastic_crystals, infer_network
+from polyxtal.model.inferred_network import (
+    ITERATIONS,
+    best_start,
+    elastic_crystals,
+    infer_network,
+)
 from polyxtal.network.typical import typical_networks
 from polyxtal.training.curve_data import CurveData, curve_data
 from polyxtal.training.finetune_network import (
@@ -211,6 +216,14 @@ def test_many_leaves_have_the_stiffness_that_is_told():
         for one in (net, start)
     ]
     assert gaps[0] < 0.7 * gaps[1]
+
+
+def test_a_fit_begins_with_the_network_that_is_closest():
+    rve = tiny_rve(3)
+    starts = [px.MaterialNetwork.from_polycrystal(rve, 8, seed) for seed in range(4)]
+    for wanted in (0, 2, 3):
+        goal = [px.StiffnessTarget(COMPARISON, starts[wanted].stiffness(COMPARISON))]
+        assert best_start(starts, ALUMINIUM, [], goal) is starts[wanted]
 
 
 def test_an_elastic_material_has_no_curves_to_follow():
