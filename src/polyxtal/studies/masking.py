@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from polyxtal.model.checkpoint import CONFIG, find_model
 from polyxtal.studies.judging import Judgement, judge_unseen
 from polyxtal.studies.pretrained import Pretrained, open_model
 from polyxtal.training.pretrain import CURVE, MODEL, load_curve
@@ -59,17 +60,23 @@ class MaskingStudy:
 def read_runs(folders: Sequence[str | Path]) -> list[Run]:
     """Read pretrainings, least hidden first.
 
+    Args:
+        folders: Of pretrainings; or models handed on with their curve, by name or folder.
     Raises:
         FileNotFoundError: if one has no model or no curve yet.
         ValueError: if a file is damaged, or their losses can not be compared.
     """
     runs = []
-    for folder in map(Path, folders):
+    for given in folders:
+        folder = Path(given)
+        model = folder / MODEL
+        if not folder.is_dir() or (folder / CONFIG).is_file():
+            folder = model = find_model(given)
         if not (folder / CURVE).is_file():
             raise FileNotFoundError(
                 f"{folder}: must hold a pretraining that has saved its curve, but does not."
             )
-        runs.append(Run(folder, open_model(folder / MODEL), load_curve(folder)))
+        runs.append(Run(folder, open_model(model), load_curve(folder)))
     runs.sort(key=lambda run: run.ratio)
     for run, other in pairwise(runs):
         if run.ratio == other.ratio:

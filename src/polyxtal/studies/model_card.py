@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def check_folder(folder: str | Path, force: bool = False) -> Path:
     Raises:
         FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
     """
-    ours = (CONFIG, WEIGHTS, CARD)
+    ours = (CONFIG, WEIGHTS, CARD, CURVE)
     return output_folder.check_folder(folder, KIND, lambda name: name in ours, force)
 
 
@@ -53,7 +54,7 @@ def release_model(
     probe: str | Path | None = None,
     force: bool = False,
 ) -> Path:
-    """Write weights in half precision, `config.json` and the card, or nothing.
+    """Write weights in half precision, `config.json`, the pretraining's curve and the card, or nothing.
 
     Args:
         pretraining: Folder that `polyxtal pretrain` wrote.
@@ -84,6 +85,8 @@ def release_model(
     with whole_folder(target) as temporary:
         save_model(temporary, model, {**kept, "results": results}, torch.float16)
         (temporary / CARD).write_text(text, encoding="utf-8")
+        if curve:
+            shutil.copyfile(source / CURVE, temporary / CURVE)
     return Path(folder) / CARD
 
 
