@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.cli import app
 from polyxtal.model.foundation import FoundationModel
+from polyxtal.model.heads.curve_file import save_curve_head
 from polyxtal.model.heads.curves import (
     COMPARISON,
     INCREMENTS,
@@ -25,6 +27,7 @@ from polyxtal.model.heads.curves import (
     missed_stiffness,
     typical_curves,
 )
+from polyxtal.model.heads.files import head_fingerprint
 from polyxtal.model.inferred_network import (
     ITERATIONS,
     best_start,
@@ -164,6 +167,27 @@ def test_a_head_is_read_as_it_was_written(model, tmp_path):
     assert bare.curves is None
     assert bare.stiffness is None
     assert again.to("cpu").curves is again.curves
+
+
+def test_a_head_stays_with_the_stiffness_head_that_it_was_fitted_with(model, tmp_path):
+    own = replace(model.curves, stiffness=head_fingerprint(model.stiffness))
+    FoundationModel(model.autoencoder, {}, model.stiffness, own).save(tmp_path)
+    assert px.load_model(tmp_path).curves.stiffness == own.stiffness
+    # Heads are named by single precision: what a file may lose beyond it is no difference.
+    path = tmp_path / "stiffness.safetensors"
+    exact = {name: value.clone() for name, value in load_file(path).items()}
+    path.write_bytes(save({name: value.float() for name, value in exact.items()}))
+    assert px.load_model(tmp_path).curves.stiffness == own.stiffness
+    name = "linear.bias"
+    path.write_bytes(save({**exact, name: exact[name] + 1e-3}))
+    with pytest.raises(ValueError, match="fitted with the stiffness head beside it, but was with"):
+        px.load_model(tmp_path)
+    # One that does not say what it was fitted with is taken as it is.
+    save_curve_head(tmp_path, model.curves)
+    assert px.load_model(tmp_path).curves.stiffness is None
+    # And so is one without a stiffness head, which predicts nothing.
+    FoundationModel(model.autoencoder, {}, None, own).save(tmp_path)
+    assert px.load_model(tmp_path).curves.stiffness == own.stiffness
 
 
 @pytest.mark.parametrize(

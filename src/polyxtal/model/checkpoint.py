@@ -5,6 +5,7 @@ model.safetensors    its weights
 README.md            the model card
 stiffness.json, stiffness.safetensors    a head that tells stiffness, if there is one; see `heads`
 network.json         a head that tells curves, if there is one
+parameters.json, parameters.safetensors  a head that tells a network's parameters, if there is one
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ from polyxtal.model.mae import MaskedAutoencoder
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 STIFFNESS_CONFIG, STIFFNESS_WEIGHTS = "stiffness.json", "stiffness.safetensors"
 NETWORK_CONFIG = "network.json"
-FILES = (CONFIG, WEIGHTS, CARD, STIFFNESS_CONFIG, STIFFNESS_WEIGHTS, NETWORK_CONFIG)
+PARAMETERS_CONFIG, PARAMETERS_WEIGHTS = "parameters.json", "parameters.safetensors"
+FILES = (
+    *(CONFIG, WEIGHTS, CARD, STIFFNESS_CONFIG, STIFFNESS_WEIGHTS, NETWORK_CONFIG),
+    *(PARAMETERS_CONFIG, PARAMETERS_WEIGHTS),
+)
 """All that a model's folder holds, and what is fetched from the hub."""
 FORMAT, FORMAT_VERSION = "polyxtal model", 1
 SHIPPED = Path(__file__).parent / "weights"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.checkpoint import (
     NETWORK_CONFIG,
+    PARAMETERS_CONFIG,
+    PARAMETERS_WEIGHTS,
     STIFFNESS_CONFIG,
     STIFFNESS_WEIGHTS,
     find_model,
@@ -31,6 +34,11 @@ from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
 from polyxtal.model.heads.curve_file import read_curve_head, save_curve_head
 from polyxtal.model.heads.curves import CurveHead
 from polyxtal.model.heads.files import StiffnessHead, read_stiffness_head, save_stiffness_head
+from polyxtal.model.heads.parameter_file import (
+    FittedParameters,
+    read_parameter_head,
+    save_parameter_head,
+)
 from polyxtal.model.inferred_network import infer_network
 from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask, target_field
 from polyxtal.model.tokens import patchify, unpatchify
@@ -63,6 +71,7 @@ class FoundationModel:
         about: What `config.json` says: sizes, the recipe of its data, training, results.
         stiffness: The head that tells stiffness, or None.
         curves: The head that tells curves, or None.
+        parameters: The head that tells all parameters of a network, or None.
 
     Example:
         >>> import polyxtal as px
@@ -78,12 +87,14 @@ class FoundationModel:
         about: Mapping[str, Any],
         stiffness: StiffnessHead | None = None,
         curves: CurveHead | None = None,
+        parameters: FittedParameters | None = None,
     ) -> None:
         """Take the network and its heads as they are."""
         self.autoencoder = autoencoder.eval()
         self.about = dict(about)
         self.stiffness = stiffness
         self.curves = curves
+        self.parameters = parameters
 
     @property
     def config(self) -> ModelConfig:
@@ -107,7 +118,7 @@ class FoundationModel:
     def to(self, device: str | torch.device) -> FoundationModel:
         """Return the same model on another device."""
         moved = copy.deepcopy(self.autoencoder).to(device)
-        return FoundationModel(moved, self.about, self.stiffness, self.curves)
+        return FoundationModel(moved, self.about, self.stiffness, self.curves, self.parameters)
 
     def save(self, folder: str | Path) -> None:
         """Write it, as `load_model` reads it; heads that were there and are not its own go."""
@@ -122,6 +133,11 @@ class FoundationModel:
             save_curve_head(folder, self.curves)
         else:
             (Path(folder) / NETWORK_CONFIG).unlink(missing_ok=True)
+        if self.parameters is not None:
+            save_parameter_head(folder, self.parameters)
+        else:
+            for name in (PARAMETERS_CONFIG, PARAMETERS_WEIGHTS):
+                (Path(folder) / name).unlink(missing_ok=True)
 
     @torch.no_grad()
     def encode(
@@ -306,11 +322,33 @@ class FoundationModel:
         """
         self._curve_head()
         self._stiffness_head()
-        if rve is not None and len(set(rve.phase.tolist())) > 1:
+        if rve is not None:
+            _check_phase(rve)
+
+    def decode_network(self, rve: Polycrystal) -> MaterialNetwork:
+        """Read a network off the latent vector alone: the paper's head.
+
+        Weights, orientations and normals are the head's own and depend on [CLS] only; networks of
+        `predict_network` keep the polycrystal's crystals and are closer by far, see
+        `docs/finetuning.md`.
+
+        Args:
+            rve: Polycrystal of any grid and one phase.
+        Returns:
+            A network of 2^N leaves of that phase, N as the head was fitted.
+        Raises:
+            ValueError: if the model has no such head, the polycrystal has several phases, a grid is
+                too large, or the head's numbers are so large that they are no network.
+        """
+        if self.parameters is None:
             raise ValueError(
-                "A network is predicted for grains of one phase, but the polycrystal has several; "
-                "`MaterialNetwork.from_polycrystal` takes them."
+                "A model must have a head for parameters to decode networks, but this one has "
+                "none; `polyxtal finetune parameters` fits one and writes the model with it."
             )
+        _check_phase(rve)
+        network = self.parameters.network(self.encode(rve))
+        phase = torch.full_like(network.phase, int(rve.phase[0]))
+        return replace(network, phase=phase, phase_names=rve.phase_names)
 
     def _curve_head(self) -> CurveHead:
         if self.curves is None:
@@ -374,6 +412,14 @@ class FoundationModel:
             )
 
 
+def _check_phase(rve: Polycrystal) -> None:
+    if len(set(rve.phase.tolist())) > 1:
+        raise ValueError(
+            "A network is predicted for grains of one phase, but the polycrystal has several; "
+            "`MaterialNetwork.from_polycrystal` takes them."
+        )
+
+
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> FoundationModel:
     """Load a pretrained model.
 
@@ -388,4 +434,6 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Foundati
     folder = find_model(name)
     autoencoder, about = read_model(folder)
     stiffness = read_stiffness_head(folder, autoencoder)
-    return FoundationModel(autoencoder.to(device), about, stiffness, read_curve_head(folder))
+    curves = read_curve_head(folder, stiffness)
+    parameters = read_parameter_head(folder, autoencoder)
+    return FoundationModel(autoencoder.to(device), about, stiffness, curves, parameters)

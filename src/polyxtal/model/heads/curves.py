@@ -58,11 +58,14 @@ class CurveHead:
         intercept: By mode and increment of the paths. [-]
         slope: By mode and increment of the paths. [-]
         about: What else `network.json` says: training, results.
+        stiffness: Fingerprint of the stiffness head that told what is expected when this one was
+            fitted, see `heads.files`; None if that is not known.
     """
 
     intercept: Float[Tensor, "2 increments"]
     slope: Float[Tensor, "2 increments"]
     about: Mapping[str, Any] = field(default_factory=dict)
+    stiffness: str | None = None
 
     def __post_init__(self) -> None:
         """Validate shapes and numbers."""

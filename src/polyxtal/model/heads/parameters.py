@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from polyxtal.algebra.mandel import matrix_to_mandel
@@ -14,6 +15,22 @@ from polyxtal.algebra.rotation import normalize_quaternion, quaternion_to_matrix
 from polyxtal.network.offline import homogenize_tree
 from polyxtal.network.topology import BinaryTree
 from polyxtal.network.tree import MaterialNetwork
+
+MAX_DEPTH = 12
+
+
+class ParameterHeadSizes(BaseModel):
+    """All that the shape of a parameter head depends on.
+
+    Attributes:
+        width: Of the encoder's token.
+        depth: N, for 2^N leaves.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: Annotated[int, Field(ge=1, le=4096)]
+    depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)]
 
 
 class NetworkParameters(NamedTuple):
@@ -82,7 +99,7 @@ class ParameterHead(nn.Module):
     def __init__(self, width: int, depth: int, seed: int = 0) -> None:
         """Begin with one random network for all polycrystals."""
         super().__init__()
-        self.leaves = 2**depth
+        self.width, self.depth, self.leaves = width, depth, 2**depth
         self.register_buffer("input_mean", torch.zeros(width))
         self.register_buffer("input_scale", torch.ones(width))
         self.linear = nn.Linear(width, 6 * self.leaves - 2)
