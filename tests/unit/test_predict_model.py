@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.cli import app
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.curves import INCREMENTS, CurveHead
+from polyxtal.model.heads.curves import COMPARISON, INCREMENTS, CurveHead
+from polyxtal.model.inferred_network import elastic_crystals
 from polyxtal.network.tree import NetworkEnsemble
 from polyxtal.network.typical import typical_networks
 from polyxtal.workflows.predict import PredictionSettings, predict
-from polyxtal.workflows.predict_network import STEPS
+from polyxtal.workflows.predict_network import STEPS, predict_network
 from polyxtal.workflows.write_prediction import summary, write_prediction
 
 ALLOY = px.load_material("AA6022-T4")
@@ -86,6 +87,20 @@ def test_stiffness_and_curve_are_the_models(case, told):
     assert len(prediction.leaf_phase) == 8
     assert prediction.constants["model"] == px.engineering_constants(expected)
     assert prediction.unfamiliarity == model.unfamiliarity(rve)
+
+
+def test_networks_share_the_stiffness_that_they_are_to_have(case, monkeypatch):
+    rve, model = px.read(case / "grid.vti"), px.load_model(case / "model")
+    asked, predict_stiffness = [], model.predict_stiffness
+
+    def counted(rve, crystal):
+        asked.append(crystal)
+        return predict_stiffness(rve, crystal)
+
+    monkeypatch.setattr(model, "predict_stiffness", counted)
+    network = predict_network(model, rve, ALLOY, 4, 5, 2)
+    assert asked == [COMPARISON, *elastic_crystals()]
+    assert not torch.equal(*(member.normals for member in network.members))
 
 
 def test_progress_counts_the_steps_of_every_network(told):

@@ -29,7 +29,8 @@ def typical_networks(
         rve: Polycrystal.
         leaves: Leaves of each network.
         members: Networks whose answers are averaged.
-        seed: Same seed, same networks.
+        seed: Same seed, same networks; they are drawn as those of
+            `MaterialNetwork.from_polycrystal(..., ensemble=members)`.
     """
     extents = grain_extents(rve)
     seeds = torch.Generator().manual_seed(int(seed))

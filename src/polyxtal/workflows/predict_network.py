@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -12,8 +13,8 @@ from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model import checkpoint
 from polyxtal.model.foundation import FoundationModel, load_model
-from polyxtal.model.inferred_network import ITERATIONS
-from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
+from polyxtal.model.inferred_network import ITERATIONS, infer_network
+from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, check_size
 from polyxtal.workflows.inputs import sha256
 
 STEPS = ITERATIONS
@@ -60,8 +61,11 @@ def predict_network(
 ) -> MaterialNetwork | NetworkEnsemble:
     """Predict one network, or several with seeds that are drawn from the one given.
 
+    They are those of `FoundationModel.predict_network`; the stiffness that all of them are to have
+    is predicted once.
+
     Args:
-        model: With heads for stiffness and curves.
+        model: With heads for stiffness and curves, see `FoundationModel.check_network`.
         rve: Polycrystal of one phase.
         material: Of its grains.
         leaves: Leaves of each network.
@@ -70,8 +74,12 @@ def predict_network(
         on_step: Called with what is done, after every step of every network.
     Raises:
         ConvergenceError: if a network does not converge.
-        ValueError: see `FoundationModel.predict_network`.
+        ValueError: if the model lacks a head, the polycrystal has several phases, or `leaves`,
+            `seed` or `ensemble` is out of bounds.
     """
+
+    model.check_network(rve)
+    check_size(leaves, seed, ensemble)
 
     def tell(what: str, done: int, total: int) -> None:
         if done and on_step is not None:
@@ -81,9 +89,14 @@ def predict_network(
     if ensemble > 1:
         seeds = torch.Generator().manual_seed(seed)
         drawn = torch.randint(2**62, (ensemble,), generator=seeds).tolist()
+    assert model.curves is not None
+    expected = cache(partial(model.predict_stiffness, rve))
     with warnings.catch_warnings():
         # The stiffness has told what is unfamiliar; crystals that goals are set by are not the
         # user's.
         warnings.simplefilter("ignore", UserWarning)
-        networks = [model.predict_network(rve, leaves, one, material, tell) for one in drawn]
+        networks = [
+            infer_network(rve, leaves, material, model.curves, expected, one, on_stage=tell)
+            for one in drawn
+        ]
     return NetworkEnsemble(tuple(networks)) if ensemble > 1 else networks[0]
