@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from contextlib import contextmanager
+from shutil import rmtree
 
 import pytest
 import torch
@@ -13,17 +15,20 @@ from typer.testing import CliRunner
 
 import polyxtal as px
 from polyxtal.cli import app
+from polyxtal.cli.finetune import _staged
 from polyxtal.dataset.recipe import make_recipe
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves import INCREMENTS, CurveHead
 from polyxtal.model.heads.parameters import ParameterHead, _quaternion, _rotation_vector
 from polyxtal.network.topology import BinaryTree
 from polyxtal.training.finetune_parameters import (
+    SPLIT,
     ParameterConfig,
     ParameterTask,
     finetune_parameters,
     relative_error,
 )
+from polyxtal.training.finetuning import split_rves
 
 CRYSTALS = torch.tensor([[107.3e3, 60.8e3, 28.3e3], [168.4e3, 121.4e3, 75.4e3]])
 RECIPE = {
@@ -143,10 +148,32 @@ def test_heads_stand_beside_hill_and_untrained_networks(finished):
     curve = (place / "run" / "heads" / "learned" / "seed-0" / "curve.csv").read_text().splitlines()
     first, last = (float(line.split(",")[1]) for line in (curve[1], curve[-1]))
     assert last < first
-    assert (place / "run" / "table.csv").read_text().startswith("estimate,training,validation")
-    kept = place / "run" / "heads" / "scratch" / "seed-1" / "model"
-    assert (kept / "parameters.safetensors").is_file()
-    assert px.load_model(kept).config == px.load_model(place / "model").config
+    assert (place / "run" / "table.csv").read_text().startswith("estimate,rves,training,validation")
+    assert [row["rves"] for row in rows] == [2] * 4
+    results = json.loads((place / "run" / "results.json").read_text())
+    assert results["rows"] == rows
+    assert results["asked"]["depth"] == 2
+    assert results["asked"]["contents"]["data"]["rves"] == 10
+
+
+@pytest.mark.parametrize("name", ["learned", "scratch"])
+def test_a_fitted_head_is_loaded_and_errs_as_was_measured(finished, name):
+    place, config, _ = finished
+    kept = place / "run" / "heads" / name / "seed-1"
+    model, store = px.load_model(kept / "model"), px.open_dataset(place / "data")
+    assert model.config == px.load_model(place / "model").config
+    assert model.parameters.about["seed"] == 1
+    errors = []
+    for number in split_rves(10, config.validation, 1, SPLIT).validation.tolist():
+        network = model.decode_network(store[number])
+        assert network.leaves == 4
+        rows = [store.read(array, number, number + 1)[0] for array in ("constants", "stiffness")]
+        for constants, truth in zip(*rows, strict=True):
+            found = network.stiffness(px.CubicElasticity(*constants.tolist()))
+            errors.append(float(relative_error(found, torch.from_numpy(truth).double())))
+    _, validation, worst = json.loads((kept / "result.json").read_text())["errors"]
+    assert sum(errors) / len(errors) == pytest.approx(validation, rel=1e-4)
+    assert max(errors) == pytest.approx(worst, rel=1e-4)
 
 
 def test_finished_heads_are_not_fitted_again(finished, monkeypatch):
@@ -157,6 +184,12 @@ def test_finished_heads_are_not_fitted_again(finished, monkeypatch):
 
     monkeypatch.setattr("polyxtal.training.finetune_parameters.Fitter", never)
     assert finetune_parameters(config, place / "run") == rows
+    whole = place / "run" / "heads" / "learned" / "seed-0" / "model" / "parameters.json"
+    content = whole.read_text()
+    whole.unlink()
+    with pytest.raises(AssertionError, match="fitted again"):
+        finetune_parameters(config, place / "run")
+    whole.write_text(content)
     damaged = place / "run" / "heads" / "scratch" / "seed-1" / "result.json"
     damaged.write_text("{")
     with pytest.raises(AssertionError, match="fitted again"):
@@ -179,6 +212,28 @@ def test_what_does_not_fit_is_refused(finished, tmp_path):
         )
 
 
+def test_another_data_set_at_the_same_path_is_refused(finished):
+    place, config, _ = finished
+    (place / "data").rename(place / "aside")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        px.generate(make_recipe({**RECIPE, "seed": 7}), place / "data", workers=1)
+    with pytest.raises(ValueError, match="data holds something else now: `seed` was 1 and is 7"):
+        finetune_parameters(config, place / "run")
+    rmtree(place / "data")
+    (place / "aside").rename(place / "data")
+    other = tiny_stiffness_model().autoencoder
+    with torch.no_grad():
+        other.encoder.embed.weight.mul_(1.1)
+    FoundationModel(other, {}).save(place / "other")
+    (place / "model").rename(place / "aside")
+    (place / "other").rename(place / "model")
+    with pytest.raises(ValueError, match="model holds something else now: `encoder` was"):
+        finetune_parameters(config, place / "run")
+    (place / "model").rename(place / "other")
+    (place / "aside").rename(place / "model")
+
+
 def test_predicted_networks_stand_beside(finished, tmp_path, monkeypatch):
     _, config, _ = finished
     asked = config.model_copy(update={"predicted": 1, "heads": {}})
@@ -197,11 +252,41 @@ def test_predicted_networks_stand_beside(finished, tmp_path, monkeypatch):
 
     monkeypatch.setattr(FoundationModel, "predict_network", predict)
     rows = finetune_parameters(asked, tmp_path / "run")
-    assert [row["estimate"] for row in rows] == ["Hill", "untrained networks", "predicted networks"]
-    assert 0 < rows[2]["validation"] <= rows[2]["worst"] < 1
-    assert rows[2]["training"] is None
-    assert finetune_parameters(asked, tmp_path / "run") == rows
+    table = {row.pop("estimate"): row for row in rows}
+    baselines = ("Hill", "untrained networks")
+    same = tuple(f"{name}, same RVEs" for name in baselines)
+    assert tuple(table) == (*baselines, *same, "predicted networks")
+    assert [row["rves"] for row in table.values()] == [2, 2, 1, 1, 1]
+    predicted = table["predicted networks"]
+    assert 0 < predicted["validation"] <= predicted["worst"] < 1
+    assert predicted["training"] is None
+    store = px.open_dataset(config.data)
+    number = int(split_rves(10, config.validation, 0, SPLIT).validation[0])
+    truth = torch.from_numpy(store.read("stiffness", number, number + 1)[0]).double()
+    crystals = [
+        px.CubicElasticity(*c) for c in store.read("constants", number, number + 1)[0].tolist()
+    ]
+    network = px.MaterialNetwork.from_polycrystal(store[number], 4, 0)
+    for name, told in (
+        (same[0], [px.hill_average(store[number], crystal) for crystal in crystals]),
+        (same[1], [network.stiffness(crystal) for crystal in crystals]),
+    ):
+        errors = relative_error(torch.stack(told), truth)
+        assert table[name]["validation"] == pytest.approx(float(errors.mean()), rel=1e-9)
+        assert table[name]["worst"] == pytest.approx(float(errors.max()), rel=1e-9)
+        # The mean over two RVEs is no other's.
+        assert table[name]["validation"] != table[name.partition(",")[0]]["validation"]
+    again = finetune_parameters(asked, tmp_path / "run")
+    assert {row.pop("estimate"): row for row in again} == table
     assert calls == [(4, 0)]
+    every = asked.model_copy(update={"predicted": 2})
+    names = [row["estimate"] for row in finetune_parameters(every, tmp_path / "every")]
+    assert names == [*baselines, "predicted networks"]
+    # Predicted networks are those of the heads that the folder was begun with.
+    stiffer = CurveHead(nothing, nothing + 0.1)
+    FoundationModel(full.autoencoder, {}, full.stiffness, stiffer).save(tmp_path / "model")
+    with pytest.raises(ValueError, match="model holds something else now: `slope` was"):
+        finetune_parameters(asked, tmp_path / "run")
 
 
 def test_names_of_heads_lead_nowhere_else(finished):
@@ -234,3 +319,26 @@ def test_the_command_line_prints_the_table(finished, tmp_path):
     result = CliRunner().invoke(app, asked)
     assert result.exit_code == 0, result.output
     assert "untrained networks" in result.output
+
+
+def test_progress_counts_stages_by_their_names(monkeypatch):
+    told = []
+
+    @contextmanager
+    def counted(what, total):
+        told.append((what, total))
+        yield lambda *shown: told.append(shown)
+
+    monkeypatch.setattr("polyxtal.cli.finetune.counted", counted)
+    with _staged(3) as tell:
+        tell("RVEs", 5, 10)
+        tell("epochs of head a, validation 0.3", 1, 4)
+        tell("epochs of head a, validation 0.2", 4, 4)
+        tell("epochs of head b", 2, 2)
+    assert told == [
+        ("percent of a stage", 300),
+        (50, "5 of 10 RVEs"),
+        (125, "1 of 4 epochs of head a, validation 0.3"),
+        (200, "4 of 4 epochs of head a, validation 0.2"),
+        (300, "2 of 2 epochs of head b"),
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import warnings
+from shutil import rmtree
 
 import pytest
 import torch
@@ -117,6 +118,9 @@ def test_one_table_with_all(finished):
         written = list(csv.DictReader(file))
     assert len(written) == len(rows)
     assert float(written[0]["error"]) == rows[0]["error"]
+    asked = json.loads((folder / "results.json").read_text())["asked"]
+    assert asked["contents"]["test"]["rves"] == 8
+    assert asked["copies"] == 2
 
 
 def test_the_model_is_written_with_the_head_that_validated_best(finished):
@@ -150,6 +154,21 @@ def test_finished_seeds_are_not_fitted_again(finished, monkeypatch):
     (folder / "heads" / "normal" / "seed-1" / "result.json").write_text("{")
     with pytest.raises(AssertionError, match="fitted again"):
         finetune_stiffness(config(folder.parent), folder)
+
+
+def test_another_data_set_at_the_same_path_is_refused(finished):
+    folder, _ = finished
+    place = folder.parent
+    for name, change in (("data", {"grains": [4, 6]}), ("test", {"seed": 3, "count": 8})):
+        (place / name).rename(place / "aside")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            px.generate(make_recipe({**RECIPE, **change}), place / name, workers=1)
+        sentence = f"{name} holds something else now: `{next(iter(change))}` was"
+        with pytest.raises(ValueError, match=sentence):
+            finetune_stiffness(config(place), folder)
+        rmtree(place / name)
+        (place / "aside").rename(place / name)
 
 
 class Stop(Exception):

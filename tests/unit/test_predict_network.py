@@ -310,6 +310,7 @@ def test_a_head_is_fitted_and_written(started):
     assert all(0 < row["mean"] <= row["root_mean_square"] <= row["largest"] for row in rows)
     head = px.load_model(place / "run" / "model").curves
     assert head.about["results"] == rows
+    assert head.stiffness == head_fingerprint(px.load_model(place / "start").stiffness)
     table = (place / "run" / "table.csv").read_text().splitlines()
     assert table[0] == "mode,estimate,mean,root_mean_square,largest"
     assert len(table) == 5
@@ -331,13 +332,24 @@ def test_what_was_simulated_is_read_again(started, monkeypatch):
     monkeypatch.setattr("polyxtal.training.curve_data.simulate", never)
     fewer = config.model_copy(update={"recipe": config.recipe.model_copy(update={"count": 4})})
     assert len(finetune_network(fewer, place / "run")) == 4
+    for name, asked in (("finetuning.json", ()), ("results.json", ("asked",))):
+        said = json.loads((place / "run" / name).read_text())
+        for part in asked:
+            said = said[part]
+        assert said["recipe"]["count"] == 4
+        assert said["contents"]["model"]["stiffness_head"]
 
 
-def test_another_fine_tuning_is_refused(started, tmp_path):
+def test_another_fine_tuning_is_refused(started, tmp_path, monkeypatch):
     place, config, *_ = started
     other = config.model_copy(update={"recipe": config.recipe.model_copy(update={"seed": 2})})
     with pytest.raises(ValueError, match="but `recipe` is another there"):
         finetune_network(other, place / "run")
+    softer = replace(ALUMINIUM, elasticity=px.CubicElasticity(90e3, 50e3, 20e3))
+    with monkeypatch.context() as patch:
+        patch.setattr("polyxtal.training.finetune_network.load_material", lambda _: softer)
+        with pytest.raises(ValueError, match="AA6022-T4 holds something else now: `elasticity`"):
+            finetune_network(config, place / "run")
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="must be new, empty or hold a fine-tuning"):
         finetune_network(config, tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +23,23 @@ def main() -> None:
     """Fit heads to a pretrained model from labelled polycrystals."""
 
 
+@contextmanager
+def _staged(stages: int) -> Iterator[Callable[[str, int, int], None]]:
+    """Show progress of fits that take so many stages of unequal length, each in percent.
+
+    Yields what to call with what is done, how many steps of it, and of how many. What a stage is
+    called may end in its latest validation.
+    """
+    with counted("percent of a stage", 100 * stages) as shown:
+        begun: dict[str, int] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            stage = begun.setdefault(what.partition(", validation")[0], len(begun))
+            shown(100 * stage + 100 * done // of, f"{done} of {of} {what}")
+
+        yield tell
+
+
 @app.command()
 def stiffness(
     config: Annotated[Path, typer.Argument(help="Configuration (YAML): see examples/finetune/.")],
@@ -36,14 +55,7 @@ def stiffness(
         from polyxtal.training.finetune_stiffness import finetune_stiffness
 
         asked = read_stiffness_config(config)
-        total = 100 * (4 + asked.seeds * len(asked.heads))
-        with counted("percent of a stage", total) as shown:
-            begun: dict[str, int] = {}
-
-            def tell(what: str, done: int, of: int) -> None:
-                stage = begun.setdefault(what.partition(", validation")[0], len(begun))
-                shown(100 * stage + 100 * done // of, f"{done} of {of} {what}")
-
+        with _staged(4 + asked.seeds * len(asked.heads)) as tell:
             rows = finetune_stiffness(asked, out, tell)
         Console(highlight=False, width=120).print(_table(rows))
         model = f"; the model is in {out / MODEL}" if (out / MODEL).is_dir() else ""
@@ -116,20 +128,12 @@ def parameters(
         asked = read_parameter_config(config)
         encoders = len({head.encoder for head in asked.heads.values()})
         stages = encoders + asked.seeds * (len(asked.heads) + bool(asked.predicted))
-        with counted("percent of a stage", 100 * stages) as shown:
-            begun: dict[str, int] = {}
-
-            def tell(what: str, done: int, of: int) -> None:
-                stage = begun.setdefault(what.partition(", validation")[0], len(begun))
-                shown(100 * stage + 100 * done // of, f"{done} of {of} {what}")
-
+        with _staged(stages) as tell:
             rows = finetune_parameters(asked, out, tell)
         title = "Relative Frobenius error of the stiffness, means over the seeds [%]"
-        table = Table("estimate", "training", "validation", "worst", title=title)
+        table = Table("estimate", "RVEs", *COLUMNS[2:], title=title)
         for row in rows:
-            numbers = (row[column] for column in COLUMNS[1:])
-            table.add_row(
-                row["estimate"], *("" if v is None else f"{100 * v:.2f}" for v in numbers)
-            )
+            numbers = ("" if row[n] is None else f"{100 * row[n]:.2f}" for n in COLUMNS[2:])
+            table.add_row(row["estimate"], str(row["rves"]), *numbers)
         Console(highlight=False, width=100).print(table)
         typer.echo(f"Written to {out / TABLE}")

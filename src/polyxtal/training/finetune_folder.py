@@ -1,19 +1,22 @@
 """The folder of a fine-tuning: what it was begun with, its table, its results.
 
-finetuning.json            what the run was asked for
-table.csv, results.json    what came out
+finetuning.json            what the run was last asked for, and what the files that it names hold
+table.csv, results.json    what came out, and of what
 """
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from polyxtal.dataset.store import PolycrystalStore
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.yaml import shorten
 
 CONFIG, TABLE, RESULTS, RESULT, MODEL = (
     "finetuning.json",
@@ -22,49 +25,85 @@ CONFIG, TABLE, RESULTS, RESULT, MODEL = (
     "result.json",
     "model",
 )
+CONTENTS = "contents"
 MAX_JSON = 1 << 22
 
 
-def claim(folder: Path, asked: Mapping[str, Any], free: Sequence[str] = ()) -> None:
+def claim(
+    folder: Path,
+    asked: Mapping[str, Any],
+    contents: Mapping[str, Mapping[str, Any]],
+    free: Sequence[str] = (),
+) -> dict[str, Any]:
     """Begin a fine-tuning in a new or empty folder, or make sure that it is the one that is there.
+
+    What is free may change; then `finetuning.json` is written again, so that it says what was asked
+    for last.
 
     Args:
         folder: Made if it is not there.
         asked: All that the run depends on, as JSON holds it.
-        free: What may be another than at the beginning; "a.b" for `b` within `a`.
+        contents: What its fields name holds, by field: a path alone does not say.
+        free: What may be another than at the beginning; "a.b" for `b` within `a`, "contents.a" for
+            what `a` names.
+    Returns:
+        `asked` and its `contents`, as they are written.
     Raises:
         FileExistsError: if the folder holds something else.
         ValueError: if it holds another fine-tuning, or what it was begun with can not be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / CONFIG
+    record = json.loads(json.dumps({**asked, CONTENTS: contents}))
     if not path.is_file():
         if any(folder.iterdir()):
             raise FileExistsError(
                 f"{folder}: must be new, empty or hold a fine-tuning, but is not."
             )
-        write_json(path, asked)
-        return
+        write_json(path, record)
+        return record
     try:
         earlier = json.loads(read_bounded(path, MAX_JSON))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
     if not isinstance(earlier, dict):
         raise ValueError(f"{path}: must say what was begun, but is no mapping.")
-    now = json.loads(json.dumps(asked))
+    bound, now = _without(earlier, free), _without(record, free)
+    held, holds = bound.pop(CONTENTS, None), now.pop(CONTENTS)
+    begun = f"{folder}: a fine-tuning must go on with what it was begun with, but"
+    for name, value in now.items():
+        if bound.get(name) != value:
+            raise ValueError(f"{begun} `{name}` is another there.")
+    for name, value in holds.items():
+        was = held.get(name) if isinstance(held, dict) else None
+        if not isinstance(was, dict):
+            raise ValueError(f"{begun} {CONFIG} does not say what `{name}` held; begin in another.")
+        for part in {**was, **value}:
+            if was.get(part) != value.get(part):
+                raise ValueError(
+                    f"{begun} {asked[name]} holds something else now: `{part}` was "
+                    f"{shorten(was.get(part))} and is {shorten(value.get(part))}."
+                )
+    if earlier != record:
+        write_json(path, record)
+    return record
+
+
+def _without(record: Mapping[str, Any], free: Sequence[str]) -> dict[str, Any]:
+    left = copy.deepcopy(dict(record))
     for name in free:
-        for one in (earlier, now):
-            *parents, last = name.split(".")
-            for parent in parents:
-                one = one.get(parent) if isinstance(one, dict) else None
-            if isinstance(one, dict):
-                one.pop(last, None)
-    wrong = [name for name in now if earlier.get(name) != now[name]]
-    if wrong:
-        raise ValueError(
-            f"{folder}: a fine-tuning must go on with what it was begun with, but `{wrong[0]}` is "
-            "another there."
-        )
+        one: Any = left
+        *parents, last = name.split(".")
+        for parent in parents:
+            one = one.get(parent) if isinstance(one, dict) else None
+        if isinstance(one, dict):
+            one.pop(last, None)
+    return left
+
+
+def data_set(store: PolycrystalStore) -> dict[str, Any]:
+    """Say what a data set is: all fields of its recipe, and how many RVEs it has."""
+    return {**store.recipe.model_dump(mode="json"), "rves": len(store)}
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Fit the head that tells curves to full fields of small polycrystals, and judge it.
 
-finetuning.json     what the run was asked for
+finetuning.json     what the run was last asked for
 curves/             what was computed of each polycrystal, see `curve_data`
 table.csv, results.json
 model/              the model with its heads, to be loaded with `load_model`
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.curves import MODES, CurveHead
+from polyxtal.model.heads.files import fingerprint, head_fingerprint
 from polyxtal.training.curve_data import CurveData, curve_data
 from polyxtal.training.finetune_folder import MODEL, claim, write_results
 
@@ -107,8 +109,13 @@ def finetune_network(
             "no plasticity."
         )
     # More of the same polycrystals may be asked for, or another model: neither changes a curve.
-    free = ("model", "seeds", "validation", "recipe.count")
-    claim(target, config.model_dump(mode="json"), free)
+    free = ("model", "contents.model", "seeds", "validation", "recipe.count")
+    told_by = head_fingerprint(model.stiffness)
+    contents = {
+        "model": {"encoder": fingerprint(model.autoencoder), "stiffness_head": told_by},
+        "material": asdict(material),
+    }
+    asked = claim(target, config.model_dump(mode="json"), contents, free)
 
     def expected(rve: Polycrystal, crystal: CubicElasticity) -> Tensor:
         with warnings.catch_warnings():
@@ -128,9 +135,10 @@ def finetune_network(
     )
     rows = _judged(config, data)
     about = {"finetuning": config.model_dump(mode="json"), "results": rows}
-    head = fit_curve_head(data, about)
-    write_results(target, COLUMNS, rows, {"asked": config.model_dump(mode="json")})
-    FoundationModel(model.autoencoder, model.about, model.stiffness, head).save(target / MODEL)
+    head = replace(fit_curve_head(data, about), stiffness=told_by)
+    write_results(target, COLUMNS, rows, {"asked": asked})
+    heads = model.stiffness, head, model.parameters
+    FoundationModel(model.autoencoder, model.about, *heads).save(target / MODEL)
     return rows
 
 

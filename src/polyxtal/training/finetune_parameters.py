@@ -3,7 +3,7 @@
 finetuning.json            what the run was asked for
 predicted/seed-<k>.json    errors of predicted networks
 heads/<name>/seed-<k>/     state, curve, and, when finished, result.json and the model with its
-                           parameters.safetensors
+                           head, to be loaded with `load_model`
 table.csv, results.json    relative Frobenius errors on validation RVEs, means over the seeds
 """
 
@@ -13,28 +13,29 @@ import copy
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
+from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.torch import save_file
 from torch import Tensor
 
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.fields import turn_stiffness
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
-from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.bounds import hill_average
+from polyxtal.model.checkpoint import PARAMETERS_CONFIG
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.basis import StiffnessBasis
-from polyxtal.model.heads.files import fingerprint
-from polyxtal.model.heads.parameters import ParameterHead
-from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.model.heads.files import fingerprint, head_fingerprint
+from polyxtal.model.heads.parameter_file import FittedParameters
+from polyxtal.model.heads.parameters import MAX_DEPTH, ParameterHead
 from polyxtal.network.topology import BinaryTree
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.training.finetune_config import FitConfig, HeadName
@@ -43,14 +44,15 @@ from polyxtal.training.finetune_folder import (
     MODEL,
     RESULT,
     claim,
+    data_set,
     write_json,
     write_results,
 )
-from polyxtal.training.finetuning import Fitter, Split
+from polyxtal.training.finetuning import Fitter, Split, first_weights, split_rves
 from polyxtal.training.stiffness_data import StiffnessData, encode_copies
 
-WEIGHTS, PREDICTED = "parameters.safetensors", "predicted"
-COLUMNS = ["estimate", "training", "validation", "worst"]
+PREDICTED = "predicted"
+COLUMNS = ["estimate", "rves", "training", "validation", "worst"]
 SPLIT, CRYSTALS = 10, 11
 """Streams of random numbers: for the split, and for the crystals that a step looks at."""
 
@@ -66,7 +68,8 @@ class ParameterConfig(BaseModel):
         crystals: Crystals of each RVE in a step, drawn from its labels.
         seeds: Times that each head is fitted, to another split.
         predicted: Validation RVEs of each split, the first ones, on which `predict_network` is
-            judged, too, with as many leaves; the model must have heads for it.
+            judged, too, with as many leaves, beside the baselines on the same ones; the model must
+            have heads for it.
         heads: How heads are fitted, by name.
     """
 
@@ -74,7 +77,7 @@ class ParameterConfig(BaseModel):
 
     model: str = "polyxtal-small"
     data: str
-    depth: Annotated[int, Field(ge=1, le=12)] = 7
+    depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = 7
     validation: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
     crystals: Annotated[int, Field(ge=1, le=1000)] = 2
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
@@ -152,9 +155,9 @@ def finetune_parameters(
         folder: Where to; new, or of the same fine-tuning.
         on_step: Called with what is done, how many steps of it, and of how many.
     Returns:
-        Rows of the table: mean relative Frobenius error on training and validation RVEs and the
-        largest on the latter, of each head, of Hill's average and of untrained networks with as
-        many leaves; means over the seeds. [-]
+        Rows of the table: the number of validation RVEs of each seed, mean relative Frobenius error
+        on training and on these validation RVEs and the largest on the latter, of each head, of
+        Hill's average and of untrained networks with as many leaves; means over the seeds. [-]
     Raises:
         FileNotFoundError: if there is no such model or data set.
         FileExistsError: if the folder holds something else.
@@ -165,18 +168,14 @@ def finetune_parameters(
     tell = on_step or (lambda what, done, total: None)
     target = Path(folder)
     pretrained = load_model(config.model)
-    seed = int(dict(pretrained.about.get("pretraining") or {}).get("seed", 0))
-    models = {
-        "pretrained": pretrained,
-        "untrained": FoundationModel(MaskedAutoencoder(pretrained.config, seed), {}),
-    }
+    models = {"pretrained": pretrained, "untrained": first_weights(pretrained)}
     store = open_dataset(config.data)
     _check(config, store, pretrained)
-    asked = config.model_dump(mode="json") | {"encoder": fingerprint(pretrained.autoencoder)}
-    claim(target, asked)
+    asked = claim(target, config.model_dump(mode="json"), _contents(config, store, pretrained))
+    splits = [split_rves(len(store), config.validation, k, SPLIT) for k in range(config.seeds)]
     data = _read(store)
     constants = torch.from_numpy(store.read("constants", 0, len(store))).to(torch.float64)
-    errors: dict[str, list[tuple[float, float, float]]] = {}
+    errors: dict[str, list[Errors]] = {}
     encoded = {}
     for name in sorted({head.encoder for head in config.heads.values()}):
 
@@ -184,22 +183,22 @@ def finetune_parameters(
             tell(f"RVEs that the {name} encoder saw", done, total)
 
         encoded[name] = encode_copies(models[name], data, range(len(store)), 4, 0, seen)
-    for k in range(config.seeds):
-        split = _split(config, len(store), k)
+    for k, split in enumerate(splits):
         for name, found in _baselines(config, store, data, constants, split, k).items():
-            errors.setdefault(name, []).append((math.nan, *found))
+            errors.setdefault(name, []).append(found)
         if config.predicted:
 
-            def ready(done: int, k: int = k) -> None:
-                tell(f"predicted networks, seed {k}", done, config.predicted)
+            def ready(done: int, total: int, k: int = k) -> None:
+                tell(f"predicted networks, seed {k}", done, total)
 
             errors.setdefault("predicted networks", []).append(
-                _predicted(config, store, data, constants, pretrained, target, k, ready)
+                _predicted(config, store, data, constants, pretrained, target, split, k, ready)
             )
     for name, fit in config.heads.items():
-        for k in range(config.seeds):
+        for k, split in enumerate(splits):
             place = target / "heads" / name / f"seed-{k}"
-            result = _read_result(place / RESULT)
+            whole = (place / MODEL / PARAMETERS_CONFIG).is_file()
+            result = _read_result(place / RESULT, split) if whole else None
             if result is None:
 
                 def said(epoch: int, loss: float, name: str = name, k: int = k) -> None:
@@ -213,6 +212,7 @@ def finetune_parameters(
                     data,
                     constants,
                     encoded[fit.encoder],
+                    split,
                     place,
                     k,
                     said,
@@ -220,11 +220,49 @@ def finetune_parameters(
             errors.setdefault(f"head {name}", []).append(result)
     rows: list[dict[str, Any]] = []
     for name, found in errors.items():
-        means = [sum(column) / len(column) for column in zip(*found, strict=True)]
-        training = None if math.isnan(means[0]) else means[0]
-        rows.append(dict(zip(COLUMNS, (name, training, *means[1:]), strict=True)))
-    write_results(target, COLUMNS, rows, {"asked": config.model_dump(mode="json")})
+        training, validation, worst = (
+            sum(column) / len(column)
+            for column in zip(*((e.training, e.validation, e.worst) for e in found), strict=True)
+        )
+        known = None if math.isnan(training) else training
+        row = name, found[0].rves, known, validation, worst
+        rows.append(dict(zip(COLUMNS, row, strict=True)))
+    write_results(target, COLUMNS, rows, {"asked": asked})
     return rows
+
+
+class Errors(NamedTuple):
+    """Relative Frobenius errors of one estimate and seed. [-]
+
+    Attributes:
+        rves: Validation RVEs that it was judged on.
+        validation: Mean over them and all crystals.
+        worst: The largest.
+        training: Mean over training RVEs; NaN for what learns nothing from them.
+    """
+
+    rves: int
+    validation: float
+    worst: float
+    training: float = math.nan
+
+
+def _errors(found: Float[Tensor, "rves crystals"], training: float = math.nan) -> Errors:
+    return Errors(len(found), float(found.mean()), float(found.max()), training)
+
+
+def _contents(
+    config: ParameterConfig, store: PolycrystalStore, model: FoundationModel
+) -> dict[str, dict[str, Any]]:
+    """Say what model and data set are, as far as results depend on them."""
+    told_by: dict[str, Any] = {"encoder": fingerprint(model.autoencoder)}
+    if config.predicted:
+        assert model.stiffness is not None
+        assert model.curves is not None
+        told_by["stiffness_head"] = head_fingerprint(model.stiffness)
+        told_by["intercept"] = model.curves.intercept.tolist()
+        told_by["slope"] = model.curves.slope.tolist()
+    return {"model": told_by, "data": data_set(store)}
 
 
 def _fit(
@@ -234,11 +272,11 @@ def _fit(
     data: StiffnessData,
     constants: Tensor,
     encoded: tuple[Tensor, Tensor],
+    split: Split,
     place: Path,
     seed: int,
     on_epoch: Callable[[int, float], None],
-) -> tuple[float, float, float]:
-    split = _split(config, len(data.grain_id), seed)
+) -> Errors:
     head = ParameterHead(model.config.width, config.depth, seed)
     task = ParameterTask(head, data.stiffness, constants, config.crystals)
     fitter = Fitter(fit, task, model, data, split, encoded, seed)
@@ -248,25 +286,32 @@ def _fit(
         changed.encoder.load_state_dict(fitter.parts["encoder"].state_dict())
         model = FoundationModel(changed, model.about)
     latent = encode_copies(model, data, range(len(data.grain_id)))[0][:, 0]
-    means = []
-    with torch.no_grad():
-        for numbers in (split.train, split.validation):
-            found = torch.cat(
-                [
-                    relative_error(
-                        head(latent[part]).stiffness(constants[part].to(latent.dtype), task.tree),
-                        data.stiffness[part].to(latent.dtype),
-                    )
-                    for part in numbers.split(16)
-                ]
-            )
-            means.append((float(found.mean()), float(found.max())))
-    FoundationModel(model.autoencoder, model.about).save(place / MODEL)
-    with atomic_file(place / MODEL / WEIGHTS) as temporary:
-        save_file({k: v.contiguous() for k, v in head.state_dict().items()}, temporary)
-    result = (means[0][0], means[1][0], means[1][1])
-    write_json(place / RESULT, {"errors": result})
+    train, validation = (
+        _judged(head, latent, data, constants, task.tree, numbers) for numbers in split
+    )
+    result = _errors(validation, float(train.mean()))
+    about = {"finetuning": config.model_dump(mode="json"), "head": fit.model_dump(mode="json")}
+    about |= {"seed": seed, "rves": len(split.train), "results": result._asdict()}
+    fitted = FittedParameters(head, fingerprint(model.autoencoder), about)
+    FoundationModel(model.autoencoder, model.about, parameters=fitted).save(place / MODEL)
+    write_json(place / RESULT, {"errors": [result.training, result.validation, result.worst]})
     return result
+
+
+@torch.no_grad()
+def _judged(
+    head: ParameterHead,
+    latent: Tensor,
+    data: StiffnessData,
+    constants: Tensor,
+    tree: BinaryTree,
+    numbers: Tensor,
+) -> Float[Tensor, "rves crystals"]:
+    found = []
+    for part in numbers.split(16):
+        told = head(latent[part]).stiffness(constants[part].to(latent.dtype), tree)
+        found.append(relative_error(told, data.stiffness[part].to(latent.dtype)))
+    return torch.cat(found)
 
 
 def _baselines(
@@ -276,21 +321,29 @@ def _baselines(
     constants: Tensor,
     split: Split,
     seed: int,
-) -> dict[str, tuple[float, float]]:
-    found: dict[str, list[float]] = {"Hill": [], "untrained networks": []}
+) -> dict[str, Errors]:
+    """Judge what learns nothing: on all validation RVEs, and on those of predicted networks."""
+    found: dict[str, list[Tensor]] = {"Hill": [], "untrained networks": []}
     for number in split.validation.tolist():
         rve = store[number]
         network = MaterialNetwork.from_polycrystal(rve, 2**config.depth, seed)
-        for truth, (c11, c12, c44) in zip(
-            data.stiffness[number], constants[number].tolist(), strict=True
-        ):
-            crystal = CubicElasticity(c11, c12, c44)
-            for name, answer in (
-                ("Hill", hill_average(rve, crystal)),
-                ("untrained networks", network.stiffness(crystal)),
-            ):
-                found[name].append(float(relative_error(answer, truth)))
-    return {name: (sum(every) / len(every), max(every)) for name, every in found.items()}
+        hill = partial(hill_average, rve)
+        for name, told in (("Hill", hill), ("untrained networks", network.stiffness)):
+            found[name].append(_errors_of(told, data.stiffness[number], constants[number]))
+    every = {name: torch.stack(errors) for name, errors in found.items()}
+    judged = {name: _errors(errors) for name, errors in every.items()}
+    if 0 < config.predicted < len(split.validation):
+        for name, errors in every.items():
+            judged[f"{name}, same RVEs"] = _errors(errors[: config.predicted])
+    return judged
+
+
+def _errors_of(
+    told: Callable[[CubicElasticity], Tensor], truth: Tensor, constants: Tensor
+) -> Float[Tensor, "crystals"]:
+    """Judge what tells one RVE's stiffness for a crystal."""
+    crystals = [CubicElasticity(c11, c12, c44) for c11, c12, c44 in constants.tolist()]
+    return relative_error(torch.stack([told(crystal) for crystal in crystals]), truth)
 
 
 def _predicted(
@@ -300,27 +353,24 @@ def _predicted(
     constants: Tensor,
     model: FoundationModel,
     target: Path,
+    split: Split,
     seed: int,
-    on_rve: Callable[[int], None],
-) -> tuple[float, float, float]:
+    on_rve: Callable[[int, int], None],
+) -> Errors:
     path = target / PREDICTED / f"seed-{seed}.json"
-    kept = _read_result(path)
+    numbers = split.validation[: config.predicted]
+    kept = _read_result(path, Split(split.train, numbers))
     if kept is not None:
         return kept
     found = []
-    numbers = _split(config, len(store), seed).validation[: config.predicted].tolist()
-    for done, number in enumerate(numbers, start=1):
+    for done, number in enumerate(numbers.tolist(), start=1):
         network = model.predict_network(store[number], 2**config.depth, seed)
-        for truth, (c11, c12, c44) in zip(
-            data.stiffness[number], constants[number].tolist(), strict=True
-        ):
-            answer = network.stiffness(CubicElasticity(c11, c12, c44))
-            found.append(float(relative_error(answer, truth)))
-        on_rve(done)
-    mean = sum(found) / len(found)
+        found.append(_errors_of(network.stiffness, data.stiffness[number], constants[number]))
+        on_rve(done, len(numbers))
+    result = _errors(torch.stack(found))
     path.parent.mkdir(exist_ok=True)
-    write_json(path, {"errors": [None, mean, max(found)]})
-    return math.nan, mean, max(found)
+    write_json(path, {"errors": [None, result.validation, result.worst]})
+    return result
 
 
 def _check(config: ParameterConfig, store: PolycrystalStore, model: FoundationModel) -> None:
@@ -349,23 +399,13 @@ def _read(store: PolycrystalStore) -> StiffnessData:
     )
 
 
-def _split(config: ParameterConfig, count: int, seed: int) -> Split:
-    aside = max(1, round(config.validation * count))
-    if count - aside < 2:
-        raise ValueError(
-            "At least two RVEs must be left to learn from, but `validation` leaves "
-            f"{count - aside}."
-        )
-    order = torch.randperm(count, generator=generator_of(seed, 0, SPLIT))
-    return Split(order[aside:], order[:aside])
-
-
-def _read_result(path: Path) -> tuple[float, float, float] | None:
+def _read_result(path: Path, split: Split) -> Errors | None:
     if not path.is_file():
         return None
     try:
-        train, validation, worst = json.loads(read_bounded(path, MAX_JSON))["errors"]
-        found = math.nan if train is None else float(train), float(validation), float(worst)
+        training, validation, worst = json.loads(read_bounded(path, MAX_JSON))["errors"]
+        known = math.nan if training is None else float(training)
+        found = Errors(len(split.validation), float(validation), float(worst), known)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None  # damaged: fitted anew, from the state beside it
-    return found if math.isfinite(found[1] + found[2]) else None
+    return found if math.isfinite(found.validation + found.worst) else None

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.layout import attributes, stamp
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
@@ -45,10 +44,11 @@ from polyxtal.training.finetune_folder import (
     MODEL,
     RESULT,
     claim,
+    data_set,
     write_json,
     write_results,
 )
-from polyxtal.training.finetuning import Fitter, Split
+from polyxtal.training.finetuning import Fitter, Split, first_weights, split_rves
 from polyxtal.training.head_tasks import HeadTask, NormalTask, TensorTask
 from polyxtal.training.stiffness_data import StiffnessData, encode_copies, load_stiffness_data
 
@@ -81,13 +81,15 @@ def finetune_stiffness(
     tell = on_step or (lambda what, done, total: None)
     target = Path(folder)
     models = {"pretrained": load_model(config.model)}
-    models["untrained"] = _untrained(models["pretrained"])
+    models["untrained"] = first_weights(models["pretrained"])
     stores = open_dataset(config.data), open_dataset(config.test)
     crystals = _check(config, stores, models["pretrained"])
-    claim(
-        target,
-        config.model_dump(mode="json") | {"encoder": fingerprint(models["pretrained"].autoencoder)},
-    )
+    contents = {
+        "model": {"encoder": fingerprint(models["pretrained"].autoencoder)},
+        "data": data_set(stores[0]),
+        "test": data_set(stores[1]),
+    }
+    asked = claim(target, config.model_dump(mode="json"), contents)
     counts = config.labels or len(stores[0]), len(stores[1])
     data, test = (
         load_stiffness_data(
@@ -109,14 +111,14 @@ def finetune_stiffness(
     fitted: list[tuple[float, Path]] = []
     usable = (n for n, h in config.heads.items() if (h.kind, h.encoder) == ("tensor", "pretrained"))
     written = next(usable, None)
-    for seed in range(config.seeds):
-        split = _split(config, len(data.grain_id), seed)
+    count = len(data.grain_id)
+    splits = [split_rves(count, config.validation, k, SPLIT) for k in range(config.seeds)]
+    for split in splits:
         for name, found in ridge_scores(features, data, test, split.train).items():
             scores.setdefault(name, []).append(found)
     for name, head in config.heads.items():
-        for seed in range(config.seeds):
+        for seed, split in enumerate(splits):
             place = target / "heads" / name / f"seed-{seed}"
-            split = _split(config, len(data.grain_id), seed)
 
             def said(epoch: int, loss: float, name: str = name, seed: int = seed) -> None:
                 what = f"epochs of head {name}, seed {seed}, validation {loss:.3g}"
@@ -141,17 +143,10 @@ def finetune_stiffness(
             if name == written:
                 fitted.append((float(result["validation"]), place))
     rows = list(_rows(scores, crystal_names(crystals)))
-    about = {"asked": config.model_dump(mode="json"), "convention": CONVENTION}
-    write_results(target, COLUMNS, rows, about)
+    write_results(target, COLUMNS, rows, {"asked": asked, "convention": CONVENTION})
     if fitted:
         _write_model(target, min(fitted)[1], rows)
     return rows
-
-
-def _untrained(model: FoundationModel) -> FoundationModel:
-    """Draw the first weights again, as the pretraining's seed did."""
-    seed = int(dict(model.about.get("pretraining") or {}).get("seed", 0))
-    return FoundationModel(MaskedAutoencoder(model.config, seed), {})
 
 
 def _check(
@@ -187,17 +182,6 @@ def _check(
             f"are {first.seed}."
         )
     return [CubicElasticity(*constants) for constants in train.constants]
-
-
-def _split(config: StiffnessConfig, count: int, seed: int) -> Split:
-    aside = max(1, round(config.validation * count))
-    if count - aside < 2:
-        raise ValueError(
-            "At least two RVEs must be left to learn from, but `validation` leaves "
-            f"{count - aside}."
-        )
-    order = torch.randperm(count, generator=generator_of(seed, 0, SPLIT))
-    return Split(order[aside:], order[:aside])
 
 
 class Encoded(NamedTuple):

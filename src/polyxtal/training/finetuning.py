@@ -24,6 +24,7 @@ from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.files.atomic import atomic_file
 from polyxtal.model.foundation import FoundationModel
+from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.tokens import patchify
 from polyxtal.training.finetune_config import FitConfig
 from polyxtal.training.head_tasks import HeadTask
@@ -39,6 +40,33 @@ class Split(NamedTuple):
 
     train: Integer[Tensor, " n"]
     validation: Integer[Tensor, " m"]
+
+
+def split_rves(count: int, validation: float, seed: int, stream: int) -> Split:
+    """Draw which RVEs are validated on.
+
+    Args:
+        count: RVEs in all.
+        validation: Share of them to validate on; one at least.
+        seed: Same seed, same split.
+        stream: Of random numbers, so that fits of different kinds split differently.
+    Raises:
+        ValueError: if fewer than two are left to learn from.
+    """
+    aside = max(1, round(validation * count))
+    if count - aside < 2:
+        raise ValueError(
+            "At least two RVEs must be left to learn from, but `validation` leaves "
+            f"{count - aside}."
+        )
+    order = torch.randperm(count, generator=generator_of(seed, 0, stream))
+    return Split(order[aside:], order[:aside])
+
+
+def first_weights(model: FoundationModel) -> FoundationModel:
+    """Draw a model's first weights again, as its pretraining's seed did."""
+    seed = int(dict(model.about.get("pretraining") or {}).get("seed", 0))
+    return FoundationModel(MaskedAutoencoder(model.config, seed), {})
 
 
 class Fitter:
