@@ -6,7 +6,7 @@ BIN   := .venv/bin
 READY := .venv/ready
 DEMO  := examples/damask_case
 
-.PHONY: demo test lint slow bench clean
+.PHONY: demo test lint docs slow bench clean
 
 demo: $(READY)
 	$(BIN)/polyxtal predict $(DEMO)/grid.vti --load $(DEMO)/load.yaml \
@@ -21,6 +21,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/basedpyright
+
+docs: $(READY)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs out/docs
+	@echo "Site: out/docs/index.html"
 
 slow: $(READY)
 	$(BIN)/pytest -m slow
