@@ -34,6 +34,12 @@ class CubicElasticity:
     Raises:
         ValueError: if a constant is not finite, or the crystal would be unstable:
             c44 > 0, c11 > |c12| and c11 + 2 c12 > 0 must hold (Born).
+
+    Example:
+        >>> import polyxtal as px
+        >>> aluminium = px.CubicElasticity(c11=107.3e3, c12=60.8e3, c44=28.3e3)
+        >>> round(aluminium.zener, 3), round(aluminium.bulk_modulus)
+        (1.217, 76300)
     """
 
     c11: float

@@ -36,6 +36,12 @@ class PhenoPowerlaw:
 
     Raises:
         ValueError: if a value is not finite or outside these bounds.
+
+    Example:
+        >>> import polyxtal as px
+        >>> law = px.load_material("AA6022-T4").plasticity
+        >>> law.slip_resistance_initial, law.slip_resistance_saturation, law.stress_exponent
+        (76.0, 266.0, 20.0)
     """
 
     slip_rate_reference: float
@@ -78,7 +84,14 @@ class PhenoPowerlaw:
 
 @dataclass(frozen=True)
 class Material:
-    """A cubic crystal: elasticity, and plasticity unless it is elastic only."""
+    """A cubic crystal: elasticity, and plasticity unless it is elastic only.
+
+    Example:
+        >>> import polyxtal as px
+        >>> particle = px.Material("particle", px.CubicElasticity(c11=166e3, c12=64e3, c44=80e3))
+        >>> particle.plasticity is None
+        True
+    """
 
     name: str
     elasticity: CubicElasticity
@@ -98,6 +111,11 @@ def load_material(source: str | Path | Mapping[str, Any], phase: str | None = No
     Raises:
         FileNotFoundError: if the source is a path to no file.
         ValueError: if the source is not a phase that this package can simulate.
+
+    Example:
+        >>> import polyxtal as px
+        >>> px.load_material("AA6022-T4").elasticity
+        CubicElasticity(c11=107300.0, c12=60800.0, c44=28300.0)
     """
     if isinstance(source, Mapping):
         name, where, document = phase or "crystal", "", source

@@ -45,6 +45,13 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
         at_once: Make whole batches at once; None does so on a GPU.
     Raises:
         ValueError: if the recipe can not be made at once, or an argument is invalid.
+
+    Example:
+        >>> import polyxtal as px
+        >>> recipe = px.Recipe(count=1, grid=6, grains=5, texture={"kind": "uniform"})
+        >>> batches = px.EndlessPolycrystals(recipe, batch_size=3, features="harmonic")
+        >>> next(iter(batches))["field"].shape
+        torch.Size([3, 9, 6, 6, 6])
     """
 
     def __init__(

@@ -77,6 +77,19 @@ def generate(
         ConvergenceError: if a label can not be computed.
         OSError: if the disk is full or not writable; the parts that are whole stay.
         RuntimeError: if a worker dies, or has another version.
+
+    Example:
+        >>> import tempfile
+        >>> import polyxtal as px
+        >>> uniform = {"kind": "uniform"}
+        >>> recipe = px.Recipe(count=4, grid=6, grains=5, texture=uniform, coefficients=30, part=2)
+        >>> folder = Path(tempfile.mkdtemp()) / "set"
+        >>> px.generate(recipe, folder, workers=1).made
+        [0, 1]
+        >>> px.generate(recipe, folder, workers=1).found  # nothing is left to do
+        2
+        >>> px.open_dataset(folder)[3]
+        Polycrystal(grid=(6, 6, 6), grains=5, size=(6, 6, 6) µm, phases=('crystal',))
     """
     if workers is not None and workers < 1:
         raise ValueError(f"Argument `workers` must be at least 1, but is {workers}.")

@@ -47,11 +47,20 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
         ValueError: if it is damaged or unfinished, or a feature or an array is unknown.
 
     Example:
-        dataset = PolycrystalDataset("data", augment=True)
-        loader = DataLoader(dataset, batch_size=64, sampler=PartSampler(dataset))
-        for epoch in range(10):
-            loader.sampler.set_epoch(epoch)
-            for batch in loader: ...
+        >>> import tempfile
+        >>> import polyxtal as px
+        >>> uniform = {"kind": "uniform"}
+        >>> recipe = px.Recipe(count=4, grid=6, grains=5, texture=uniform, coefficients=30)
+        >>> folder = Path(tempfile.mkdtemp()) / "set"
+        >>> _ = px.generate(recipe, folder, workers=1)
+        >>> dataset = px.PolycrystalDataset(folder, "harmonic", augment=True)
+        >>> sampler = PartSampler(dataset)
+        >>> loader = torch.utils.data.DataLoader(dataset, batch_size=2, sampler=sampler)
+        >>> for epoch in range(2):
+        ...     sampler.set_epoch(epoch)
+        ...     print([tuple(batch["field"].shape) for batch in loader])
+        [(2, 9, 6, 6, 6), (2, 9, 6, 6, 6)]
+        [(2, 9, 6, 6, 6), (2, 9, 6, 6, 6)]
     """
 
     store: PolycrystalStore

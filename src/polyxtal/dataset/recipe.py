@@ -63,6 +63,12 @@ class Recipe(Part):
             the finest hull's own, or 10. [degrees]
         labels: Stiffness labels; None for none.
         part: RVEs in a shard: what is computed, written and rebuilt as one.
+
+    Example:
+        >>> import polyxtal as px
+        >>> recipe = px.Recipe(count=1000, grid=25, grains=[70, 210], texture={"kind": "hull"})
+        >>> recipe.grid, recipe.parts
+        ((25, 25, 25), 10)
     """
 
     count: Annotated[Count, Field(ge=1, le=MAX_COUNT)]

@@ -53,6 +53,14 @@ def voigt_average(
         Mandel stiffness. [MPa]
     Raises:
         ValueError: if a phase is missing from `elasticity`.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=8, grains=20, seed=1)
+        >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
+        >>> stiffness = px.voigt_average(rve, copper)
+        >>> round(px.engineering_constants(stiffness).E_x / 1e3, 1)  # Young's modulus [GPa]
+        137.6
     """
     grains = stiffness_per_grain(rve, elasticity)
     return torch.einsum("g,gmn->mn", rve.volume_fractions, grains)
@@ -72,6 +80,14 @@ def reuss_average(
         Mandel stiffness. [MPa]
     Raises:
         ValueError: if a phase is missing from `elasticity`.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=8, grains=20, seed=1)
+        >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
+        >>> stiffness = px.reuss_average(rve, copper)
+        >>> round(px.engineering_constants(stiffness).E_x / 1e3, 1)  # Young's modulus [GPa]
+        104.3
     """
     compliance = torch.linalg.inv(stiffness_per_grain(rve, elasticity))
     stiffness = torch.linalg.inv(torch.einsum("g,gmn->mn", rve.volume_fractions, compliance))
@@ -93,5 +109,13 @@ def hill_average(
         Mandel stiffness. [MPa]
     Raises:
         ValueError: if a phase is missing from `elasticity`.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=8, grains=20, seed=1)
+        >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
+        >>> stiffness = px.hill_average(rve, copper)
+        >>> round(px.engineering_constants(stiffness).E_x / 1e3, 1)  # Young's modulus [GPa]
+        121.2
     """
     return 0.5 * (voigt_average(rve, elasticity) + reuss_average(rve, elasticity))

@@ -45,6 +45,13 @@ class LoadStep:
 
     Raises:
         ValueError: if a component is prescribed twice or not at all, or a number is invalid.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rate = [[0.0, 1e-3, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+        >>> path = px.LoadPath((px.LoadStep(duration=50.0, increments=20, deformation=rate),))
+        >>> path.increments  # simple shear F_xy up to 5 %
+        20
     """
 
     duration: float

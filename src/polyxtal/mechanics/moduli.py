@@ -187,6 +187,13 @@ def engineering_constants(stiffness: Float[Tensor, "6 6"]) -> EngineeringConstan
         Engineering constants. [MPa, -]
     Raises:
         ValueError: if the stiffness is not a positive definite (6, 6) matrix.
+
+    Example:
+        >>> import polyxtal as px
+        >>> aluminium = px.CubicElasticity(c11=107.3e3, c12=60.8e3, c44=28.3e3)
+        >>> constants = px.engineering_constants(aluminium.stiffness())
+        >>> round(constants.E_x), round(constants.nu_xy, 3)  # MPa, of a crystal along its edges
+        (63319, 0.362)
     """
     if tuple(stiffness.shape) != (6, 6):
         raise ValueError(

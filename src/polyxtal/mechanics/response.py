@@ -23,6 +23,15 @@ class Response:
         orientations: Orientation of every leaf (or grain) at every time, or None. [-]
         weights: Volume fraction of every leaf (or grain), or None. [-]
         statistics: What the computation took: iterations, cuts, largest residuals.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve, alloy = px.tessellate(grid=4, grains=4, seed=0), px.load_material("AA6022-T4")
+        >>> response = px.taylor_response(rve, alloy, px.LoadPath.uniaxial(0.01, increments=5))
+        >>> [round(float(strain), 3) for strain in response.strain("xx")]
+        [0.0, 0.002, 0.004, 0.006, 0.008, 0.01]
+        >>> round(float(response.stress("xx")[-1]))  # MPa
+        270
     """
 
     time: Float[Tensor, "increments"]
@@ -101,6 +110,14 @@ def compare(response: Response, reference: Response, component: str | None = Non
             does the work in the reference (`loaded_component`).
     Raises:
         ValueError: if the times differ, or the reference carries no stress.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve, alloy = px.tessellate(grid=4, grains=4, seed=0), px.load_material("AA6022-T4")
+        >>> path = px.LoadPath.uniaxial(0.01, increments=5)
+        >>> error = px.compare(px.taylor_response(rve, alloy, path), px.simulate(rve, alloy, path))
+        >>> error.component, round(error.mean, 3), round(error.maximum, 2)
+        ((0, 0), 0.074, 0.14)
     """
     if len(response.time) != len(reference.time) or not torch.allclose(
         response.time, reference.time, rtol=1e-9, atol=1e-9

@@ -54,6 +54,14 @@ def self_consistent_average(
     Raises:
         ConvergenceError: if the contrast is so large that the iteration does not settle.
         ValueError: if a phase is missing from `elasticity` or an extent is not positive.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=8, grains=20, seed=1)
+        >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
+        >>> stiffness = px.self_consistent_average(rve, copper)
+        >>> round(px.engineering_constants(stiffness).E_x / 1e3, 1)  # Young's modulus [GPa]
+        122.5
     """
     if extents is None:
         extents = grain_extents(rve)

@@ -65,6 +65,16 @@ def homogenize(
     Raises:
         ConvergenceError: if a load case does not converge.
         ValueError: if an argument is invalid.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=8, grains=20, seed=1)
+        >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
+        >>> result = px.homogenize(rve, copper)
+        >>> round(px.engineering_constants(result.stiffness).E_x / 1e3, 1)  # Young's modulus [GPa]
+        122.0
+        >>> result.residual < 1e-6
+        True
     """
     rves, elasticities, batched = _pair_up(rve, elasticity)
     cpu = device is None or torch.device(device).type == "cpu"

@@ -48,6 +48,18 @@ class ElasticHomogenization:
             restore equilibrium in the reference medium, over that of the mean strain. [-]
         transforms: Three-dimensional real FFTs made; a complex one counts twice.
         fields: Solutions, if asked for, one for each stiffness.
+
+    Example:
+        >>> import polyxtal as px
+        >>> import torch
+        >>> rve = px.tessellate(grid=8, grains=20, seed=1)
+        >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
+        >>> result = px.homogenize(rve, copper, fields=True)
+        >>> mean = torch.tensor([1e-3, 0.0, 0.0, 0.0, 0.0, 0.0])
+        >>> result.local_strain(mean).shape
+        torch.Size([8, 8, 8, 6])
+        >>> result.derivative().shape  # by c11, c12, c44 of each phase
+        torch.Size([1, 3, 6, 6])
     """
 
     stiffness: Float[Tensor, "*batch 6 6"]

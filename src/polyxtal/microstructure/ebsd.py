@@ -72,6 +72,14 @@ class EbsdMap:
     Raises:
         ValueError: if shapes do not fit, a phase is out of range, or a quaternion is not of unit
             length.
+
+    Example:
+        >>> import polyxtal as px
+        >>> layer = px.tessellate(grid=(48, 48, 1), grains=60, seed=0).orientation_field()[:, :, 0]
+        >>> one = torch.zeros(48, 48, dtype=torch.int64)
+        >>> measured = px.EbsdMap(layer, one, ("Al",), (0.5, 0.5), {}, Path("map"))
+        >>> measured.grains().polycrystal
+        Polycrystal(grid=(48, 48, 1), grains=68, size=(24, 24, 0.5) µm, phases=('Al',))
     """
 
     orientations: Float[Tensor, "nx ny 4"]

@@ -165,6 +165,13 @@ def compare_sections(
         source: As for `equivalent_rve`.
         rve: The volume.
         border: See `GrainMap.profiles`.
+
+    Example:
+        >>> import polyxtal as px
+        >>> layer, volume = (px.tessellate(grid, 60, seed=0) for grid in ((48, 48, 1), 24))
+        >>> seen = px.compare_sections(layer, volume)
+        >>> round(seen.measured.mean_area), round(seen.sections.mean_area)  # of a grain [µm²]
+        (50, 26)
     """
     grain_map = _grain_map(source)
     smallest = grain_map.minimum * math.prod(grain_map.source.step)

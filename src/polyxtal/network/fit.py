@@ -116,6 +116,16 @@ def fit_network(
     Raises:
         ValueError: if there is no target, or a response does not belong to its path.
         ConvergenceError: if the network that is given can not follow a path.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=4, grains=4, seed=0)
+        >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
+        >>> target = (copper, px.homogenize(rve, copper).stiffness)
+        >>> start = px.MaterialNetwork.from_polycrystal(rve, leaves=8, seed=0)
+        >>> fit = px.fit_network(start, stiffness=[target], iterations=4)
+        >>> fit.error < 0.7 * fit.errors[0]
+        True
     """
     goals = _Goals(
         material,

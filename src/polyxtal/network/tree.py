@@ -251,6 +251,13 @@ class NetworkEnsemble:
 
     Attributes:
         members: The networks.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=4, grains=4, seed=0)
+        >>> ensemble = px.MaterialNetwork.from_polycrystal(rve, leaves=8, ensemble=3)
+        >>> len(ensemble.members), ensemble.leaves
+        (3, 24)
     """
 
     members: tuple[MaterialNetwork, ...]

@@ -79,7 +79,13 @@ class Texture(ABC):
 
 
 class UniformTexture(Texture):
-    """Random orientations: every one alike."""
+    """Random orientations: every one alike.
+
+    Example:
+        >>> import polyxtal as px
+        >>> px.UniformTexture().orientations(100, seed=0).shape
+        torch.Size([100, 4])
+    """
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
         """Return 1 everywhere. [multiples of random]"""
@@ -105,6 +111,12 @@ class DiscreteTexture(Texture):
     Raises:
         ValueError: if there is no orientation or one is not of unit length, if weights are
             negative or all zero, or if the half-width is out of range.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=8, grains=20, seed=1)
+        >>> px.tessellate(grid=16, grains=50, texture=rve.texture(), seed=2).grains
+        50
     """
 
     points: Tensor

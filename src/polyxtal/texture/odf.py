@@ -25,6 +25,14 @@ def texture_index(texture: Texture, resolution: float = RESOLUTION) -> float:
         resolution: Of the grid that the integral is summed on. [degrees]
     Raises:
         ValueError: if the grid is too coarse for the texture.
+
+    Example:
+        >>> import polyxtal as px
+        >>> round(px.texture_index(px.UniformTexture(), resolution=15.0), 6)
+        1.0
+        >>> sharp = px.rolling_component("cube", halfwidth=0.35)
+        >>> px.texture_index(sharp, resolution=15.0) > 2
+        True
     """
     grid = orientation_grid(resolution)
     return float((_shares(texture, grid).square() / grid.volumes).sum())
@@ -39,6 +47,12 @@ def odf_distance(first: Texture, second: Texture, resolution: float = RESOLUTION
         resolution: Of the grid that the integral is summed on. [degrees]
     Raises:
         ValueError: if the grid is too coarse for a texture.
+
+    Example:
+        >>> import polyxtal as px
+        >>> cube = px.rolling_component("cube", halfwidth=0.35)
+        >>> round(px.odf_distance(px.UniformTexture(), cube, resolution=15.0), 2)
+        0.49
     """
     grid = orientation_grid(resolution)
     return 0.5 * float((_shares(first, grid) - _shares(second, grid)).abs().sum())

@@ -64,6 +64,12 @@ def orientation_grid(resolution: float = 10.0) -> OrientationGrid:
         resolution: Distance of neighbours, 1 to 30. [degrees]
     Raises:
         ValueError: if the resolution is out of range.
+
+    Example:
+        >>> import polyxtal as px
+        >>> grid = px.orientation_grid(30.0)
+        >>> len(grid), round(grid.covering_radius, 2)
+        (40, 33.25)
     """
     if not FINEST <= resolution <= COARSEST:
         raise ValueError(

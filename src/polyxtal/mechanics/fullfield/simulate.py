@@ -96,6 +96,15 @@ def simulate(
         ConvergenceError: if an increment does not converge in its smallest pieces.
         ValueError: if an argument is invalid, or a file is damaged or of another simulation.
         RuntimeError: if DAMASK is asked for and not installed.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve, alloy = px.tessellate(grid=4, grains=4, seed=0), px.load_material("AA6022-T4")
+        >>> response = px.simulate(rve, alloy, px.LoadPath.uniaxial(0.01, increments=5))
+        >>> round(float(response.stress("xx")[-1]))  # MPa
+        237
+        >>> response.orientations.shape, response.fields.P.shape  # time, grains; voxels
+        (torch.Size([6, 4, 4]), torch.Size([4, 4, 4, 3, 3]))
     """
     files = _Files(checkpoint, checkpoint_seconds, fields, fields_every, replace)
     _validate(tol, scheme, engine, device, compiled, threads, files)

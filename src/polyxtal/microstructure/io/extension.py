@@ -38,6 +38,14 @@ def read(
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if the extension is unknown or the file invalid.
+
+    Example:
+        >>> import tempfile
+        >>> import polyxtal as px
+        >>> file = Path(tempfile.mkdtemp()) / "rve.vti"
+        >>> px.write(px.tessellate(grid=8, grains=20, seed=1), file)
+        >>> px.read(file)
+        Polycrystal(grid=(8, 8, 8), grains=20, size=(8, 8, 8) µm, phases=('crystal',))
     """
     suffix = Path(path).suffix.lower()
     if material is not None and suffix != ".vti":
@@ -77,6 +85,15 @@ def write(
         FileNotFoundError: if the folder does not exist.
         FileExistsError: if `material.yaml` beside a new `.vti` belongs to another grid.
         ValueError: if the extension is unknown, or `materials` does not fit.
+
+    Example:
+        >>> import tempfile
+        >>> import polyxtal as px
+        >>> folder, rve = Path(tempfile.mkdtemp()), px.tessellate(grid=8, grains=20, seed=1)
+        >>> px.write(rve, folder / "rve.npz")
+        >>> px.write(rve, folder / "rve.vti", {"crystal": px.load_material("AA6022-T4")})
+        >>> sorted(file.name for file in folder.iterdir())
+        ['material.yaml', 'rve.npz', 'rve.vti']
     """
     suffix = Path(path).suffix.lower()
     if suffix == ".vti":
