@@ -55,7 +55,10 @@ def stiffness(
         from polyxtal.training.finetune_stiffness import finetune_stiffness
 
         asked = read_stiffness_config(config)
-        with _staged(4 + asked.seeds * len(asked.heads)) as tell:
+        heads = asked.heads.values()
+        bases = 1 + any(head.kind == "tensor" for head in heads)
+        encoders = 2 + sum(head.model is not None for head in heads)
+        with _staged(bases + encoders + asked.seeds * len(asked.heads)) as tell:
             rows = finetune_stiffness(asked, out, tell)
         Console(highlight=False, width=120).print(_table(rows))
         model = f"; the model is in {out / MODEL}" if (out / MODEL).is_dir() else ""
@@ -124,9 +127,10 @@ def parameters(
             finetune_parameters,
             read_parameter_config,
         )
+        from polyxtal.training.finetuning import encoder_of
 
         asked = read_parameter_config(config)
-        encoders = len({head.encoder for head in asked.heads.values()})
+        encoders = len({encoder_of(name, head) for name, head in asked.heads.items()})
         stages = encoders + asked.seeds * (len(asked.heads) + bool(asked.predicted))
         with _staged(stages) as tell:
             rows = finetune_parameters(asked, out, tell)

@@ -35,6 +35,7 @@ class FitConfig(BaseModel):
 
     Attributes:
         encoder: "pretrained", or "untrained" for its first weights.
+        model: Another model than the fine-tuning's to begin with, as for `load_model`.
         freeze: Keep the encoder; else it learns, too, each block at a lower rate than the next.
         rate: Largest learning rate of the head.
         encoder_rate: That of the encoder's last block, in proportion to `rate`.
@@ -48,6 +49,7 @@ class FitConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     encoder: Literal["pretrained", "untrained"] = "pretrained"
+    model: str | None = None
     freeze: bool = True
     rate: Rate = 1e-3
     encoder_rate: Rate = 0.1

@@ -32,7 +32,6 @@ from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.bounds import hill_average
 from polyxtal.model.checkpoint import PARAMETERS_CONFIG
 from polyxtal.model.foundation import FoundationModel, load_model
-from polyxtal.model.heads.basis import StiffnessBasis
 from polyxtal.model.heads.files import fingerprint, head_fingerprint
 from polyxtal.model.heads.parameter_file import FittedParameters
 from polyxtal.model.heads.parameters import MAX_DEPTH, ParameterHead
@@ -48,8 +47,15 @@ from polyxtal.training.finetune_folder import (
     write_json,
     write_results,
 )
-from polyxtal.training.finetuning import Fitter, Split, first_weights, split_rves
-from polyxtal.training.stiffness_data import StiffnessData, encode_copies
+from polyxtal.training.finetuning import (
+    Fitter,
+    Split,
+    encoder_of,
+    load_encoders,
+    own_encoders,
+    split_rves,
+)
+from polyxtal.training.stiffness_data import StiffnessData, encode_copies, read_labels
 
 PREDICTED = "predicted"
 COLUMNS = ["estimate", "rves", "training", "validation", "worst"]
@@ -168,16 +174,17 @@ def finetune_parameters(
     tell = on_step or (lambda what, done, total: None)
     target = Path(folder)
     pretrained = load_model(config.model)
-    models = {"pretrained": pretrained, "untrained": first_weights(pretrained)}
+    models = load_encoders(pretrained, config.heads)
     store = open_dataset(config.data)
     _check(config, store, pretrained)
-    asked = claim(target, config.model_dump(mode="json"), _contents(config, store, pretrained))
+    contents = _contents(config, store, pretrained) | {"heads": own_encoders(models, config.heads)}
+    asked = claim(target, config.model_dump(mode="json"), contents)
     splits = [split_rves(len(store), config.validation, k, SPLIT) for k in range(config.seeds)]
-    data = _read(store)
+    data = read_labels(store, len(store))
     constants = torch.from_numpy(store.read("constants", 0, len(store))).to(torch.float64)
     errors: dict[str, list[Errors]] = {}
     encoded = {}
-    for name in sorted({head.encoder for head in config.heads.values()}):
+    for name in sorted({encoder_of(name, head) for name, head in config.heads.items()}):
 
         def seen(done: int, total: int, name: str = name) -> None:
             tell(f"RVEs that the {name} encoder saw", done, total)
@@ -208,10 +215,10 @@ def finetune_parameters(
                 result = _fit(
                     config,
                     fit,
-                    models[fit.encoder],
+                    models[encoder_of(name, fit)],
                     data,
                     constants,
-                    encoded[fit.encoder],
+                    encoded[encoder_of(name, fit)],
                     split,
                     place,
                     k,
@@ -385,18 +392,6 @@ def _check(config: ParameterConfig, store: PolycrystalStore, model: FoundationMo
             f"{store.folder}: RVEs must have stiffness labels and the model's {edge}³ voxels, but "
             f"have {store.recipe.grid} and labels {store.recipe.labels}."
         )
-
-
-def _read(store: PolycrystalStore) -> StiffnessData:
-    count = len(store)
-    nothing = torch.zeros(count, 0)
-    return StiffnessData(
-        torch.from_numpy(store.read("grain_id", 0, count)),
-        torch.from_numpy(store.read("orientations", 0, count)),
-        torch.from_numpy(store.read("stiffness", 0, count)).to(torch.float64),
-        StiffnessBasis(nothing, nothing, nothing, nothing, nothing),
-        0,
-    )
 
 
 def _read_result(path: Path, split: Split) -> Errors | None:

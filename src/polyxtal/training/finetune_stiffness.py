@@ -48,7 +48,14 @@ from polyxtal.training.finetune_folder import (
     write_json,
     write_results,
 )
-from polyxtal.training.finetuning import Fitter, Split, first_weights, split_rves
+from polyxtal.training.finetuning import (
+    Fitter,
+    Split,
+    encoder_of,
+    load_encoders,
+    own_encoders,
+    split_rves,
+)
 from polyxtal.training.head_tasks import HeadTask, NormalTask, TensorTask
 from polyxtal.training.stiffness_data import StiffnessData, encode_copies, load_stiffness_data
 
@@ -80,23 +87,25 @@ def finetune_stiffness(
     """
     tell = on_step or (lambda what, done, total: None)
     target = Path(folder)
-    models = {"pretrained": load_model(config.model)}
-    models["untrained"] = first_weights(models["pretrained"])
+    models = load_encoders(load_model(config.model), config.heads)
     stores = open_dataset(config.data), open_dataset(config.test)
     crystals = _check(config, stores, models["pretrained"])
     contents = {
         "model": {"encoder": fingerprint(models["pretrained"].autoencoder)},
         "data": data_set(stores[0]),
         "test": data_set(stores[1]),
+        "heads": own_encoders(models, config.heads),
     }
     asked = claim(target, config.model_dump(mode="json"), contents)
     counts = config.labels or len(stores[0]), len(stores[1])
+    learned = any(head.kind == "tensor" for head in config.heads.values())
     data, test = (
         load_stiffness_data(
             store,
             target / "basis" / stamp(attributes(store.recipe))[:16],
             count,
             lambda done, name=name, count=count: tell(f"basis of {name} RVEs", done, count),
+            known=name == "test" or learned,
         )
         for store, count, name in zip(stores, counts, ("training", "test"), strict=True)
     )
@@ -129,8 +138,8 @@ def finetune_stiffness(
                 result = _fit(
                     config,
                     head,
-                    models[head.encoder],
-                    encoded[head.encoder],
+                    models[encoder_of(name, head)],
+                    encoded[encoder_of(name, head)],
                     data,
                     test,
                     split,
@@ -207,7 +216,7 @@ def _encode(
     tell: Callable[[str, int, int], None],
 ) -> Encoded:
     """Encode all RVEs, and copies for heads that learn from this encoder as it is."""
-    frozen = any(head.freeze and head.encoder == name for head in config.heads.values())
+    frozen = any(head.freeze and encoder_of(n, head) == name for n, head in config.heads.items())
     copies = config.copies if frozen else 0
 
     def said(done: int, total: int) -> None:
@@ -222,8 +231,10 @@ def _features(
 ) -> dict[str, tuple[Tensor, Tensor]]:
     known, unknown = texture_features(data), texture_features(test)
     found = {name: (known[name], unknown[name]) for name in known}
-    for name in ("untrained", "pretrained"):
-        found[f"ridge on {name} [CLS]"] = encoded[name].latent[:, 0], encoded[name].test
+    for name in ("untrained", *(name for name in encoded if name != "untrained")):
+        whose, _, own = name.partition(" of ")
+        label = f"ridge on {whose} [CLS]" + (f", {own}" if own else "")
+        found[label] = encoded[name].latent[:, 0], encoded[name].test
     return found
 
 

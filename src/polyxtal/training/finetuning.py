@@ -10,7 +10,7 @@ import copy
 import csv
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.files.atomic import atomic_file
-from polyxtal.model.foundation import FoundationModel
+from polyxtal.model.foundation import FoundationModel, load_model
+from polyxtal.model.heads.files import fingerprint
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.tokens import patchify
 from polyxtal.training.finetune_config import FitConfig
@@ -67,6 +68,48 @@ def first_weights(model: FoundationModel) -> FoundationModel:
     """Draw a model's first weights again, as its pretraining's seed did."""
     seed = int(dict(model.about.get("pretraining") or {}).get("seed", 0))
     return FoundationModel(MaskedAutoencoder(model.config, seed), {})
+
+
+def encoder_of(name: str, head: FitConfig) -> str:
+    """Name the encoder that a head begins with: of the fine-tuning's model, or of its own."""
+    return head.encoder if head.model is None else f"{head.encoder} of {name}"
+
+
+def load_encoders(
+    model: FoundationModel, heads: Mapping[str, FitConfig]
+) -> dict[str, FoundationModel]:
+    """Gather what heads begin with, by the names of `encoder_of`.
+
+    Args:
+        model: The fine-tuning's, for "pretrained" and "untrained".
+        heads: By name; those with a model of their own get that.
+    Raises:
+        FileNotFoundError: if there is no such model.
+        ValueError: if one sees another number of voxels.
+    """
+    found = {"pretrained": model, "untrained": first_weights(model)}
+    for name, head in heads.items():
+        if head.model is None:
+            continue
+        own = load_model(head.model)
+        if own.config.voxels != model.config.voxels:
+            raise ValueError(
+                f"{head.model}: models of one fine-tuning must see as many voxels, but this one "
+                f"sees {own.config.voxels}³ and another {model.config.voxels}³."
+            )
+        found[encoder_of(name, head)] = own if head.encoder == "pretrained" else first_weights(own)
+    return found
+
+
+def own_encoders(
+    encoders: Mapping[str, FoundationModel], heads: Mapping[str, FitConfig]
+) -> dict[str, str]:
+    """Return fingerprints of the encoders of heads with a model of their own, by head."""
+    return {
+        name: fingerprint(encoders[encoder_of(name, head)].autoencoder)
+        for name, head in heads.items()
+        if head.model is not None
+    }
 
 
 class Fitter:

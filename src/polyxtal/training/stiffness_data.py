@@ -69,6 +69,7 @@ def load_stiffness_data(
     folder: Path,
     count: int | None = None,
     on_rve: Callable[[int], None] | None = None,
+    known: bool = True,
 ) -> StiffnessData:
     """Read labels and compute, or read again, what is known of each RVE.
 
@@ -77,6 +78,7 @@ def load_stiffness_data(
         folder: Where the basis is kept, for this data set alone.
         count: RVEs to read, the first ones; None for all.
         on_rve: Called with the number of RVEs that are ready.
+        known: Compute the basis; else it stays empty.
     Raises:
         ValueError: if the data set has no stiffness labels or not so many RVEs.
     """
@@ -88,6 +90,9 @@ def load_stiffness_data(
             f"{store.folder}: must have as many RVEs as `labels` says, but has {len(store)} "
             f"and not {stop}."
         )
+    data = read_labels(store, stop)
+    if not known:
+        return data
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
     for start in range(0, stop, PART):
@@ -96,12 +101,19 @@ def load_stiffness_data(
         if on_rve is not None:
             on_rve(end)
     basis = StiffnessBasis(*(torch.cat(values) for values in zip(*parts, strict=True)))
+    return data._replace(basis=basis)
+
+
+def read_labels(store: PolycrystalStore, count: int) -> StiffnessData:
+    """Read labels of the first RVEs, with an empty basis."""
+    nothing = torch.zeros(count, 0)
+    constants = () if store.recipe.labels is None else store.recipe.labels.constants
     return StiffnessData(
-        torch.from_numpy(store.read("grain_id", 0, stop)),
-        torch.from_numpy(store.read("orientations", 0, stop)),
-        torch.from_numpy(store.read("stiffness", 0, stop)).to(torch.float64),
-        basis,
-        len(store.recipe.labels.constants),
+        torch.from_numpy(store.read("grain_id", 0, count)),
+        torch.from_numpy(store.read("orientations", 0, count)),
+        torch.from_numpy(store.read("stiffness", 0, count)).to(torch.float64),
+        StiffnessBasis(nothing, nothing, nothing, nothing, nothing),
+        len(constants),
     )
 
 
