@@ -338,6 +338,18 @@ def test_what_was_simulated_is_read_again(started, monkeypatch):
             said = said[part]
         assert said["recipe"]["count"] == 4
         assert said["contents"]["model"]["stiffness_head"]
+    # Another model changes no curve: the same folder serves it, and says so.
+    other = px.load_model(place / "start")
+    with torch.no_grad():
+        other.stiffness.tensor.linear.bias.add_(0.1)
+    other.save(place / "other")
+    again = fewer.model_copy(update={"model": str(place / "other")})
+    assert len(finetune_network(again, place / "run")) == 4
+    head = px.load_model(place / "run" / "model").curves
+    said = json.loads((place / "run" / "finetuning.json").read_text())
+    assert said["contents"]["model"]["stiffness_head"] == head.stiffness
+    assert head.stiffness == head_fingerprint(other.stiffness)
+    finetune_network(fewer, place / "run")
 
 
 def test_another_fine_tuning_is_refused(started, tmp_path, monkeypatch):
