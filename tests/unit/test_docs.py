@@ -103,6 +103,15 @@ def test_options_within_sentences_exist(page):
         assert asked <= known, f"{page}: `{code}`"
 
 
+@pytest.mark.parametrize("page", sorted((DOCS / "stages").glob("[!i]*.md")), ids=name_of)
+def test_options_on_a_verbs_page_are_the_verbs(page):
+    command, _ = resolve([page.stem])
+    every = [command, *getattr(command, "commands", {}).values()]
+    known = {name for c in every for p in c.params for name in (*p.opts, *p.secondary_opts)}
+    asked = re.findall(r"`(--[\w-]+)", without_fences(page))
+    assert set(asked) <= known, page
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_to_files(page):
     for target in LINK.findall(without_fences(page)):
