@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from polyxtal.mechanics.loading import LoadPath
     from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constants
     from polyxtal.mechanics.response import Response, StressError, compare
+    from polyxtal.mechanics.sachs import sachs_response
     from polyxtal.mechanics.self_consistent import self_consistent_average
     from polyxtal.mechanics.spectral import ElasticHomogenization, homogenize
     from polyxtal.mechanics.taylor import taylor_response
@@ -70,6 +71,7 @@ _HOME = {
     "mechanics.loading": ("LoadPath",),
     "mechanics.moduli": ("EngineeringConstants", "engineering_constants"),
     "mechanics.response": ("Response", "StressError", "compare"),
+    "mechanics.sachs": ("sachs_response",),
     "mechanics.self_consistent": ("self_consistent_average",),
     "mechanics.spectral": ("ElasticHomogenization", "homogenize"),
     "mechanics.taylor": ("taylor_response",),
@@ -149,6 +151,7 @@ __all__ = [
     "reuss_average",
     "rolling_component",
     "rolling_texture",
+    "sachs_response",
     "sample_texture_hull",
     "self_consistent_average",
     "simulate",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
@@ -71,10 +71,7 @@ class Taylor:
             if iteration and reached and residual < self.tolerance:
                 self._attempted = (deformation, stress, update.state)
                 return StepResult(True, iteration + 1, residual)
-            identity = torch.eye(9, dtype=torch.float64)
-            matrix = torch.where(mask.reshape(9, 1), tangent.reshape(9, 9), identity)
-            right = torch.where(mask, target - stress, target - deformation).reshape(9)
-            change = torch.linalg.solve(matrix, right).reshape(3, 3)
+            change = mixed_change(deformation, stress, tangent, target, mask)
             deformation = torch.where(mask, deformation + change, target)
             state = update.state
         return StepResult(False, MAX_ITERATIONS, residual)
@@ -105,6 +102,23 @@ def taylor_response(
         ConvergenceError: if an increment does not converge in its smallest pieces.
         ValueError: if a phase has no material.
     """
+    law, start, weights = crystals_of(rve, material)
+    return respond(path, Taylor(law, start, weights), weights, on_increment)
+
+
+def crystals_of(
+    rve: Polycrystal, material: Material | Mapping[str, Material]
+) -> tuple[CompiledCrystalPlasticity, CrystalState, Float[Tensor, "crystals"]]:
+    """Make every grain that has voxels one crystal.
+
+    Args:
+        rve: Polycrystal.
+        material: One material for all grains, or one for each phase name.
+    Returns:
+        The law of the crystals, their undeformed state, their volume fractions [-].
+    Raises:
+        ValueError: if a phase has no material.
+    """
     volume = rve.volume_fractions
     members = (volume > 0).nonzero().flatten()
     phase = rve.phase[members]
@@ -112,6 +126,28 @@ def taylor_response(
     place = torch.zeros(len(rve.phase_names), dtype=torch.int64)
     place[list(materials)] = torch.arange(len(materials))
     law = CompiledCrystalPlasticity(list(materials.values()), place[phase])
-    start = law.initial_state(rve.orientations[members])
-    stepper = Taylor(law, start, volume[members])
-    return respond(path, stepper, volume[members], on_increment)
+    return law, law.initial_state(rve.orientations[members]), volume[members]
+
+
+def mixed_change(
+    deformation: Float[Tensor, "3 3"],
+    stress: Float[Tensor, "3 3"],
+    tangent: Float[Tensor, "3 3 3 3"],
+    target: Float[Tensor, "3 3"],
+    stress_controlled: Bool[Tensor, "3 3"],
+) -> Float[Tensor, "3 3"]:
+    """Take one step of Newton's method under mixed boundary conditions.
+
+        ∂P/∂F : dF = P_target - P   where P is prescribed,   dF = F_target - F   elsewhere
+
+    Args:
+        deformation, stress, tangent: F [-], P [MPa] and ∂P/∂F [MPa] where the method stands.
+        target: P [MPa] where `stress_controlled`, F [-] elsewhere.
+        stress_controlled: Where P is prescribed.
+    Returns:
+        The change dF. [-]
+    """
+    identity = torch.eye(9, dtype=torch.float64)
+    matrix = torch.where(stress_controlled.reshape(9, 1), tangent.reshape(9, 9), identity)
+    right = torch.where(stress_controlled, target - stress, target - deformation)
+    return torch.linalg.solve(matrix, right.reshape(9)).reshape(3, 3)
