@@ -101,6 +101,13 @@ def taylor_response(
     Raises:
         ConvergenceError: if an increment does not converge in its smallest pieces.
         ValueError: if a phase has no material.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve, alloy = px.tessellate(grid=4, grains=4, seed=0), px.load_material("AA6022-T4")
+        >>> response = px.taylor_response(rve, alloy, px.LoadPath.uniaxial(0.01, increments=5))
+        >>> round(float(response.stress("xx")[-1]))  # MPa; the full field: 237
+        270
     """
     law, start, weights = crystals_of(rve, material)
     return respond(path, Taylor(law, start, weights), weights, on_increment)
