@@ -56,6 +56,30 @@ def test_the_latent_vector_counts_if_asked_for():
         assert not torch.allclose(first, told.stiffness.tensor.stiffness(basis, there))
 
 
+@pytest.mark.parametrize(
+    "constants",
+    [
+        (107.3e3, 60.8e3, 28.3e3),
+        (140010.0, 44445.0, 11945.0),
+        (88814.0, 70043.0, 37543.0),
+        (300e3, 60e3, 2e3),
+        (100e3, 60e3, 20e3),
+    ],
+)
+def test_what_is_known_of_cubic_grains_is_what_is_known_of_any(constants):
+    crystal = px.CubicElasticity(*constants)
+    single = px.Polycrystal(torch.zeros(3, 4, 5, dtype=torch.int64), [[0.8, 0.6, 0, 0]])
+    for rve in (px.tessellate(grid=(9, 8, 7), grains=30, aspect=(1, 2, 0.5), seed=1), single):
+        fast, slow = (stiffness_basis(rve, crystal, compiled) for compiled in (True, False))
+        scale = float(slow.voigt.norm())
+        for name in ("voigt", "reuss", "consistent", "invariants"):
+            found, expected = getattr(fast, name), getattr(slow, name)
+            torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10 * scale)
+        pairs, softening = (fast.terms - slow.terms).flatten(1).norm(dim=1)
+        assert float(pairs) < 2e-5 * scale
+        assert float(softening) < 1e-10 * scale
+
+
 def test_untrained_heads_are_the_plain_physics():
     head = TensorHead(TensorHeadSizes(width=24, components=4))
     basis = StiffnessBasis(*(part[None] for part in stiffness_basis(tiny_rve(1), CRYSTAL)))

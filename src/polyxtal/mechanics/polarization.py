@@ -49,6 +49,15 @@ def sphere_directions(order: int = ORDER) -> tuple[Float[Tensor, "n 3"], Float[T
     return points.clone(), share.clone()
 
 
+def stretched_directions(
+    extents: Float[Tensor, "*batch 3"], order: int = ORDER
+) -> tuple[Float[Tensor, "*batch n 3"], Float[Tensor, "n"]]:
+    """Return the unit vectors n of an ellipsoid, for `sphere_directions` ξ, and their weights."""
+    points, share = _sphere(order)
+    points = points.to(extents) / extents[..., None, :]
+    return points / torch.linalg.vector_norm(points, dim=-1, keepdim=True), share.to(extents)
+
+
 def polarization_tensor(
     stiffness: Float[Tensor, "*batch 6 6"],
     extents: Float[Tensor, "*batch 3"] | None = None,
@@ -63,11 +72,9 @@ def polarization_tensor(
     Returns:
         P, Mandel. [1/MPa]
     """
-    points, share = sphere_directions(order)
-    points, share = points.to(stiffness), share.to(stiffness)
-    if extents is not None:
-        points = points / extents[..., None, :]
-        points = points / torch.linalg.vector_norm(points, dim=-1, keepdim=True)
+    if extents is None:
+        extents = stiffness.new_ones(3)
+    points, share = stretched_directions(extents.to(stiffness), order)
     basis = mandel_basis(stiffness.dtype, stiffness.device)
     # sym(v ⊗ n) is the Mandel vector H v.
     h = torch.einsum("mij,...qj->...qmi", basis, points)
