@@ -34,6 +34,7 @@ from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
 from polyxtal.model.heads.curve_file import read_curve_head, save_curve_head
 from polyxtal.model.heads.curves import CurveHead
 from polyxtal.model.heads.files import StiffnessHead, read_stiffness_head, save_stiffness_head
+from polyxtal.model.heads.glance import Glance
 from polyxtal.model.heads.parameter_file import (
     FittedParameters,
     read_parameter_head,
@@ -95,6 +96,7 @@ class FoundationModel:
         self.stiffness = stiffness
         self.curves = curves
         self.parameters = parameters
+        self._look: Glance | None = None
 
     @property
     def config(self) -> ModelConfig:
@@ -368,8 +370,9 @@ class FoundationModel:
 
     def _glance(self, rve: Polycrystal) -> Float[Tensor, "1 width"]:
         """Encode the first window of a grid; a larger grid is seen in part, to save time."""
-        first = windows(rve, self.config.voxels, feature(self.config.features), count=1)
-        return self.encode_fields(first)
+        if self._look is None or not self._look.current():
+            self._look = Glance(self.autoencoder.encoder)
+        return self._look.first_window(rve)
 
     @torch.no_grad()
     def reconstruct(
