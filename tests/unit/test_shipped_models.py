@@ -10,6 +10,7 @@ import torch
 
 import polyxtal as px
 from polyxtal.model.checkpoint import SHIPPED
+from polyxtal.model.heads.files import head_fingerprint
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
@@ -88,6 +89,11 @@ def test_fine_texture_and_no_texture_lie_apart():
     within = torch.cdist(latent[3:], latent[3:]).max()
     across = torch.cdist(latent[:3], latent[3:]).min()
     assert float(across) > float(within)
+
+
+def test_the_head_for_curves_was_fitted_with_the_stiffness_head_beside_it():
+    model = px.load_model("polyxtal-small")
+    assert model.curves.stiffness == head_fingerprint(model.stiffness)
 
 
 def test_the_small_model_tells_stiffness_far_better_than_hill():
