@@ -14,6 +14,7 @@ from tiny_stiffness import EDGE, tiny_stiffness_model
 from typer.testing import CliRunner
 
 import polyxtal as px
+from polyxtal.algebra.randomness import generator_of
 from polyxtal.cli import app
 from polyxtal.cli.finetune import _staged
 from polyxtal.dataset.recipe import make_recipe
@@ -342,3 +343,19 @@ def test_progress_counts_stages_by_their_names(monkeypatch):
         (200, "4 of 4 epochs of head a, validation 0.2"),
         (300, "2 of 2 epochs of head b"),
     ]
+
+
+def test_splits_are_drawn_by_seed_and_stream_and_leave_two_to_learn_from():
+    drawn = [split_rves(10, 0.3, seed, stream) for seed, stream in ((0, 7), (0, 7), (1, 7), (0, 8))]
+    for split in drawn:
+        assert (len(split.train), len(split.validation)) == (7, 3)
+        assert sorted(torch.cat(split).tolist()) == [*range(10)]
+    chosen = [split.validation.tolist() for split in drawn]
+    assert chosen[0] == chosen[1]
+    assert chosen[2] != chosen[0] != chosen[3]
+    # The stream and order that measured figures rest on.
+    order = torch.randperm(10, generator=generator_of(1, 0, 7)).tolist()
+    assert chosen[2] == order[:3]
+    assert len(split_rves(10, 1e-3, 0, 7).validation) == 1
+    with pytest.raises(ValueError, match="`validation` leaves 1"):
+        split_rves(10, 0.9, 0, 7)
