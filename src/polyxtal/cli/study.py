@@ -99,7 +99,7 @@ def masking(
         typer.Option(
             "--from",
             metavar="FOLDER,FOLDER,...",
-            help="Pretrainings that are there, instead of CONFIG.",
+            help="Pretrainings or models that are there, instead of CONFIG.",
             show_default=False,
         ),
     ] = None,
@@ -135,7 +135,7 @@ def masking(
 
         if existing is not None:
             check_folder(out, force)
-            folders: Sequence[Path] = [Path(folder) for folder in existing.split(",")]
+            folders: Sequence[str | Path] = existing.split(",")
         else:
             assert config is not None
             found = _sweep(config, out, ratios or RATIOS, steps, accelerator, stop_after)
@@ -239,6 +239,10 @@ def card(
         typer.echo(f"Written to {out}; card: {written}")
 
 
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
 def _sweep(
     config: Path,
     out: Path,
@@ -311,6 +315,16 @@ def curves(
     material: Annotated[str, typer.Option(help="Shipped name or phase file.")] = "AA6022-T4",
     strain: Annotated[float, typer.Option(help="Largest strain.")] = 0.05,
     seed: Seed = 0,
+    zener: Annotated[
+        float | None,
+        typer.Option(help="Of the crystals, instead of the material's.", show_default=False),
+    ] = None,
+    loads: Annotated[
+        str, typer.Option(help="Of tension, unloading, shear, plane strain, cyclic.")
+    ] = "tension,shear,cyclic",
+    polycrystals: Annotated[
+        str | None, typer.Option(help="Some of them, by name, or all.", show_default=False)
+    ] = None,
     fitted: Annotated[
         bool, typer.Option(help="Fit networks to each polycrystal's own full fields, too.")
     ] = True,
@@ -318,11 +332,12 @@ def curves(
 ) -> None:
     """Compare predicted networks with full fields, beside every baseline; killed, it goes on."""
     with one_sentence(debug):
-        from polyxtal.studies.curve_cases import CaseSettings
+        from polyxtal.studies.curve_cases import POLYCRYSTALS, CaseSettings
         from polyxtal.studies.curves import CurveSettings, study_curves, summary_rows
         from polyxtal.studies.write_curves import write_curves
 
-        cases = CaseSettings(grid, grains, material, strain, seed)
+        names = POLYCRYSTALS if polycrystals is None else _parts(polycrystals)
+        cases = CaseSettings(grid, grains, material, strain, seed, zener, _parts(loads), names)
         settings = CurveSettings(model, cases, leaves, seeds, fitted)
         with counted("percent of a stage", 200) as shown:
 
@@ -332,13 +347,66 @@ def curves(
 
             found = study_curves(settings, out, tell)
         picture = write_curves(found, out)
-        rows = [
-            (row["estimate"], row["polycrystal"], *(row[k] for k in list(row)[2:]))
-            for row in summary_rows(found.rows)
-        ]
+        rows = [tuple(row.values()) for row in summary_rows(found.rows)]
         _print_table(
-            f"Error in stress of networks with {leaves} leaves, over loads and seeds [%]",
-            ("", "polycrystal", "mean", "largest mean", "maximum"),
-            [(name, of, *(f"{100 * value:.2f}" for value in rest)) for name, of, *rest in rows],
+            f"Error of networks with {leaves} leaves: stress [%], grains' orientations [°]",
+            ("", "polycrystal", "mean", "largest mean", "maximum", "orientations"),
+            [
+                (name, of, *(f"{100 * value:.2f}" for value in stress), f"{turned:.2f}")
+                for name, of, *stress, turned in rows
+            ],
         )
         typer.echo(f"Written to {out}; picture: {picture}")
+
+
+@app.command()
+def paper(
+    out: Annotated[Path, typer.Option(help="Folder of the reproduction, new or begun.")],
+    preset: Annotated[str, typer.Option(help="small, base, paper, or a YAML file.")] = "small",
+    only: Annotated[
+        str | None, typer.Option(help="Steps to take, by name, or all.", show_default=False)
+    ] = None,
+    debug: options.Debug = False,
+) -> None:
+    """Make the paper's figures and tables anew, beside every baseline; killed, it goes on."""
+    with one_sentence(debug):
+        from polyxtal.studies.paper.presets import read_preset
+        from polyxtal.studies.paper.run import PaperSettings, paper_steps, study_paper
+
+        chosen = read_preset(preset)
+        names = () if only is None else _parts(only)
+        settings = PaperSettings(preset, chosen, names)
+        titles = [step.title for step in paper_steps(chosen)]
+        with counted("steps", len(titles)) as shown:
+            begun = 0
+
+            def begin(title: str) -> None:
+                nonlocal begun
+                begun = titles.index(title)
+                shown(begun, title)
+
+            def tell(what: str, done: int, total: int) -> None:
+                shown(begun, f"{titles[begun]}: {done} of {total} {what}")
+
+            report = study_paper(settings, out, begin, tell)
+            shown(len(titles))
+        typer.echo(f"Written to {out}; report: {report}")
+
+
+@app.command()
+def table(
+    results: Annotated[Path, typer.Argument(help="Results of `study paper`: OUT/results.")],
+    into: Annotated[Path, typer.Option(help="Document that holds the marks of the table.")],
+    check: Annotated[bool, typer.Option("--check", help="Fail instead of changing it.")] = False,
+    debug: options.Debug = False,
+) -> None:
+    """Put the table of results into a document such as the README."""
+    with one_sentence(debug):
+        from polyxtal.studies.paper.readme_table import agrees, put_table
+
+        if check:
+            if not agrees(results, into):
+                raise ValueError(f"{into}: must hold the table of {results}, but holds another.")
+            typer.echo(f"{into} agrees with {results}.")
+        else:
+            typer.echo(f"{into} {'changed' if put_table(results, into) else 'agrees already'}.")

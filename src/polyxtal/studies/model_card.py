@@ -54,7 +54,7 @@ def release_model(
     probe: str | Path | None = None,
     force: bool = False,
 ) -> Path:
-    """Write weights in half precision, `config.json`, the pretraining's curve and the card, or nothing.
+    """Write weights in half precision, `config.json`, the curve and the card, or nothing.
 
     Args:
         pretraining: Folder that `polyxtal pretrain` wrote.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from polyxtal.files.atomic import atomic_file
+from polyxtal.files.atomic import atomic_files
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.studies.curves import COLUMNS, CurveStudy, summary_rows
 from polyxtal.studies.pretrained import versions
@@ -16,6 +17,12 @@ from polyxtal.workflows.output_folder import write_csv, write_json
 
 SUMMARY, TABLE, ERRORS, PICTURE = "curves.json", "table.csv", "errors.csv", "curves.png"
 
+CONVENTION = (
+    "mean, maximum: errors in the stress that does the work, over its history, relative to its "
+    "largest value in the full field; turned: mean disorientation of grains at the end from the "
+    "full field's [degrees]; means over loads and seeds"
+)
+
 
 def write_curves(study: CurveStudy, folder: Path) -> Path:
     """Write tables, summary and picture, each whole.
@@ -23,27 +30,27 @@ def write_curves(study: CurveStudy, folder: Path) -> Path:
     Returns:
         The picture.
     """
-    settings = study.settings
-    table = summary_rows(study.rows)
-    with atomic_file(folder / ERRORS) as temporary:
-        write_csv(temporary, COLUMNS, (list(row) for row in study.rows))
-    with atomic_file(folder / TABLE) as temporary:
-        write_csv(temporary, list(table[0]), (list(row.values()) for row in table))
-    with atomic_file(folder / SUMMARY) as temporary:
+    settings, table = study.settings, summary_rows(study.rows)
+    files = (folder / name for name in (ERRORS, TABLE, SUMMARY, PICTURE))
+    with atomic_files(*files) as (errors, means, summary, picture):
+        write_csv(errors, COLUMNS, ([_cell(v) for v in row] for row in study.rows))
+        write_csv(means, list(table[0]), (list(row.values()) for row in table))
         write_json(
-            temporary,
+            summary,
             {
                 "command": settings.command,
                 "versions": versions(),
                 "table": table,
                 "seconds": dict(study.seconds),
-                "convention": "errors in the stress that does the work, over its history, relative "
-                "to its largest value in the full field; means over loads and seeds",
+                "convention": CONVENTION,
             },
         )
-    with atomic_file(folder / PICTURE) as temporary:
-        draw_study(study).savefig(temporary, format="png")
+        draw_study(study).savefig(picture, format="png")
     return folder / PICTURE
+
+
+def _cell(value: float | str) -> float | str:
+    return "" if isinstance(value, float) and math.isnan(value) else value
 
 
 def draw_study(study: CurveStudy) -> Figure:

@@ -39,8 +39,8 @@ def write_masking(study: MaskingStudy, folder: str | Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     with atomic_files(*(target / name for name in FILES)) as (summary_file, curves, table, picture):
         write_json(summary_file, summary(study))
-        write_csv(curves, ["ratio", "step", "rves", *MEASURED], _curve_rows(study))
-        write_csv(table, _table_header(study), _table_rows(study))
+        write_csv(curves, ["ratio", "step", "rves", *MEASURED], curve_rows(study))
+        write_csv(table, table_header(study), table_rows(study))
         draw_masking(study).savefig(picture)
     return target / PICTURE
 
@@ -65,7 +65,7 @@ def summary(study: MaskingStudy) -> dict[str, Any]:
     }
 
 
-def _curve_rows(study: MaskingStudy) -> Iterator[list[float | str]]:
+def curve_rows(study: MaskingStudy) -> Iterator[list[float | str]]:
     """Write what was not measured at a step as an empty cell."""
     for run in study.runs:
         for row in run.curve:
@@ -73,7 +73,8 @@ def _curve_rows(study: MaskingStudy) -> Iterator[list[float | str]]:
             yield [run.ratio, int(row["step"]), int(row["rves"]), *measured]
 
 
-def _table_header(study: MaskingStudy) -> list[str]:
+def table_header(study: MaskingStudy) -> list[str]:
+    """Name the columns of `table_rows`."""
     judged = [
         f"{plain(name)} {what}" for name in study.judgements[0] for what in ("loss", "degrees")
     ]
@@ -81,7 +82,8 @@ def _table_header(study: MaskingStudy) -> list[str]:
     return [*first, *judged, "seconds"]
 
 
-def _table_rows(study: MaskingStudy) -> Iterator[list[float | str]]:
+def table_rows(study: MaskingStudy) -> Iterator[list[float | str]]:
+    """Say of each run where it ended and how it and the trivial predictors were judged."""
     for run, judgement in zip(study.runs, study.judgements, strict=True):
         identity = run.pretrained.identity
         validated = [run.last(name) for name in MEASURED[1:]]

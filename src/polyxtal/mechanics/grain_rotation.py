@@ -1,0 +1,51 @@
+"""How grains turn, told by leaves that stand for them."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.rotation import (
+    normalize_quaternion,
+    quaternion_conjugate,
+    quaternion_multiply,
+)
+from polyxtal.crystal.symmetry import disorientation
+from polyxtal.mechanics.response import Response
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+ALIKE = 1e-6
+"""Angle up to which leaves stand for a grain alike. [rad]"""
+
+
+def turned_grains(rve: Polycrystal, response: Response) -> Float[Tensor, "grains 4"]:
+    """Turn every grain as the leaves nearest to it in orientation turn.
+
+    Where several leaves are as near, their rotations from the first to the last row,
+    q_last q_first⁻¹, are averaged by weight.
+
+    Args:
+        rve: Polycrystal.
+        response: Of leaves (or grains), with orientations and weights.
+    Returns:
+        Unit quaternions at the end. [-]
+    Raises:
+        ValueError: if the response has no orientations or weights.
+    """
+    if response.orientations is None or response.weights is None:
+        raise ValueError("Argument `response` must have orientations and weights, but has none.")
+    first, last = response.orientations[0], response.orientations[-1]
+    spin = quaternion_multiply(last, quaternion_conjugate(first))
+    spin = torch.where(spin[:, :1] < 0, -spin, spin)
+    angle = disorientation(rve.orientations[:, None], first[None])
+    near = angle <= angle.amin(1, keepdim=True) + ALIKE
+    mean = (near * response.weights).to(spin) @ spin
+    return quaternion_multiply(normalize_quaternion(mean), rve.orientations)
+
+
+def mean_disorientation(
+    rve: Polycrystal, first: Float[Tensor, "grains 4"], second: Float[Tensor, "grains 4"]
+) -> float:
+    """Average the disorientation of grains over the volume. [degrees]"""
+    return float(torch.rad2deg(rve.volume_fractions @ disorientation(first, second)))

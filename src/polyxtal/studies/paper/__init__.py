@@ -1,0 +1,8 @@
+"""The paper's figures and tables, made anew, beside what it says and beside every baseline.
+
+    work/<step>/      what a step needs to go on: data sets, models, full fields
+    results/<step>/   its tables (CSV) and pictures, and step.json, which is written last
+    results/          comparison.csv, study.json and report.html over all steps
+
+The paper is "Foundation Model for Polycrystalline Material Informatics", see docs/references.md.
+"""

@@ -1,0 +1,76 @@
+"""Fig. 8 and 9: task II, offline: all parameters of a network by a linear head on [CLS]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from polyxtal.studies.paper.encoders import (
+    LOSSES,
+    SCRATCH,
+    chosen,
+    draw_bars,
+    draw_losses,
+    encoder_models,
+    read_losses,
+)
+from polyxtal.studies.paper.steps import WORK, Place
+from polyxtal.studies.paper.stiffness import data_set
+from polyxtal.training.finetune_config import FitConfig
+from polyxtal.training.finetune_folder import MODEL
+from polyxtal.training.finetune_parameters import ParameterConfig, finetune_parameters
+from polyxtal.viz.style import new_figure
+
+NAME, DATA = "parameters", "types"
+
+
+def inferring_model(folder: Path, name: str) -> Path:
+    """Name the folder of the model that an encoder became, first seed, with its parameter head."""
+    return folder / WORK / NAME / "heads" / "heads" / name / "seed-0" / MODEL
+
+
+def run(place: Place) -> None:
+    """Fit the head to every encoder, and set it beside networks that nothing was fitted to."""
+    part = place.preset.parameters
+    data = data_set(place, DATA, part.data)
+    models = encoder_models(place)
+    heads = {
+        name: FitConfig.model_validate({**part.fit.model_dump(), "model": model})
+        for name, model in models.items()
+    }
+    heads[SCRATCH] = part.scratch
+    config = ParameterConfig(
+        model=place.preset.predicting or models[chosen(place)],
+        data=str(data),
+        depth=part.depth,
+        validation=part.validation,
+        crystals=part.crystals,
+        seeds=part.seeds,
+        predicted=part.predicted if place.preset.predicting else 0,
+        heads=heads,
+    )
+    rows = finetune_parameters(config, place.work / "heads", place.tell)
+    labels = part.data.labels
+    place.table(
+        "errors.csv",
+        f"Relative Frobenius error of the stiffness, {labels.count if labels else 0} crystals with "
+        f"Zener ratios from 0.1 to 10 for each of {part.data.count} RVEs of the four texture types,"
+        f" {round(100 * part.validation):g} % of them to validate on; means over {part.seeds} "
+        "seeds.",
+        list(rows[0]),
+        (row.values() for row in rows),
+    )
+    losses = read_losses(place.work / "heads", [*heads], part.seeds)
+    place.table("losses.csv", "Losses of the fine-tuning.", LOSSES, losses)
+    place.picture(
+        "fig8.png",
+        "Fig. 8: relative Frobenius error over the fine-tuning, means over the seeds.",
+        draw_losses(losses, [*heads], "Relative Frobenius error [-]"),
+    )
+    errors = {row["estimate"]: 100 * row["validation"] for row in rows}
+    figure = new_figure(5.0, 3.8)
+    axes = figure.subplots()
+    references = {name: errors[name] for name in ("Hill", "untrained networks")}
+    draw_bars(axes, {n: errors[f"head {n}"] for n in heads}, references, "Validation error [%]")
+    axes.set_yscale("log")
+    place.picture("fig9.png", "Fig. 9: validation error of inferred networks.", figure)
+    place.commands.append("polyxtal finetune parameters CONFIG --out DIR")
