@@ -9,46 +9,56 @@ from typing import Any
 
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.yaml import shorten
 
 MAX_JSON = 1 << 22
 
 
-def claim(folder: Path, name: str, asked: Mapping[str, Any], kind: str) -> None:
-    """Begin work in a new or empty folder, or make sure that it is the work that is there.
+def begun(folder: Path, name: str, kind: str) -> dict[str, Any] | None:
+    """Read what work in a folder was begun with; None if it is new or empty.
 
     Args:
         folder: Made if it is not there.
-        name: Of the JSON file that says what was asked for.
-        asked: All that the result depends on, as JSON holds it.
+        name: Of the JSON file that says it.
         kind: What the work is called, with its article, for the errors.
     Raises:
         FileExistsError: if the folder holds something else.
-        ValueError: if it holds work that was begun otherwise, or what it was begun with can not be
-            read.
+        ValueError: if what it was begun with can not be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path, now = folder / name, json.loads(json.dumps(asked))
+    path = folder / name
     if not path.is_file():
         if any(folder.iterdir()):
             raise FileExistsError(f"{folder}: must be new, empty or hold {kind}, but is not.")
-        with atomic_file(path) as temporary:
-            temporary.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
-        return
+        return None
     try:
         earlier = json.loads(read_bounded(path, MAX_JSON))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
     if not isinstance(earlier, dict):
         raise ValueError(f"{path}: must say what was begun, but is no mapping.")
+    return earlier
+
+
+def claim(folder: Path, name: str, asked: Mapping[str, Any], kind: str) -> None:
+    """Begin work in a new or empty folder, or make sure that it is the work that is there.
+
+    Args:
+        folder, name, kind: See `begun`.
+        asked: All that the result depends on, as JSON holds it.
+    Raises:
+        FileExistsError: if the folder holds something else.
+        ValueError: if it holds work that was begun otherwise, or what it was begun with can not be
+            read.
+    """
+    now, earlier = json.loads(json.dumps(asked)), begun(folder, name, kind)
+    if earlier is None:
+        with atomic_file(folder / name) as temporary:
+            temporary.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+        return
     for key, value in now.items():
         if earlier.get(key) != value:
-            there, here = (_shown(one) for one in (earlier.get(key), value))
             raise ValueError(
                 f"{folder}: {kind} must go on with what it was begun with, but `{key}` is "
-                f"{there} there and {here} here."
+                f"{shorten(earlier.get(key))} there and {shorten(value)} here."
             )
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 80 else "another, longer value"

@@ -15,7 +15,7 @@ from typing import Any
 
 from polyxtal.dataset.store import PolycrystalStore
 from polyxtal.files.atomic import atomic_file
-from polyxtal.files.bounded import read_bounded
+from polyxtal.files.claim import begun
 from polyxtal.files.yaml import shorten
 
 CONFIG, TABLE, RESULTS, RESULT, MODEL = (
@@ -52,36 +52,27 @@ def claim(
         FileExistsError: if the folder holds something else.
         ValueError: if it holds another fine-tuning, or what it was begun with can not be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / CONFIG
     record = json.loads(json.dumps({**asked, CONTENTS: contents}))
-    if not path.is_file():
-        if any(folder.iterdir()):
-            raise FileExistsError(
-                f"{folder}: must be new, empty or hold a fine-tuning, but is not."
-            )
+    path, earlier = folder / CONFIG, begun(folder, CONFIG, "a fine-tuning")
+    if earlier is None:
         write_json(path, record)
         return record
-    try:
-        earlier = json.loads(read_bounded(path, MAX_JSON))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
-    if not isinstance(earlier, dict):
-        raise ValueError(f"{path}: must say what was begun, but is no mapping.")
     bound, now = _without(earlier, free), _without(record, free)
     held, holds = bound.pop(CONTENTS, None), now.pop(CONTENTS)
-    begun = f"{folder}: a fine-tuning must go on with what it was begun with, but"
+    refused = f"{folder}: a fine-tuning must go on with what it was begun with, but"
     for name, value in now.items():
         if bound.get(name) != value:
-            raise ValueError(f"{begun} `{name}` is another there.")
+            raise ValueError(f"{refused} `{name}` is another there.")
     for name, value in holds.items():
         was = held.get(name) if isinstance(held, dict) else None
         if not isinstance(was, dict):
-            raise ValueError(f"{begun} {CONFIG} does not say what `{name}` held; begin in another.")
+            raise ValueError(
+                f"{refused} {CONFIG} does not say what `{name}` held; begin in another."
+            )
         for part in {**was, **value}:
             if was.get(part) != value.get(part):
                 raise ValueError(
-                    f"{begun} {asked[name]} holds something else now: `{part}` was "
+                    f"{refused} {shorten(asked[name])} holds something else now: `{part}` was "
                     f"{shorten(was.get(part))} and is {shorten(value.get(part))}."
                 )
     if earlier != record:
