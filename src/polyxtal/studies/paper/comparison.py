@@ -24,7 +24,7 @@ from polyxtal.studies.paper.published import (
 from polyxtal.studies.paper.steps import write_table
 
 COMPARISON = "comparison.csv"
-COLUMNS = ("where", "what", "paper", "ours", "baseline", "best baseline", "unit", "source")
+COLUMNS = ("where", "what", "case", "paper", "ours", "baseline", "best baseline", "unit", "source")
 PERCENT, PLAIN = "%", "-"
 
 
@@ -34,6 +34,7 @@ class Row(NamedTuple):
     Attributes:
         where: In the paper.
         what: Is compared.
+        case: Of which polycrystal, crystal or share of hidden patches; empty if there is but one.
         paper: As the paper says it, "above 0.8" among it; empty if the text has no number.
         ours: Measured here.
         baseline: The best of those that learn nothing; None if there is none.
@@ -44,6 +45,7 @@ class Row(NamedTuple):
 
     where: str
     what: str
+    case: str
     paper: str
     ours: float
     baseline: float | None
@@ -88,9 +90,10 @@ def _pretraining(results: Path) -> Iterator[Row]:
             name: float(row[f"{name} loss"]) for name in ("mean of visible", "nearest visible")
         }
         best = _least(trivial)
-        what = f"squared error of hidden patches, {100 * float(row['ratio']):g} % hidden"
+        case = f"{100 * float(row['ratio']):g} % hidden"
         ours = float(row["model loss"])
-        yield Row("Fig. 4", what, "", ours, best.value, best.name, PLAIN, source)
+        what = "squared error of hidden patches"
+        yield Row("Fig. 4", what, case, "", ours, best.value, best.name, PLAIN, source)
 
 
 def _latent(results: Path) -> Iterator[Row]:
@@ -102,24 +105,24 @@ def _latent(results: Path) -> Iterator[Row]:
             continue
         ours = scores.pop("pretrained")
         best = _most(scores)
-        title = f"R² of {what} told by neighbours of [CLS]"
-        yield Row("Fig. 5", title, "", ours, best.value, best.name, PLAIN, source)
+        title = "R² told by neighbours of [CLS]"
+        yield Row("Fig. 5", title, what, "", ours, best.value, best.name, PLAIN, source)
 
 
 def _stiffness(preset: PaperPreset, results: Path) -> Iterator[Row]:
     source = "stiffness/r_squared.csv"
     rows = read_table(results / source)
     chosen = f"mask-{100 * preset.chosen:g}"
-    for crystal in dict.fromkeys(row["crystal"] for row in rows):
-        least = {row["estimate"]: float(row["least"]) for row in rows if row["crystal"] == crystal}
-        best = _most({k: v for k, v in least.items() if not k.startswith("head ")})
-        for head, name in ((chosen, "pretrained, above"), (SCRATCH, "from scratch, below")):
+    for head, name in ((chosen, "pretrained, above"), (SCRATCH, "from scratch, below")):
+        for crystal in dict.fromkeys(row["crystal"] for row in rows):
+            least = {r["estimate"]: float(r["least"]) for r in rows if r["crystal"] == crystal}
+            best = _most({k: v for k, v in least.items() if not k.startswith("head ")})
             # The paper has one crystal, the aluminium that comes first here.
             first = crystal == rows[0]["crystal"]
             paper = f"{name.partition(', ')[2]} {R_SQUARED.values[name]:g}" if first else ""
-            what = f"R², worst of C11 C22 C33, {crystal}, {name.partition(',')[0]}"
+            what = f"R² of C11, C22, C33, the worst, {name.partition(',')[0]}"
             ours = least[f"head {head}"]
-            yield Row("Fig. 7", what, paper, ours, best.value, best.name, PLAIN, source)
+            yield Row("Fig. 7", what, crystal, paper, ours, best.value, best.name, PLAIN, source)
 
 
 def _parameters(preset: PaperPreset, results: Path) -> Iterator[Row]:
@@ -137,22 +140,21 @@ def _parameters(preset: PaperPreset, results: Path) -> Iterator[Row]:
         if estimate not in errors:
             continue
         paper = f"{100 * NETWORK_ERROR.values[name]:g}" if name else ""
-        what = (
-            f"stiffness of inferred networks, {name}" if name else "stiffness of predicted networks"
-        )
+        how = f"inferred networks, {name}" if name else "predicted networks"
+        what = f"error in stiffness of {how}"
         ours = errors[estimate]
-        yield Row("Fig. 9", what, paper, ours, best.value, best.name, PERCENT, source)
+        yield Row("Fig. 9", what, "", paper, ours, best.value, best.name, PERCENT, source)
 
 
 def _curves(preset: PaperPreset, results: Path) -> Iterator[Row]:
     first = next(iter(preset.curves))
     source = f"{first}/{TABLE2}"
     rows = read_table(results / source)
-    for published, column, title in (
-        (MEAN_ERROR, "worst mean", "mean error in stress"),
-        (LARGEST_ERROR, "worst largest", "largest error in stress"),
-    ):
-        for estimate, how in ((PREDICTED, "predicted"), (INFERRED, "inferred from [CLS]")):
+    for estimate, how in ((PREDICTED, "predicted"), (INFERRED, "inferred from [CLS]")):
+        for published, column, title in (
+            (MEAN_ERROR, "worst mean", "mean error in stress"),
+            (LARGEST_ERROR, "worst largest", "largest error in stress"),
+        ):
             for name, value in published.values.items():
                 found = {r["estimate"]: float(r[column]) for r in rows if r["polycrystal"] == name}
                 if estimate not in found:
@@ -160,7 +162,8 @@ def _curves(preset: PaperPreset, results: Path) -> Iterator[Row]:
                 best = _least({k: v for k, v in found.items() if k not in (PREDICTED, INFERRED)})
                 yield Row(
                     published.where,
-                    f"{title}, {name}, {how}, worst of the networks",
+                    f"{title}, {how}, worst network",
+                    name,
                     f"{100 * value:g}",
                     found[estimate],
                     best.value,
@@ -180,11 +183,21 @@ def _most(values: dict[str, float]) -> Best:
     return Best(values[name], name)
 
 
+def digits(value: float, count: int) -> str:
+    """Write a number with so many digits; one near 1, as R² is, with those that tell it from 1."""
+    if not 0.99 < value < 1:
+        return f"{value:.{count}g}"
+    nines = 2
+    while 1 - value < 10.0**-nines and nines < 12:
+        nines += 1
+    return f"{value:.{nines + count - 3}f}"
+
+
 def shown(row: Mapping[str, str]) -> dict[str, str]:
     """Format the numbers of a row as it is read from its file, to three digits."""
     scale = 100.0 if row["unit"] == PERCENT else 1.0
 
     def number(text: str) -> str:
-        return f"{scale * float(text):.3g}" if text else ""
+        return digits(scale * float(text), 3) if text else ""
 
     return {**row, "ours": number(row["ours"]), "baseline": number(row["baseline"])}

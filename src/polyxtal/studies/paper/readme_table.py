@@ -11,7 +11,7 @@ BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
 def results_table(results: str | Path) -> str:
-    """Write the comparison as a Markdown table.
+    """Write the comparison as a Markdown table, cases of one quantity in one line.
 
     Raises:
         FileNotFoundError: if the folder holds no comparison.
@@ -21,12 +21,26 @@ def results_table(results: str | Path) -> str:
         raise FileNotFoundError(
             f"{results}: must hold the {COMPARISON} of `polyxtal study paper`, but does not."
         )
-    lines = ["| | | paper | ours | best baseline |", "|---|---|---|---|---|"]
+    together: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in map(shown, rows):
-        unit = " %" if row["unit"] == PERCENT else ""
-        paper, ours = (f"{row[name]}{unit}" if row[name] else "" for name in ("paper", "ours"))
-        baseline = f"{row['baseline']}{unit} ({row['best baseline']})" if row["baseline"] else ""
-        lines.append(f"| {row['where']} | {row['what']} | {paper} | {ours} | {baseline} |")
+        together.setdefault((row["where"], row["what"]), []).append(row)
+    lines = ["| | | paper | ours | best baseline |", "|---|---|---|---|---|"]
+    for (where, what), cases in together.items():
+        unit = " %" if cases[0]["unit"] == PERCENT else ""
+        named = " / ".join(row["case"] for row in cases if row["case"])
+        paper, ours, baseline = (
+            " / ".join(row[name] for row in cases if row[name])
+            for name in ("paper", "ours", "baseline")
+        )
+        by = ", ".join(dict.fromkeys(row["best baseline"] for row in cases))
+        cells = (
+            where,
+            f"{what}; {named}" if named else what,
+            paper + (unit if paper else ""),
+            ours + unit,
+            f"{baseline}{unit} ({by})" if baseline else "",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.files.atomic import atomic_file
-from polyxtal.studies.paper.comparison import COMPARISON, PERCENT, read_table, shown
+from polyxtal.studies.paper.comparison import COMPARISON, PERCENT, digits, read_table, shown
 
 REPORT = "report.html"
 LONGEST = 60
@@ -60,13 +60,13 @@ def _page(results: Path, about: Mapping[str, Any], steps: Mapping[str, Any]) -> 
 
 
 def _comparison(rows: Sequence[dict[str, str]]) -> Iterator[str]:
-    header = ("where", "what", "paper", "ours", "best baseline", "", "table")
+    header = ("where", "what", "", "paper", "ours", "best baseline", "", "table")
     yield f"<div class='wide'><table><tr>{_cells(header, 'th')}</tr>"
     for row in map(shown, rows):
         unit = " %" if row["unit"] == PERCENT else ""
         values = [f"{row[k]}{unit}" if row[k] else "" for k in ("paper", "ours", "baseline")]
         lost = " class='lost'" if _lost(row) else ""
-        first = _cells((row["where"], row["what"]))
+        first = _cells((row["where"], row["what"], row["case"]))
         numbers = _cells(values, "td", "n")
         last = _cells((row["best baseline"], row["source"]))
         yield f"<tr{lost}>{first}{numbers}{last}</tr>"
@@ -93,7 +93,7 @@ def _table(path: Path, shown_as: str, caption: str) -> Iterator[str]:
     yield f"<div class='wide'><table><tr>{_cells(rows[0], 'th')}</tr>"
     for row in rows:
         cells = "".join(
-            f"<td class='n'>{_short(value)}</td>"
+            f"<td class='n'>{digits(float(value), 4)}</td>"
             if _is_number(value)
             else f"<td>{_text(value)}</td>"
             for value in row.values()
@@ -113,17 +113,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _short(text: str) -> str:
-    """Give a number four digits; those near one, as R² is, what tells them from one."""
-    value = float(text)
-    if 0.99 < value < 1:
-        digits = 2
-        while 1 - value < 10.0**-digits:
-            digits += 1
-        return f"{value:.{digits + 2}f}"
-    return f"{value:.4g}"
 
 
 def _time(seconds: float) -> str:
