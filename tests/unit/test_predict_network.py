@@ -15,20 +15,26 @@ from typer.testing import CliRunner
 
 import polyxtal as px
 from polyxtal.cli import app
+from polyxtal.model import inferred_network
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curve_file import save_curve_head
 from polyxtal.model.heads.curves import (
     COMPARISON,
+    CYCLE,
     INCREMENTS,
     LARGEST_MISS,
     REVERSAL,
     CurveHead,
+    cyclic_paths,
     loaded_stress,
     missed_stiffness,
+    standard_paths,
     typical_curves,
 )
 from polyxtal.model.heads.files import head_fingerprint
 from polyxtal.model.inferred_network import (
+    FEW_LEAVES,
+    FITS,
     ITERATIONS,
     best_start,
     elastic_crystals,
@@ -86,7 +92,7 @@ def model() -> FoundationModel:
 def test_standard_paths_load_all_axes_and_planes():
     rve = tiny_rve()
     typical = typical_networks(rve, leaves=4, members=2)
-    for number, target in enumerate(typical_curves(typical, ALUMINIUM)):
+    for number, target in enumerate(typical_curves(typical, ALUMINIUM, standard_paths())):
         assert target.path.increments == INCREMENTS
         stress = loaded_stress(target.response, number)
         assert stress.shape == (INCREMENTS,)
@@ -94,11 +100,25 @@ def test_standard_paths_load_all_axes_and_planes():
         strain = target.response.F[-1] - torch.eye(3, dtype=torch.float64)
         i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[number]
         assert float(strain[i, j]) == pytest.approx(0.024 if i == j else 0.041)
-    for number, target in enumerate(typical_curves(typical, ALUMINIUM, reverse=True)):
+    for number, target in enumerate(
+        typical_curves(typical, ALUMINIUM, standard_paths(reverse=True))
+    ):
         i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[number]
-        turn, end = target.response.P[INCREMENTS, i, j], target.response.P[-1, i, j]
-        assert target.path.increments == INCREMENTS + REVERSAL
-        assert float(end) < -0.5 * float(turn)  # crystals yield the other way
+        stress = target.response.P[:, i, j]
+        assert target.path.increments == INCREMENTS + sum(n for _, n in REVERSAL[number // 3])
+        assert float(stress[-1]) < -0.8 * float(stress[INCREMENTS])  # crystals yield the other way
+        strain = target.response.F[-1] - torch.eye(3, dtype=torch.float64)
+        assert float(strain[i, j]) == pytest.approx(-0.016 if i == j else -0.018)
+
+
+def test_cyclic_paths_begin_as_the_standard_ones_and_go_to_the_other_side():
+    for number, (long, short) in enumerate(zip(cyclic_paths(), standard_paths(), strict=True)):
+        mode = number // 3
+        assert str(long.steps[:2]) == str(short.steps)  # not equal, as NaN is not
+        assert long.increments == INCREMENTS + sum(n for _, n in CYCLE[mode])
+        forward = (0.024, 0.041)[mode]
+        strains = torch.tensor([forward, *(e for e, _ in CYCLE[mode])]).cumsum(0)
+        assert float(strains.min()) == pytest.approx((-0.02, -0.031)[mode])
 
 
 def test_normals_of_long_grains_lie_across_them():
@@ -139,7 +159,7 @@ def test_expected_curves_are_corrected_by_mode_and_increment(model):
     rve = tiny_rve()
     typical = typical_networks(rve, 4, 2)
     missed = torch.tensor([0.1, 0.0, 0.0, 0.0, 0.0, -0.1], dtype=torch.float64)
-    plain = typical_curves(typical, ALUMINIUM, reverse=True)
+    plain = typical_curves(typical, ALUMINIUM, standard_paths(reverse=True))
     told = model.curves.expected(typical, ALUMINIUM, missed)
     slope = model.curves.slope
     for k, change in (
@@ -151,9 +171,10 @@ def test_expected_curves_are_corrected_by_mode_and_increment(model):
         ratio = loaded_stress(told[k].response, k) / loaded_stress(plain[k].response, k)
         torch.testing.assert_close(ratio, 1.01 + change)
         assert torch.equal(told[k].response.F, plain[k].response.F)
-        assert told[k].path.increments == INCREMENTS + REVERSAL
+        after = sum(n for _, n in REVERSAL[k // 3])
+        assert told[k].path.increments == INCREMENTS + after
         back = told[k].response.P[INCREMENTS + 1 :] / plain[k].response.P[INCREMENTS + 1 :]
-        torch.testing.assert_close(back[..., 0, 0], ratio[-1].expand(REVERSAL))
+        torch.testing.assert_close(back[..., 0, 0], ratio[-1].expand(after))
 
 
 def test_a_head_is_read_as_it_was_written(model, tmp_path):
@@ -220,7 +241,7 @@ def test_a_predicted_network_does_what_is_expected(model):
     assert net.leaves == 32
     assert torch.equal(net.normals, again.normals)
     assert not torch.equal(net.normals, other.normals)
-    assert stages[0] == ("expected curves", 0, ITERATIONS + 1)
+    assert stages[0] == ("expected curves", 0, FITS * ITERATIONS + 1)
     assert stages[-1][0] == "fit"
     typical = typical_networks(rve, *FEW)
     missed = missed_stiffness(typical.stiffness(COMPARISON), expected)
@@ -248,6 +269,32 @@ def test_a_fit_begins_with_the_network_that_is_closest():
     for wanted in (0, 2, 3):
         goal = [px.StiffnessTarget(COMPARISON, starts[wanted].stiffness(COMPARISON))]
         assert best_start(starts, ALUMINIUM, [], goal) is starts[wanted]
+
+
+def test_of_few_leaves_several_are_fitted_and_cycles_choose(model, monkeypatch):
+    rve = tiny_rve(3)
+    fitted, judged = [], []
+    real = inferred_network.fit_network
+
+    def watch(start, material, curves, goals=(), iterations=8, *rest):
+        found = real(start, material, curves, goals, iterations, *rest)
+        lengths = {one.path.increments for one in curves}
+        if iterations:
+            fitted.append(found.network)
+        elif lengths == {path.increments for path in cyclic_paths()}:
+            judged.append((found.error, start))
+        return found
+
+    monkeypatch.setattr(inferred_network, "fit_network", watch)
+    stiffness = px.MaterialNetwork.from_polycrystal(rve, 64, seed=9).stiffness
+    net = infer_network(rve, 8, ALUMINIUM, plain_head(), stiffness, iterations=2)
+    assert len(fitted) == len(judged) == FITS
+    assert [start for _, start in judged] == fitted
+    assert net is min(judged, key=lambda one: one[0])[1]
+    fitted.clear()
+    judged.clear()
+    infer_network(rve, FEW_LEAVES + 1, ALUMINIUM, plain_head(), stiffness, iterations=2)
+    assert (len(fitted), len(judged)) == (1, 0)
 
 
 def test_an_elastic_material_has_no_curves_to_follow():
@@ -360,7 +407,7 @@ def test_another_fine_tuning_is_refused(started, tmp_path, monkeypatch):
     softer = replace(ALUMINIUM, elasticity=px.CubicElasticity(90e3, 50e3, 20e3))
     with monkeypatch.context() as patch:
         patch.setattr("polyxtal.training.finetune_network.load_material", lambda _: softer)
-        with pytest.raises(ValueError, match="AA6022-T4 holds something else now: `elasticity`"):
+        with pytest.raises(ValueError, match="'AA6022-T4' holds something else now: `elasticity`"):
             finetune_network(config, place / "run")
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="must be new, empty or hold a fine-tuning"):

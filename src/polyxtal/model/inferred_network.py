@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,7 +12,7 @@ from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.model.heads.curves import COMPARISON, CurveHead, missed_stiffness
+from polyxtal.model.heads.curves import COMPARISON, CurveHead, cyclic_paths, missed_stiffness
 from polyxtal.network.fit import CurveTarget, StiffnessTarget, fit_network
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.network.typical import typical_networks
@@ -21,7 +20,9 @@ from polyxtal.network.typical import typical_networks
 ZENER = (0.15, 0.4, 2.5, 7.0)
 """Zener ratios of the crystals whose polycrystal's stiffness a network is to have."""
 ITERATIONS, STARTS = 16, 12
-"""Steps of the fit, and untrained networks of which the best one is fitted."""
+"""Steps of a fit, and untrained networks of which the best ones are fitted."""
+FITS, FEW_LEAVES = 4, 64
+"""How many are fitted, to choose from; only one if leaves are many: then all are alike."""
 STIFFNESS_WEIGHT, MANY_LEAVES = 0.3, 128
 """What stiffness weighs beside curves in a network of so many leaves; smaller ones can not have
 both, so there it weighs less, in proportion to the cube of the leaves. [-]"""
@@ -37,6 +38,11 @@ def elastic_crystals() -> list[CubicElasticity]:
     ]
 
 
+def fit_count(leaves: int, material: Material) -> int:
+    """Say how many networks are fitted to choose one from; an elastic material has no cycles."""
+    return FITS if leaves <= FEW_LEAVES and material.plasticity is not None else 1
+
+
 def infer_network(
     rve: Polycrystal,
     leaves: int,
@@ -47,7 +53,9 @@ def infer_network(
     iterations: int | None = None,
     on_stage: Callable[[str, int, int], None] | None = None,
 ) -> MaterialNetwork:
-    """Expect curves and stiffness, then turn the normals of an untrained network to follow them.
+    """Expect curves and stiffness, then turn the normals of untrained networks to follow them.
+
+    Of few leaves, several are fitted, and the one that follows whole cycles best is taken.
 
     Args:
         rve: Polycrystal of one material.
@@ -63,25 +71,62 @@ def infer_network(
     """
     tell = on_stage or (lambda what, done, total: None)
     iterations = ITERATIONS if iterations is None else iterations
-    tell("expected curves", 0, iterations + 1)
+    fits = fit_count(leaves, material)
+    total = fits * iterations + 1
+    tell("expected curves", 0, total)
     crystals = elastic_crystals()
     curves: list[CurveTarget] = []
+    cycles: list[CurveTarget] = []
     if material.plasticity is None:
         crystals.append(material.elasticity)
     else:
         typical = typical_networks(rve, seed=seed)
         missed = missed_stiffness(typical.stiffness(COMPARISON), stiffness(COMPARISON))
         curves = head.expected(typical, material, missed)
+        if fits > 1:
+            cycles = head.expected(typical, material, missed, cyclic_paths())
     goals = [StiffnessTarget(crystal, stiffness(crystal)) for crystal in crystals]
     weight = STIFFNESS_WEIGHT * min(1.0, (leaves / MANY_LEAVES) ** 3)
 
-    starts = untrained_starts(rve, leaves, seed)
-    start = best_start(starts, material, curves, goals, weight)
+    starts = by_error(untrained_starts(rve, leaves, seed), material, curves, goals, weight)
+    fitted: list[MaterialNetwork] = []
+    for start in starts[:fits]:
+        before = len(fitted) * iterations
 
-    def step(done: int, _: float) -> None:
-        tell("fit", done + 1, iterations + 1)
+        def step(done: int, _: float, before: int = before) -> None:
+            tell("fit", before + done + 1, total)
 
-    return fit_network(start, material, curves, goals, iterations, weight, step).network
+        fit = fit_network(start, material, curves, goals, iterations, weight, step)
+        fitted.append(fit.network)
+    return best_start(fitted, material, cycles) if cycles else fitted[0]
+
+
+def by_error(
+    starts: Sequence[MaterialNetwork],
+    material: Material,
+    curves: Sequence[CurveTarget],
+    goals: Sequence[StiffnessTarget] = (),
+    weight: float = 1.0,
+) -> list[MaterialNetwork]:
+    """Order networks by how far they are from their targets as they are, the closest first.
+
+    Those that can not follow the curves are left out.
+
+    Raises:
+        ConvergenceError: if none can.
+    """
+    errors: list[tuple[float, int]] = []
+    failed: ConvergenceError | None = None
+    for place, start in enumerate(starts):
+        try:
+            error = fit_network(start, material, curves, goals, 0, weight).error
+        except ConvergenceError as caught:
+            failed = caught
+        else:
+            errors.append((error, place))
+    if failed is not None and not errors:
+        raise failed
+    return [starts[place] for _, place in sorted(errors)]
 
 
 def best_start(
@@ -91,22 +136,8 @@ def best_start(
     goals: Sequence[StiffnessTarget] = (),
     weight: float = 1.0,
 ) -> MaterialNetwork:
-    """Pick the network that is closest to its targets as it is.
-
-    Raises:
-        ConvergenceError: if none can follow the curves.
-    """
-    errors = []
-    failed: ConvergenceError | None = None
-    for start in starts:
-        try:
-            errors.append(fit_network(start, material, curves, goals, 0, weight).error)
-        except ConvergenceError as error:
-            failed = error
-            errors.append(math.inf)
-    if failed is not None and not math.isfinite(min(errors)):
-        raise failed
-    return starts[errors.index(min(errors))]
+    """Pick the network that is closest to its targets as it is; raises as `by_error`."""
+    return by_error(starts, material, curves, goals, weight)[0]
 
 
 def untrained_starts(rve: Polycrystal, leaves: int, seed: int) -> list[MaterialNetwork]:

@@ -115,7 +115,10 @@ def _read(path: Path) -> Computed | None:
 
 def _compute(rve: Polycrystal, number: int, material: Material) -> Computed:
     typical = typical_networks(rve, seed=number)
-    told = [loaded_stress(c.response, k) for k, c in enumerate(typical_curves(typical, material))]
+    told = [
+        loaded_stress(c.response, k)
+        for k, c in enumerate(typical_curves(typical, material, standard_paths()))
+    ]
     truth = [
         loaded_stress(simulate(rve, material, path), k) for k, path in enumerate(standard_paths())
     ]

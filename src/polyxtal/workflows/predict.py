@@ -23,7 +23,7 @@ from polyxtal.texture.measure import mean_disorientation, texture_strength
 from polyxtal.workflows.choose import choose_materials
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
 from polyxtal.workflows.inputs import identify_inputs, read_input
-from polyxtal.workflows.predict_network import STEPS, open_model, predict_network
+from polyxtal.workflows.predict_network import most_steps, open_model, predict_network
 from polyxtal.workflows.prediction_settings import PredictionSettings
 
 
@@ -174,8 +174,8 @@ def predict(
         told = model.predict_stiffness(rve, elasticity)
         unfamiliarity = model.unfamiliarity(rve)
         end("stiffness")
-        begin("predict network", STEPS * ensemble)
         (material,) = materials.values()
+        begin("predict network", most_steps(leaves, material) * ensemble)
         network = predict_network(model, rve, material, leaves, settings.seed, ensemble, on_step)
         stiffness = {"model": told, "network": network.stiffness(elasticity), **averages}
         end("predict network")

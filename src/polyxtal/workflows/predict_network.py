@@ -13,12 +13,10 @@ from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model import checkpoint
 from polyxtal.model.foundation import FoundationModel, load_model
-from polyxtal.model.inferred_network import ITERATIONS, infer_network
+from polyxtal.model.inferred_network import ITERATIONS, fit_count, infer_network
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, check_size
 from polyxtal.workflows.inputs import sha256
 
-STEPS = ITERATIONS
-"""Most calls of `on_step` for one network."""
 PARTS = {
     "model": checkpoint.CONFIG,
     "model weights": checkpoint.WEIGHTS,
@@ -48,6 +46,11 @@ def open_model(name: str) -> tuple[FoundationModel, dict[str, tuple[str, str]]]:
     files = {part: folder / file for part, file in PARTS.items()}
     named = {part: (f"{own}/{file.name}", sha256(file)) for part, file in files.items()}
     return model, named
+
+
+def most_steps(leaves: int, material: Material) -> int:
+    """Say how often, at most, `predict_network` calls `on_step` for one network."""
+    return fit_count(leaves, material) * ITERATIONS
 
 
 def predict_network(

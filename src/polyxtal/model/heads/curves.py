@@ -11,7 +11,7 @@ with m the deviatoric direction of the load. Intercepts and slopes are fitted to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,8 +32,16 @@ PLANES = ("yz", "xz", "xy")
 KNEE, FLOW = 2, 4
 """Increments up to where crystals yield, and beyond."""
 INCREMENTS = KNEE + FLOW
-REVERSAL = 3
-"""Increments back, through the other knee; corrected as the last ones before it."""
+REVERSAL = (
+    ((-0.009, 1), (-0.004, 2), (-0.027, 3)),
+    ((-0.013, 1), (-0.006, 2), (-0.04, 3)),
+)
+"""Changes of strain and increments of the way back in tension and shear, through the other knee."""
+CYCLE = (
+    ((-0.008, 2), (-0.008, 4), (-0.028, 4), (0.008, 2), (0.008, 4), (0.004, 1)),
+    ((-0.012, 2), (-0.01, 4), (-0.05, 4)),
+)
+"""Likewise, of whole cycles."""
 TOLERANCE = 1e-5
 """Traction jumps that are left to stay, relative to the largest stress. [-]"""
 LARGEST_MISS = 0.2
@@ -80,7 +88,11 @@ class CurveHead:
                 raise ValueError(f"`{name}` must hold numbers below 10, but does not.")
 
     def expected(
-        self, typical: NetworkEnsemble, material: Material, missed: Float[Tensor, "6"]
+        self,
+        typical: NetworkEnsemble,
+        material: Material,
+        missed: Float[Tensor, "6"],
+        paths: Sequence[LoadPath] | None = None,
     ) -> list[CurveTarget]:
         """Return the curves to expect.
 
@@ -88,12 +100,16 @@ class CurveHead:
             typical: Typical networks of the polycrystal.
             material: Of its crystals.
             missed: δ of each path, see `missed_stiffness`; zero for what is not known. [-]
+            paths: That begin as the standard paths do; None for these, with their reversal. What
+                comes after is corrected as the last increment before.
         """
+        given = standard_paths(reverse=True) if paths is None else paths
         targets = []
-        for k, target in enumerate(typical_curves(typical, material, reverse=True)):
+        for k, target in enumerate(typical_curves(typical, material, given)):
             mode = k // len(AXES)
             factor = 1 + self.intercept[mode] - self.slope[mode] * missed[k]
-            factor = torch.cat([factor, factor[-1:].expand(REVERSAL)])
+            after = target.path.increments - INCREMENTS
+            factor = torch.cat([factor, factor[-1:].expand(after)])
             stress = target.response.P.clone()
             stress[1:] *= factor[:, None, None].to(stress)
             targets.append(CurveTarget(target.path, replace(target.response, P=stress)))
@@ -104,27 +120,43 @@ def standard_paths(reverse: bool = False) -> list[LoadPath]:
     """Stretch along x, y, z and shear in yz, xz, xy, in few increments: what networks follow.
 
     Args:
-        reverse: Then go back, until crystals yield the other way.
+        reverse: Then go back, through the other knee and beyond where the path began.
     """
-    paths = []
-    for axis in AXES:
-        parts = [(0.004, KNEE), (0.02, FLOW), *([(-0.01, REVERSAL)] if reverse else [])]
-        steps = [LoadPath.uniaxial(e, axis=axis, increments=n) for e, n in parts]
-        paths.append(LoadPath(tuple(step for part in steps for step in part)))
-    for plane in PLANES:
-        parts = [(0.006, KNEE), (0.035, FLOW), *([(-0.015, REVERSAL)] if reverse else [])]
-        steps = [LoadPath.shear(e, plane=plane, increments=n) for e, n in parts]
-        paths.append(LoadPath(tuple(step for part in steps for step in part)))
-    return paths
+    return _paths(*(REVERSAL if reverse else ((), ())))
+
+
+def cyclic_paths() -> list[LoadPath]:
+    """Load as on the standard paths, then to the other side, and in tension forward again.
+
+    What networks are chosen by: finer than what they follow, and longer.
+    """
+    return _paths(*CYCLE)
+
+
+Parts = Sequence[tuple[float, int]]
+"""Changes of strain [-], each in so many increments."""
+
+
+def _paths(tension: Parts, shear: Parts) -> list[LoadPath]:
+    """Load along all axes and in all planes, then go on."""
+    along = ((0.004, KNEE), (0.02, FLOW), *tension)
+    across = ((0.006, KNEE), (0.035, FLOW), *shear)
+    return [
+        *(_joined(LoadPath.uniaxial(e, axis=a, increments=n) for e, n in along) for a in AXES),
+        *(_joined(LoadPath.shear(e, plane=p, increments=n) for e, n in across) for p in PLANES),
+    ]
+
+
+def _joined(parts: Iterable[LoadPath]) -> LoadPath:
+    return LoadPath(tuple(step for part in parts for step in part))
 
 
 def typical_curves(
-    typical: NetworkEnsemble, material: Material, reverse: bool = False
+    typical: NetworkEnsemble, material: Material, paths: Sequence[LoadPath]
 ) -> list[CurveTarget]:
-    """Take typical networks along the standard paths."""
+    """Take typical networks along paths."""
     return [
-        CurveTarget(path, typical.respond(material, path, tolerance=TOLERANCE))
-        for path in standard_paths(reverse)
+        CurveTarget(path, typical.respond(material, path, tolerance=TOLERANCE)) for path in paths
     ]
 
 
