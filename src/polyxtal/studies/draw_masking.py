@@ -63,14 +63,14 @@ def _draw_curves(axes: Axes, runs: Sequence[Run]) -> None:
         yscale="log",
         title="Pretraining, by share of hidden patches",
     )
-    _plain_log_ticks(axes)
+    plain_log_ticks(axes)
     style_axes(axes)
     axes.legend(
         handles=handles, fontsize=TICK_SIZE, frameon=False, ncols=1 + len(handles) // 8, loc="best"
     )
 
 
-def _plain_log_ticks(axes: Axes) -> None:
+def plain_log_ticks(axes: Axes) -> None:
     """Label 1, 2 and 5 times powers of ten as plain numbers."""
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(ScalarFormatter())

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from polyxtal.studies.draw_masking import LIGHTEST, SEQUENCE
+from polyxtal.studies.draw_masking import LIGHTEST, SEQUENCE, plain_log_ticks
 from polyxtal.studies.paper.pretraining import pretrained_models
 from polyxtal.studies.paper.steps import Place
 from polyxtal.training.finetuning import CURVE
@@ -59,6 +59,7 @@ def draw_losses(rows: Sequence[tuple], names: Sequence[str], label: str) -> Figu
             style = "--" if name == SCRATCH else "-"
             axes.plot([*by_epoch], means, style, color=color, lw=1.5, label=name)
         axes.set(title=title, xlabel="Epoch", yscale="log")
+        plain_log_ticks(axes)
         style_axes(axes)
     first: Axes = figure.axes[0]
     first.set_ylabel(label)
@@ -81,13 +82,14 @@ def encoder_colors(names: Sequence[str]) -> dict[str, object]:
 def draw_bars(
     axes: Axes, values: Mapping[str, float], references: Mapping[str, float], label: str
 ) -> None:
-    """Draw one bar for each encoder, and a line for each baseline."""
+    """Draw one bar for each encoder on a logarithmic axis, and a line for each baseline."""
     colors = encoder_colors([*values])
     axes.bar([*values], [*values.values()], color=[colors[name] for name in values])
     for (name, value), style in zip(references.items(), ("--", ":", "-."), strict=False):
         axes.axhline(value, color=LINE_COLORS[1], ls=style, lw=1.2, label=name)
-    axes.set_ylabel(label)
+    axes.set(ylabel=label, yscale="log")
+    axes.set_ylim(top=2.2 * max(*values.values(), *references.values()))  # room for the legend
+    plain_log_ticks(axes)
     axes.tick_params(axis="x", labelrotation=40)
-    if references:
-        axes.legend(fontsize=TICK_SIZE, frameon=False)
+    axes.legend(fontsize=TICK_SIZE, frameon=False, loc="upper left")
     style_axes(axes)

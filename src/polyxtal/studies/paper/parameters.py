@@ -71,6 +71,11 @@ def run(place: Place) -> None:
     axes = figure.subplots()
     references = {name: errors[name] for name in ("Hill", "untrained networks")}
     draw_bars(axes, {n: errors[f"head {n}"] for n in heads}, references, "Validation error [%]")
-    axes.set_yscale("log")
     place.picture("fig9.png", "Fig. 9: validation error of inferred networks.", figure)
+    if part.predicted and place.preset.predicting:
+        place.remarks.append(
+            f"Predicted networks are judged on {part.predicted} of the validation RVEs of each "
+            "seed, for the time that they take; rows with the same RVEs are to be compared with "
+            "them."
+        )
     place.commands.append("polyxtal finetune parameters CONFIG --out DIR")

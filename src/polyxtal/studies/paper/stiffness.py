@@ -82,7 +82,7 @@ def run(place: Place) -> None:
         values = {name: 1 - least[f"head {name}"] for name in heads}
         references = {name: 1 - least[name] for name in ("Hill", "ridge on harmonics and products")}
         draw_bars(axes, values, references, "1 - R², worst of C11, C22, C33")
-        axes.set(title=crystal, yscale="log")
+        axes.set_title(crystal)
     place.picture("fig7.png", "Fig. 7: what is missing to R² = 1, on unseen RVEs.", figure)
     place.remarks.append(
         "From scratch means the encoder's first weights and a head that begins at zero; pretrained "
