@@ -32,7 +32,7 @@ from polyxtal.mechanics.green import (
     acoustic_map,
     invert_acoustic,
 )
-from polyxtal.mechanics.spectral_compiled import _keep_freed_memory
+from polyxtal.mechanics.memory import keep_freed_memory
 from polyxtal.mechanics.spectral_kernel import TINY
 from polyxtal.mechanics.threads import few_threads
 
@@ -125,7 +125,7 @@ def pair_term(
     if not len(components):
         return torch.zeros_like(yielding)
     grid = (grain_id.shape[0], grain_id.shape[1], grain_id.shape[2])
-    _keep_freed_memory()
+    keep_freed_memory()
     with few_threads(grain_id.numel()):
         field = _transform(components, grain_id)
     alone = _alone(modes, power, yielding)  # principal components do not correlate

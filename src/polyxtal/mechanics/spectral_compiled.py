@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from torch import Tensor
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.mechanics.cell_problem import CellProblem, CellSolution
 from polyxtal.mechanics.green import acoustic_map
+from polyxtal.mechanics.memory import keep_freed_memory
 from polyxtal.mechanics.spectral_kernel import (
     advance,
     constants,
@@ -49,16 +49,6 @@ def stiffness_field(problem: CellProblem, dtype: torch.dtype) -> np.ndarray:
     field = np.zeros((-(-len(grains) // BLOCK), len(table) * BLOCK), table.dtype)
     lay_out(table, grains, field)
     return field
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Make glibc keep what FFTs allocate and free, instead of returning it to the system.
-
-    Its threshold follows the largest mapping freed so far, up to 32 MiB. Without this, the pages
-    of every FFT's output are fetched anew, which costs more than the FFT.
-    """
-    torch.empty((32 << 20) - (64 << 10), dtype=torch.uint8)
 
 
 class Medium:
@@ -246,7 +236,7 @@ def solve_compiled(
     Raises:
         ConvergenceError: if a case does not converge.
     """
-    _keep_freed_memory()
+    keep_freed_memory()
     count = problem.components
     mean: list[np.ndarray] = []
     errors: list[float] = []

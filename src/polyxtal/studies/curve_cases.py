@@ -50,7 +50,17 @@ TEXTURES = 9
 """Stream of random numbers for textures and grains."""
 CONFIG, TRUTH = "cases.json", "truth"
 MAX_TRUTH = 1 << 24
-_UNREADABLE = (ValueError, OSError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError)
+UNREADABLE = (
+    ValueError,
+    OSError,
+    KeyError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """What NumPy raises at a damaged file."""
 
 
@@ -240,7 +250,7 @@ def _read(file: Path, rve: Polycrystal, path: LoadPath) -> tuple[Response, Tenso
                 for k in ("time", "F", "P", "turned")
             )
         response = Response(time, f, p)
-    except (*_UNREADABLE, zipfile.BadZipFile, zlib.error):
+    except UNREADABLE:
         return None  # damaged: computed anew
     whole = len(time) == path.increments + 1 and turned.shape == rve.orientations.shape
     finite = bool(torch.isfinite(p).all() and torch.isfinite(turned).all())

@@ -11,8 +11,6 @@ import json
 import math
 import shlex
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -39,7 +37,7 @@ from polyxtal.model.heads.curves import standard_paths
 from polyxtal.model.inferred_network import ITERATIONS, best_start, untrained_starts
 from polyxtal.network.fit import CurveTarget, fit_network
 from polyxtal.network.tree import MaterialNetwork
-from polyxtal.studies.curve_cases import Case, CaseSettings, full_field_cases
+from polyxtal.studies.curve_cases import UNREADABLE, Case, CaseSettings, full_field_cases
 
 MOST_LEAVES = 4096
 TRUTH = "full field"
@@ -48,7 +46,6 @@ TAYLOR, SACHS, STILL = "Taylor", "Sachs", "not turned"
 """The last turns no grain at all, and has no stress."""
 COLUMNS = ["estimate", "polycrystal", "load", "seed", "mean", "maximum", "turned"]
 MAX_ANSWERS = 1 << 28
-_UNREADABLE = (ValueError, OSError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError)
 Maker = Callable[[Polycrystal, int], MaterialNetwork]
 """Makes a network for a polycrystal and a seed."""
 
@@ -338,7 +335,7 @@ def _read(file: Path, cases: Mapping[str, Case]) -> tuple[list[Answer], dict[str
                     return None
                 response = Response(case.truth.time, f, p)
                 found.append(Answer(estimate, load, int(seed), response, turned))
-    except (*_UNREADABLE, zipfile.BadZipFile, zlib.error):
+    except UNREADABLE:
         return None  # damaged: computed anew
     return found, seconds
 
