@@ -32,6 +32,8 @@ def run(place: Place) -> None:
     model = load_model(predicting_model(place))
     made: dict[int, MaterialNetwork] = {}
     rve = tessellate(part.grid, part.grains, seed=0)
+    # What the encoder has seen it remembers.
+    fresh = [tessellate(part.grid, part.grains, seed=1 + k) for k in range(REPEATS)]
 
     def predict(leaves: int) -> MaterialNetwork:
         made[leaves] = model.predict_network(rve, leaves)
@@ -47,7 +49,8 @@ def run(place: Place) -> None:
             "self-consistent, arrangement",
             lambda: self_consistent_average(rve, crystal, arrangement=True),
         ),
-        ("stiffness", "model", lambda: model.predict_stiffness(rve, crystal)),
+        ("stiffness", "model", lambda: model.predict_stiffness(fresh.pop(), crystal)),
+        ("stiffness", "model, a further crystal", lambda: model.predict_stiffness(rve, crystal)),
         *(
             (
                 "network",
