@@ -48,7 +48,7 @@ class LoadStep:
 
     Example:
         >>> import polyxtal as px
-        >>> rate = [[0.0, 1e-3, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+        >>> rate = ((0.0, 1e-3, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
         >>> path = px.LoadPath((px.LoadStep(duration=50.0, increments=20, deformation=rate),))
         >>> path.increments  # simple shear F_xy up to 5 %
         20
