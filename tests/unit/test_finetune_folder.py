@@ -42,7 +42,7 @@ def test_another_data_set_at_the_same_path_is_refused(tmp_path):
     claim(tmp_path, ASKED, HELD)
     held = {**HELD, "data": {"seed": 1, "rves": 4}}
     with pytest.raises(
-        ValueError, match="'out/data' holds something else now: `rves` was 5 and is 4"
+        ValueError, match="out/data holds something else now: `rves` was 5 and is 4"
     ):
         claim(tmp_path, ASKED, held)
     with pytest.raises(ValueError, match="`more` was None and is 'x'"):

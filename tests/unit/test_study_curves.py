@@ -20,11 +20,11 @@ from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves import INCREMENTS, CurveHead
 from polyxtal.network.typical import typical_networks
 from polyxtal.studies import curve_cases
-from polyxtal.studies.curve_cases import CaseSettings, full_field_cases, with_zener
+from polyxtal.studies.curve_cases import POLYCRYSTALS, CaseSettings, full_field_cases, with_zener
 from polyxtal.studies.curves import CurveRow, CurveSettings, study_curves, summary_rows
 
-SMALL = CaseSettings(grid=4, grains=6, strain=0.004)
-NAMES = ["S1", "S2", "W1", "W2", "hull 1", "hull 2", "hull 3", "hull 4", "elongated", "five"]
+NAMES = ["S1", "S2", "W1", "hull 2", "five"]
+SMALL = CaseSettings(grid=4, grains=6, strain=0.004, names=tuple(NAMES))
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,8 @@ def finished(model, tmp_path_factory):
         warnings.simplefilter("ignore")
         patch.setattr("polyxtal.model.inferred_network.typical_networks", few)
         patch.setattr("polyxtal.model.inferred_network.ITERATIONS", 1)
+        patch.setattr("polyxtal.model.inferred_network.STARTS", 2)
+        patch.setattr("polyxtal.model.inferred_network.FITS", 1)
         settings = CurveSettings(model, SMALL, leaves=4, seeds=2, fitted=True)
         study = study_curves(settings, folder)
     return folder, settings, study
@@ -66,6 +68,15 @@ def test_all_polycrystals_and_loads_are_judged(finished):
     assert all(0 < row.mean <= row.maximum < 0.6 for row in judged)
     assert all(0 < row.turned < 0.6 for row in study.rows)
     assert set(study.seconds) == set(kinds) - {"Taylor", "Sachs"}
+
+
+def test_usually_ten_polycrystals_are_judged_each_the_same_whichever_others_there_are():
+    whole = dict(CaseSettings(grid=4, grains=6).polycrystals())
+    assert tuple(whole) == POLYCRYSTALS
+    assert len(whole) == 10
+    (one,) = CaseSettings(grid=4, grains=6, names=("hull 2",)).polycrystals()
+    assert torch.equal(one[1].grain_id, whole["hull 2"].grain_id)
+    assert torch.equal(one[1].orientations, whole["hull 2"].orientations)
 
 
 def test_full_fields_are_read_again_and_damaged_ones_computed(finished, monkeypatch):
@@ -92,7 +103,7 @@ def test_full_fields_are_read_again_and_damaged_ones_computed(finished, monkeypa
 def test_other_cases_are_refused(finished, tmp_path):
     folder, *_ = finished
     with pytest.raises(ValueError, match="`grains` is 6 there and 7 here"):
-        full_field_cases(CaseSettings(grid=4, grains=7, strain=0.004), folder)
+        full_field_cases(replace(SMALL, grains=7), folder)
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="must be new, empty or hold a set of cases"):
         full_field_cases(SMALL, tmp_path)
@@ -119,8 +130,15 @@ def test_answers_are_read_again_and_damaged_ones_computed(finished, monkeypatch)
     (kept / "S2.npz").unlink()
 
 
-def test_more_loads_go_into_the_same_folder_and_other_networks_apart(finished):
+def test_more_loads_go_into_the_same_folder_and_other_networks_apart(finished, monkeypatch):
     folder, settings, _ = finished
+
+    def few(rve: px.Polycrystal, seed: int = 0):
+        return typical_networks(rve, 4, 1, seed)
+
+    monkeypatch.setattr("polyxtal.model.inferred_network.typical_networks", few)
+    monkeypatch.setattr("polyxtal.model.inferred_network.FITS", 1)
+    monkeypatch.setattr("polyxtal.model.inferred_network.STARTS", 2)
     cases = replace(settings.cases, loads=("plane strain", "tension"), names=("W1",))
     other = CurveSettings(settings.model, cases, leaves=2, seeds=1, fitted=False)
     made = []
@@ -198,7 +216,8 @@ def test_the_command_line_writes_tables_and_picture(finished, model, monkeypatch
         "polyxtal.studies.curves.study_curves", lambda given, *_: asked_for.append(given) or study
     )
     asked = ["study", "curves", model, "--out", str(folder), "--grid", "4", "--grains", "6"]
-    result = CliRunner().invoke(app, [*asked, "--strain", "0.004", "--leaves", "4", "--seeds", "2"])
+    asked += ["--polycrystals", ",".join(NAMES), "--strain", "0.004"]
+    result = CliRunner().invoke(app, [*asked, "--leaves", "4", "--seeds", "2"])
     assert result.exit_code == 0, result.output
     assert "largest mean" in result.output
     assert asked_for == [CurveSettings(model, SMALL, leaves=4, seeds=2)]

@@ -49,6 +49,8 @@ def finished(tmp_path_factory):
         warnings.simplefilter("ignore")
         patch.setattr("polyxtal.model.inferred_network.typical_networks", few)
         patch.setattr("polyxtal.model.inferred_network.ITERATIONS", 1)
+        patch.setattr("polyxtal.model.inferred_network.STARTS", 2)
+        patch.setattr("polyxtal.model.inferred_network.FITS", 1)
         patch.setattr("polyxtal.studies.paper.cost.REPEATS", 1)
         settings = PaperSettings(str(path), read_preset(str(path)))
         begun = []

@@ -64,6 +64,8 @@ def claim(
         if bound.get(name) != value:
             raise ValueError(f"{refused} `{name}` is another there.")
     for name, value in holds.items():
+        given = asked.get(name)
+        where = given if isinstance(given, str) else f"`{name}`"
         was = held.get(name) if isinstance(held, dict) else None
         if not isinstance(was, dict):
             raise ValueError(
@@ -72,7 +74,7 @@ def claim(
         for part in {**was, **value}:
             if was.get(part) != value.get(part):
                 raise ValueError(
-                    f"{refused} {shorten(asked[name])} holds something else now: `{part}` was "
+                    f"{refused} {where} holds something else now: `{part}` was "
                     f"{shorten(was.get(part))} and is {shorten(value.get(part))}."
                 )
     if earlier != record:
