@@ -44,6 +44,24 @@ def read_losses(folder: Path, names: Sequence[str], seeds: int) -> list[tuple]:
     return rows
 
 
+def show_losses(
+    place: Place, names: Sequence[str], seeds: int, label: str, table: str, picture: tuple[str, str]
+) -> None:
+    """Write the curves of a step's fine-tuning as a table and as a picture.
+
+    Args:
+        place: The step's; the fine-tuning is in `heads` of its working folder.
+        names: Of the heads.
+        seeds: How often each was fitted.
+        label: Of the losses in the picture, with their unit.
+        table: Caption of the table.
+        picture: File and caption of the picture.
+    """
+    losses = read_losses(place.work / "heads", names, seeds)
+    place.table("losses.csv", table, LOSSES, losses)
+    place.picture(*picture, draw_losses(losses, names, label))
+
+
 def draw_losses(rows: Sequence[tuple], names: Sequence[str], label: str) -> Figure:
     """Draw losses of training and validation over the epochs, means over the seeds."""
     figure = new_figure(9.0, 3.4)

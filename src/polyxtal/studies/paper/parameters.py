@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from polyxtal.studies.paper.encoders import (
-    LOSSES,
     SCRATCH,
     chosen,
     draw_bars,
-    draw_losses,
     encoder_models,
-    read_losses,
+    show_losses,
 )
 from polyxtal.studies.paper.steps import WORK, Place
 from polyxtal.studies.paper.stiffness import data_set
@@ -50,21 +49,27 @@ def run(place: Place) -> None:
     )
     rows = finetune_parameters(config, place.work / "heads", place.tell)
     labels = part.data.labels
+    sampled = labels.sampled if labels else None
+    low, high = sampled.zener if sampled else (math.nan, math.nan)
     place.table(
         "errors.csv",
         f"Relative Frobenius error of the stiffness, {labels.count if labels else 0} crystals with "
-        f"Zener ratios from 0.1 to 10 for each of {part.data.count} RVEs of the four texture types,"
-        f" {round(100 * part.validation):g} % of them to validate on; means over {part.seeds} "
+        f"Zener ratios from {low:g} to {high:g} for each of {part.data.count} RVEs of the four "
+        f"texture types, {round(100 * part.validation):g} % of them to validate on; means over {part.seeds} "
         "seeds.",
         list(rows[0]),
         (row.values() for row in rows),
     )
-    losses = read_losses(place.work / "heads", [*heads], part.seeds)
-    place.table("losses.csv", "Losses of the fine-tuning.", LOSSES, losses)
-    place.picture(
-        "fig8.png",
-        "Fig. 8: relative Frobenius error over the fine-tuning, means over the seeds.",
-        draw_losses(losses, [*heads], "Relative Frobenius error [-]"),
+    show_losses(
+        place,
+        [*heads],
+        part.seeds,
+        "Relative Frobenius error [-]",
+        "Losses of the fine-tuning.",
+        (
+            "fig8.png",
+            "Fig. 8: relative Frobenius error over the fine-tuning, means over the seeds.",
+        ),
     )
     errors = {row["estimate"]: 100 * row["validation"] for row in rows}
     figure = new_figure(5.0, 3.8)

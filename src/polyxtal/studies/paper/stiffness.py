@@ -7,13 +7,11 @@ from pathlib import Path
 from polyxtal.dataset.generate import generate
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.studies.paper.encoders import (
-    LOSSES,
     SCRATCH,
     chosen,
     draw_bars,
-    draw_losses,
     encoder_models,
-    read_losses,
+    show_losses,
 )
 from polyxtal.studies.paper.steps import Place
 from polyxtal.training.finetune_config import HeadConfig, StiffnessConfig
@@ -66,12 +64,17 @@ def run(place: Place) -> None:
         columns,
         (row.values() for row in rows),
     )
-    losses = read_losses(place.work / "heads", [*heads], part.seeds)
-    place.table("losses.csv", "Losses of the fine-tuning, in units of variance.", LOSSES, losses)
-    place.picture(
-        "fig6.png",
-        "Fig. 6: losses of the fine-tuning for C11, C22 and C33 together, means over the seeds.",
-        draw_losses(losses, [*heads], "Mean squared error over variance [-]"),
+    show_losses(
+        place,
+        [*heads],
+        part.seeds,
+        "Mean squared error over variance [-]",
+        "Losses of the fine-tuning, in units of variance.",
+        (
+            "fig6.png",
+            "Fig. 6: losses of the fine-tuning for C11, C22 and C33 together, means over the "
+            "seeds.",
+        ),
     )
     crystals = list(dict.fromkeys(row["crystal"] for row in rows))
     figure = new_figure(3.6 * len(crystals), 3.6)
