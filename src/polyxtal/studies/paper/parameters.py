@@ -55,8 +55,8 @@ def run(place: Place) -> None:
         "errors.csv",
         f"Relative Frobenius error of the stiffness, {labels.count if labels else 0} crystals with "
         f"Zener ratios from {low:g} to {high:g} for each of {part.data.count} RVEs of the four "
-        f"texture types, {round(100 * part.validation):g} % of them to validate on; means over {part.seeds} "
-        "seeds.",
+        f"texture types, {round(100 * part.validation):g} % of them to validate on; "
+        f"means over {part.seeds} seeds.",
         list(rows[0]),
         (row.values() for row in rows),
     )
