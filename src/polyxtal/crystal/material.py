@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.files.yaml import read_yaml, shorten
 
 PASCAL = 1e-6
@@ -84,7 +85,13 @@ class PhenoPowerlaw:
 
 @dataclass(frozen=True)
 class Material:
-    """A cubic crystal: elasticity, and plasticity unless it is elastic only.
+    """A crystal: elasticity, and plasticity unless it is elastic only.
+
+    Attributes:
+        name: Name.
+        elasticity: Elastic constants in the crystal frame.
+        plasticity: Parameters of the plasticity law; None for an elastic crystal.
+        lattice: Lattice, with c/a where slip needs it.
 
     Example:
         >>> import polyxtal as px
@@ -94,8 +101,14 @@ class Material:
     """
 
     name: str
-    elasticity: CubicElasticity
+    elasticity: Elasticity
     plasticity: PhenoPowerlaw | None = None
+    lattice: Lattice | str = "cF"
+
+    def __post_init__(self) -> None:
+        """Take the lattice by its symbol, too."""
+        if isinstance(self.lattice, str):
+            object.__setattr__(self, "lattice", Lattice(self.lattice))
 
 
 def load_material(source: str | Path | Mapping[str, Any], phase: str | None = None) -> Material:

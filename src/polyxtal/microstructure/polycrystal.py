@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_multiply
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, DiscreteTexture
 
 UNIT_TOLERANCE = 1e-3
@@ -29,6 +30,7 @@ class Polycrystal:
         size: Edge lengths of the volume along x, y, z. [µm]
         phase: Phase of each grain, 0-based, an index into `phase_names`.
         phase_names: Name of each phase.
+        lattices: Lattice of each phase; None where it is unknown.
 
     A grain without voxels is allowed (its volume fraction is zero).
 
@@ -49,6 +51,7 @@ class Polycrystal:
     size: tuple[float, float, float]
     phase: Int[Tensor, "grains"]
     phase_names: tuple[str, ...]
+    lattices: tuple[Lattice | None, ...]
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Polycrystal:
         size: Sequence[float] = (1.0, 1.0, 1.0),
         phase: ArrayLike | Tensor | None = None,
         phase_names: Sequence[str] = ("crystal",),
+        lattices: Lattice | str | Sequence[Lattice | str | None] | None = None,
     ) -> None:
         """Validate and take private copies of all arrays."""
         quaternions = _validate_orientations(orientations)
@@ -72,6 +76,7 @@ class Polycrystal:
         object.__setattr__(self, "size", lengths)
         object.__setattr__(self, "phase", _validate_phase(phase, len(quaternions), names))
         object.__setattr__(self, "phase_names", names)
+        object.__setattr__(self, "lattices", _validate_lattices(lattices, names))
 
     def __repr__(self) -> str:
         """Describe without dumping arrays."""
@@ -123,7 +128,22 @@ class Polycrystal:
             rotation: Unit quaternion p; every orientation q becomes p q. [-]
         """
         turned = quaternion_multiply(rotation.to(self.orientations), self.orientations)
-        return Polycrystal(self.grain_id, turned, self.size, self.phase, self.phase_names)
+        return Polycrystal(
+            self.grain_id, turned, self.size, self.phase, self.phase_names, self.lattices
+        )
+
+
+def _validate_lattices(
+    lattices: Lattice | str | Sequence[Lattice | str | None] | None, names: tuple[str, ...]
+) -> tuple[Lattice | None, ...]:
+    if lattices is None or isinstance(lattices, Lattice | str):
+        lattices = (lattices,) * len(names)
+    if len(lattices) != len(names):
+        raise ValueError(
+            f"Argument `lattices` must hold one lattice for each of the {len(names)} phases, "
+            f"but holds {len(lattices)}."
+        )
+    return tuple(Lattice(one) if isinstance(one, str) else one for one in lattices)
 
 
 def _array(values: ArrayLike | Tensor) -> np.ndarray:
