@@ -13,7 +13,8 @@ from polyxtal.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from polyxtal.algebra.convergence import ConvergenceError
-    from polyxtal.crystal.elasticity import CubicElasticity
+    from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
+    from polyxtal.crystal.lattice import Lattice
     from polyxtal.crystal.material import Material, PhenoPowerlaw, load_material, load_materials
     from polyxtal.dataset.datamodule import PolycrystalDataModule
     from polyxtal.dataset.endless import EndlessPolycrystals
@@ -56,7 +57,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "algebra.convergence": ("ConvergenceError",),
-    "crystal.elasticity": ("CubicElasticity",),
+    "crystal.elasticity": ("CubicElasticity", "Elasticity"),
+    "crystal.lattice": ("Lattice",),
     "crystal.material": ("Material", "PhenoPowerlaw", "load_material", "load_materials"),
     "dataset.datamodule": ("PolycrystalDataModule",),
     "dataset.endless": ("EndlessPolycrystals",),
@@ -106,11 +108,13 @@ __all__ = [
     "DiscreteTexture",
     "EbsdMap",
     "ElasticHomogenization",
+    "Elasticity",
     "EndlessPolycrystals",
     "EngineeringConstants",
     "FibreTexture",
     "FoundationModel",
     "FullFieldResponse",
+    "Lattice",
     "LoadPath",
     "LoadStep",
     "LocalFields",

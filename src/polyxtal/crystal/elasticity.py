@@ -52,7 +52,7 @@ class Elasticity:
 
     Example:
         >>> import polyxtal as px
-        >>> zinc = px.Elasticity.hexagonal(c11=163.7e3, c12=36.4e3, c13=53.0e3, c33=63.5e3, c44=38.8e3)
+        >>> zinc = px.Elasticity.hexagonal(163.7e3, 36.4e3, 53.0e3, c33=63.5e3, c44=38.8e3)
         >>> round(zinc.voigt[5][5])  # c66 = (c11 - c12) / 2
         63650
     """

@@ -11,7 +11,7 @@ ones y ∥ b, the two-fold axis.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import torch
 from jaxtyping import Float
@@ -79,7 +79,7 @@ LAUE_GROUPS = tuple(_BUILD)
 """Names (Hermann-Mauguin) of the eleven Laue groups."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _rotations(name: str) -> Tensor:
     q = _BUILD[name]()
     return torch.where(q[:, :1] < 0, -q, q)
