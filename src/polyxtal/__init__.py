@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from polyxtal.algebra.convergence import ConvergenceError
     from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
     from polyxtal.crystal.lattice import Lattice
-    from polyxtal.crystal.material import Material, PhenoPowerlaw, load_material, load_materials
+    from polyxtal.crystal.load_material import load_material, load_materials
+    from polyxtal.crystal.material import Material
+    from polyxtal.crystal.plasticity.phenopowerlaw.parameters import PhenoPowerlaw, Twinning
     from polyxtal.dataset.datamodule import PolycrystalDataModule
     from polyxtal.dataset.endless import EndlessPolycrystals
     from polyxtal.dataset.generate import generate
@@ -59,7 +61,9 @@ _HOME = {
     "algebra.convergence": ("ConvergenceError",),
     "crystal.elasticity": ("CubicElasticity", "Elasticity"),
     "crystal.lattice": ("Lattice",),
-    "crystal.material": ("Material", "PhenoPowerlaw", "load_material", "load_materials"),
+    "crystal.load_material": ("load_material", "load_materials"),
+    "crystal.material": ("Material",),
+    "crystal.plasticity.phenopowerlaw.parameters": ("PhenoPowerlaw", "Twinning"),
     "dataset.datamodule": ("PolycrystalDataModule",),
     "dataset.endless": ("EndlessPolycrystals",),
     "dataset.generate": ("generate",),
@@ -132,6 +136,7 @@ __all__ = [
     "Response",
     "StiffnessTarget",
     "StressError",
+    "Twinning",
     "UniformTexture",
     "UnimodalTexture",
     "compare",

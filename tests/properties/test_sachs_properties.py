@@ -16,7 +16,7 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
     rotational_part,
 )
-from polyxtal.crystal.material import load_material
+from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.plasticity import CrystalPlasticity
 from polyxtal.crystal.plasticity_compiled import CompiledCrystalPlasticity
 from polyxtal.mechanics.load_step import LoadStep

@@ -18,7 +18,7 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     rotation_angle,
 )
-from polyxtal.crystal.material import load_material
+from polyxtal.crystal.load_material import load_material
 from polyxtal.microstructure.io import read, write
 
 CRYSTAL = Path(__file__).parent / "data" / "E_sx_generic.npz"

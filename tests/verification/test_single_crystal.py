@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from polyxtal.algebra.rotation import quaternion_conjugate
-from polyxtal.crystal.material import load_material
+from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.symmetry import disorientation
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response

@@ -51,7 +51,7 @@ def latent(
 ) -> None:
     """Map latent vectors of unseen polycrystals, coloured by texture index and by C11."""
     with one_sentence(debug):
-        from polyxtal.crystal.material import load_material
+        from polyxtal.crystal.load_material import load_material
         from polyxtal.studies.latent import LatentSettings, map_latents, measure_latents
         from polyxtal.studies.write_latent import check_folder, write_latent
         from polyxtal.workflows.choose import cubic_elasticity

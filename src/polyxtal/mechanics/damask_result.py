@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
-from polyxtal.crystal.material import PASCAL
+from polyxtal.crystal.phase_section import PASCAL
 from polyxtal.crystal.symmetry import disorientation
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.io.average import average_orientations

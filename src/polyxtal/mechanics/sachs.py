@@ -44,8 +44,8 @@ from polyxtal.algebra.mandel import (
 )
 from polyxtal.algebra.rotation import rotational_part
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity import CrystalState, LawUpdate
-from polyxtal.crystal.plasticity_compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.stepping import StepResult, respond
@@ -302,7 +302,7 @@ class Sachs:
     ) -> LawUpdate | None:
         """Ask the law for unrotated grains, with the last stress as its guess; None if it fails."""
         start = self._accepted.state
-        guess = CrystalState(start.plastic_inverse, start.slip_resistance, last.stress)
+        guess = CrystalState(start.plastic_inverse, start.internal, last.stress)
         try:
             return self.law.update(mandel_to_matrix(stretches), guess, dt)
         except (ConvergenceError, ValueError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from polyxtal.mechanics.spectral_kernel import compiled, precondition
+from polyxtal.algebra.compiling import compiled
+from polyxtal.mechanics.spectral_kernel import precondition
 
 _R2, _R6 = 2.0**-0.5, 6.0**-0.5
 

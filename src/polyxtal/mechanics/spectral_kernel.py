@@ -11,24 +11,13 @@ can tell that a write does not change them.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
+from polyxtal.algebra.compiling import compiled
+
 TINY = 1e-30
 """Added to determinants, so that frequencies without a displacement divide zero by it."""
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile with numba; sums may be reordered, but NaN stays NaN."""
-    # Type checks that tests put in front of functions must not reach the compiler.
-    options = {"contract", "reassoc", "nsz", "arcp"}
-    original = inspect.unwrap(function)
-    return numba.njit(cache=True, nogil=True, fastmath=options, error_model="numpy")(original)
 
 
 @compiled

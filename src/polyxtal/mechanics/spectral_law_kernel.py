@@ -6,7 +6,7 @@ those the compiler sees that it may vectorise.
 
 from __future__ import annotations
 
-from polyxtal.mechanics.spectral_kernel import compiled
+from polyxtal.algebra.compiling import compiled
 
 BLOCK = 128
 """Voxels in a block of the packed stiffness field, `stiffness[block, entry * BLOCK + voxel]`."""

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity import CrystalState
-from polyxtal.crystal.plasticity_compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.stepping import StepResult, respond
-from polyxtal.microstructure.phases import per_phase
+from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 MAX_ITERATIONS = 30
@@ -57,7 +57,7 @@ class Taylor:
         deformation, _, start = self._accepted
         state, residual = start, float("inf")
         for iteration in range(MAX_ITERATIONS):
-            guess = CrystalState(start.plastic_inverse, start.slip_resistance, state.stress)
+            guess = CrystalState(start.plastic_inverse, start.internal, state.stress)
             grains = deformation.expand(len(self.weights), 3, 3)
             try:
                 update = self.law.update(grains, guess, dt if iteration else 0.0)
@@ -128,11 +128,8 @@ def crystals_of(
     """
     volume = rve.volume_fractions
     members = (volume > 0).nonzero().flatten()
-    phase = rve.phase[members]
-    materials = per_phase(material, Material, phase, rve.phase_names, "material")
-    place = torch.zeros(len(rve.phase_names), dtype=torch.int64)
-    place[list(materials)] = torch.arange(len(materials))
-    law = CompiledCrystalPlasticity(list(materials.values()), place[phase])
+    phased = PhasedMaterials.of(material, rve.phase[members], rve.phase_names, rve.lattices)
+    law = CompiledCrystalPlasticity(phased.materials, phased.place)
     return law, law.initial_state(rve.orientations[members]), volume[members]
 
 

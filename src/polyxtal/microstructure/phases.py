@@ -8,6 +8,12 @@ from typing import TypeVar
 from jaxtyping import Int
 from torch import Tensor
 
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.material import Material
+
+RATIO_TOLERANCE = 0.02
+"""Largest relative difference of c/a between a phase and its material. [-]"""
+
 _T = TypeVar("_T")
 
 
@@ -54,3 +60,32 @@ def per_phase(
             )
         entries[index] = entry
     return entries
+
+
+def check_lattices(
+    lattices: Sequence[Lattice | None], materials: Mapping[int, Material], names: Sequence[str]
+) -> None:
+    """Make sure that the lattice of each phase is that of its material.
+
+    Args:
+        lattices: Lattice of each phase; None, where it is unknown, agrees with all.
+        materials: Material of each phase index that occurs.
+        names: Name of each phase.
+    Raises:
+        ValueError: if the lattices, or their c/a by more than 2 %, differ.
+    """
+    for index, material in materials.items():
+        known, given = lattices[index], material.lattice
+        if known is None:
+            continue
+        if not known.agrees_with(given):
+            raise ValueError(
+                f"The material of phase {names[index]!r}, {known.family} ({known.symbol}), must "
+                f"have its lattice, but {material.name!r} is {given.family} ({given.symbol})."
+            )
+        ratios = known.c_over_a, given.c_over_a
+        if None not in ratios and abs(ratios[0] / ratios[1] - 1) > RATIO_TOLERANCE:
+            raise ValueError(
+                f"The material of phase {names[index]!r} must have its c/a of {ratios[0]:.4g}, "
+                f"but {material.name!r} has {ratios[1]:.4g}."
+            )

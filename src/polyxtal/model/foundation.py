@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.material import Material, load_material
+from polyxtal.crystal.load_material import load_material
+from polyxtal.crystal.material import Material
 from polyxtal.dataset.features import feature
 from polyxtal.mechanics.bounds import hill_average
 from polyxtal.microstructure.phases import per_phase

@@ -29,7 +29,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
-from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState, LawUpdate
+from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
+from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
 from polyxtal.mechanics.stepping import StepResult
 from polyxtal.network.topology import BinaryTree
 
@@ -240,7 +241,7 @@ class Online:
         self, deformation: Tensor, start: CrystalState, last: CrystalState, dt: float
     ) -> LawUpdate:
         """Run the law from the accepted state, with the last iteration's stress as its guess."""
-        guess = CrystalState(start.plastic_inverse, start.slip_resistance, last.stress)
+        guess = CrystalState(start.plastic_inverse, start.internal, last.stress)
         return self.law.update(deformation, guess, dt)
 
     def accept(self) -> None:

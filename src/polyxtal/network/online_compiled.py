@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.crystal.kernel.records import EXACT, INACTIVE, point_workspace
-from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
-from polyxtal.crystal.plasticity_compiled import law_constants
+from polyxtal.crystal.kernel.records import EXACT, INACTIVE
+from polyxtal.crystal.plasticity.compiled import law_groups
+from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
+from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.mechanics.stepping import StepResult
 from polyxtal.network.online import Laminates
 from polyxtal.network.online_kernel import (
@@ -28,7 +29,7 @@ STRESS_FLOOR = 1e-2
 """Stresses are compared with no less than this. [MPa]"""
 MAX_ITERATIONS = 25
 
-_EXTRAPOLATED = ("interaction", "resistance", "stress")
+_EXTRAPOLATED = ("interaction", "internal", "stress")
 
 
 class CompiledOnline:
@@ -53,23 +54,25 @@ class CompiledOnline:
             laminates.tree.right,
             np.ascontiguousarray(laminates.normals.detach().numpy()),
             np.ascontiguousarray(laminates.fractions.detach().numpy()),
-            np.ascontiguousarray(law._index(leaves).numpy()),
+            np.zeros(leaves, dtype=np.int8),
         )
-        self._law = law_constants(law)
+        groups = law_groups(law.materials, law.laws, law.index(leaves).numpy())
+        self._groups = tuple((g.constants, g.phase, g.members, g.workspace()) for g in groups)
+        self._positive = law.positive(leaves).numpy()
         inverse = start.plastic_inverse.numpy().copy()
-        resistance = start.slip_resistance.numpy().copy()
+        internal = start.internal.numpy().copy()
         self._state = TreeState(
             plastic_start=inverse,
-            resistance_start=resistance,
+            internal_start=internal,
             plastic_inverse=inverse.copy(),
-            resistance=resistance.copy(),
+            internal=internal.copy(),
             stress=start.stress.numpy().copy(),
             interaction=np.zeros((leaves - 1, 3)),
             deformation=np.tile(np.eye(3), (2 * leaves - 1, 1, 1)),
             piola=np.zeros((2 * leaves - 1, 3, 3)),
         )
         self._accepted = TreeState(*(a.copy() for a in self._state))
-        self._scratch = tree_workspace(leaves), point_workspace()
+        self._scratch = tree_workspace(leaves)
         self._root = laminates.tree.root
         self._weights = laminates.leaf_fractions().detach().numpy()
         self._rates: dict[str, np.ndarray] = {}
@@ -111,7 +114,7 @@ class CompiledOnline:
     ) -> tuple[int, int, float]:
         return advance(
             self._tree,
-            self._law,
+            self._groups,
             self._state,
             float(dt),
             np.ascontiguousarray(goal),
@@ -121,7 +124,7 @@ class CompiledOnline:
             STRESS_FLOOR,
             iterations,
             inactive,
-            *self._scratch,
+            self._scratch,
         )
 
     def _extrapolate(self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray) -> None:
@@ -134,11 +137,8 @@ class CompiledOnline:
         for name in _EXTRAPOLATED:
             getattr(self._state, name)[...] += change[name]
         # A wild guess must not make a slip resistance negative.
-        np.maximum(
-            self._state.resistance,
-            0.5 * self._state.resistance_start,
-            out=self._state.resistance,
-        )
+        internal, start = self._state.internal, self._state.internal_start
+        np.maximum(internal, 0.5 * start, out=internal, where=self._positive)
         root = self._state.deformation[self._root]
         root[...] = np.where(stress_controlled, root + change["deformation"], goal)
 
@@ -150,7 +150,7 @@ class CompiledOnline:
         determinant = np.linalg.det(state.plastic_inverse)
         state.plastic_inverse[...] /= np.cbrt(determinant)[:, None, None]
         state.plastic_start[...] = state.plastic_inverse
-        state.resistance_start[...] = state.resistance
+        state.internal_start[...] = state.internal
         self._previous = {} if new_direction else self._rates
         self._lengths = (dt, self._lengths[0])
         self._rates = {
@@ -176,7 +176,7 @@ class CompiledOnline:
         goal, free = self._state.deformation[self._root].copy(), np.zeros((3, 3), dtype=bool)
         # One iteration at the solution with all slip systems; its Newton step is next to nothing.
         self._advance(dt, goal, free, False, iterations=1, inactive=EXACT)
-        return self._scratch[0].tangent[self._root].reshape(3, 3, 3, 3).copy()
+        return self._scratch.tangent[self._root].reshape(3, 3, 3, 3).copy()
 
     def interfaces(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the accepted a (inner, 3) [-] and every node's P (nodes, 3, 3) [MPa]."""
@@ -186,7 +186,7 @@ class CompiledOnline:
         """Return the accepted state of the leaves."""
         a = self._accepted
         return CrystalState(
-            *(torch.from_numpy(x.copy()) for x in (a.plastic_start, a.resistance_start, a.stress))
+            *(torch.from_numpy(x.copy()) for x in (a.plastic_start, a.internal_start, a.stress))
         )
 
     def elastic_deformation(self) -> Float[Tensor, "leaves 3 3"]:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.linear import invert
-from polyxtal.crystal.kernel.points import update_points
-from polyxtal.crystal.kernel.records import compiled
+from polyxtal.crystal.kernel.points import update_groups
 
 CONVERGED, STALLED, LOCAL_FAILURE = 0, 1, 2
 CHORD = 0.05
@@ -27,16 +27,16 @@ class TreeArrays(NamedTuple):
     right: np.ndarray  # (L-1,)
     normal: np.ndarray  # (L-1, 3)
     fraction: np.ndarray  # (L-1,) share of the left child in its parent
-    phase: np.ndarray  # (L,) phase of each leaf
+    leaves: np.ndarray  # (L,) only its length counts
 
 
 class TreeState(NamedTuple):
     """What a step starts from (`_start`) and arrives at."""
 
     plastic_start: np.ndarray  # (L, 3, 3) F_p⁻¹
-    resistance_start: np.ndarray  # (L, 12) [MPa]
+    internal_start: np.ndarray  # (L, width) internal variables
     plastic_inverse: np.ndarray  # (L, 3, 3) not normalised
-    resistance: np.ndarray  # (L, 12)
+    internal: np.ndarray  # (L, width)
     stress: np.ndarray  # (L, 6) S, Newton's start and result [MPa]
     interaction: np.ndarray  # (L-1, 3) a
     deformation: np.ndarray  # (2L-1, 3, 3) F of every node
@@ -76,7 +76,7 @@ def tree_workspace(leaves: int) -> TreeWorkspace:
 @compiled
 def place_deformation(tree, interaction, deformation):
     """Distribute the root's F to all nodes: F_l = F + f_r a ⊗ N, F_r = F - f_l a ⊗ N."""
-    leaves = tree.phase.shape[0]
+    leaves = tree.leaves.shape[0]
     for k in range(leaves - 2, -1, -1):
         parent, left, right, share = leaves + k, tree.left[k], tree.right[k], tree.fraction[k]
         for i in range(3):
@@ -94,7 +94,7 @@ def condense_tangents(tree, tree_ws):
     A = f_l A_l + f_r A_r - f_l f_r [(A_l - A_r) · N] K⁻¹ [N · (A_l - A_r)]
     """
     jump, stiffness, product = np.empty((9, 9)), np.empty((3, 3)), np.empty((3, 9))
-    leaves = tree.phase.shape[0]
+    leaves = tree.leaves.shape[0]
     for k in range(leaves - 1):
         left, right, share = tree.left[k], tree.right[k], tree.fraction[k]
         rest = 1.0 - share
@@ -150,7 +150,7 @@ def condense_tangents(tree, tree_ws):
 @compiled
 def _condense_stresses(tree, state, tree_ws):
     """Average and condense stresses up the tree; returns the largest traction jump. [MPa]"""
-    leaves = tree.phase.shape[0]
+    leaves = tree.leaves.shape[0]
     worst = 0.0
     for leaf in range(leaves):
         for i in range(3):
@@ -218,7 +218,7 @@ def _solve_dense(matrix, right):
 @compiled
 def _root_step(tree, state, tree_ws, goal, stress_controlled, matrix, right):
     """Newton step of the macroscopic F under mixed boundary conditions."""
-    root = 2 * tree.phase.shape[0] - 2
+    root = 2 * tree.leaves.shape[0] - 2
     for r in range(9):
         i, j = r // 3, r % 3
         for c in range(9):
@@ -240,7 +240,7 @@ def _root_step(tree, state, tree_ws, goal, stress_controlled, matrix, right):
 @compiled
 def _substitute_down(tree, tree_ws):
     """Back-substitution: da = -K⁻¹ (mismatch + [N · (A_l - A_r)] dF) from the root down."""
-    leaves = tree.phase.shape[0]
+    leaves = tree.leaves.shape[0]
     for k in range(leaves - 2, -1, -1):
         parent, left, right, share = leaves + k, tree.left[k], tree.right[k], tree.fraction[k]
         rest = 1.0 - share
@@ -262,7 +262,7 @@ def _substitute_down(tree, tree_ws):
 @compiled
 def _apply(tree, state, tree_ws):
     """Take the Newton step; the law starts from the stress it predicts."""
-    leaves = tree.phase.shape[0]
+    leaves = tree.leaves.shape[0]
     for node in range(2 * leaves - 1):
         for i in range(3):
             for j in range(3):
@@ -293,7 +293,7 @@ def _stress_scale(state, floor):
 @compiled
 def advance(
     tree,
-    laws,
+    groups,
     state,
     dt,
     goal,
@@ -304,12 +304,11 @@ def advance(
     iterations,
     inactive,
     tree_ws,
-    ws,
 ):
     """Advance the tree by one time step towards the macroscopic goal.
 
     Args:
-        tree, laws: The network and the constants of its phases.
+        tree, groups: The network, and its leaves by law (see `update_groups`).
         state: Where the step starts; overwritten.
         dt: Time step. [s]
         goal: (3, 3) end value of each component: of P [MPa] where `stress_controlled`, of F else.
@@ -321,7 +320,7 @@ def advance(
     Returns:
         (status, iterations used, last relative residual)
     """
-    leaves = tree.phase.shape[0]
+    leaves = tree.leaves.shape[0]
     root = 2 * leaves - 2
     matrix, right = np.empty((9, 9)), np.empty(9)
     residual, previous = np.inf, np.inf
@@ -330,22 +329,20 @@ def advance(
         # Without time there is no slip: the accepted stresses and elastic tangents.
         elastic = elastic_start and iteration == 0
         step = 0.0 if elastic else dt
-        failed = update_points(
-            laws,
-            tree.phase,
+        failed = update_groups(
+            groups,
             state.deformation,
             state.plastic_start,
-            state.resistance_start,
+            state.internal_start,
             step,
             state.stress,
-            state.resistance,
+            state.internal,
             state.plastic_inverse,
             state.piola,
             tree_ws.tangent,
             tree_ws.stress_gradient,
             fresh,
             inactive,
-            ws,
         )
         if failed >= 0:
             return LOCAL_FAILURE, iteration + 1, residual

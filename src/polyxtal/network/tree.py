@@ -16,11 +16,13 @@ from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity import CrystalPlasticity
+from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.stepping import respond
+from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.offline import homogenize_tree, node_weights
@@ -43,6 +45,7 @@ class MaterialNetwork:
         normals: Unit interface normal of every inner node. [-]
         phase: Phase of every leaf, an index into `phase_names`.
         phase_names: Name of each phase.
+        lattices: Lattice of each phase, None where it is unknown; () if all are.
 
     Raises:
         ValueError: if shapes disagree, or a weight or a normal is invalid.
@@ -63,6 +66,7 @@ class MaterialNetwork:
     normals: Float[Tensor, "inner 3"]
     phase: Int[Tensor, "leaves"]
     phase_names: tuple[str, ...] = ("crystal",)
+    lattices: tuple[Lattice | None, ...] = ()
 
     def __post_init__(self) -> None:
         """Validate shapes, weights and normals."""
@@ -145,6 +149,7 @@ class MaterialNetwork:
             spread_normals(tree, generator),
             parts.phase[order],
             rve.phase_names,
+            rve.lattices,
         )
 
     @property
@@ -234,10 +239,8 @@ class MaterialNetwork:
             raise ValueError(f"Argument `engine` must be 'compiled' or 'torch', but is {engine!r}.")
         if not (math.isfinite(tolerance) and tolerance > 0):
             raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
-        materials = per_phase(material, Material, self.phase, self.phase_names, "material")
-        place = torch.zeros(len(self.phase_names), dtype=torch.int64)
-        place[list(materials)] = torch.arange(len(materials))
-        law = CrystalPlasticity(list(materials.values()), place[self.phase])
+        phased = PhasedMaterials.of(material, self.phase, self.phase_names, self.lattices)
+        law = CrystalPlasticity(phased.materials, phased.place)
         start = law.initial_state(self.orientations)
         solver = CompiledOnline if engine == "compiled" else Online
         return solver(self.laminates(), law, start, tolerance)

@@ -21,7 +21,8 @@ from torch import Tensor
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.material import Material, load_material
+from polyxtal.crystal.load_material import load_material
+from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.claim import claim
 from polyxtal.mechanics.fullfield.simulate import simulate

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.material import load_material
+from polyxtal.crystal.load_material import load_material
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml

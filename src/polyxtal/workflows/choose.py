@@ -8,8 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from polyxtal.crystal.damask_phase import phase_to_material
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.material import Material, load_material, phase_to_material
+from polyxtal.crystal.load_material import load_material
+from polyxtal.crystal.material import Material
 from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.microstructure.io.damask import MATERIAL_FILE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyxtal.crystal.kernel.records import compiled
+from polyxtal.algebra.compiling import compiled
 
 SQRT1_2 = 0.5**0.5
 

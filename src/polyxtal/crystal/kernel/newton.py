@@ -1,9 +1,17 @@
-"""Newton for stress and slip resistance at one material point."""
+"""Newton for stress and state at one material point, for any law."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from polyxtal.algebra.compiling import compiled
+from polyxtal.crystal.kernel.dispatch import (
+    condense_law,
+    evaluate_law,
+    fill_drive,
+    fill_limits,
+    law_step,
+)
 from polyxtal.crystal.kernel.linear import (
     SQRT1_2,
     factorise,
@@ -12,10 +20,12 @@ from polyxtal.crystal.kernel.linear import (
     substitute,
     symmetric_product,
 )
-from polyxtal.crystal.kernel.records import INACTIVE, SLIP_SYSTEMS, compiled
+from polyxtal.crystal.kernel.records import INACTIVE
 
 MAX_ITERATIONS = 60
-MAX_CONTINUATION_STEPS = 4096
+MAX_ATTEMPTS = 4096
+DIRECT, SWEEPING, SWEPT_START, CONTINUATION = 0, 1, 2, 3
+"""Ways to a solution, in the order in which they are tried."""
 SMALLEST_STRIDE = 1e-5
 """Continuation gives up below this share of the way. [-]"""
 QUADRATIC = 1e-11
@@ -25,41 +35,10 @@ SMALL_STEP = 1e-2
 SMALL_RESIDUAL = 1e-2
 """Strain residuals below this come from a start that needs no taming. [-]"""
 MAX_HALVINGS = 10
+MAX_SWEEPS, SWEPT = 100, 1e-6
+"""Sweeps over stress and state in turn, and the relative change of the state that ends them."""
 GROWTH = 10.0
-"""Newton visits no |τ/ξ| that would slip more than this many times the trial strain. [-]"""
-TINY = 1e-300
-
-
-@compiled
-def _powers(law, ws):
-    """Fill `power` with `ratio` ** (n - 1); whole exponents by repeated squaring."""
-    exponent = law.exponent - 1.0
-    whole = int(exponent)
-    if whole != exponent or whole > 256:
-        for a in range(SLIP_SYSTEMS):
-            ws.power[a] = ws.ratio[a] ** exponent
-        return
-    for a in range(SLIP_SYSTEMS):
-        ws.power[a] = 1.0
-    while whole > 0:
-        if whole & 1:
-            for a in range(SLIP_SYSTEMS):
-                ws.power[a] *= ws.ratio[a]
-        for a in range(SLIP_SYSTEMS):
-            ws.ratio[a] *= ws.ratio[a]
-        whole >>= 1
-
-
-@compiled
-def _saturation(law, resistance, ws):
-    """Fill w(ξ) = sgn(1 - ξ/ξ_inf) |1 - ξ/ξ_inf|^a and dw/dξ."""
-    inverse, exponent = 1.0 / law.saturation, law.hardening_exponent
-    for a in range(SLIP_SYSTEMS):
-        distance = 1.0 - resistance[a] * inverse
-        size = max(abs(distance), TINY)
-        magnitude = size**exponent
-        ws.saturation_factor[a] = magnitude if distance >= 0.0 else -magnitude
-        ws.saturation_slope[a] = -exponent * inverse * magnitude / size
+"""Newton visits no drive |τ/ξ| that would slip more than this many times the trial strain. [-]"""
 
 
 @compiled
@@ -68,7 +47,7 @@ def slip_velocity(law, ws):
     for i in range(3):
         for j in range(3):
             ws.interim[i, j] = 1.0 if i == j else 0.0
-    for a in range(SLIP_SYSTEMS):
+    for a in range(law.schmid.shape[0]):
         slip = ws.slip[a]
         for i in range(3):
             for j in range(3):
@@ -76,22 +55,21 @@ def slip_velocity(law, ws):
 
 
 @compiled
-def _evaluate(law, resistance_start, dt, stress, resistance, ws):
-    """Residual of the law at (S, ξ); returns its norm in units of strain."""
-    rate, exponent = law.rate * dt, law.exponent
-    for a in range(SLIP_SYSTEMS):
-        ws.resolved[a] = 0.0
+def resolve(law, stress, out):
+    """Resolve a stress onto all systems: τ_a = S : P_a."""
+    for a in range(law.schmid.shape[0]):
+        out[a] = 0.0
     for m in range(6):
         component = stress[m]
-        for a in range(SLIP_SYSTEMS):
-            ws.resolved[a] += component * law.schmid_mandel[m, a]
-    for a in range(SLIP_SYSTEMS):
-        ws.ratio[a] = abs(ws.resolved[a] / resistance[a])
-    _powers(law, ws)
-    for a in range(SLIP_SYSTEMS):
-        softening = rate * ws.power[a] / resistance[a]
-        ws.slip[a] = softening * ws.resolved[a]
-        ws.softening[a] = exponent * softening
+        for a in range(law.schmid.shape[0]):
+            out[a] += component * law.schmid_mandel[m, a]
+
+
+@compiled
+def _evaluate(law, state_start, dt, stress, state, coupled, ws):
+    """Residual of the law at (S, z); returns its norm in units of strain, of S alone if not `coupled`."""
+    resolve(law, stress, ws.resolved)
+    worst = evaluate_law(law, state_start, dt, state, ws)
     slip_velocity(law, ws)
     multiply(ws.trial, ws.interim, ws.elastic)
     symmetric_product(ws.elastic, ws.elastic, ws.strain)
@@ -106,33 +84,24 @@ def _evaluate(law, resistance_start, dt, stress, resistance, ws):
         norm = max(norm, abs(value))
         if value != value:
             norm = np.inf
-    _saturation(law, resistance, ws)
-    for a in range(SLIP_SYSTEMS):
-        ws.accumulated[a] = 0.0
-    for b in range(SLIP_SYSTEMS):
-        slip = abs(ws.slip[b])
-        for a in range(SLIP_SYSTEMS):
-            ws.accumulated[a] += slip * law.hardening[b, a]
-    worst = 0.0
-    for a in range(SLIP_SYSTEMS):
-        value = resistance[a] - resistance_start[a] - ws.saturation_factor[a] * ws.accumulated[a]
-        ws.resistance_residual[a] = value
-        worst = max(worst, abs(value / resistance[a]))
     # A relative error of ξ acts like the same relative error of the elastic strain, about 1e-3.
-    return max(norm, 1e-3 * worst)
+    return max(norm, 1e-3 * worst) if coupled else norm
 
 
 @compiled
-def linearise(law, resistance, inactive, ws):
-    """Condense ξ and factorise Newton's matrix; returns the number of active systems.
+def linearise(law, state, inactive, coupled, ws):
+    """Condense the state and factorise Newton's matrix; returns the number of active systems.
 
-    Column 6 of `jacobian` carries what ξ's residual adds to the right-hand side.
+    If not `coupled` the state is fixed.
+
+    Column 6 of `jacobian` carries what the state's residual adds to the right-hand side.
     """
+    systems = law.schmid.shape[0]
     largest = 0.0
-    for a in range(SLIP_SYSTEMS):
+    for a in range(systems):
         largest = max(largest, abs(ws.slip[a]))
     count = 0
-    for a in range(SLIP_SYSTEMS):
+    for a in range(systems):
         if abs(ws.slip[a]) > inactive * largest:
             ws.active[count] = a
             count += 1
@@ -143,7 +112,6 @@ def linearise(law, resistance, inactive, ws):
     if count == 0:
         factorise(ws.jacobian, 6)
         return 0
-    exponent = law.exponent
     for i in range(3):
         for j in range(3):
             ws.pull[i, j] = (
@@ -151,19 +119,18 @@ def linearise(law, resistance, inactive, ws):
                 + ws.elastic[1, i] * ws.trial[1, j]
                 + ws.elastic[2, i] * ws.trial[2, j]
             )
+    if coupled:
+        condense_law(law, state, count, ws)
+    else:
+        for row in range(count):
+            for column in range(count):
+                ws.system[row, column] = 1.0 if row == column else 0.0
+            ws.slip_tangent[row, 6] = ws.slip_tangent[row, 7] = 0.0
     for row in range(count):
         a = ws.active[row]
-        damping = 1.0 / (1.0 - ws.saturation_slope[a] * ws.accumulated[a])
-        weight = exponent * abs(ws.slip[a]) / resistance[a] * damping
-        coupling = weight * ws.saturation_factor[a]
-        for column in range(count):
-            ws.system[row, column] = coupling * law.hardening[ws.active[column], a]
-        ws.system[row, row] += 1.0
         softening = ws.softening[a] if ws.slip[a] >= 0.0 else -ws.softening[a]
         for m in range(6):
             ws.slip_tangent[row, m] = softening * law.schmid_mandel[m, a]
-        ws.slip_tangent[row, 6] = weight * ws.resistance_residual[a]
-        ws.slip_tangent[row, 7] = 0.0
     factorise(ws.system, count)
     substitute(ws.system, count, ws.slip_tangent)
     for row in range(count):
@@ -192,10 +159,10 @@ def linearise(law, resistance, inactive, ws):
 
 
 @compiled
-def _newton_step(law, count, resistance, ws):
-    """Newton's correction of S (into `step`) and ξ (into `resistance_step`).
+def _newton_step(law, count, state, coupled, ws):
+    """Newton's correction of S (into `step`) and z (into `state_step`).
 
-    Returns the largest relative change of any |τ/ξ| it asks for.
+    Returns the largest relative change of any drive it asks for.
     """
     for m in range(6):
         ws.step[m] = -ws.residual[m] - ws.jacobian[m, 6]
@@ -206,29 +173,15 @@ def _newton_step(law, count, resistance, ws):
         ws.step[k] /= ws.jacobian[k, k]
         for i in range(k):
             ws.step[i] -= ws.jacobian[i, k] * ws.step[k]
-    for a in range(SLIP_SYSTEMS):
-        ws.resolved_step[a] = 0.0
-        ws.ratio[a] = 0.0
-    for m in range(6):
-        component = ws.step[m]
-        for a in range(SLIP_SYSTEMS):
-            ws.resolved_step[a] += component * law.schmid_mandel[m, a]
+    resolve(law, ws.step, ws.resolved_step)
     for row in range(count):
         slip = ws.slip_tangent[row, 6]
         for m in range(6):
             slip += ws.slip_tangent[row, m] * ws.step[m]
-        b = ws.active[row]
-        for a in range(SLIP_SYSTEMS):
-            ws.ratio[a] += slip * law.hardening[b, a]
-    for a in range(SLIP_SYSTEMS):
-        ws.resistance_step[a] = (
-            ws.saturation_factor[a] * ws.ratio[a] - ws.resistance_residual[a]
-        ) / (1.0 - ws.saturation_slope[a] * ws.accumulated[a])
-    relative = 0.0
-    for a in range(SLIP_SYSTEMS):
-        relative = max(
-            relative, (abs(ws.resolved_step[a]) + abs(ws.resistance_step[a])) / resistance[a]
-        )
+        ws.slip_step[row] = slip
+    relative = law_step(law, state, count, ws)
+    if not coupled:
+        relative = _fixed_state_step(law, state, ws)
     for m in range(6):
         if ws.step[m] != ws.step[m]:
             return np.inf
@@ -236,125 +189,189 @@ def _newton_step(law, count, resistance, ws):
 
 
 @compiled
-def _ratio_limit(law, dt, ws):
-    """Largest |τ/ξ| worth visiting: it already slips ten times the trial strain."""
-    rate = law.rate * dt
-    if rate == 0.0:
-        return np.inf
+def _fixed_state_step(law, state, ws):
+    """Leave the state as it is; returns the largest change of any drive, both signs apart."""
+    for s in range(law.state_scale.shape[0]):
+        ws.state_step[s] = 0.0
+    relative = 0.0
+    fill_drive(law, ws.resolved_step, state, ws.drive)
+    for a in range(law.schmid.shape[0]):
+        ws.drive_new[a] = -ws.resolved_step[a]
+        relative = max(relative, ws.drive[a])
+    fill_drive(law, ws.drive_new, state, ws.drive)
+    for a in range(law.schmid.shape[0]):
+        relative = max(relative, ws.drive[a])
+    return relative
+
+
+@compiled
+def _limit_drive(law, dt, ws):
+    """Fill `drive_limit` with what already slips ten times the trial strain."""
     symmetric_product(ws.trial, ws.trial, ws.strain)
     strain = 1e-6
     for m in range(6):
         strain = max(strain, 0.5 * abs(ws.strain[m] - (1.0 if m < 3 else 0.0)))
-    return (GROWTH * strain / rate) ** (1.0 / law.exponent)
+    fill_limits(law, GROWTH * strain, dt, ws)
 
 
 @compiled
-def _admissible_share(limit, resistance, ws):
-    """Share of Newton's step that keeps ξ > 0 and |τ/ξ| within the growth limit."""
+def _admissible_share(law, state, ws):
+    """Share of Newton's step that keeps the state positive and each drive within its limit."""
     share = 1.0
-    for a in range(SLIP_SYSTEMS):
-        step = ws.resistance_step[a] / resistance[a]
-        if step < -0.5:
-            share = min(share, -0.5 / step)
-        new = abs(ws.resolved[a] + ws.resolved_step[a]) / (resistance[a] * (1.0 + max(step, -0.5)))
-        old = abs(ws.resolved[a]) / resistance[a]
+    fill_drive(law, ws.resolved, state, ws.drive)
+    for a in range(law.schmid.shape[0]):
+        ws.resolved_step[a] += ws.resolved[a]
+    for s in range(law.state_scale.shape[0]):
+        new = state[s] + ws.state_step[s]
+        if law.state_scale[s] == 0.0 and new < 0.5 * state[s]:
+            share = min(share, -0.5 * state[s] / ws.state_step[s])
+            new = 0.5 * state[s]
+        ws.state_old[s] = new
+    fill_drive(law, ws.resolved_step, ws.state_old, ws.drive_new)
+    for a in range(law.schmid.shape[0]):
+        old, new, limit = ws.drive[a], ws.drive_new[a], ws.drive_limit[a]
         if new > limit and new > old:
             share = min(share, max(0.05, (limit - old) / (new - old)))
     return share
 
 
 @compiled
-def _keep(stress, resistance, stress_copy, resistance_copy):
+def _keep(law, stress, state, stress_copy, state_copy):
     for m in range(6):
         stress_copy[m] = stress[m]
-    for a in range(SLIP_SYSTEMS):
-        resistance_copy[a] = resistance[a]
+    for s in range(law.state_scale.shape[0]):
+        state_copy[s] = state[s]
 
 
 @compiled
-def _newton(law, deformation, plastic_start, resistance_start, dt, stress, resistance, ws):
-    """Solve for (S, ξ) from the start values in place; returns iterations, or -1."""
+def _newton(law, deformation, plastic_start, state_start, dt, stress, state, coupled, ws):
+    """Solve for (S, z) from the start values in place, for S alone if not `coupled`.
+
+    Returns:
+        Newton iterations, or -1 where no solution was found.
+    """
     multiply(deformation, plastic_start, ws.trial)
-    norm = _evaluate(law, resistance_start, dt, stress, resistance, ws)
-    limit = np.inf
-    if not norm < SMALL_RESIDUAL:
-        limit = _ratio_limit(law, dt, ws)
-        largest = 0.0
-        for a in range(SLIP_SYSTEMS):
-            largest = max(largest, abs(ws.resolved[a]) / resistance[a])
-        if largest > limit:
-            for m in range(6):
-                stress[m] *= limit / largest
-            norm = _evaluate(law, resistance_start, dt, stress, resistance, ws)
+    norm, limited = np.inf, False
+    for start in range(2):
+        norm = _evaluate(law, state_start, dt, stress, state, coupled, ws)
+        if norm < SMALL_RESIDUAL or start == 1:
+            break
+        _limit_drive(law, dt, ws)
+        limited = True
+        fill_drive(law, ws.resolved, state, ws.drive)
+        share = 1.0
+        for a in range(law.schmid.shape[0]):
+            if ws.drive[a] > ws.drive_limit[a]:
+                share = min(share, ws.drive_limit[a] / ws.drive[a])
+        if share == 1.0:
+            break
+        for m in range(6):
+            stress[m] *= share
     if not norm < np.inf:
         return -1
-    exponent = law.exponent
     for iteration in range(MAX_ITERATIONS):
-        count = linearise(law, resistance, INACTIVE, ws)
-        relative = _newton_step(law, count, resistance, ws)
+        count = linearise(law, state, INACTIVE, coupled, ws)
+        relative = _newton_step(law, count, state, coupled, ws)
         if not relative < np.inf:
             return -1
         share = 1.0
         if relative > SMALL_STEP:
-            if limit == np.inf:
-                limit = _ratio_limit(law, dt, ws)
-            share = _admissible_share(limit, resistance, ws)
-        _keep(stress, resistance, ws.stress_old, ws.resistance_old)
+            if not limited:
+                _limit_drive(law, dt, ws)
+                limited = True
+            share = _admissible_share(law, state, ws)
+        _keep(law, stress, state, ws.stress_old, ws.state_old)
         best = norm
         for _ in range(MAX_HALVINGS):
             for m in range(6):
                 stress[m] = ws.stress_old[m] + share * ws.step[m]
-            for a in range(SLIP_SYSTEMS):
-                resistance[a] = ws.resistance_old[a] + share * ws.resistance_step[a]
-            norm = _evaluate(law, resistance_start, dt, stress, resistance, ws)
+            for s in range(law.state_scale.shape[0]):
+                state[s] = ws.state_old[s] + share * ws.state_step[s]
+            norm = _evaluate(law, state_start, dt, stress, state, coupled, ws)
             if norm <= best or relative < SMALL_STEP:
                 break
             share *= 0.5
-        if share == 1.0 and exponent * relative * relative < QUADRATIC and norm < 1e-9:
+        if share == 1.0 and law.exponent * relative * relative < QUADRATIC and norm < 1e-9:
             return iteration + 1
     return -1
 
 
 @compiled
-def solve_point(law, deformation, plastic_start, resistance_start, dt, stress, resistance, ws):
+def _sweep_state(law, state, ws):
+    """Take over the state that the slip in `ws` makes; returns its largest relative change."""
+    largest = 0.0
+    for s in range(law.state_scale.shape[0]):
+        scale, change = law.state_scale[s], -ws.state_residual[s]
+        if scale == 0.0:
+            scale = state[s]
+            change = max(change, -0.5 * state[s])
+        state[s] += change
+        largest = max(largest, abs(change) / scale)
+    return largest
+
+
+@compiled
+def solve_point(law, deformation, plastic_start, state_start, dt, stress, state, ws):
     """Solve the law at one point for the end of the step.
 
-    `stress` (6,) and `resistance` (12,) hold the start of Newton and are overwritten by the
-    solution. Where Newton fails, the same equations are solved for a deformation that travels
-    from the stress-free trial state to the wanted one in steps that adapt (continuation): it
-    changes the way to the solution, not the solution.
+    `stress` (6,) and `state` hold the start of Newton and are overwritten by the solution. Where
+    Newton fails, S at fixed z and z at fixed slip are solved for in turn from the stress-free
+    state, and Newton starts from there: where systems harden each other more than themselves the
+    equations have several solutions, and this way leads to the one nearest to the start. Where
+    that fails, too, the same equations are solved for a deformation that travels from the
+    stress-free trial state to the wanted one in steps that adapt (continuation): it changes the
+    way to the solution, not the solution.
 
     Returns:
         Newton iterations, or -1 where no solution was found.
     """
     # λ = 1 is the wanted deformation; F(λ) = (1 - λ) F_p(old) + λ F is stress-free at λ = 0.
-    reached, stride, iterations = 0.0, 1.0, 0
-    for attempt in range(MAX_CONTINUATION_STEPS):
+    reached, stride, iterations, mode, sweeps = 0.0, 1.0, 0, DIRECT, 0
+    for _ in range(MAX_ATTEMPTS):
         goal = min(1.0, reached + stride)
         for i in range(3):
             for j in range(3):
                 ws.deformation[i, j] = deformation[i, j]
                 if goal < 1.0:
                     ws.deformation[i, j] += (1.0 - goal) * (ws.relaxed[i, j] - deformation[i, j])
-        used = _newton(
-            law, ws.deformation, plastic_start, resistance_start, dt, stress, resistance, ws
+        used = _newton(  # in one place only: compilers copy it into each
+            law,
+            ws.deformation,
+            plastic_start,
+            state_start,
+            dt,
+            stress,
+            state,
+            mode != SWEEPING,
+            ws,
         )
+        iterations += used if used > 0 else MAX_ITERATIONS
+        if used > 0 and mode == SWEEPING:
+            sweeps += 1
+            if _sweep_state(law, state, ws) < SWEPT or sweeps == MAX_SWEEPS:
+                mode = SWEPT_START
+            continue
         if used > 0:
-            iterations += used
             if goal == 1.0:
                 return iterations
             reached, stride = goal, stride * 1.5
-            _keep(stress, resistance, ws.stress_kept, ws.resistance_kept)
+            _keep(law, stress, state, ws.stress_kept, ws.state_kept)
             continue
-        iterations += MAX_ITERATIONS
-        if attempt == 0:
+        if mode == DIRECT:
+            mode = SWEEPING
+            for m in range(6):
+                stress[m] = 0.0
+            _keep(law, stress, state_start, ws.stress_kept, state)
+            continue
+        if mode != CONTINUATION:
+            mode = CONTINUATION
             invert(plastic_start, ws.relaxed)
             stride = 0.5
-            _keep(ws.stress_kept, resistance_start, ws.stress_kept, ws.resistance_kept)
             for m in range(6):
                 ws.stress_kept[m] = 0.0
+            _keep(law, ws.stress_kept, state_start, stress, ws.state_kept)
         stride *= 0.25
         if stride < SMALLEST_STRIDE:
             return -1
-        _keep(ws.stress_kept, ws.resistance_kept, stress, resistance)
+        _keep(law, ws.stress_kept, ws.state_kept, stress, state)
     return -1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from numba.extending import overload
+
+from polyxtal.algebra.compiling import REORDERED, compiled
 from polyxtal.crystal.kernel.linear import (
     SQRT1_2,
     determinant,
@@ -10,7 +13,6 @@ from polyxtal.crystal.kernel.linear import (
     substitute,
 )
 from polyxtal.crystal.kernel.newton import linearise, slip_velocity, solve_point
-from polyxtal.crystal.kernel.records import compiled
 
 
 @compiled
@@ -30,7 +32,7 @@ def point_stress(plastic_start, stress, law, ws, out):
 
 
 @compiled
-def point_tangent(law, plastic_start, stress, resistance, inactive, ws, out):
+def point_tangent(law, plastic_start, stress, state, inactive, ws, out):
     """Consistent tangent ∂P/∂F at the solution in `ws` (after `point_stress`), row-major 9x9.
 
         ∂P/∂F = I ⊗ (F_p⁻¹ S F_p⁻ᵀ) + (Bᵀ - W T) J⁻¹ B
@@ -38,7 +40,7 @@ def point_tangent(law, plastic_start, stress, resistance, inactive, ws, out):
     with B = ∂E/∂F at fixed slip, J Newton's matrix, T = ∂Δγ/∂S, W = ∂P/∂Δγ at fixed S.
     Slip systems below the share `inactive` of the most active one are left out.
     """
-    count = linearise(law, resistance, inactive, ws)
+    count = linearise(law, state, inactive, True, ws)
     elastic, inverse = ws.elastic, ws.plastic_inverse
     for i in range(3):
         for j in range(3):
@@ -112,38 +114,39 @@ def point_tangent(law, plastic_start, stress, resistance, inactive, ws, out):
 def update_points(
     laws,
     phase,
+    members,
+    ws,
     deformation,
     plastic_start,
-    resistance_start,
+    state_start,
     dt,
     stress,
-    resistance,
+    state,
     plastic_inverse,
     piola,
     tangent,
     stress_gradient,
     with_tangent,
     inactive,
-    ws,
 ):
-    """Solve the law for a batch of points; returns the first that failed, or -1.
+    """Solve the law for the points of one law; returns the first that failed, or -1.
 
-    `stress` and `resistance` hold Newton's start and are overwritten, as are `plastic_inverse`
-    (not normalised), `piola` and, `with_tangent`, the (points, 9, 9) `tangent` ∂P/∂F and the
-    (points, 6, 9) `stress_gradient` ∂S/∂F.
+    Point `members[k]` is of phase `laws[phase[k]]`. `stress` and `state` hold Newton's start and
+    are overwritten, as are `plastic_inverse` (not normalised), `piola` and, `with_tangent`, the
+    (points, 9, 9) `tangent` ∂P/∂F and the (points, 6, 9) `stress_gradient` ∂S/∂F.
     """
-    for point in range(len(phase)):
-        law = laws[phase[point]]
+    for k in range(len(members)):
+        point, law = members[k], laws[phase[k]]
         if not determinant(deformation[point]) > 0.0:
             return point
         used = solve_point(
             law,
             deformation[point],
             plastic_start[point],
-            resistance_start[point],
+            state_start[point],
             dt,
             stress[point],
-            resistance[point],
+            state[point],
             ws,
         )
         if used < 0:
@@ -156,15 +159,34 @@ def update_points(
                 plastic_inverse[point, i, j] = ws.plastic_inverse[i, j]
         if with_tangent:
             point_tangent(
-                law,
-                plastic_start[point],
-                stress[point],
-                resistance[point],
-                inactive,
-                ws,
-                tangent[point],
+                law, plastic_start[point], stress[point], state[point], inactive, ws, tangent[point]
             )
             for m in range(6):
                 for c in range(9):
                     stress_gradient[point, m, c] = ws.stress_gradient[m, c]
     return -1
+
+
+def update_groups(groups, *points):  # type: ignore[no-untyped-def]
+    """Solve groups of points, each of another law; returns the first that failed, or -1.
+
+    Args:
+        groups: A tuple of (laws, phase, members, ws) each, as `update_points` takes them.
+        points: The other arguments of `update_points`.
+    """
+    raise NotImplementedError
+
+
+@overload(update_groups, jit_options=REORDERED)
+def _update_groups(groups, *points):  # type: ignore[no-untyped-def]
+    if len(groups) == 0:
+        return lambda groups, *points: -1
+
+    def update(groups, *points):  # type: ignore[no-untyped-def]
+        laws, phase, members, ws = groups[0]
+        failed = update_points(laws, phase, members, ws, *points)
+        if failed >= 0:
+            return failed
+        return update_groups(groups[1:], *points)
+
+    return update

@@ -1,88 +1,91 @@
-"""How kernels are compiled, and the records they work on."""
+"""The records that kernels work on: constants of a law, and scratch of a material point.
+
+A record's type holds every shape, so that a kernel is compiled for each number of systems and each
+size of the state; and its first field names the law, so that it is compiled for each law.
+"""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
 
-import numba
 import numpy as np
 
-SLIP_SYSTEMS = 12
 INACTIVE, EXACT = 1e-7, 1e-14
-"""Slip systems below this share of the most active one are left out of Newton's matrix, and out
-of a tangent that users see. [-]"""
+"""Systems below this share of the most active one are left out of Newton's matrix, and out of a
+tangent that users see. [-]"""
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def compiled(function: _F) -> _F:
-    """Compile with numba; NaN stays NaN, sums may be reordered, the machine code is cached."""
-    # Type checks that tests put in front of functions must not reach the compiler.
-    original = inspect.unwrap(function)
-    options = {"contract", "reassoc", "nsz", "arcp"}
-    return numba.njit(cache=True, nogil=True, fastmath=options, error_model="numpy")(original)  # type: ignore[return-value]
+Field = tuple[str, tuple[int, ...]]
+"""Name and shape of an array of doubles."""
 
 
-_SYSTEMS, _MATRIX = (SLIP_SYSTEMS,), (3, 3)
+def constants_dtype(
+    marker: str, systems: int, states: int, more: Sequence[Field] = ()
+) -> np.dtype[np.void]:
+    """Return the type of the constants of one phase.
 
-LAW_CONSTANTS = np.dtype(
-    [
-        ("compliance", "f8", (6, 6)),  # C⁻¹, Mandel, crystal frame [1/MPa]
-        ("rate", "f8"),  # γ̇_0; 0 without plasticity [1/s]
-        ("exponent", "f8"),  # n [-]
-        ("hardening_exponent", "f8"),  # a [-]
-        ("saturation", "f8"),  # ξ_∞ [MPa]
-        ("hardening", "f8", (SLIP_SYSTEMS, SLIP_SYSTEMS)),  # [b, a] = h_0 h_ab: acting first [MPa]
-        ("schmid", "f8", (SLIP_SYSTEMS, 3, 3)),  # s ⊗ n [-]
-        ("schmid_mandel", "f8", (6, SLIP_SYSTEMS)),  # [-]
+    Args:
+        marker: Name of the law's kernel, see `dispatch`.
+        systems: Number of slip and twin systems.
+        states: Number of internal variables.
+        more: What the law itself needs.
+    """
+    fields: list[Field] = [
+        (marker, ()),
+        ("compliance", (6, 6)),  # C⁻¹, Mandel, crystal frame [1/MPa]
+        ("exponent", ()),  # largest stress exponent n: how steep Newton's problem is [-]
+        ("schmid", (systems, 3, 3)),  # s ⊗ n [-]
+        ("schmid_mandel", (6, systems)),  # [-]
+        ("state_scale", (states,)),  # what a residual is compared with; 0: the variable itself
+        *more,
     ]
-)
-"""Constants of one phase, as one record: the kernel gets one pointer and knows every shape."""
+    return _dtype(fields)
 
-POINT_WORKSPACE = np.dtype(
-    [
-        ("trial", "f8", _MATRIX),  # A = F F_p⁻¹(old)
-        ("elastic", "f8", _MATRIX),  # F_e
-        ("plastic_inverse", "f8", _MATRIX),  # F_p⁻¹(new), not normalised
-        ("pull", "f8", _MATRIX),  # F_eᵀ A; later S F_p⁻ᵀ
-        ("carried", "f8", _MATRIX),  # F_e S
-        ("slipped", "f8", _MATRIX),
-        ("rotated", "f8", _MATRIX),
-        ("interim", "f8", _MATRIX),
-        ("deformation", "f8", _MATRIX),  # the F on the way, in continuation
-        ("relaxed", "f8", _MATRIX),  # F_p(old)
-        ("slip", "f8", _SYSTEMS),  # Δγ
-        ("resolved", "f8", _SYSTEMS),  # τ
-        ("ratio", "f8", _SYSTEMS),  # scratch
-        ("power", "f8", _SYSTEMS),  # |τ/ξ|^(n-1)
-        ("softening", "f8", _SYSTEMS),  # ∂Δγ/∂τ at fixed ξ
-        ("saturation_factor", "f8", _SYSTEMS),  # w
-        ("saturation_slope", "f8", _SYSTEMS),  # dw/dξ
-        ("accumulated", "f8", _SYSTEMS),  # h_0 Σ_b h_ab |Δγ_b|
-        ("resistance_residual", "f8", _SYSTEMS),
-        ("resolved_step", "f8", _SYSTEMS),
-        ("resistance_step", "f8", _SYSTEMS),
-        ("resistance_old", "f8", _SYSTEMS),
-        ("resistance_kept", "f8", _SYSTEMS),
-        ("active", "i8", _SYSTEMS),  # indices of active systems
-        ("system", "f8", (SLIP_SYSTEMS, SLIP_SYSTEMS)),  # G
-        ("slip_tangent", "f8", (SLIP_SYSTEMS, 8)),  # ∂|Δγ|/∂S; column 6: the constant part
-        ("strain", "f8", (6,)),
-        ("residual", "f8", (6,)),  # strain
-        ("step", "f8", (6,)),
-        ("stress_old", "f8", (6,)),
-        ("stress_kept", "f8", (6,)),
-        ("jacobian", "f8", (6, 8)),  # its LU factors after the solve
-        ("strain_gradient", "f8", (6, 9)),  # ∂E/∂F at fixed slip
-        ("stress_gradient", "f8", (6, 9)),  # ∂S/∂F
-        ("push", "f8", (9, 6)),  # ∂P/∂S
+
+def workspace_dtype(systems: int, states: int, more: Iterable[Field] = ()) -> np.dtype[np.void]:
+    """Return the type of the scratch of one material point.
+
+    After `solve_point` it describes the solution.
+    """
+    each_system, each_state, matrix = (systems,), (states,), (3, 3)
+    fields: list[Field] = [
+        ("trial", matrix),  # A = F F_p⁻¹(old)
+        ("elastic", matrix),  # F_e
+        ("plastic_inverse", matrix),  # F_p⁻¹(new), not normalised
+        ("pull", matrix),  # F_eᵀ A; later S F_p⁻ᵀ
+        ("carried", matrix),  # F_e S
+        ("slipped", matrix),
+        ("rotated", matrix),
+        ("interim", matrix),
+        ("deformation", matrix),  # the F on the way, in continuation
+        ("relaxed", matrix),  # F_p(old)
+        ("slip", each_system),  # Δγ
+        ("softening", each_system),  # ∂Δγ/∂τ at fixed state
+        ("resolved", each_system),  # τ
+        ("resolved_step", each_system),
+        ("slip_step", each_system),  # Newton's change of |Δγ|, active systems only, in their order
+        ("drive", each_system),
+        ("drive_new", each_system),
+        ("drive_limit", each_system),
+        ("state_residual", each_state),  # z - z(old) - what the law adds to it
+        ("state_step", each_state),
+        ("state_old", each_state),
+        ("state_kept", each_state),
+        ("system", (systems, systems)),  # 1 - ∂|Δγ|/∂|Δγ| through the state, active systems only
+        ("slip_tangent", (systems, 8)),  # ∂|Δγ|/∂S; column 6: the constant part
+        ("strain", (6,)),
+        ("residual", (6,)),  # strain
+        ("step", (6,)),
+        ("stress_old", (6,)),
+        ("stress_kept", (6,)),
+        ("jacobian", (6, 8)),  # its LU factors after the solve
+        ("strain_gradient", (6, 9)),  # ∂E/∂F at fixed slip
+        ("stress_gradient", (6, 9)),  # ∂S/∂F
+        ("push", (9, 6)),  # ∂P/∂S
+        *more,
     ]
-)
-"""Scratch of one material point; after `solve_point` it describes the solution."""
+    indices = np.dtype([("active", "i8", each_system)])  # indices of active systems
+    return np.dtype([*_dtype(fields).descr, *indices.descr])
 
 
-def point_workspace() -> np.void:
-    """Allocate the scratch of one thread."""
-    return np.zeros(1, POINT_WORKSPACE)[0]
+def _dtype(fields: Iterable[Field]) -> np.dtype[np.void]:
+    return np.dtype([(name, "f8", shape) for name, shape in fields])

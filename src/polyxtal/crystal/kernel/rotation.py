@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.linear import determinant, invert
-from polyxtal.crystal.kernel.records import compiled
 
 MAX_ITERATIONS = 60
 TOLERANCE = 2e-15

@@ -12,10 +12,9 @@ from torch import Tensor
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity import CrystalPlasticity, CrystalState
-
-VOID = -1
-"""Phase index of voxels without material."""
+from polyxtal.crystal.plasticity.crystal import CrystalPlasticity, named_fields
+from polyxtal.crystal.plasticity.state import CrystalState
+from polyxtal.microstructure.phased_materials import VOID
 
 
 @runtime_checkable
@@ -63,8 +62,12 @@ class CellLaw(Protocol):
         """Return the rotations of F_e = F F_p⁻¹, the accepted F given; anything in voids. [-]"""
         ...
 
-    def history(self) -> dict[str, Tensor]:
-        """Return the accepted F_p⁻¹ "plastic_inverse" [-] and ξ "slip_resistance" [MPa]."""
+    def plastic_inverse(self) -> Float[Tensor, "voxels 3 3"]:
+        """Return the accepted F_p⁻¹. [-]"""
+        ...
+
+    def internal(self) -> dict[str, Tensor]:
+        """Return the accepted internal variables by name, (voxels, size); zero where none are."""
         ...
 
     def state(self) -> dict[str, Tensor]:
@@ -93,7 +96,8 @@ class ReadableCellLaw:
         """Start undeformed; `phase` indexes `materials` or is `VOID`."""
         self.void = (phase == VOID).to(device)
         self._solid = (~self.void).nonzero().flatten()
-        here = phase.to(device)[self._solid]
+        self._phase = phase.to(device)
+        here = self._phase[self._solid]
         self._law = CrystalPlasticity(materials, here, device)
         self._start = self._law.initial_state(orientations.to(device)[self._solid])
         self._reached = self._start
@@ -108,7 +112,7 @@ class ReadableCellLaw:
         """Solve the law; see `CellLaw`."""
         here = deformation[:, self._solid].mT.reshape(-1, 3, 3)
         start = CrystalState(
-            self._start.plastic_inverse, self._start.slip_resistance, self.guess["stress"]
+            self._start.plastic_inverse, self._start.internal, self.guess["stress"]
         )
         try:
             update = self._law.update(here, start, dt)
@@ -136,30 +140,34 @@ class ReadableCellLaw:
 
     def orientations(self, deformation: Float[Tensor, "9 voxels"]) -> Float[Tensor, "voxels 4"]:
         """Return the rotations of F_e. [-]"""
-        elastic = deformation.mT.reshape(-1, 3, 3) @ self.history()["plastic_inverse"]
+        elastic = deformation.mT.reshape(-1, 3, 3) @ self.plastic_inverse()
         return matrix_to_quaternion(rotational_part(elastic))
 
-    def history(self) -> dict[str, Tensor]:
-        """Return the accepted F_p⁻¹ [-] and ξ [MPa]."""
+    def plastic_inverse(self) -> Float[Tensor, "voxels 3 3"]:
+        """Return the accepted F_p⁻¹. [-]"""
         voxels = self.piola.shape[1]
         inverse = torch.eye(3, dtype=torch.float64).repeat(voxels, 1, 1).to(self.piola)
-        resistance = inverse.new_zeros(voxels, 12)
         inverse[self._solid] = self._start.plastic_inverse
-        resistance[self._solid] = self._start.slip_resistance
-        return {"plastic_inverse": inverse, "slip_resistance": resistance}
+        return inverse
+
+    def internal(self) -> dict[str, Tensor]:
+        """Return the accepted internal variables by name."""
+        wide = self._start.internal.new_zeros(self.piola.shape[1], self._law.width)
+        wide[self._solid] = self._start.internal
+        return named_fields(self._law.laws, self._phase, wide)
 
     def state(self) -> dict[str, Tensor]:
         """Return all that a checkpoint must keep."""
         return {
             "plastic_inverse": self._start.plastic_inverse,
-            "slip_resistance": self._start.slip_resistance,
+            "internal": self._start.internal,
             "stress": self._start.stress,
             "tangent": self._tangent,
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `state` returned."""
-        names = ("plastic_inverse", "slip_resistance", "stress")
+        names = ("plastic_inverse", "internal", "stress")
         self._start = self._reached = CrystalState(
             *(state[name].to(self.piola.device) for name in names)
         )

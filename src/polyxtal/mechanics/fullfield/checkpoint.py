@@ -164,8 +164,8 @@ def _check_state(fields: Mapping[str, Tensor], template: Mapping[str, Tensor]) -
             if not (last if kind == "rate" else before) > 0:
                 raise ValueError("a checkpoint's 'predictor/lengths' must be positive, but is not.")
     determinant = torch.linalg.det(fields["law/plastic_inverse"])
-    if not bool((determinant > 0).all()) or not bool((fields["law/slip_resistance"] > 0).all()):
-        raise ValueError("a checkpoint's crystals must have det F_p > 0 and ξ > 0, but have not.")
+    if not bool((determinant > 0).all()):
+        raise ValueError("a checkpoint's crystals must have det F_p > 0, but have not.")
 
 
 def _progress_fields(progress: Progress) -> dict[str, Tensor]:

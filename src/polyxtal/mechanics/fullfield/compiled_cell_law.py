@@ -6,22 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyxtal.crystal.kernel.records import point_workspace
 from polyxtal.crystal.kernel.rotation import crystal_orientations, normalise
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity import CrystalPlasticity
-from polyxtal.crystal.plasticity_compiled import law_constants
-from polyxtal.mechanics.fullfield.cell_law import VOID
+from polyxtal.crystal.plasticity.compiled import law_groups
+from polyxtal.crystal.plasticity.crystal import CrystalPlasticity, named_fields
 from polyxtal.mechanics.fullfield.voxel_kernel import (
     BLOCK,
     SOLVED,
     evaluate_voxels,
     multiply_tangents,
 )
+from polyxtal.microstructure.phased_materials import VOID
 
 BLOCKS_A_THREAD = 16
 """Fewer blocks than this are not worth a thread of their own."""
@@ -41,12 +41,13 @@ class CompiledCellLaw:
         self.void = phase == VOID
         law = CrystalPlasticity(materials, phase.clamp_min(0))
         start = law.initial_state(orientations)
-        self._laws, self._phase = law_constants(law), phase.numpy()
+        self._laws, self._phase = law.laws, phase
+        self._groups = law_groups(law.materials, law.laws, phase.numpy())
         self._plastic_start = start.plastic_inverse.clone()
-        self._resistance_start = start.slip_resistance.clone()
-        self._resistance_start[self.void] = 1.0
+        self._internal_start = start.internal.clone()
+        self._positive = law.positive(len(phase))
         self._plastic_inverse = self._plastic_start.clone()
-        self.guess = {"stress": start.stress.clone(), "resistance": self._resistance_start.clone()}
+        self.guess = {"stress": start.stress.clone(), "internal": self._internal_start.clone()}
         voxels = len(phase)
         self.piola = torch.zeros(9, voxels, dtype=torch.float64)
         blocks = -(-voxels // BLOCK)
@@ -54,7 +55,7 @@ class CompiledCellLaw:
         pieces = max(1, min(threads, blocks // BLOCKS_A_THREAD))
         ends = [round(piece * blocks / pieces) for piece in range(pieces + 1)]
         self._pieces = list(pairwise(ends))
-        self._scratch = [point_workspace() for _ in self._pieces]
+        self._scratch = [[group.workspace() for group in self._groups] for _ in self._pieces]
         self._pool = ThreadPoolExecutor(pieces) if pieces > 1 else None
 
     def _voxels(self, first: int, last: int) -> tuple[int, int]:
@@ -71,18 +72,15 @@ class CompiledCellLaw:
     ) -> bool:
         """Solve the law; see `CellLaw`."""
         # A wild guess must not make a slip resistance negative.
-        torch.maximum(
-            self.guess["resistance"], 0.5 * self._resistance_start, out=self.guess["resistance"]
-        )
+        least = torch.where(self._positive, 0.5 * self._internal_start, -torch.inf)
+        torch.maximum(self.guess["internal"], least, out=self.guess["internal"])
         shared = (
-            self._laws,
-            self._phase,
             deformation.contiguous().numpy(),
             self._plastic_start.numpy(),
-            self._resistance_start.numpy(),
+            self._internal_start.numpy(),
             float(dt),
             self.guess["stress"].numpy(),
-            self.guess["resistance"].numpy(),
+            self.guess["internal"].numpy(),
             self._plastic_inverse.numpy(),
             self.piola.numpy(),
             self._tangent.numpy(),
@@ -90,7 +88,13 @@ class CompiledCellLaw:
         )
 
         def task(piece: int, first: int, last: int) -> object:
-            return evaluate_voxels(*shared, *self._voxels(first, last), self._scratch[piece])
+            for group, scratch in zip(self._groups, self._scratch[piece], strict=True):
+                ends = np.searchsorted(group.members, self._voxels(first, last)).tolist()
+                points = group.constants, group.phase, group.members
+                failed = evaluate_voxels(*points, *shared, *ends, scratch)
+                if failed != SOLVED:
+                    return failed
+            return SOLVED
 
         return all(failed == SOLVED for failed in self._each_piece(task))
 
@@ -99,7 +103,7 @@ class CompiledCellLaw:
         inverse = self._plastic_inverse.numpy()
         self._each_piece(lambda _, first, last: normalise(inverse, *self._voxels(first, last)))
         self._plastic_start.copy_(self._plastic_inverse)
-        self._resistance_start.copy_(self.guess["resistance"])
+        self._internal_start.copy_(self.guess["internal"])
 
     def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
         """Multiply the tangent of every voxel."""
@@ -124,18 +128,19 @@ class CompiledCellLaw:
         self._each_piece(task)
         return out
 
-    def history(self) -> dict[str, Tensor]:
-        """Return the accepted F_p⁻¹ [-] and ξ [MPa]."""
-        return {
-            "plastic_inverse": self._plastic_start.clone(),
-            "slip_resistance": self._resistance_start.clone(),
-        }
+    def plastic_inverse(self) -> Float[Tensor, "voxels 3 3"]:
+        """Return the accepted F_p⁻¹. [-]"""
+        return self._plastic_start.clone()
+
+    def internal(self) -> dict[str, Tensor]:
+        """Return the accepted internal variables by name."""
+        return named_fields(self._laws, self._phase, self._internal_start)
 
     def state(self) -> dict[str, Tensor]:
         """Return all that a checkpoint must keep."""
         return {
             "plastic_inverse": self._plastic_start,
-            "slip_resistance": self._resistance_start,
+            "internal": self._internal_start,
             "tangent": self._tangent,
         }
 
@@ -143,7 +148,7 @@ class CompiledCellLaw:
         """Take over what `state` returned."""
         self._plastic_start.copy_(state["plastic_inverse"])
         self._plastic_inverse.copy_(state["plastic_inverse"])
-        self._resistance_start.copy_(state["slip_resistance"])
+        self._internal_start.copy_(state["internal"])
         self._tangent.copy_(state["tangent"])
 
     def close(self) -> None:

@@ -23,14 +23,20 @@ class LocalFields(NamedTuple):
         P: First Piola-Kirchhoff stress. [MPa]
         orientation: Rotation of F_e; as at the start in voids. [-]
         plastic_deformation: F_p in crystal axes, det F_p = 1. [-]
-        slip_resistance: ξ of the 12 systems. [MPa]
+        internal: Internal variables of the plasticity laws by name, such as "slip_resistance"
+            [MPa]; zero in voxels whose law has none of that name, or fewer.
     """
 
     F: Float[Tensor, "nx ny nz 3 3"]
     P: Float[Tensor, "nx ny nz 3 3"]
     orientation: Float[Tensor, "nx ny nz 4"]
     plastic_deformation: Float[Tensor, "nx ny nz 3 3"]
-    slip_resistance: Float[Tensor, "nx ny nz 12"]
+    internal: dict[str, Tensor]
+
+    @property
+    def slip_resistance(self) -> Float[Tensor, "nx ny nz systems"]:
+        """Slip resistance ξ of the slip systems, zero where there are none. [MPa]"""
+        return self.internal["slip_resistance"]
 
     def cauchy(self) -> Float[Tensor, "nx ny nz 3 3"]:
         """Cauchy stress P Fᵀ / det F. [MPa]"""
@@ -114,15 +120,18 @@ class History:
     def fields(self) -> LocalFields:
         """Return the accepted state of every voxel."""
         cell, grid = self._cell, self._rve.grid
-        deformation, past = cell.deformation(), cell.law.history()
         parts = (
-            deformation,
+            cell.deformation(),
             cell.stress(),
             self._orientations(),
-            torch.linalg.inv(past["plastic_inverse"]),
-            past["slip_resistance"],
+            torch.linalg.inv(cell.law.plastic_inverse()),
         )
-        return LocalFields(*(part.reshape(*grid, *part.shape[1:]).cpu() for part in parts))
+
+        def on_grid(part: Tensor) -> Tensor:
+            return part.reshape(*grid, *part.shape[1:]).cpu()
+
+        internal = {name: on_grid(part) for name, part in cell.law.internal().items()}
+        return LocalFields(*map(on_grid, parts), internal)
 
     def _orientations(self) -> Float[Tensor, "voxels 4"]:
         here = self._cell.orientations()

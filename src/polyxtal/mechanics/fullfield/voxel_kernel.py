@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.linear import determinant
 from polyxtal.crystal.kernel.newton import solve_point
 from polyxtal.crystal.kernel.points import point_stress, point_tangent
-from polyxtal.crystal.kernel.records import INACTIVE, compiled
+from polyxtal.crystal.kernel.records import INACTIVE
 
 BLOCK = 64
 """Voxels in a block of tangents."""
@@ -22,12 +23,13 @@ SOLVED = -1
 def evaluate_voxels(
     laws,
     phase,
+    members,
     deformation,
     plastic_start,
-    resistance_start,
+    internal_start,
     dt,
     stress,
-    resistance,
+    internal,
     plastic_inverse,
     piola,
     tangent,
@@ -36,39 +38,38 @@ def evaluate_voxels(
     last,
     ws,
 ):
-    """Solve the law for voxels `first` to `last` - 1; return the first that failed, or -1.
+    """Solve one law for its voxels `first` to `last` - 1; return the first that failed, or -1.
 
     Args:
-        laws: `law_constants` of every phase.
-        phase: Phase of every voxel, negative in voids.
+        laws: Constants of every phase with this law.
+        phase: Index into `laws` of every voxel with this law.
+        members: These voxels, ascending.
         deformation: F, (9, voxels).
-        plastic_start, resistance_start: Accepted F_p⁻¹ (voxels, 3, 3) and ξ (voxels, 12).
+        plastic_start, internal_start: Accepted F_p⁻¹ (voxels, 3, 3) and z (voxels, width).
         dt: Length of the step; 0 for the elastic answer.
-        stress, resistance: Newton's start, overwritten by the solution, (voxels, 6 and 12).
+        stress, internal: Newton's start, overwritten by the solution, (voxels, 6 and width).
         plastic_inverse: Out: F_p⁻¹, not normalised.
         piola: Out: P, (9, voxels).
         tangent: Out, if `with_tangent`: ∂P/∂F, (blocks, 81, BLOCK).
-        first, last: Whole blocks, except at the end of the cell.
+        first, last: Places in `members`.
         ws: Scratch.
     """
     local, answer, slope = np.empty((3, 3)), np.empty((3, 3)), np.empty((9, 9))
-    for voxel in range(first, last):
-        if phase[voxel] < 0:
-            continue
+    for place in range(first, last):
+        voxel, law = members[place], laws[phase[place]]
         for i in range(3):
             for j in range(3):
                 local[i, j] = deformation[3 * i + j, voxel]
         if not determinant(local) > 0.0:
             return voxel
-        law = laws[phase[voxel]]
         used = solve_point(
             law,
             local,
             plastic_start[voxel],
-            resistance_start[voxel],
+            internal_start[voxel],
             dt,
             stress[voxel],
-            resistance[voxel],
+            internal[voxel],
             ws,
         )
         if used < 0:
@@ -82,12 +83,12 @@ def evaluate_voxels(
                 piola[3 * i + j, voxel] = answer[i, j]
         if with_tangent:
             point_tangent(
-                law, plastic_start[voxel], stress[voxel], resistance[voxel], INACTIVE, ws, slope
+                law, plastic_start[voxel], stress[voxel], internal[voxel], INACTIVE, ws, slope
             )
-            block, place = voxel // BLOCK, voxel % BLOCK
+            block, inside = voxel // BLOCK, voxel % BLOCK
             for r in range(9):
                 for c in range(9):
-                    tangent[block, 9 * r + c, place] = slope[r, c]
+                    tangent[block, 9 * r + c, inside] = slope[r, c]
     return SOLVED
 
 

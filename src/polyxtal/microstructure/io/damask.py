@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyxtal.crystal.material import Material, material_to_phase
+from polyxtal.crystal.damask_phase import material_to_phase
+from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_files
 from polyxtal.files.yaml import read_yaml, shorten
 from polyxtal.microstructure.io.vti import read_image, write_image

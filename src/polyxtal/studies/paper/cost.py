@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from polyxtal.crystal.material import load_material
+from polyxtal.crystal.load_material import load_material
 from polyxtal.mechanics.bounds import hill_average
 from polyxtal.mechanics.fullfield.simulate import simulate
 from polyxtal.mechanics.loading import LoadPath

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyxtal.crystal.material import load_material
+from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.slip import fcc_slip_normals
 from polyxtal.studies.paper.published import ELASTICITY, INTERACTION, PLASTICITY
 from polyxtal.studies.paper.steps import Place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from polyxtal.crystal.material import load_material
+from polyxtal.crystal.load_material import load_material
 from polyxtal.studies import write_latent, write_masking
 from polyxtal.studies.latent import LatentSettings, map_latents, measure_latents
 from polyxtal.studies.masking import judge_runs, read_runs

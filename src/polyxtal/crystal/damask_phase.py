@@ -1,0 +1,121 @@
+"""Phases of DAMASK 3 material files: read as materials, and written (Pa there, MPa here)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.phase_section import PASCAL, listing, number, section
+from polyxtal.crystal.plasticity.law import known_laws
+from polyxtal.files.yaml import shorten
+
+LATTICES = ("cF", "cI", "hP", "tI")
+"""Lattices that DAMASK knows."""
+
+_CONSTANTS = {
+    "cF": ("C_11", "C_12", "C_44"),
+    "cI": ("C_11", "C_12", "C_44"),
+    "hP": ("C_11", "C_12", "C_13", "C_33", "C_44"),
+    "tI": ("C_11", "C_12", "C_13", "C_33", "C_44", "C_66"),
+}
+
+
+def phase_to_lattice(phase: Mapping[str, Any], at: str) -> Lattice:
+    """Read lattice and c/a of one DAMASK 3 phase.
+
+    Raises:
+        ValueError: if there is none, or DAMASK does not know it; `at` opens the sentence.
+    """
+    symbol = phase.get("lattice")
+    if symbol not in LATTICES:
+        raise ValueError(
+            f"{at}: lattice must be one of {listing(LATTICES)}, but is {shorten(symbol)}."
+        )
+    ratio = phase.get("c/a")
+    try:
+        return Lattice(symbol, None if ratio is None else number(ratio, f"{at} c/a"))
+    except ValueError as error:
+        sentence = str(error)
+        raise ValueError(sentence if sentence.startswith(at) else f"{at}: {sentence}") from error
+
+
+def phase_to_material(phase: Any, name: str, where: str = "") -> Material:
+    """Convert one DAMASK 3 phase [Pa] to a material [MPa]; `where` opens every error sentence."""
+    at = f"{where}phase '{name}'"
+    body = section(
+        phase, at, required=("lattice", "mechanical"), optional=("c/a",), ignored=("rho",)
+    )
+    lattice = phase_to_lattice(body, at)
+    mechanical = section(
+        body["mechanical"], f"{at} mechanical", required=("elastic",), optional=("plastic",)
+    )
+    elasticity = _elasticity(mechanical["elastic"], lattice.symbol, f"{at} elastic")
+    plasticity = _plasticity(mechanical.get("plastic"), lattice, f"{at} plastic")
+    try:
+        return Material(name, elasticity, plasticity, lattice)
+    except ValueError as error:
+        raise ValueError(f"{at}: {error}") from error
+
+
+def material_to_phase(material: Material) -> dict[str, Any]:
+    """Convert a material [MPa] to one DAMASK 3 phase [Pa].
+
+    Raises:
+        ValueError: if DAMASK does not know its lattice.
+    """
+    lattice = material.lattice
+    if lattice.symbol not in LATTICES:
+        raise ValueError(
+            f"A phase of DAMASK must have one of the lattices {listing(LATTICES)}, "
+            f"but material '{material.name}' has {lattice.symbol}."
+        )
+    voigt = material.elasticity.voigt
+    constants = {
+        key: voigt[int(key[2]) - 1][int(key[3]) - 1] / PASCAL for key in _CONSTANTS[lattice.symbol]
+    }
+    mechanical: dict[str, Any] = {
+        "output": ["F", "P", "O"],
+        "elastic": {"type": "Hooke"} | constants,
+    }
+    if material.plasticity is not None:
+        mechanical["plastic"] = type(material.law()).to_damask(material.plasticity)
+    ratio = {} if lattice.c_over_a is None else {"c/a": lattice.c_over_a}
+    return {"lattice": lattice.symbol, **ratio, "mechanical": mechanical}
+
+
+def _elasticity(elastic: Any, symbol: str, at: str) -> Elasticity:
+    keys = _CONSTANTS[symbol]
+    terms = tuple(f"{key},{power}" for key in keys for power in ("T", "T^2"))
+    body = section(elastic, at, required=("type", *keys), ignored=("T_ref", "C_66", *terms))
+    if body["type"] != "Hooke":
+        raise ValueError(f"{at}: type must be Hooke, but is {shorten(body['type'])}.")
+    if any(term in body for term in terms):
+        reference = number(body.get("T_ref", 293.15), f"{at} T_ref")
+        warnings.warn(
+            f"{at}: elastic constants depend on temperature; those at T_ref = {reference:g} K "
+            "are taken.",
+            stacklevel=2,
+        )
+    c = {key.replace("C_", "c"): number(body[key], f"{at} {key}") * PASCAL for key in keys}
+    build: dict[str, Any] = {"hP": Elasticity.hexagonal, "tI": Elasticity.tetragonal}
+    try:
+        return build.get(symbol, CubicElasticity)(**c)
+    except ValueError as error:
+        raise ValueError(f"{at}: {error}") from error
+
+
+def _plasticity(plastic: Any, lattice: Lattice, at: str) -> Any:
+    """Read the parameters of the law that `type` names."""
+    if plastic is None:
+        return None
+    kind = plastic.get("type") if isinstance(plastic, Mapping) else plastic
+    laws = known_laws()
+    if kind not in laws:
+        raise ValueError(
+            f"{at}: type must be one of {listing(sorted(laws))}, but is {shorten(kind)}."
+        )
+    return None if kind == "none" else laws[kind].from_damask(plastic, lattice, at)

@@ -1,0 +1,93 @@
+"""Materials that ship with the package, or from DAMASK 3 phase files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from polyxtal.crystal.damask_phase import phase_to_material
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.phase_section import listing
+from polyxtal.files.yaml import read_yaml
+
+_SHIPPED = Path(__file__).with_name("materials")
+
+
+def load_material(source: str | Path | Mapping[str, Any], phase: str | None = None) -> Material:
+    """Load one material.
+
+    Args:
+        source: The name of a material that ships with the package ("AA6022-T4"), or a DAMASK 3
+            file, or its parsed content: a `material.yaml` with `phase:`, one phase (`lattice`,
+            `mechanical`), or phases by name.
+        phase: Which phase, where the source holds several.
+    Returns:
+        The material, in MPa.
+    Raises:
+        FileNotFoundError: if the source is a path to no file.
+        ValueError: if the source is not a phase that this package can simulate.
+
+    Example:
+        >>> import polyxtal as px
+        >>> px.load_material("AA6022-T4").elasticity
+        CubicElasticity(c11=107300.0, c12=60800.0, c44=28300.0)
+    """
+    if isinstance(source, Mapping):
+        name, where, document = phase or "crystal", "", source
+    else:
+        path = _find(source)
+        name, where, document = path.stem, f"{path}: ", read_yaml(path)
+    phases = _phases(document, name, where)
+    if phase is None and len(phases) > 1:
+        raise ValueError(
+            f"{where}argument `phase` must choose one of the phases {listing(phases)}, "
+            "but none is named."
+        )
+    chosen = next(iter(phases)) if phase is None else phase
+    if chosen not in phases:
+        raise ValueError(
+            f"{where}argument `phase` must be one of {listing(phases)}, but is '{chosen}'."
+        )
+    return phase_to_material(phases[chosen], chosen, where)
+
+
+def load_materials(path: str | Path) -> dict[str, Material]:
+    """Load all phases of a DAMASK 3 `material.yaml`, by name.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a phase is not one that this package can simulate.
+    """
+    path, where = Path(path), f"{path}: "
+    phases = _phases(read_yaml(path), path.stem, where)
+    return {name: phase_to_material(phase, name, where) for name, phase in phases.items()}
+
+
+def _find(source: str | Path) -> Path:
+    shipped = {path.stem: path for path in _SHIPPED.glob("*.yaml")}
+    if str(source) in shipped:
+        return shipped[str(source)]
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1:
+        raise FileNotFoundError(f"{path}: must be a DAMASK phase file, but there is no such file.")
+    raise ValueError(
+        f"Argument `source` must be a file or a shipped material ({listing(sorted(shipped))}), "
+        f"but is '{source}'."
+    )
+
+
+def _phases(document: Any, name: str, where: str) -> dict[str, Any]:
+    """Find the phases by name in any of the three layouts."""
+    if isinstance(document, Mapping):
+        if "lattice" in document or "mechanical" in document:
+            return {name: document}
+        phases = document.get("phase", document)
+        if phases and isinstance(phases, Mapping):
+            return {str(key): value for key, value in phases.items()}
+    raise ValueError(
+        f"{where}a material must be one DAMASK phase (lattice, mechanical) or phases by name, "
+        "but neither was found."
+    )

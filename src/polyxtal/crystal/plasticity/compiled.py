@@ -1,0 +1,146 @@
+"""The laws of `crystal.py` for a batch of points, through the compiled kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.crystal.kernel.points import update_points
+from polyxtal.crystal.kernel.records import EXACT
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.plasticity.crystal import CrystalPlasticity, check_deformation
+from polyxtal.crystal.plasticity.law import PlasticityLaw
+from polyxtal.crystal.plasticity.newton import LawFailure
+from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
+
+
+@dataclass(frozen=True, eq=False)
+class LawGroup:
+    """Points whose laws one compiled kernel serves: same law, same number of systems.
+
+    Attributes:
+        constants: One record for each phase.
+        phase: Index into `constants` of every point of the group.
+        members: The points, ascending.
+        law: The law of one of the phases, for the shape of the scratch.
+    """
+
+    constants: np.ndarray
+    phase: np.ndarray
+    members: np.ndarray
+    law: PlasticityLaw
+
+    def workspace(self) -> np.void:
+        """Allocate the scratch of one thread."""
+        return self.law.workspace()
+
+
+def law_groups(
+    materials: Sequence[Material], laws: Sequence[PlasticityLaw], phase: np.ndarray
+) -> list[LawGroup]:
+    """Group points by the kernel that serves them.
+
+    Args:
+        materials, laws: Material and law of every phase.
+        phase: Phase of every point; negative where there is no material.
+    """
+    records = [law.record(m.elasticity) for law, m in zip(laws, materials, strict=True)]
+    groups = []
+    for kind in dict.fromkeys(record.dtype for record in records):
+        phases = [index for index, record in enumerate(records) if record.dtype == kind]
+        place = np.full(len(records) + 1, -1)  # the last entry serves points without material
+        place[phases] = np.arange(len(phases))
+        members = np.flatnonzero(np.isin(phase, phases))
+        if len(members):
+            constants = np.concatenate([records[index] for index in phases])
+            groups.append(LawGroup(constants, place[phase[members]], members, laws[phases[0]]))
+    return groups
+
+
+class CompiledCrystalPlasticity:
+    """The local law of a batch of material points, compiled for CPU (float64).
+
+    Same arguments and results as `CrystalPlasticity`, without derivatives through torch.
+    """
+
+    def __init__(
+        self, materials: Material | Sequence[Material], phase: Int[Tensor, "points"] | None = None
+    ) -> None:
+        """Gather the constants of every phase."""
+        self.reference = CrystalPlasticity(materials, phase)
+        self._groups: list[tuple[LawGroup, np.void]] | None = None
+
+    def initial_state(self, orientations: Float[Tensor, "points 4"]) -> CrystalState:
+        """Build the stress-free state of crystals with the given orientations."""
+        return self.reference.initial_state(orientations)
+
+    def update(
+        self, deformation: Float[Tensor, "points 3 3"], state: CrystalState, dt: float
+    ) -> LawUpdate:
+        """Take every point through one step; see `CrystalPlasticity.update`."""
+        check_deformation(deformation)
+        points = len(deformation)
+        stress, internal = state.stress.numpy().copy(), state.internal.numpy().copy()
+        inverse, piola = np.empty((points, 3, 3)), np.empty((points, 3, 3))
+        tangent = np.empty((points, 9, 9))
+        start = (
+            np.ascontiguousarray(deformation.detach().numpy()),
+            *(np.ascontiguousarray(a.numpy()) for a in (state.plastic_inverse, state.internal)),
+        )
+        gradient = np.empty((points, 6, 9))
+        for group, scratch in self._law_groups(points):
+            failed = update_points(
+                group.constants,
+                group.phase,
+                group.members,
+                scratch,
+                *start,
+                float(dt),
+                stress,
+                internal,
+                inverse,
+                piola,
+                tangent,
+                gradient,
+                True,
+                EXACT,
+            )
+            if failed >= 0:
+                raise self._failure(failed, deformation, state, dt)
+        unit = inverse / np.linalg.det(inverse)[:, None, None] ** (1 / 3)
+        new = CrystalState(*(torch.from_numpy(a) for a in (unit, internal, stress)))
+        return LawUpdate(
+            torch.from_numpy(piola), torch.from_numpy(tangent).reshape(points, 3, 3, 3, 3), new
+        )
+
+    def _law_groups(self, points: int) -> list[tuple[LawGroup, np.void]]:
+        """Return groups and scratch; where all points are of one material, of that many points."""
+        law = self.reference
+        if self._groups is None or (
+            law.phase is None and len(self._groups[0][0].members) != points
+        ):
+            groups = law_groups(law.materials, law.laws, law.index(points).numpy())
+            self._groups = [(group, group.workspace()) for group in groups]
+        return self._groups
+
+    def _failure(
+        self, point: int, deformation: Tensor, state: CrystalState, dt: float
+    ) -> ConvergenceError:
+        """Return the error of a point that the kernel could not solve."""
+        one = torch.tensor([point])
+        material = self.reference.materials[int(self.reference.index(len(deformation))[point])]
+        residual = float("inf")
+        try:
+            law = CrystalPlasticity(material)
+            law.update(deformation[one].detach(), state.at(one, law.width), dt)
+        except LawFailure as failure:
+            residual = failure.residual
+        except ConvergenceError as error:
+            residual = error.residual
+        return LawFailure(point, residual)

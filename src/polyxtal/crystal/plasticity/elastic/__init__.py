@@ -1,0 +1,1 @@
+"""The elastic crystal: no systems, no state."""

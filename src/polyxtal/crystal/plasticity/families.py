@@ -1,0 +1,88 @@
+"""Parameters that families of slip or twin systems have each for itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+PerFamily = float | tuple[float, ...]
+"""One value for all families, or one for each; those of families without systems are ignored."""
+
+
+def spread(values: PerFamily, counts: Sequence[int]) -> Float[Tensor, "systems"]:
+    """Repeat the value of each family for its systems.
+
+    Args:
+        values: One value for all families, or one for each.
+        counts: Number of systems of each family.
+    """
+    each = (values,) * len(counts) if isinstance(values, int | float) else values
+    pairs = zip(each, counts, strict=True)
+    parts = [float(value) for value, count in pairs for _ in range(count)]
+    return torch.tensor(parts, dtype=torch.float64)
+
+
+def checked_counts(counts: Sequence[int], name: str) -> tuple[int, ...]:
+    """Return the number of systems of each family as a tuple.
+
+    Raises:
+        ValueError: if one is negative or not whole.
+    """
+    given = (counts,) if isinstance(counts, int) else tuple(counts)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in given):
+        raise ValueError(
+            f"Argument `{name}` must be the number of systems of each family, but is {given}."
+        )
+    return given
+
+
+def checked(
+    values: PerFamily | Sequence[float],
+    counts: Sequence[int],
+    name: str,
+    least: float,
+    open_bound: bool = True,
+) -> PerFamily:
+    """Return one value, or one for each family as a tuple.
+
+    Raises:
+        ValueError: if there are not as many values as families, or one that is used is not finite
+            or not above `least` (or equal to it, unless `open_bound`).
+    """
+    families = len(counts)
+    if isinstance(values, int | float):
+        kept: PerFamily = values
+        each = (values,) * families
+    else:
+        kept = each = tuple(float(v) for v in values)
+        if len(each) != families:
+            raise ValueError(
+                f"Argument `{name}` must have one value for each of the {families} families, "
+                f"but has {len(each)}."
+            )
+    for family, (value, count) in enumerate(zip(each, counts, strict=True)):
+        bad = not math.isfinite(value) or value < least or (open_bound and value == least)
+        if count > 0 and bad:
+            wanted = {
+                (0.0, True): "positive and finite",
+                (0.0, False): "finite and not negative",
+            }.get((least, open_bound), f"at least {least:g}")
+            where = "" if families == 1 else f" for family {family + 1}"
+            raise ValueError(f"Argument `{name}` must be {wanted}, but is {value}{where}.")
+    return kept
+
+
+def checked_list(values: Sequence[float], name: str) -> tuple[float, ...]:
+    """Return interaction coefficients as a tuple.
+
+    Raises:
+        ValueError: if one is not finite.
+    """
+    given = tuple(float(v) for v in values)
+    if not all(math.isfinite(v) for v in given):
+        raise ValueError(f"Argument `{name}` must hold finite coefficients, but is {given}.")
+    return given

@@ -1,0 +1,1 @@
+"""The phenomenological power law of slip, with twins if there are any."""

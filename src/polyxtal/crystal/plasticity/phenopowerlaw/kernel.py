@@ -1,0 +1,143 @@
+"""The phenomenological power law of slip alone, compiled; see `law.py` for its equations.
+
+The state is ξ. Newton's change g of |Δγ| and that of ξ obey, with H_ab = h_0 h_ab,
+
+    dξ_a = (w_a Σ_b H_ab g_b - r_a) / (1 - w'_a Σ_b H_ab |Δγ_b|)
+    g_a  = sgn(Δγ_a) ∂Δγ_a/∂τ_a dτ_a - n |Δγ_a| / ξ_a dξ_a
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polyxtal.algebra.compiling import compiled
+from polyxtal.crystal.kernel.records import Field
+
+TINY = 1e-300
+
+
+def constants(systems: int) -> list[Field]:
+    """Return what the law's record holds besides what every law has."""
+    each = (systems,)
+    return [
+        ("common_exponent", ()),  # n, where all systems share it; else -1 [-]
+        ("rate", each),  # γ̇_0 [1/s]
+        ("exponents", each),  # n [-]
+        ("hardening_exponent", each),  # a [-]
+        ("saturation_inverse", each),  # 1/ξ_∞ [1/MPa]
+        ("hardening", (systems, systems)),  # [b, a] = h_0 h_ab: acting first [MPa]
+    ]
+
+
+def scratch(systems: int) -> list[Field]:
+    """Return what the law's scratch holds besides what every law has."""
+    names = ("ratio", "power", "saturation_factor", "saturation_slope", "accumulated")
+    return [(name, (systems,)) for name in names]
+
+
+@compiled
+def powers(law, ws):
+    """Fill `power` with `ratio` ** (n - 1); a whole exponent that all share by squaring."""
+    systems = law.schmid.shape[0]
+    exponent = law.common_exponent - 1.0
+    whole = int(exponent)
+    if exponent < 0.0 or whole != exponent or whole > 256:
+        for a in range(systems):
+            ws.power[a] = ws.ratio[a] ** (law.exponents[a] - 1.0)
+        return
+    for a in range(systems):
+        ws.power[a] = 1.0
+    while whole > 0:
+        if whole & 1:
+            for a in range(systems):
+                ws.power[a] *= ws.ratio[a]
+        for a in range(systems):
+            ws.ratio[a] *= ws.ratio[a]
+        whole >>= 1
+
+
+@compiled
+def saturate(law, resistance, ws):
+    """Fill w(ξ) = sgn(1 - ξ/ξ_∞) |1 - ξ/ξ_∞|^a and dw/dξ."""
+    for a in range(law.schmid.shape[0]):
+        exponent = law.hardening_exponent[a]
+        distance = 1.0 - resistance[a] * law.saturation_inverse[a]
+        size = max(abs(distance), TINY)
+        magnitude = size**exponent
+        ws.saturation_factor[a] = magnitude if distance >= 0.0 else -magnitude
+        ws.saturation_slope[a] = -exponent * law.saturation_inverse[a] * magnitude / size
+
+
+@compiled
+def evaluate_law(law, state_start, dt, state, ws):
+    """Evaluate slip and the residual of ξ."""
+    systems = law.schmid.shape[0]
+    for a in range(systems):
+        ws.ratio[a] = abs(ws.resolved[a] / state[a])
+    powers(law, ws)
+    for a in range(systems):
+        softening = law.rate[a] * dt * ws.power[a] / state[a]
+        ws.slip[a] = softening * ws.resolved[a]
+        ws.softening[a] = law.exponents[a] * softening
+    saturate(law, state, ws)
+    for a in range(systems):
+        ws.accumulated[a] = 0.0
+    for b in range(systems):
+        slip = abs(ws.slip[b])
+        for a in range(systems):
+            ws.accumulated[a] += slip * law.hardening[b, a]
+    worst = 0.0
+    for a in range(systems):
+        value = state[a] - state_start[a] - ws.saturation_factor[a] * ws.accumulated[a]
+        ws.state_residual[a] = value
+        worst = max(worst, abs(value / state[a]))
+    return worst
+
+
+@compiled
+def condense_law(law, state, count, ws):
+    """Eliminate ξ."""
+    for row in range(count):
+        a = ws.active[row]
+        damping = 1.0 / (1.0 - ws.saturation_slope[a] * ws.accumulated[a])
+        weight = law.exponents[a] * abs(ws.slip[a]) / state[a] * damping
+        coupling = weight * ws.saturation_factor[a]
+        for column in range(count):
+            ws.system[row, column] = coupling * law.hardening[ws.active[column], a]
+        ws.system[row, row] += 1.0
+        ws.slip_tangent[row, 6] = weight * ws.state_residual[a]
+        ws.slip_tangent[row, 7] = 0.0
+
+
+@compiled
+def law_step(law, state, count, ws):
+    """Find the change of ξ."""
+    systems = law.schmid.shape[0]
+    for a in range(systems):
+        ws.ratio[a] = 0.0
+    for row in range(count):
+        slip, b = ws.slip_step[row], ws.active[row]
+        for a in range(systems):
+            ws.ratio[a] += slip * law.hardening[b, a]
+    relative = 0.0
+    for a in range(systems):
+        ws.state_step[a] = (ws.saturation_factor[a] * ws.ratio[a] - ws.state_residual[a]) / (
+            1.0 - ws.saturation_slope[a] * ws.accumulated[a]
+        )
+        relative = max(relative, (abs(ws.resolved_step[a]) + abs(ws.state_step[a])) / state[a])
+    return relative
+
+
+@compiled
+def fill_drive(law, resolved, state, out):
+    """Fill `out` with |τ/ξ|."""
+    for a in range(law.schmid.shape[0]):
+        out[a] = abs(resolved[a]) / state[a]
+
+
+@compiled
+def fill_limits(law, slip, dt, ws):
+    """Fill `drive_limit` with (slip / (γ̇_0 Δt))^(1/n)."""
+    for a in range(law.schmid.shape[0]):
+        rate = law.rate[a] * dt
+        ws.drive_limit[a] = np.inf if rate == 0.0 else (slip / rate) ** (1.0 / law.exponents[a])

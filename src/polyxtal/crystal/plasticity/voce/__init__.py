@@ -1,0 +1,1 @@
+"""Voce hardening with Armstrong and Frederick's back stress, for cyclic loading."""

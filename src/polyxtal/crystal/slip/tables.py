@@ -1,0 +1,70 @@
+"""How the tables of systems and interaction types are written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Types = NDArray[np.int64]
+"""Interaction types, 0-based: row = the system that hardens, column = the system that acts."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Systems that the crystal's symmetry makes alike.
+
+    Attributes:
+        name: The community's name.
+        table: One system a line: indices of the direction | indices of the plane normal.
+    """
+
+    name: str
+    table: str
+
+    @cached_property
+    def indices(self) -> NDArray[np.int64]:
+        """Indices of direction and normal, shape (systems, 6 or 8)."""
+        return _numbers(self.table.replace("|", " "))
+
+    @property
+    def size(self) -> int:
+        """Number of systems."""
+        return len(self.indices)
+
+
+def _numbers(table: str) -> NDArray[np.int64]:
+    rows = [line.split() for line in table.strip().splitlines()]
+    return np.array(rows, dtype=np.int64)
+
+
+def types(table: str) -> Types:
+    """Read a table of interaction types, 1-based as in DAMASK."""
+    return _numbers(table) - 1
+
+
+def shells(families: Sequence[Family]) -> Types:
+    """Number the types by pairs of families, as DAMASK does where pairs alone matter.
+
+    The k-th family adds 2 k types: those of the earlier families hardened by it, of itself with
+    itself, of different systems in it, and of it hardened by the earlier families, last one first.
+    """
+    index = np.repeat(np.arange(1, len(families) + 1), [family.size for family in families])
+    row, column = np.meshgrid(index, index, indexing="ij")
+    above = column * (column - 1) + row
+    below = row * row + 1 + row - column
+    out = np.where(row < column, above, np.where(row > column, below, row * row + 1))
+    np.fill_diagonal(out, index * index)
+    return out - 1
+
+
+def by_families(reacting: Sequence[Family], acting: Sequence[Family], first: str) -> Types:
+    """Number the types by pairs of families, those of the first family of `first` first."""
+    rows = np.repeat(np.arange(len(reacting)), [family.size for family in reacting])
+    columns = np.repeat(np.arange(len(acting)), [family.size for family in acting])
+    if first == "reacting":
+        return rows[:, None] * len(acting) + columns[None, :]
+    return columns[None, :] * len(reacting) + rows[:, None]
