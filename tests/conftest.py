@@ -26,4 +26,3 @@ _CHECKED = [
 ]
 
 install_import_hook(_CHECKED, "typecheck.checked")
-

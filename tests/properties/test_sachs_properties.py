@@ -17,8 +17,8 @@ from polyxtal.algebra.rotation import (
     rotational_part,
 )
 from polyxtal.crystal.load_material import load_material
-from polyxtal.crystal.plasticity import CrystalPlasticity
-from polyxtal.crystal.plasticity_compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.mechanics.load_step import LoadStep
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.sachs import Sachs

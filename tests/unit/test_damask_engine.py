@@ -32,7 +32,8 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
 )
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.material import Material, load_material, load_materials
+from polyxtal.crystal.load_material import load_material, load_materials
+from polyxtal.crystal.material import Material
 from polyxtal.crystal.symmetry import disorientation
 from polyxtal.mechanics import damask_engine
 from polyxtal.mechanics.damask_case import NUMERICS, write_damask_case

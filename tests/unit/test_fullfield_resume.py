@@ -163,7 +163,7 @@ def test_damaged_checkpoints_are_refused(tmp_path):
         (lambda f: f["state"].create_dataset("huge", (10**12,), "f8", chunks=(1000,)), "not hold"),
         (lambda f: f["state"].__delitem__("predictor.rate.mean"), "predictor/rate/mean"),
         (lambda f: f["state/predictor.lengths"].__setitem__(..., 0), "must be positive"),
-        (lambda f: f["state/law.slip_resistance"].__setitem__(3, -1), "det F_p > 0"),
+        (lambda f: f["state/law.internal"].__setitem__(3, -1), "det F_p > 0"),
         (lambda f: f["history"].__delitem__("grain_P"), "must hold 'grain_P'"),
         (lambda f: f["history/P"].__setitem__(1, np.nan), "must be finite"),
         (lambda f: f["progress"].__delitem__("counts"), "must hold 'counts'"),

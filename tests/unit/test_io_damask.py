@@ -11,7 +11,8 @@ import torch
 import yaml
 
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.material import Material, load_material, load_materials
+from polyxtal.crystal.load_material import load_material, load_materials
+from polyxtal.crystal.material import Material
 from polyxtal.microstructure.io import damask, read, write
 from polyxtal.microstructure.io.vti import read_image, write_image
 from polyxtal.microstructure.polycrystal import Polycrystal

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from polyxtal.crystal.damask_phase import material_to_phase, phase_to_material
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.material import (
-    Material,
-    PhenoPowerlaw,
-    load_material,
-    load_materials,
-    material_to_phase,
-    phase_to_material,
-)
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.load_material import load_material, load_materials
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.plasticity.phenopowerlaw.parameters import PhenoPowerlaw
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "damask_case" / "material.yaml"
 ELASTICITY = CubicElasticity(c11=107.3e3, c12=60.8e3, c44=28.3e3)
@@ -89,7 +87,7 @@ def test_three_layouts(tmp_path: Path, layout: str) -> None:
     }[layout]
     path = tmp_path / "Fe.yaml"
     path.write_text(text)
-    iron = Material("Fe", CubicElasticity(230e3, 134e3, 116e3))
+    iron = Material("Fe", CubicElasticity(230e3, 134e3, 116e3), lattice=Lattice("cI"))
     assert load_material(path) == iron
     assert load_material(str(path)) == iron
     assert load_materials(path) == {"Fe": iron}
@@ -120,31 +118,39 @@ def test_scalars_are_taken_for_the_one_family() -> None:
 @pytest.mark.parametrize(
     ("where", "changes", "sentence"),
     [
-        ("", {"lattice": "cI"}, "must be cF for plasticity"),
-        ("", {"lattice": "hP"}, "must be cubic"),
+        ("", {"lattice": "oP"}, "lattice must be one of cF, cI, hP, tI, but is 'oP'"),
+        ("", {"lattice": "hP"}, "C_13, C_33 must be given, but is missing"),
+        ("", {"c/a": 1.6}, "c/a must be left out for a cubic lattice, but is 1.6"),
         ("", {"lattice": None}, "lattice must be given, but is missing"),
         ("", {"damage": {}}, "'damage' is given"),
         ("mechanical", {"elastic": None}, "elastic must be given"),
         ("mechanical", {"eigen": []}, "'eigen' is given"),
         ("mechanical", {"elastic": 3}, "must be a mapping"),
-        ("mechanical", {"plastic": {"type": "dislotwin"}}, "phenopowerlaw or none"),
+        (
+            "mechanical",
+            {"plastic": {"type": "dislotwin"}},
+            "one of none, phenopowerlaw, voce_kin",
+        ),
         ("mechanical elastic", {"type": "other"}, "must be Hooke"),
         ("mechanical elastic", {"C_11": "107 GPa"}, "C_11: must be a finite number"),
         ("mechanical elastic", {"C_11": 1e9}, "stable cubic crystal"),
-        ("mechanical elastic", {"C_11,T": 1.0}, "must not depend on temperature, but C_11,T"),
-        ("mechanical elastic", {"T_ref": 293}, "must not depend on temperature, but T_ref"),
         ("mechanical elastic", {"C_33": 1e9}, "'C_33' is given"),
-        ("mechanical plastic", {"N_sl": [12, 6]}, r"must be \[12\]"),
-        ("mechanical plastic", {"N_sl": [0, 12]}, r"must be \[12\]"),
-        ("mechanical plastic", {"N_tw": [12]}, "by slip alone, but N_tw"),
-        ("mechanical plastic", {"h_0_tw-sl": [0]}, "by slip alone, but h_0_tw-sl"),
+        ("mechanical plastic", {"N_sl": [12, 6]}, "one value for each of the 2 families, but has"),
+        ("mechanical plastic", {"N_sl": [13]}, "has 12 systems, but 13 are asked for"),
+        ("mechanical plastic", {"N_sl": [-1]}, "must be the number of systems of each family"),
+        ("mechanical plastic", {"N_tw": [12]}, "with twins.*dot_gamma_0_tw.*must be given"),
+        ("mechanical plastic", {"a_nonSchmid": [0.9]}, "must obey Schmid's law"),
         ("mechanical plastic", {"h_0_sl_sl": [1]}, "did you mean 'h_0_sl-sl'"),
-        ("mechanical plastic", {"n_sl": [20, 20]}, "must be one value"),
+        ("mechanical plastic", {"n_sl": [20, 20]}, "must have one value for each"),
         ("mechanical plastic", {"n_sl": [0.5]}, "`stress_exponent` must be at least 1"),
         ("mechanical plastic", {"a_sl": [True]}, "must be a finite number"),
         ("mechanical plastic", {"xi_0_sl": [0]}, "`slip_resistance_initial` must be positive"),
-        ("mechanical plastic", {"h_sl-sl": [1] * 6}, "must be 7 finite coefficients"),
-        ("mechanical plastic", {"h_sl-sl": 1}, "must be a list of 7"),
+        (
+            "mechanical plastic",
+            {"h_sl-sl": [1] * 6},
+            "must have 7 coefficients for",
+        ),
+        ("mechanical plastic", {"h_sl-sl": 1}, "must be a list of numbers"),
         ("mechanical plastic", {"xi_inf_sl": [10**400]}, "must be a finite number"),
     ],
 )
@@ -166,8 +172,10 @@ def test_one_sentence_for_what_cannot_be_simulated(
         ("slip_resistance_initial", float("inf")),
         ("slip_resistance_saturation", 0.0),
         ("hardening_modulus", -1.0),
-        ("interaction", (1.0,) * 6 + (-1.0,)),
-        ("interaction", (1.0,) * 8),
+        ("interaction", (1.0,) * 6 + (float("nan"),)),
+        ("slip_systems", (-1,)),
+        ("slip_systems", (0, 0)),
+        ("stress_exponent", (20.0, 20.0)),
     ],
 )
 def test_the_law_validates_its_parameters(name: str, value: Any) -> None:
@@ -182,7 +190,7 @@ def test_no_hardening_is_allowed() -> None:
     assert PhenoPowerlaw(**(values | {"hardening_modulus": 0.0})).hardening_modulus == 0
 
 
-@pytest.mark.parametrize("name", ["Al", "steel", "../materials/AA6022-T4", "AA6022-T4.yaml"])
+@pytest.mark.parametrize("name", ["Aluminium", "steel", "../materials/AA6022-T4", "AA6022-T4.yaml"])
 def test_unknown_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises((ValueError, FileNotFoundError), match="AA6022-T4"):
@@ -202,3 +210,62 @@ def test_back_to_a_phase() -> None:
     back = phase_to_material(written, "Al")
     assert back.plasticity == PLASTICITY
     assert back.elasticity == ELASTICITY
+
+
+TITANIUM = load_material("Ti")
+
+
+def test_parameters_of_families_and_what_is_unused() -> None:
+    plasticity = TITANIUM.plasticity
+    assert plasticity.slip_systems == (3, 3, 0, 12)
+    assert plasticity.slip_resistance_initial == (349.0, 150.0, 0.0, 1107.0)
+    assert TITANIUM.lattice == Lattice("hP", 1.587)
+    initial = TITANIUM.law().initial_state()
+    assert initial.tolist() == [349.0] * 3 + [150.0] * 3 + [1107.0] * 12
+
+
+def shipped() -> list[str]:
+    folder = Path(__file__).parents[2] / "src" / "polyxtal" / "crystal" / "materials"
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_materials_survive_writing_and_reading(name: str) -> None:
+    material = load_material(name)
+    back = phase_to_material(material_to_phase(material), name)
+    assert back.lattice == material.lattice
+    voigt = zip(back.elasticity.voigt, material.elasticity.voigt, strict=True)
+    assert all(a == pytest.approx(b, rel=1e-12) for a, b in voigt)
+    again = material_to_phase(back)
+    assert again == material_to_phase(phase_to_material(again, name))
+    assert (
+        back.law().record(back.elasticity).dtype == material.law().record(material.elasticity).dtype
+    )
+
+
+def test_constants_that_depend_on_temperature_are_taken_at_the_reference() -> None:
+    body = changed("mechanical elastic", **{"C_11,T": -5e7, "C_11,T^2": 1.0, "T_ref": 300})
+    with pytest.warns(UserWarning, match="those at T_ref = 300 K are taken"):
+        assert phase_to_material(body, "Al").elasticity == ELASTICITY
+
+
+def test_newer_and_optional_keys_of_damask() -> None:
+    plastic = {"dot_gamma_0_sl": None, "gamma_dot_0_sl": 1e-3, "atol_xi": 1.0, "h_int": [0.5]}
+    hardened = phase_to_material(changed("mechanical plastic", **plastic), "Al").plasticity
+    assert hardened == replace(PLASTICITY, hardening_modulus=1530.0)
+
+
+def test_a_material_whose_parts_do_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"a hexagonal crystal must have its symmetry \(6/mmm\)"):
+        Material("Ti", ELASTICITY, lattice=Lattice("hP", 1.587))
+    with pytest.raises(ValueError, match="must have its c/a for slip systems"):
+        replace(TITANIUM, lattice=Lattice("hP"))
+    with pytest.raises(ValueError, match="must be parameters of a known law"):
+        Material("Al", ELASTICITY, plasticity=3.0)
+    with pytest.raises(ValueError, match="but number 5 is -2"):
+        Material("Al", ELASTICITY, replace(PLASTICITY, interaction=(1, 1, 1, 1, -2, 1, 1)))
+
+
+def test_the_lattice_follows_from_the_constants() -> None:
+    assert Material("Al", ELASTICITY).lattice == Lattice("cF")
+    assert Material("Ti", TITANIUM.elasticity).lattice.laue_group.name == "6/mmm"

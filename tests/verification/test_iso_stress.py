@@ -22,7 +22,8 @@ import torch
 
 import polyxtal as px
 from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
-from polyxtal.crystal.slip import fcc_schmid_tensors
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.slip.systems import slip_systems
 
 DATA = Path(__file__).parent / "data"
 ALUMINIUM = px.load_material("AA6022-T4")
@@ -76,7 +77,9 @@ def yield_ratio(response: px.Response) -> float:
 def schmid_factors(rve: px.Polycrystal) -> torch.Tensor:
     """|m| of every system of every grain, (grains, 12). [-]"""
     axis = quaternion_to_matrix(rve.orientations)[:, 0]  # x in crystal axes: Rᵀ e_x
-    return torch.einsum("gi,aij,gj->ga", axis, fcc_schmid_tensors(), axis).abs()
+    return torch.einsum(
+        "gi,aij,gj->ga", axis, slip_systems(Lattice("cF"), [12]).schmid(), axis
+    ).abs()
 
 
 def test_sachs_own_yield_ratio(random_texture):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
@@ -122,7 +123,7 @@ class Lattice:
         mine, theirs = self.symbol, other.symbol
         return mine == theirs or (mine[0] == theirs[0] and 1 in (len(mine), len(theirs)))
 
-    def direction(self, indices: Float[Tensor, "*batch n"] | list[float]) -> Tensor:
+    def direction(self, indices: ArrayLike | Tensor) -> Float[Tensor, "*batch 3"]:
         """Return unit vectors along directions [uvw], hexagonal [uvtw] or [UVW]. [-]
 
         Raises:
@@ -142,7 +143,7 @@ class Lattice:
             scale[..., 2] = self._ratio(u[..., 2])
         return self._unit(scale * u)
 
-    def plane(self, indices: Float[Tensor, "*batch n"] | list[float]) -> Tensor:
+    def plane(self, indices: ArrayLike | Tensor) -> Float[Tensor, "*batch 3"]:
         """Return unit normals of planes (hkl), hexagonal (hkil) or (hkl). [-]
 
         Raises:

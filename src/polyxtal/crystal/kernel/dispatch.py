@@ -51,7 +51,7 @@ def evaluate_law(law, state_start, dt, state, ws):  # type: ignore[no-untyped-de
     """Evaluate the law at `ws.resolved` (τ) and `state` (z).
 
     Fills `slip` (Δγ), `softening` (∂Δγ_a/∂τ_a at fixed z) and `state_residual`
-    (z - z(old) - what the law adds); may put an effective stress into `resolved`.
+    (z - z(old) - what the law adds).
 
     Returns:
         The largest residual of the state, each relative to the variable or its scale. [-]

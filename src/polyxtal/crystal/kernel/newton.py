@@ -1,4 +1,4 @@
-"""Newton for stress and state at one material point, for any law."""
+"""One step of Newton for stress and state at one material point, for any law."""
 
 from __future__ import annotations
 
@@ -9,36 +9,15 @@ from polyxtal.crystal.kernel.dispatch import (
     condense_law,
     evaluate_law,
     fill_drive,
-    fill_limits,
     law_step,
 )
 from polyxtal.crystal.kernel.linear import (
     SQRT1_2,
     factorise,
-    invert,
     multiply,
     substitute,
     symmetric_product,
 )
-from polyxtal.crystal.kernel.records import INACTIVE
-
-MAX_ITERATIONS = 60
-MAX_ATTEMPTS = 4096
-DIRECT, SWEEPING, SWEPT_START, CONTINUATION = 0, 1, 2, 3
-"""Ways to a solution, in the order in which they are tried."""
-SMALLEST_STRIDE = 1e-5
-"""Continuation gives up below this share of the way. [-]"""
-QUADRATIC = 1e-11
-"""Newton stops once n δ², the error its relative step δ leaves behind, is below this. [-]"""
-SMALL_STEP = 1e-2
-"""Relative steps below this need neither growth limit nor line search. [-]"""
-SMALL_RESIDUAL = 1e-2
-"""Strain residuals below this come from a start that needs no taming. [-]"""
-MAX_HALVINGS = 10
-MAX_SWEEPS, SWEPT = 100, 1e-6
-"""Sweeps over stress and state in turn, and the relative change of the state that ends them."""
-GROWTH = 10.0
-"""Newton visits no drive |τ/ξ| that would slip more than this many times the trial strain. [-]"""
 
 
 @compiled
@@ -66,8 +45,8 @@ def resolve(law, stress, out):
 
 
 @compiled
-def _evaluate(law, state_start, dt, stress, state, coupled, ws):
-    """Residual of the law at (S, z); returns its norm in units of strain, of S alone if not `coupled`."""
+def evaluate(law, state_start, dt, stress, state, coupled, ws):
+    """Residual of the law at (S, z); returns its norm in strain, of S alone if not `coupled`."""
     resolve(law, stress, ws.resolved)
     worst = evaluate_law(law, state_start, dt, state, ws)
     slip_velocity(law, ws)
@@ -159,7 +138,7 @@ def linearise(law, state, inactive, coupled, ws):
 
 
 @compiled
-def _newton_step(law, count, state, coupled, ws):
+def newton_step(law, count, state, coupled, ws):
     """Newton's correction of S (into `step`) and z (into `state_step`).
 
     Returns the largest relative change of any drive it asks for.
@@ -202,176 +181,3 @@ def _fixed_state_step(law, state, ws):
     for a in range(law.schmid.shape[0]):
         relative = max(relative, ws.drive[a])
     return relative
-
-
-@compiled
-def _limit_drive(law, dt, ws):
-    """Fill `drive_limit` with what already slips ten times the trial strain."""
-    symmetric_product(ws.trial, ws.trial, ws.strain)
-    strain = 1e-6
-    for m in range(6):
-        strain = max(strain, 0.5 * abs(ws.strain[m] - (1.0 if m < 3 else 0.0)))
-    fill_limits(law, GROWTH * strain, dt, ws)
-
-
-@compiled
-def _admissible_share(law, state, ws):
-    """Share of Newton's step that keeps the state positive and each drive within its limit."""
-    share = 1.0
-    fill_drive(law, ws.resolved, state, ws.drive)
-    for a in range(law.schmid.shape[0]):
-        ws.resolved_step[a] += ws.resolved[a]
-    for s in range(law.state_scale.shape[0]):
-        new = state[s] + ws.state_step[s]
-        if law.state_scale[s] == 0.0 and new < 0.5 * state[s]:
-            share = min(share, -0.5 * state[s] / ws.state_step[s])
-            new = 0.5 * state[s]
-        ws.state_old[s] = new
-    fill_drive(law, ws.resolved_step, ws.state_old, ws.drive_new)
-    for a in range(law.schmid.shape[0]):
-        old, new, limit = ws.drive[a], ws.drive_new[a], ws.drive_limit[a]
-        if new > limit and new > old:
-            share = min(share, max(0.05, (limit - old) / (new - old)))
-    return share
-
-
-@compiled
-def _keep(law, stress, state, stress_copy, state_copy):
-    for m in range(6):
-        stress_copy[m] = stress[m]
-    for s in range(law.state_scale.shape[0]):
-        state_copy[s] = state[s]
-
-
-@compiled
-def _newton(law, deformation, plastic_start, state_start, dt, stress, state, coupled, ws):
-    """Solve for (S, z) from the start values in place, for S alone if not `coupled`.
-
-    Returns:
-        Newton iterations, or -1 where no solution was found.
-    """
-    multiply(deformation, plastic_start, ws.trial)
-    norm, limited = np.inf, False
-    for start in range(2):
-        norm = _evaluate(law, state_start, dt, stress, state, coupled, ws)
-        if norm < SMALL_RESIDUAL or start == 1:
-            break
-        _limit_drive(law, dt, ws)
-        limited = True
-        fill_drive(law, ws.resolved, state, ws.drive)
-        share = 1.0
-        for a in range(law.schmid.shape[0]):
-            if ws.drive[a] > ws.drive_limit[a]:
-                share = min(share, ws.drive_limit[a] / ws.drive[a])
-        if share == 1.0:
-            break
-        for m in range(6):
-            stress[m] *= share
-    if not norm < np.inf:
-        return -1
-    for iteration in range(MAX_ITERATIONS):
-        count = linearise(law, state, INACTIVE, coupled, ws)
-        relative = _newton_step(law, count, state, coupled, ws)
-        if not relative < np.inf:
-            return -1
-        share = 1.0
-        if relative > SMALL_STEP:
-            if not limited:
-                _limit_drive(law, dt, ws)
-                limited = True
-            share = _admissible_share(law, state, ws)
-        _keep(law, stress, state, ws.stress_old, ws.state_old)
-        best = norm
-        for _ in range(MAX_HALVINGS):
-            for m in range(6):
-                stress[m] = ws.stress_old[m] + share * ws.step[m]
-            for s in range(law.state_scale.shape[0]):
-                state[s] = ws.state_old[s] + share * ws.state_step[s]
-            norm = _evaluate(law, state_start, dt, stress, state, coupled, ws)
-            if norm <= best or relative < SMALL_STEP:
-                break
-            share *= 0.5
-        if share == 1.0 and law.exponent * relative * relative < QUADRATIC and norm < 1e-9:
-            return iteration + 1
-    return -1
-
-
-@compiled
-def _sweep_state(law, state, ws):
-    """Take over the state that the slip in `ws` makes; returns its largest relative change."""
-    largest = 0.0
-    for s in range(law.state_scale.shape[0]):
-        scale, change = law.state_scale[s], -ws.state_residual[s]
-        if scale == 0.0:
-            scale = state[s]
-            change = max(change, -0.5 * state[s])
-        state[s] += change
-        largest = max(largest, abs(change) / scale)
-    return largest
-
-
-@compiled
-def solve_point(law, deformation, plastic_start, state_start, dt, stress, state, ws):
-    """Solve the law at one point for the end of the step.
-
-    `stress` (6,) and `state` hold the start of Newton and are overwritten by the solution. Where
-    Newton fails, S at fixed z and z at fixed slip are solved for in turn from the stress-free
-    state, and Newton starts from there: where systems harden each other more than themselves the
-    equations have several solutions, and this way leads to the one nearest to the start. Where
-    that fails, too, the same equations are solved for a deformation that travels from the
-    stress-free trial state to the wanted one in steps that adapt (continuation): it changes the
-    way to the solution, not the solution.
-
-    Returns:
-        Newton iterations, or -1 where no solution was found.
-    """
-    # λ = 1 is the wanted deformation; F(λ) = (1 - λ) F_p(old) + λ F is stress-free at λ = 0.
-    reached, stride, iterations, mode, sweeps = 0.0, 1.0, 0, DIRECT, 0
-    for _ in range(MAX_ATTEMPTS):
-        goal = min(1.0, reached + stride)
-        for i in range(3):
-            for j in range(3):
-                ws.deformation[i, j] = deformation[i, j]
-                if goal < 1.0:
-                    ws.deformation[i, j] += (1.0 - goal) * (ws.relaxed[i, j] - deformation[i, j])
-        used = _newton(  # in one place only: compilers copy it into each
-            law,
-            ws.deformation,
-            plastic_start,
-            state_start,
-            dt,
-            stress,
-            state,
-            mode != SWEEPING,
-            ws,
-        )
-        iterations += used if used > 0 else MAX_ITERATIONS
-        if used > 0 and mode == SWEEPING:
-            sweeps += 1
-            if _sweep_state(law, state, ws) < SWEPT or sweeps == MAX_SWEEPS:
-                mode = SWEPT_START
-            continue
-        if used > 0:
-            if goal == 1.0:
-                return iterations
-            reached, stride = goal, stride * 1.5
-            _keep(law, stress, state, ws.stress_kept, ws.state_kept)
-            continue
-        if mode == DIRECT:
-            mode = SWEEPING
-            for m in range(6):
-                stress[m] = 0.0
-            _keep(law, stress, state_start, ws.stress_kept, state)
-            continue
-        if mode != CONTINUATION:
-            mode = CONTINUATION
-            invert(plastic_start, ws.relaxed)
-            stride = 0.5
-            for m in range(6):
-                ws.stress_kept[m] = 0.0
-            _keep(law, ws.stress_kept, state_start, stress, ws.state_kept)
-        stride *= 0.25
-        if stride < SMALLEST_STRIDE:
-            return -1
-        _keep(law, ws.stress_kept, ws.state_kept, stress, state)
-    return -1

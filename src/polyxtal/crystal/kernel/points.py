@@ -12,7 +12,8 @@ from polyxtal.crystal.kernel.linear import (
     multiply,
     substitute,
 )
-from polyxtal.crystal.kernel.newton import linearise, slip_velocity, solve_point
+from polyxtal.crystal.kernel.newton import linearise, slip_velocity
+from polyxtal.crystal.kernel.solve import solve_point
 
 
 @compiled

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.kernel.points import update_points
 from polyxtal.crystal.kernel.records import EXACT
 from polyxtal.crystal.material import Material
@@ -112,7 +111,7 @@ class CompiledCrystalPlasticity:
                 EXACT,
             )
             if failed >= 0:
-                raise self._failure(failed, deformation, state, dt)
+                raise self._failure(failed, deformation, state, dt, stress, internal)
         unit = inverse / np.linalg.det(inverse)[:, None, None] ** (1 / 3)
         new = CrystalState(*(torch.from_numpy(a) for a in (unit, internal, stress)))
         return LawUpdate(
@@ -130,17 +129,23 @@ class CompiledCrystalPlasticity:
         return self._groups
 
     def _failure(
-        self, point: int, deformation: Tensor, state: CrystalState, dt: float
-    ) -> ConvergenceError:
+        self,
+        point: int,
+        deformation: Tensor,
+        state: CrystalState,
+        dt: float,
+        stress: np.ndarray,
+        internal: np.ndarray,
+    ) -> LawFailure:
         """Return the error of a point that the kernel could not solve."""
         one = torch.tensor([point])
-        material = self.reference.materials[int(self.reference.index(len(deformation))[point])]
-        residual = float("inf")
-        try:
-            law = CrystalPlasticity(material)
-            law.update(deformation[one].detach(), state.at(one, law.width), dt)
-        except LawFailure as failure:
-            residual = failure.residual
-        except ConvergenceError as error:
-            residual = error.residual
-        return LawFailure(point, residual)
+        phase = int(self.reference.index(len(deformation))[point])
+        start = state.at(one, self.reference.laws[phase].states)
+        left = torch.from_numpy(stress)[one], torch.from_numpy(internal)[one]
+        trial = deformation[one].detach() @ start.plastic_inverse
+        norm = (
+            self.reference.points[phase]
+            .evaluate(trial, start, dt, left[0], left[1][:, : start.internal.shape[1]])
+            .norm
+        )
+        return LawFailure(point, float(norm.nan_to_num(torch.inf)))

@@ -42,7 +42,7 @@ class CrystalPlasticity:
         self.device = device
         self.laws = [material.law().to(device) for material in self.materials]
         self.width = max(law.states for law in self.laws)
-        self._points = [
+        self.points = [
             LawPoints(law, material.elasticity.stiffness().to(device))
             for law, material in zip(self.laws, self.materials, strict=True)
         ]
@@ -105,7 +105,7 @@ class CrystalPlasticity:
         self, phase: int, members: Tensor, deformation: Tensor, state: CrystalState, dt: float
     ) -> LawUpdate:
         """Take the points of one phase through the step."""
-        points, law = self._points[phase], self.laws[phase]
+        points, law = self.points[phase], self.laws[phase]
         start = state.at(members, law.states)
         try:
             stress, internal = points.solve(deformation, start, dt)

@@ -49,6 +49,9 @@ class PlasticityLaw(ABC):
     """The law of one material, for a batch of points.
 
     Attributes:
+        name: Its `type` in phase files.
+        parameters: Class of its parameters.
+        in_damask: Whether DAMASK has this law, too.
         schmid: Schmid tensors of slip and twin systems, crystal frame. [-]
         fields: The internal variables, in the order in which they make up z.
         exponent: Largest stress exponent n of any system: how steep the law is. [-]
@@ -57,6 +60,7 @@ class PlasticityLaw(ABC):
 
     name: ClassVar[str]
     parameters: ClassVar[type]
+    in_damask: ClassVar[bool] = True
     schmid: Float[Tensor, "systems 3 3"]
     fields: tuple[StateField, ...]
     exponent: float
@@ -126,13 +130,13 @@ class PlasticityLaw(ABC):
         """Evaluate the law and its derivatives at the end of a step of length dt [s]."""
         func = torch.func
         slip = dt * self.slip_rates(resolved, state)
-        rates = func.vmap(func.jacfwd(self.slip_rates, argnums=(0, 1)))
+        rates = func.vmap(func.jacrev(self.slip_rates, argnums=(0, 1)))
         by_stress, by_state = rates(resolved, state)
 
         def evolve(z: Tensor, gamma: Tensor) -> Tensor:
             return self.evolution(z, gamma, dt)
 
-        evolved_by = func.vmap(func.jacfwd(evolve, argnums=(0, 1)))(state, slip)
+        evolved_by = func.vmap(func.jacrev(evolve, argnums=(0, 1)))(state, slip)
         return LawStep(
             slip,
             dt * by_stress.diagonal(dim1=1, dim2=2),

@@ -39,6 +39,12 @@ CONVERGED = 1e-9
 """Largest residual of a solution, in units of strain. [-]"""
 
 
+MAX_SWEEPS, SWEPT = 100, 1e-6
+"""Sweeps over stress and state in turn, and the relative change of the state that ends them."""
+
+_STATE_PARTS = ("by_state", "evolved_by_state", "evolved_by_slip")
+
+
 class Trial(NamedTuple):
     """The equations at trial values (S, z) of the end of the step."""
 
@@ -85,15 +91,31 @@ class LawPoints:
         residual = (state - start.internal - step.evolved) / scale
         return Trial(step, elastic, stress @ self.compliance - strain, residual, scale)
 
-    def jacobian(self, trial: Tensor, at: Trial) -> Float[Tensor, "points n n"]:
-        """Return ∂(r_S, r_z)/∂(S, z), z and r_z both divided by `scale`."""
+    def _evaluate(
+        self,
+        trial: Tensor,
+        start: CrystalState,
+        dt: float,
+        stress: Tensor,
+        state: Tensor,
+        fixed: bool,
+    ) -> Trial:
+        at = self.evaluate(trial, start, dt, stress, state)
+        return at._replace(state_residual=torch.zeros_like(state)) if fixed else at
+
+    def jacobian(
+        self, trial: Tensor, at: Trial, fixed: bool = False
+    ) -> Float[Tensor, "points n n"]:
+        """Return ∂(r_S, r_z)/∂(S, z), z and r_z both divided by `scale`; of r_S alone if fixed."""
         law = at.law
         # ∂r_S/∂Δγ_a = mandel(sym(F_eᵀ A s_a ⊗ n_a))
         pull = at.elastic.mT @ trial
         direction = matrix_to_mandel(torch.einsum("pik,akj->paij", pull, self.schmid))
         by_stress = law.by_stress[:, :, None] * self.schmid_mandel
-        by_state = law.by_state * at.scale[:, None, :]
+        if fixed:
+            law = law._replace(**{name: 0 * getattr(law, name) for name in _STATE_PARTS})
         evolved = law.evolved_by_slip / at.scale[:, :, None]
+        by_state = law.by_state * at.scale[:, None, :]
         own = law.evolved_by_state * at.scale[:, None, :] / at.scale[:, :, None]
         top = torch.cat([self.compliance + direction.mT @ by_stress, direction.mT @ by_state], 2)
         identity = torch.eye(own.shape[1]).to(own)
@@ -103,7 +125,7 @@ class LawPoints:
     def solve(
         self, deformation: Tensor, start: CrystalState, dt: float
     ) -> tuple[Float[Tensor, "points 6"], Float[Tensor, "points states"]]:
-        """Find (S, z) by Newton, where it fails by continuation from the stress-free state.
+        """Find (S, z) by Newton, where it fails by sweeps, then by continuation.
 
         Raises:
             ConvergenceError: if a point has no solution that Newton finds; it names the point.
@@ -111,12 +133,38 @@ class LawPoints:
         stress, state, done = self._newton(deformation, start, dt, start.stress, start.internal)
         for point in (~done).nonzero().flatten().tolist():
             one = torch.tensor([point], device=deformation.device)
-            stress[one], state[one] = self._continue(deformation[one], start.at(one), dt, point)
+            part = deformation[one], start.at(one), dt
+            swept = self._sweep(*part)
+            found = self._continue(*part, point) if swept is None else swept
+            stress[one], state[one] = found
         norm = self.evaluate(deformation @ start.plastic_inverse, start, dt, stress, state).norm
         wrong = ~(norm < CONVERGED)
         if bool(wrong.any()):
             raise LawFailure(int(wrong.nonzero()[0]), float(norm.nan_to_num(torch.inf).max()))
         return stress, state
+
+    def _sweep(
+        self, deformation: Tensor, start: CrystalState, dt: float
+    ) -> tuple[Tensor, Tensor] | None:
+        """Solve one point for S at fixed z and z at fixed slip in turn, then by Newton.
+
+        Where systems harden each other more than themselves the equations have several solutions;
+        this way leads to the one nearest to the start of the step.
+        """
+        trial = deformation @ start.plastic_inverse
+        stress, state = torch.zeros_like(start.stress), start.internal
+        for _ in range(MAX_SWEEPS):
+            stress, _, done = self._newton(deformation, start, dt, stress, state, fixed=True)
+            if not bool(done):
+                return None
+            at = self.evaluate(trial, start, dt, stress, state)
+            change = -at.state_residual
+            change = torch.where(self._scale == 0, change.clamp_min(-0.5), change)
+            state = state + at.scale * change
+            if not bool((change.abs() >= SWEPT).any()):
+                break
+        stress, state, done = self._newton(deformation, start, dt, stress, state)
+        return (stress, state) if bool(done) else None
 
     def _continue(
         self, deformation: Tensor, start: CrystalState, dt: float, point: int
@@ -140,17 +188,26 @@ class LawPoints:
         return stress, state
 
     def _newton(
-        self, deformation: Tensor, start: CrystalState, dt: float, stress: Tensor, state: Tensor
+        self,
+        deformation: Tensor,
+        start: CrystalState,
+        dt: float,
+        stress: Tensor,
+        state: Tensor,
+        fixed: bool = False,
     ) -> tuple[Tensor, Tensor, Bool[Tensor, "points"]]:
-        """Newton with growth limit and line search; the last value: which points converged."""
+        """Newton with growth limit and line search, for S alone if the state is fixed.
+
+        The last value: which points converged.
+        """
         trial = deformation @ start.plastic_inverse
         limit = self._drive_limit(trial, dt)
         stress = stress * self._tamed(stress, state, limit)
-        at = self.evaluate(trial, start, dt, stress, state)
+        at = self._evaluate(trial, start, dt, stress, state, fixed)
         converged = torch.zeros(len(trial), dtype=torch.bool, device=trial.device)
         for _ in range(MAX_ITERATIONS):
             residual = torch.cat([at.stress_residual, at.state_residual], 1)
-            jacobian = self.jacobian(trial, at)
+            jacobian = self.jacobian(trial, at, fixed)
             usable = torch.isfinite(jacobian).all(-1).all(-1) & torch.isfinite(residual).all(-1)
             jacobian = torch.where(
                 usable[:, None, None], jacobian, torch.eye(jacobian.shape[1]).to(jacobian)
@@ -163,7 +220,7 @@ class LawPoints:
             for _ in range(MAX_HALVINGS):
                 stress = old_stress + share[:, None] * stress_step
                 state = old_state + share[:, None] * state_step
-                at = self.evaluate(trial, start, dt, stress, state)
+                at = self._evaluate(trial, start, dt, stress, state, fixed)
                 worse = ~(at.norm <= before) & (relative > 1e-2) & ~converged
                 if not worse.any():
                     break

@@ -39,9 +39,9 @@ def consistent_tangent(
     solution = torch.linalg.solve(jacobian, right)
     by_stress, by_state = solution[:, :6], at.scale[:, :, None] * solution[:, 6:]
     slip = at.law.by_stress[:, :, None] * (points.schmid_mandel @ by_stress)
-    slip = (slip + at.law.by_state @ by_state).reshape(-1, slip.shape[1], 3, 3)
+    slip = (slip + at.law.by_state @ by_state).unflatten(2, (3, 3))
     plastic = -torch.einsum("pab,sbc,pskl->packl", start.plastic_inverse, points.schmid, slip)
-    stress = torch.einsum("mab,pmkl->pabkl", basis, by_stress.reshape(-1, 6, 3, 3))
+    stress = torch.einsum("mab,pmkl->pabkl", basis, by_stress.unflatten(2, (3, 3)))
     carried, pulled = at.elastic @ second, second @ inverse.mT
     # P = F F_p⁻¹ S F_p⁻ᵀ by the product rule
     return (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
@@ -75,12 +75,31 @@ class CellLaw(Protocol):
         ...
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned."""
+        """Take over what `state` returned.
+
+        Raises:
+            ValueError: if no crystal can be in that state.
+        """
         ...
 
     def close(self) -> None:
         """Give back threads; the law is not evaluated again."""
         ...
+
+
+def check_state(state: Mapping[str, Tensor], positive: Bool[Tensor, "voxels width"]) -> None:
+    """Refuse a state that no crystal can be in.
+
+    Args:
+        state: F_p⁻¹ "plastic_inverse" and internal variables "internal".
+        positive: Internal variables that must be positive.
+    Raises:
+        ValueError: if det F_p or such a variable is not positive.
+    """
+    determinant = torch.linalg.det(state["plastic_inverse"])
+    internal = state["internal"].to(positive.device)
+    if not bool((determinant > 0).all()) or not bool((internal[positive] > 0).all()):
+        raise ValueError("a checkpoint's crystals must have det F_p > 0 and ξ > 0, but have not.")
 
 
 class ReadableCellLaw:
@@ -167,6 +186,7 @@ class ReadableCellLaw:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `state` returned."""
+        check_state(state, self._law.positive(len(self._solid)))
         names = ("plastic_inverse", "internal", "stress")
         self._start = self._reached = CrystalState(
             *(state[name].to(self.piola.device) for name in names)

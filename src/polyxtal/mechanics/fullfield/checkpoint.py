@@ -163,9 +163,6 @@ def _check_state(fields: Mapping[str, Tensor], template: Mapping[str, Tensor]) -
             last, before = fields["predictor/lengths"].tolist()
             if not (last if kind == "rate" else before) > 0:
                 raise ValueError("a checkpoint's 'predictor/lengths' must be positive, but is not.")
-    determinant = torch.linalg.det(fields["law/plastic_inverse"])
-    if not bool((determinant > 0).all()):
-        raise ValueError("a checkpoint's crystals must have det F_p > 0, but have not.")
 
 
 def _progress_fields(progress: Progress) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from polyxtal.crystal.kernel.rotation import crystal_orientations, normalise
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.compiled import law_groups
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity, named_fields
+from polyxtal.mechanics.fullfield.cell_law import check_state
 from polyxtal.mechanics.fullfield.voxel_kernel import (
     BLOCK,
     SOLVED,
@@ -146,6 +147,7 @@ class CompiledCellLaw:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `state` returned."""
+        check_state(state, self._positive & ~self.void[:, None])
         self._plastic_start.copy_(state["plastic_inverse"])
         self._plastic_inverse.copy_(state["plastic_inverse"])
         self._internal_start.copy_(state["internal"])

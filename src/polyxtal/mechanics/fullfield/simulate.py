@@ -204,7 +204,10 @@ class _Run:
             checkpoint = load_checkpoint(
                 file, fingerprint, cell.state(), self.history.rows(), lengths
             )
-            cell.restore(checkpoint.state)
+            try:
+                cell.restore(checkpoint.state)
+            except ValueError as error:
+                raise ValueError(f"{file}: {error}") from error
             self.history.restore(checkpoint.history)
             self.progress, known = checkpoint.progress, checkpoint.series
         # A series is gone on with only if this simulation began it.

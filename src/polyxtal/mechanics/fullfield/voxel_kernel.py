@@ -10,9 +10,9 @@ import numpy as np
 
 from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.linear import determinant
-from polyxtal.crystal.kernel.newton import solve_point
 from polyxtal.crystal.kernel.points import point_stress, point_tangent
 from polyxtal.crystal.kernel.records import INACTIVE
+from polyxtal.crystal.kernel.solve import solve_point
 
 BLOCK = 64
 """Voxels in a block of tangents."""

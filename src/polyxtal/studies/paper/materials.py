@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from polyxtal.crystal.load_material import load_material
-from polyxtal.crystal.slip import fcc_slip_normals
 from polyxtal.studies.paper.published import ELASTICITY, INTERACTION, PLASTICITY
 from polyxtal.studies.paper.steps import Place
 
@@ -16,7 +15,7 @@ def run(place: Place) -> None:
     ours = dict(zip(ELASTICITY.values, (crystal.c11, crystal.c12, crystal.c44), strict=True))
     ours = {name: value / 1e3 for name, value in ours.items()}
     numbers = (
-        len(fcc_slip_normals()),
+        sum(law.slip_systems),
         law.hardening_modulus / 1e3,
         law.slip_resistance_saturation,
         law.slip_resistance_initial,

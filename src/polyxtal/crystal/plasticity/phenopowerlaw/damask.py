@@ -36,6 +36,8 @@ _PER_SLIP = {
 }
 _PER_TWIN = {"c_3": ("c_3", 1.0), "c_4": ("c_4", 1.0)}
 _NUMERICS = ("atol_xi", "atol_gamma")
+_RENAMED = {"gamma_dot_0_sl": "dot_gamma_0_sl", "gamma_dot_0_tw": "dot_gamma_0_tw"}
+"""Names of newer versions of DAMASK."""
 
 
 def read(plastic: Mapping[str, Any], at: str) -> PhenoPowerlaw:
@@ -46,7 +48,7 @@ def read(plastic: Mapping[str, Any], at: str) -> PhenoPowerlaw:
     """
     twins = (*_TWIN, *_TWIN_LISTS, *_PER_SLIP, *_PER_TWIN)
     body = section(
-        plastic,
+        {_RENAMED.get(key, key): value for key, value in plastic.items()},
         at,
         required=("type", "N_sl", *_SLIP, "h_sl-sl"),
         optional=("N_tw", "h_int", "a_nonSchmid", *twins),
