@@ -10,6 +10,7 @@ from typing import Any
 from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
 from polyxtal.workflows import output_folder
 from polyxtal.workflows.homogenize import Homogenization
+from polyxtal.workflows.material_summary import material_summary
 from polyxtal.workflows.output_folder import whole_folder, write_csv, write_json
 
 SUMMARY, STIFFNESS, CONSTANTS = "homogenization.json", "stiffness.csv", "constants.csv"
@@ -74,7 +75,7 @@ def summary(homogenization: Homogenization) -> dict[str, Any]:
         },
         "parameters": asdict(homogenization.settings),
         "microstructure": {"grid": rve.grid, "size": rve.size, "grains": rve.grains},
-        "materials": {name: asdict(m) for name, m in homogenization.materials.items()},
+        "materials": {n: material_summary(m) for n, m in homogenization.materials.items()},
         "units": {
             "stiffness": "MPa",
             "stiffness_voigt_notation": "MPa",

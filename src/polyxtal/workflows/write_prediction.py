@@ -8,6 +8,7 @@ from typing import Any
 
 from polyxtal.mechanics.response import Response
 from polyxtal.workflows import output_folder
+from polyxtal.workflows.material_summary import material_summary
 from polyxtal.workflows.output_folder import whole_folder, write_csv, write_json
 from polyxtal.workflows.predict import Prediction
 
@@ -87,7 +88,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
         },
         "parameters": asdict(prediction.settings),
         "load": prediction.load.to_damask()["loadstep"],
-        "materials": {name: asdict(m) for name, m in prediction.materials.items()},
+        "materials": {n: material_summary(m) for n, m in prediction.materials.items()},
         "units": {
             "stiffness": "MPa",
             "engineering_constants": "MPa, and - for nu and universal_anisotropy",

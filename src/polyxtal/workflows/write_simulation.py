@@ -10,6 +10,7 @@ import numpy as np
 
 from polyxtal.files.atomic import atomic_files
 from polyxtal.mechanics.response import Response
+from polyxtal.workflows.material_summary import material_summary
 from polyxtal.workflows.output_folder import write_csv, write_json
 from polyxtal.workflows.run_folder import (
     CURVE,
@@ -74,7 +75,7 @@ def summary(simulation: Simulation) -> dict[str, Any]:
         "parameters": asdict(prepared.settings),
         "microstructure": {"grid": rve.grid, "size": rve.size, "grains": rve.grains},
         "load": prepared.load.to_damask()["loadstep"],
-        "materials": {name: m and asdict(m) for name, m in prepared.materials.items()},
+        "materials": {name: m and material_summary(m) for name, m in prepared.materials.items()},
         "units": {
             "stiffness": "MPa",
             "materials": "MPa, and 1/s for slip_rate_reference",
