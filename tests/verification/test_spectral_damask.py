@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 import torch
 
 from polyxtal.algebra.rotation import random_quaternions
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.mechanics.bounds import stiffness_per_grain
 from polyxtal.mechanics.spectral import homogenize
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -60,6 +62,45 @@ def test_stiffness_is_that_of_damask(case):
     assert distance(single.stiffness, reference) < FINITE_DIFFERENCE
 
 
+OTHER_CRYSTALS = ("E_sx_hcpTi", "E_sx_betaSn", "E_N16_G100_hcpTi", "E_N16_G100_contrast10")
+
+
+def crystals_of(data: dict[str, np.ndarray]) -> tuple[dict[str, Elasticity], list[Lattice]]:
+    """Return the phases of a reference file, their constants in MPa."""
+    build = {"cF": Elasticity.cubic, "hP": Elasticity.hexagonal, "tI": Elasticity.tetragonal}
+    crystals, lattices = {}, []
+    for name, phase in json.loads(str(data["material_json"])).items():
+        constants = {
+            k.replace("C_", "c"): v * PASCAL for k, v in phase["elastic"].items() if "C" in k
+        }
+        crystals[name] = build[phase["lattice"]](**constants)
+        lattices.append(Lattice(phase["lattice"], phase.get("c/a")))
+    return crystals, lattices
+
+
+@pytest.mark.parametrize("case", OTHER_CRYSTALS)
+def test_stiffness_of_other_crystals_is_that_of_damask(case):
+    """Hexagonal and tetragonal crystals, and two phases of a contrast of ten."""
+    with np.load(DATA / f"{case}.npz", allow_pickle=False) as file:
+        data = dict(file)
+    document = data["material_json"]
+    if "lattice" in json.loads(str(document)):
+        data["material_json"] = np.array(json.dumps({"crystal": json.loads(str(document))}))
+    crystals, lattices = crystals_of(data)
+    names = tuple(crystals)
+    rve = Polycrystal(
+        data["grain_id"].astype(np.int64),
+        data["quaternions"],
+        phase=data["grain_phase"],
+        phase_names=names,
+        lattices=lattices,
+    )
+    reference = torch.as_tensor(data["C_mandel"] * PASCAL)
+    for options in ({}, {"compiled": False}, {"dtype": torch.float32}):
+        result = homogenize(rve, crystals, **options)
+        assert distance(result.stiffness, reference) < FINITE_DIFFERENCE
+
+
 def test_discretisation_of_damask_can_be_told_from_another():
     # Else the agreement above would prove little: 16^3 voxels see the scheme.
     rve, reference, _ = load("E_N16_G100_random1")
@@ -84,18 +125,28 @@ def test_mean_stress_of_every_grain_is_that_of_damask():
     assert float(grains[:, 0].std() / scale) > 1e-2
 
 
+SOFT = CubicElasticity(130e3, 70e3, 75e3)
+TITANIUM = Elasticity.hexagonal(162.5e3, 91.8e3, 68.9e3, 180.6e3, 46.8e3)
+QUARTZ = Elasticity.trigonal(86.8e3, 7.0e3, 11.9e3, -18.0e3, 105.8e3, 58.2e3)
+LAMINATES = {
+    "one cubic crystal": (SOFT, SOFT),
+    "two cubic crystals": (SOFT, STIFF),
+    "hexagonal": (TITANIUM, TITANIUM),
+    "trigonal and cubic": (QUARTZ, STIFF),
+}
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("voxels", [7, 8])
-@pytest.mark.parametrize("two_phases", [False, True])
-def test_laminate_is_exact(axis, voxels, two_phases):
+@pytest.mark.parametrize("crystals", LAMINATES)
+def test_laminate_is_exact(axis, voxels, crystals):
     shape = [1, 1, 1]
     shape[axis] = voxels
     layers = (torch.arange(voxels) < 3).to(torch.int64).reshape(shape)
-    phase = [0, 1] if two_phases else [0, 0]
     rve = Polycrystal(
-        layers, random_quaternions(2, 5), (1.0, 2.0, 0.5), phase=phase, phase_names=("a", "b")
+        layers, random_quaternions(2, 5), (1.0, 2.0, 0.5), phase=[0, 1], phase_names=("a", "b")
     )
-    elasticity = {"a": CubicElasticity(130e3, 70e3, 75e3), "b": STIFF}
+    elasticity = dict(zip("ab", LAMINATES[crystals], strict=True))
     grains = stiffness_per_grain(rve, elasticity)
     normal = torch.eye(3, dtype=torch.float64)[axis]
     exact = laminate_stiffness(*grains, rve.volume_fractions[0], normal)

@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.microstructure.phases import per_phase
+from polyxtal.crystal.elasticity import Elasticity
+from polyxtal.microstructure.phases import check_elastic_symmetry, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 
 def stiffness_per_grain(
-    rve: Polycrystal, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+    rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity]
 ) -> Float[Tensor, "grains 6 6"]:
     """Build the stiffness of every grain in the sample frame.
 
@@ -29,10 +29,12 @@ def stiffness_per_grain(
     Returns:
         Mandel stiffness of each grain. [MPa]
     Raises:
-        ValueError: if a phase that has grains is missing from `elasticity`.
+        ValueError: if a phase that has grains is missing from `elasticity`, or its constants lack
+            the symmetry of its lattice.
     """
     stiffness = rve.orientations.new_zeros(rve.grains, 6, 6)
-    crystals = per_phase(elasticity, CubicElasticity, rve.phase, rve.phase_names, "elasticity")
+    crystals = per_phase(elasticity, Elasticity, rve.phase, rve.phase_names, "elasticity")
+    check_elastic_symmetry(rve.lattices, crystals, rve.phase_names)
     for index, crystal in crystals.items():
         members = rve.phase == index
         stiffness[members] = crystal.stiffness(rve.orientations[members])
@@ -40,7 +42,7 @@ def stiffness_per_grain(
 
 
 def voigt_average(
-    rve: Polycrystal, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+    rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity]
 ) -> Float[Tensor, "6 6"]:
     """Average the stiffness: every grain takes the same strain; the upper bound.
 
@@ -67,7 +69,7 @@ def voigt_average(
 
 
 def reuss_average(
-    rve: Polycrystal, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+    rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity]
 ) -> Float[Tensor, "6 6"]:
     """Average the compliance: every grain takes the same stress; the lower bound.
 
@@ -96,7 +98,7 @@ def reuss_average(
 
 
 def hill_average(
-    rve: Polycrystal, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+    rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity]
 ) -> Float[Tensor, "6 6"]:
     """Return the mean of the Voigt and the Reuss average: an estimate, not a bound.
 

@@ -16,12 +16,12 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.mechanics.bounds import stiffness_per_grain
 from polyxtal.mechanics.green import DEVIATORS, STRAIN_BASIS, Frequencies
 from polyxtal.microstructure.polycrystal import Polycrystal
 
-Elasticity = CubicElasticity | Mapping[str, CubicElasticity | None]
+ElasticityByPhase = Elasticity | Mapping[str, Elasticity | None]
 """One crystal for all grains, or one for each phase name; None is a void."""
 SAME_PRESSURE = 1e-12
 """Bulk moduli that differ by less, relatively, are one. [-]"""
@@ -100,7 +100,9 @@ class CellSolution(NamedTuple):
     transforms: int
 
 
-def pose(rves: Sequence[Polycrystal], elasticities: Sequence[Elasticity]) -> list[CellProblem]:
+def pose(
+    rves: Sequence[Polycrystal], elasticities: Sequence[ElasticityByPhase]
+) -> list[CellProblem]:
     """Set up the cell problems of polycrystals, all with the same number of components.
 
     Raises:
@@ -135,7 +137,9 @@ def _problem(
     )
 
 
-def _grain_stiffness(rve: Polycrystal, elasticity: Elasticity) -> tuple[Tensor, Tensor, Tensor]:
+def _grain_stiffness(
+    rve: Polycrystal, elasticity: ElasticityByPhase
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return stiffness per grain and Voigt's average, in the basis, and Hill's in Mandel."""
     fraction = rve.volume_fractions
     void = torch.zeros(rve.grains, dtype=torch.bool)

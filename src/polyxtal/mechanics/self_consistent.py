@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.mechanics.arrangement import arrangement_term, scattering
 from polyxtal.mechanics.between import clamp_between
 from polyxtal.mechanics.bounds import reuss_average, stiffness_per_grain, voigt_average
@@ -35,7 +35,7 @@ FINE, FINEST, SHORT = 24, 48, 4.0
 
 def self_consistent_average(
     rve: Polycrystal,
-    elasticity: CubicElasticity | Mapping[str, CubicElasticity],
+    elasticity: Elasticity | Mapping[str, Elasticity],
     extents: Float[Tensor, "3"] | None = None,
     arrangement: bool = False,
 ) -> Float[Tensor, "6 6"]:

@@ -15,8 +15,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.mechanics.cell_problem import CellProblem, CellSolution, Elasticity, pose
+from polyxtal.crystal.elasticity import Elasticity
+from polyxtal.mechanics.cell_problem import (
+    CellProblem,
+    CellSolution,
+    ElasticityByPhase,
+    pose,
+)
 from polyxtal.mechanics.green import SCHEMES
 from polyxtal.mechanics.spectral_batched import solve_batched
 from polyxtal.mechanics.spectral_compiled import solve_compiled
@@ -31,7 +36,7 @@ MAX_ITERATIONS = 1000
 
 def homogenize(
     rve: Polycrystal | Sequence[Polycrystal],
-    elasticity: Elasticity | Sequence[Elasticity],
+    elasticity: ElasticityByPhase | Sequence[ElasticityByPhase],
     tol: float = 1e-6,
     *,
     scheme: str = "fourier",
@@ -136,10 +141,11 @@ def _result(
 
 
 def _pair_up(
-    rve: Polycrystal | Sequence[Polycrystal], elasticity: Elasticity | Sequence[Elasticity]
-) -> tuple[list[Polycrystal], list[Elasticity], bool]:
+    rve: Polycrystal | Sequence[Polycrystal],
+    elasticity: ElasticityByPhase | Sequence[ElasticityByPhase],
+) -> tuple[list[Polycrystal], list[ElasticityByPhase], bool]:
     several_rves = not isinstance(rve, Polycrystal)
-    several_crystals = not isinstance(elasticity, CubicElasticity | Mapping)
+    several_crystals = not isinstance(elasticity, Elasticity | Mapping)
     rves = list(rve) if several_rves else [rve]
     elasticities = list(elasticity) if several_crystals else [elasticity]
     if not rves or not elasticities:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_rotation
 from polyxtal.algebra.rotation import quaternion_to_matrix
+from polyxtal.crystal.elasticity import cubic_stiffness
 from polyxtal.mechanics.cell_problem import CellProblem
 from polyxtal.mechanics.green import STRAIN_BASIS, strain
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -105,18 +106,19 @@ class ElasticHomogenization:
         table = problem.scale * (STRAIN_BASIS.mT @ problem.table @ STRAIN_BASIS)
         return torch.einsum("xyzmn,xyzn->xyzm", table[problem.grain_id], local)
 
-    def derivative(self, index: int = 0) -> Float[Tensor, "phases 3 6 6"]:
-        """Differentiate the stiffness by the constants c11, c12, c44 of every phase.
+    def derivative(
+        self, index: int = 0, by: Float[Tensor, "constants 6 6"] | None = None
+    ) -> Float[Tensor, "phases constants 6 6"]:
+        """Differentiate the stiffness by elastic constants θ of every phase.
 
         The problem is its own adjoint, so the strain fields ε_m under unit mean strains suffice:
 
             dC_mn/dθ = <ε_m : dc/dθ : ε_n>
 
-        With n the normal and s the shear strains in the axes of the crystal, Mandel, and t = tr n,
-        a cubic crystal has ε_m : c : ε_n = (c11 - c12) n_m · n_n + c12 t_m t_n + 2 c44 s_m · s_n.
-
         Args:
             index: Which of several results.
+            by: How the crystal's own Mandel stiffness depends on each constant, dc/dθ, in the axes
+                of the crystal; None for c11, c12, c44 of a cubic crystal. [-]
         Returns:
             Mandel matrices, error of first order in the residual; zero for voids and for phases
             without voxels. [-]
@@ -125,21 +127,22 @@ class ElasticHomogenization:
         """
         rve, problem, _, _ = self._kept(index)
         units = torch.eye(6, dtype=torch.float64)
+        constants = units[:3, :3] if by is None else by
+        if by is None:
+            constants = torch.stack([cubic_stiffness(*unit) for unit in constants])
         total = torch.stack([self.local_strain(unit, index).reshape(-1, 6) for unit in units])
         turns = mandel_rotation(quaternion_to_matrix(rve.orientations))
         solid = problem.table.abs().amax((1, 2)) > 0
         grains = rve.grain_id.reshape(-1)
-        result = torch.zeros(len(rve.phase_names), 3, 6, 6, dtype=torch.float64)
-        for phase, (by_c11, by_c12, by_c44) in enumerate(result):
+        products = torch.zeros(len(rve.phase_names), 36, 36, dtype=torch.float64)
+        for phase, product in enumerate(products):
             members = ((rve.phase == phase) & solid)[grains].nonzero()[:, 0]
             for voxels in members.split(CHUNK):
-                local = torch.einsum("vmn,cvm->cvn", turns[grains[voxels]], total[:, voxels])
-                normal, shear, trace = local[..., :3], local[..., 3:], local[..., :3].sum(-1)
-                product = torch.einsum("avi,bvi->ab", normal, normal)
-                by_c11 += product
-                by_c12 += trace @ trace.mT - product
-                by_c44 += 2 * torch.einsum("avi,bvi->ab", shear, shear)
-        return result / len(grains)
+                local = torch.einsum("vmn,cvm->cnv", turns[grains[voxels]], total[:, voxels])
+                flat = local.reshape(36, -1)
+                product += flat @ flat.mT
+        split = products.reshape(-1, 6, 6, 6, 6)  # <ε_m,i ε_n,j> as phase, m, i, n, j
+        return torch.einsum("pminj,cij->pcmn", split, constants) / len(grains)
 
     def _kept(self, index: int) -> StrainFields:
         if self.fields is None:

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response
@@ -67,7 +67,7 @@ class StiffnessTarget(NamedTuple):
         stiffness: Mandel stiffness. [MPa]
     """
 
-    elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+    elasticity: Elasticity | Mapping[str, Elasticity]
     stiffness: Float[Tensor, "6 6"]
 
 

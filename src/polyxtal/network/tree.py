@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
@@ -23,7 +23,7 @@ from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.stepping import respond
 from polyxtal.microstructure.phased_materials import PhasedMaterials
-from polyxtal.microstructure.phases import per_phase
+from polyxtal.microstructure.phases import check_elastic_symmetry, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.offline import homogenize_tree, node_weights
 from polyxtal.network.online import Laminates, Online
@@ -163,9 +163,7 @@ class MaterialNetwork:
         left, right = nodes[self.tree.left], nodes[self.tree.right]
         return Laminates(self.tree, self.normals, left / (left + right))
 
-    def stiffness(
-        self, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
-    ) -> Float[Tensor, "6 6"]:
+    def stiffness(self, elasticity: Elasticity | Mapping[str, Elasticity]) -> Float[Tensor, "6 6"]:
         """Homogenise the elastic stiffness, exactly for this tree.
 
         Args:
@@ -177,12 +175,12 @@ class MaterialNetwork:
         return homogenize_tree(self.tree, leaf, self.weights, self.normals)
 
     def leaf_stiffness(
-        self, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
+        self, elasticity: Elasticity | Mapping[str, Elasticity]
     ) -> Float[Tensor, "leaves 6 6"]:
         """Return the Mandel stiffness of every leaf in the sample frame. [MPa]"""
-        crystals = per_phase(
-            elasticity, CubicElasticity, self.phase, self.phase_names, "elasticity"
-        )
+        crystals = per_phase(elasticity, Elasticity, self.phase, self.phase_names, "elasticity")
+        if self.lattices:
+            check_elastic_symmetry(self.lattices, crystals, self.phase_names)
         leaf = self.orientations.new_zeros(self.leaves, 6, 6)
         for index, crystal in crystals.items():
             members = (self.phase == index).nonzero().flatten()
@@ -275,9 +273,7 @@ class NetworkEnsemble:
         """Number of leaves of all members together."""
         return sum(member.leaves for member in self.members)
 
-    def stiffness(
-        self, elasticity: CubicElasticity | Mapping[str, CubicElasticity]
-    ) -> Float[Tensor, "6 6"]:
+    def stiffness(self, elasticity: Elasticity | Mapping[str, Elasticity]) -> Float[Tensor, "6 6"]:
         """Average the members' Mandel stiffness. [MPa]"""
         return torch.stack([member.stiffness(elasticity) for member in self.members]).mean(0)
 
