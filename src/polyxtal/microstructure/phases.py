@@ -8,6 +8,8 @@ from typing import TypeVar
 from jaxtyping import Int
 from torch import Tensor
 
+from polyxtal.crystal.elastic_constants import common_group, elastic_symmetry, has_symmetry
+from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
 
@@ -41,8 +43,8 @@ def per_phase(
         return {index: given for index in used}
     if not isinstance(given, Mapping):
         raise ValueError(
-            f"Argument `{argument}` must be a {kind.__name__}, or one for each phase name, "
-            f"but is a {type(given).__name__}."
+            f"Argument `{argument}` must be {_a(kind)}, or one for each phase name, "
+            f"but is {_a(type(given))}."
         )
     entries: dict[int, _T] = {}
     for index in used:
@@ -55,11 +57,16 @@ def per_phase(
             )
         if not isinstance(entry, kind):
             raise ValueError(
-                f"Argument `{argument}` must hold a {kind.__name__} for each phase, "
-                f"but for {name!r} it holds a {type(entry).__name__}."
+                f"Argument `{argument}` must hold {_a(kind)} for each phase, "
+                f"but for {name!r} it holds {_a(type(entry))}."
             )
         entries[index] = entry
     return entries
+
+
+def _a(kind: type) -> str:
+    """Name a type with its article."""
+    return f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
 
 
 def check_lattices(
@@ -88,4 +95,26 @@ def check_lattices(
             raise ValueError(
                 f"The material of phase {names[index]!r} must have its c/a of {ratios[0]:.4g}, "
                 f"but {material.name!r} has {ratios[1]:.4g}."
+            )
+
+
+def check_elastic_symmetry(
+    lattices: Sequence[Lattice | None], crystals: Mapping[int, Elasticity], names: Sequence[str]
+) -> None:
+    """Make sure that the elastic constants of each phase have the symmetry of its lattice.
+
+    Args:
+        lattices: Lattice of each phase; None, where it is unknown, allows all.
+        crystals: Elastic constants of each phase index that occurs.
+        names: Name of each phase.
+    Raises:
+        ValueError: if the constants of a phase lack the symmetry.
+    """
+    for index, crystal in crystals.items():
+        lattice = lattices[index]
+        if lattice is not None and not has_symmetry(crystal, lattice.laue_group):
+            raise ValueError(
+                f"Phase {names[index]!r} is {lattice.family} ({lattice.laue_group.name}), "
+                f"but its elastic constants are {elastic_symmetry(crystal)} "
+                f"({common_group(crystal).name})."
             )

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elastic_constants import elastic_symmetry
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
 from polyxtal.dataset.features import feature
@@ -200,13 +201,13 @@ class FoundationModel:
     def predict_stiffness(
         self,
         polycrystals: Polycrystal | Iterable[Polycrystal],
-        elasticity: CubicElasticity | Mapping[str, CubicElasticity],
+        elasticity: Elasticity | Mapping[str, Elasticity],
     ) -> Float[Tensor, "*batch 6 6"]:
         """Predict the effective stiffness of polycrystals of any grid, between Reuss and Voigt.
 
-        The head knows one cubic crystal: several phases get Hill's average, with a warning. So
-        does, little by little, what is unlike the polycrystals or crystals that the head was fitted
-        to; see `TensorHead`.
+        The head knows one cubic crystal: several phases, or crystals of another symmetry, get
+        Hill's average, with a warning. So does, little by little, what is unlike the polycrystals
+        or crystals that the head was fitted to; see `TensorHead`.
 
         Args:
             polycrystals: One, or many.
@@ -230,14 +231,22 @@ class FoundationModel:
         self,
         head: StiffnessHead,
         rve: Polycrystal,
-        elasticity: CubicElasticity | Mapping[str, CubicElasticity],
+        elasticity: Elasticity | Mapping[str, Elasticity],
     ) -> Tensor:
-        crystals = per_phase(elasticity, CubicElasticity, rve.phase, rve.phase_names, "elasticity")
+        crystals = per_phase(elasticity, Elasticity, rve.phase, rve.phase_names, "elasticity")
         crystal, *others = dict.fromkeys(crystals.values())
         if others:
             warnings.warn(
                 f"The stiffness head knows one crystal, but the polycrystal has {len(others) + 1}: "
                 "the answer is Hill's average; `self_consistent_average` takes several.",
+                stacklevel=3,
+            )
+            return hill_average(rve, elasticity)
+        if not isinstance(crystal, CubicElasticity):
+            warnings.warn(
+                f"The stiffness head knows cubic crystals, but these are "
+                f"{elastic_symmetry(crystal)}: the answer is Hill's average; "
+                "`self_consistent_average` takes all.",
                 stacklevel=3,
             )
             return hill_average(rve, elasticity)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.heads.curves import COMPARISON, CurveHead, cyclic_paths, missed_stiffness
@@ -48,7 +48,7 @@ def infer_network(
     leaves: int,
     material: Material,
     head: CurveHead,
-    stiffness: Callable[[CubicElasticity], Float[Tensor, "6 6"]],
+    stiffness: Callable[[Elasticity], Float[Tensor, "6 6"]],
     seed: int = 0,
     iterations: int | None = None,
     on_stage: Callable[[str, int, int], None] | None = None,
@@ -74,7 +74,7 @@ def infer_network(
     fits = fit_count(leaves, material)
     total = fits * iterations + 1
     tell("expected curves", 0, total)
-    crystals = elastic_crystals()
+    crystals: list[Elasticity] = [*elastic_crystals()]
     curves: list[CurveTarget] = []
     cycles: list[CurveTarget] = []
     if material.plasticity is None:

@@ -1,4 +1,4 @@
-"""The full stiffness tensor for any cubic crystal: physics, weighed by a small learned network.
+"""The full stiffness tensor: physics, weighed by a small learned network.
 
     C = clamp[ C_Hill + g (C_sc + Σ_k w_k B_k - C_Hill) ]   between Reuss and Voigt
 
@@ -18,7 +18,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.mechanics.between import clamp_between
 from polyxtal.model.heads.basis import (
     INVARIANTS,
@@ -104,17 +104,20 @@ class TensorHead(nn.Module):
         plain = seen.new_tensor(PLAIN)
         return plain + self.linear(seen) + self.out(torch.tanh(self.hidden(seen)))
 
-    def crystal_gate(self, crystal: CubicElasticity) -> Float[Tensor, ""]:
-        """Return 1 for crystals within the training's ranges, falling over a factor of two."""
+    def crystal_gate(self, crystal: Elasticity) -> Float[Tensor, ""]:
+        """Return 1 for crystals within the training's ranges, falling over a factor of two.
+
+        Training is with cubic crystals: 0 for all others.
+        """
+        if not isinstance(crystal, CubicElasticity):
+            return self.crystal_low.new_zeros(())
         at = self.crystal_low.new_tensor(
             [math.log(crystal.zener), math.log(shear_over_bulk(crystal))]
         )
         outside = torch.maximum(self.crystal_low - at, at - self.crystal_high).clamp_min(0)
         return fade(1 + outside.max() / math.log(2))
 
-    def gate(
-        self, crystal: CubicElasticity, latent: Float[Tensor, "n width"]
-    ) -> Float[Tensor, "n"]:
+    def gate(self, crystal: Elasticity, latent: Float[Tensor, "n width"]) -> Float[Tensor, "n"]:
         """Return g, between 0 and 1. [-]"""
         return self.crystal_gate(crystal) * fade(self.familiarity(latent))
 
