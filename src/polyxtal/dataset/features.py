@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.crystal.symmetry import reduce_to_fundamental_zone
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.harmonics import cubic_harmonics
 
 
@@ -31,7 +31,7 @@ def _harmonics_to_6(orientations: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*
 
 
 FEATURES: Mapping[str, Feature] = {
-    "quaternion": Feature(4, reduce_to_fundamental_zone),
+    "quaternion": Feature(4, CUBIC.reduce),
     "harmonic": Feature(9, cubic_harmonics),
     "harmonic6": Feature(22, _harmonics_to_6),
 }

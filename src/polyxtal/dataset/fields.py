@@ -15,26 +15,31 @@ from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_rotation
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset.features import Feature
 from polyxtal.dataset.fields_kernel import expand_kernel
 
 
+def box_rotations() -> Float[Tensor, "24 4"]:
+    """Return the 24 rotations that map a cubic box onto itself, whatever the crystals in it."""
+    return CUBIC.rotations
+
+
 @lru_cache(maxsize=1)
 def turn_axes() -> tuple[Int[Tensor, "24 3"], Int[Tensor, "24 3"]]:
-    """Say how each rotation p of `cubic_rotations` moves axes.
+    """Say how each rotation p of `box_rotations` moves axes.
 
     Returns:
         For each axis of the turned box the axis that it was, and 1 where it is reversed.
     """
-    matrices = quaternion_to_matrix(cubic_rotations()).round().to(torch.int64)
+    matrices = quaternion_to_matrix(box_rotations()).round().to(torch.int64)
     axes = matrices.abs().argmax(-1)
     return axes, (matrices.sum(-1) < 0).to(torch.int64)
 
 
 @lru_cache(maxsize=64)
 def turns_of(grid: tuple[int, int, int]) -> Int[Tensor, " turns"]:
-    """List the turns, by their place in `cubic_rotations`, that map a grid onto itself."""
+    """List the turns, by their place in `box_rotations`, that map a grid onto itself."""
     axes, _ = turn_axes()
     shape = torch.tensor(grid)
     return (shape[axes] == shape).all(-1).nonzero()[:, 0]
@@ -44,7 +49,7 @@ def turn_orientations(
     orientations: Float[Tensor, "batch grains 4"], turns: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch grains 4"]:
     """Turn the crystals: q becomes p q."""
-    p = cubic_rotations().to(orientations)[turns.to(orientations.device)]
+    p = box_rotations().to(orientations)[turns.to(orientations.device)]
     return quaternion_multiply(p[:, None], orientations)
 
 
@@ -52,7 +57,7 @@ def turn_stiffness(
     stiffness: Float[Tensor, "batch *crystals 6 6"], turns: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch *crystals 6 6"]:
     """Turn Mandel stiffness: Q C Qᵀ."""
-    q = mandel_rotation(quaternion_to_matrix(cubic_rotations())).to(stiffness)
+    q = mandel_rotation(quaternion_to_matrix(box_rotations())).to(stiffness)
     q = q[turns.to(stiffness.device)]
     q = q.reshape(len(turns), *[1] * (stiffness.ndim - 3), 6, 6)
     return q @ stiffness @ q.mT
@@ -72,7 +77,7 @@ def expand(
         grain_id: Grain of each voxel; any type of integer.
         orientations: Unit quaternions by grain, on the same device. [-]
         feature: What each voxel is to hold.
-        turns: Places in `cubic_rotations`, of those in `turns_of(grid)`; None for no turns.
+        turns: Places in `box_rotations`, of those in `turns_of(grid)`; None for no turns.
         shifts: Voxels to roll by along x, y, z; None for no rolls.
         compiled: Use the compiled loops; by default on the CPU.
     Returns:

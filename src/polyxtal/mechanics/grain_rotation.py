@@ -11,7 +11,6 @@ from polyxtal.algebra.rotation import (
     quaternion_conjugate,
     quaternion_multiply,
 )
-from polyxtal.crystal.symmetry import disorientation
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 
@@ -38,7 +37,11 @@ def turned_grains(rve: Polycrystal, response: Response) -> Float[Tensor, "grains
     first, last = response.orientations[0], response.orientations[-1]
     spin = quaternion_multiply(last, quaternion_conjugate(first))
     spin = torch.where(spin[:, :1] < 0, -spin, spin)
-    angle = disorientation(rve.orientations[:, None], first[None])
+    angle = torch.zeros(rve.grains, len(first), dtype=torch.float64)
+    for phase in rve.phase.unique().tolist():
+        members = rve.phase == phase
+        q = rve.orientations[members]
+        angle[members] = rve.laue_group(phase).disorientation(q[:, None], first[None])
     near = angle <= angle.amin(1, keepdim=True) + ALIKE
     mean = (near * response.weights).to(spin) @ spin
     return quaternion_multiply(normalize_quaternion(mean), rve.orientations)
@@ -48,4 +51,15 @@ def mean_disorientation(
     rve: Polycrystal, first: Float[Tensor, "grains 4"], second: Float[Tensor, "grains 4"]
 ) -> float:
     """Average the disorientation of grains over the volume. [degrees]"""
-    return float(torch.rad2deg(rve.volume_fractions @ disorientation(first, second)))
+    return float(torch.rad2deg(rve.volume_fractions @ disorientations(rve, first, second)))
+
+
+def disorientations(
+    rve: Polycrystal, first: Float[Tensor, "grains 4"], second: Float[Tensor, "grains 4"]
+) -> Float[Tensor, "grains"]:
+    """Return the disorientation of each grain's two orientations, by its phase's symmetry. [rad]"""
+    angle = torch.zeros(rve.grains, dtype=torch.float64)
+    for phase in rve.phase.unique().tolist():
+        members = rve.phase == phase
+        angle[members] = rve.laue_group(phase).disorientation(first[members], second[members])
+    return angle

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_multiply
 from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, DiscreteTexture
 
 UNIT_TOLERANCE = 1e-3
@@ -113,13 +114,41 @@ class Polycrystal:
         """Return the orientation of every voxel. [-]"""
         return self.orientations[self.grain_id]
 
-    def texture(self, halfwidth: float = DEFAULT_HALFWIDTH) -> DiscreteTexture:
+    def laue_group(self, phase: int = 0) -> LaueGroup:
+        """Return the Laue group of a phase's crystals; m-3m where the lattice is unknown."""
+        lattice = self.lattices[phase]
+        return CUBIC if lattice is None else lattice.laue_group
+
+    def texture(
+        self, halfwidth: float = DEFAULT_HALFWIDTH, phase: str | None = None
+    ) -> DiscreteTexture:
         """Return the texture of the grains by volume.
 
         Args:
-            halfwidth: Of the kernel that its density spreads each grain over. [rad]
+            halfwidth: Half-width of the kernel that its density spreads each grain over. [rad]
+            phase: Name of the phase; None for all grains.
+        Raises:
+            ValueError: if there is no such phase, or none is named and phases with grains differ
+                in their Laue group.
         """
-        return DiscreteTexture(self.orientations, self.volume_fractions, halfwidth)
+        members = torch.ones(self.grains, dtype=torch.bool)
+        if phase is not None:
+            if phase not in self.phase_names:
+                raise ValueError(
+                    f"Argument `phase` must be one of {', '.join(self.phase_names)}, "
+                    f"but is {phase!r}."
+                )
+            members = self.phase == self.phase_names.index(phase)
+        used: list[int] = self.phase[members].unique().tolist()
+        groups = {self.laue_group(index) for index in used}
+        if len(groups) > 1:
+            raise ValueError(
+                "A texture must be of crystals of one Laue group, but the phases "
+                f"{', '.join(self.phase_names[index] for index in used)} differ; name one."
+            )
+        laue = groups.pop() if groups else CUBIC
+        weights = self.volume_fractions[members]
+        return DiscreteTexture(self.orientations[members], weights, halfwidth, laue)
 
     def rotate(self, rotation: Float[Tensor, "4"]) -> Polycrystal:
         """Rotate every crystal by a sample-frame rotation; the voxels stay where they are.

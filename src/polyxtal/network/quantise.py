@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.rotation import normalize_quaternion
-from polyxtal.crystal.symmetry import equivalent_orientations
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.texture.harmonics import cubic_harmonics
+from polyxtal.texture.harmonics import harmonic_degrees, symmetric_harmonics
 
 MAX_LLOYD = 50
 
@@ -30,8 +30,8 @@ def quantise(rve: Polycrystal, leaves: int, generator: torch.Generator) -> Leave
 
     Each phase gets leaves in proportion to its volume. With as many leaves as grains or more,
     the largest grains are split into equal parts; with fewer, grains of like orientation are
-    merged by weighted k-means on their l = 4 cubic harmonics, which are blind to the choice
-    among equivalent orientations.
+    merged by weighted k-means on their lowest symmetrised harmonics, l = 4 of cubic crystals,
+    which are blind to the choice among equivalent orientations.
 
     Args:
         rve: Polycrystal; grains without voxels are left out.
@@ -57,7 +57,9 @@ def quantise(rve: Polycrystal, leaves: int, generator: torch.Generator) -> Leave
             copies = split_counts(w, count)
             q, w = q.repeat_interleave(copies, 0), (w / copies).repeat_interleave(copies)
         else:
-            q, w = merge_orientations(q, w, count, generator)
+            lattice = rve.lattices[p]
+            laue = CUBIC if lattice is None else lattice.laue_group
+            q, w = merge_orientations(q, w, count, generator, laue)
         parts.append(Leaves(q, w, torch.full((count,), p)))
     joined = Leaves(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
     return joined._replace(weights=joined.weights / joined.weights.sum())
@@ -80,13 +82,15 @@ def merge_orientations(
     weights: Float[Tensor, "grains"],
     count: int,
     generator: torch.Generator,
+    laue: LaueGroup = CUBIC,
 ) -> tuple[Float[Tensor, "count 4"], Float[Tensor, "count"]]:
     """Cluster orientations by weighted k-means; each cluster keeps its volume.
 
     Returns:
         Mean orientation and total weight of each cluster.
     """
-    points = cubic_harmonics(orientations)
+    degrees = harmonic_degrees(laue)
+    points = torch.cat([symmetric_harmonics(orientations, degree, laue) for degree in degrees], -1)
     centres = points[_spread_start(points, weights, count, generator)]
     label = torch.cdist(points, centres).argmin(1)
     for _ in range(MAX_LLOYD):
@@ -104,7 +108,7 @@ def merge_orientations(
             break
         label = new
     mass = torch.zeros(count, dtype=weights.dtype).index_add_(0, label, weights)
-    return _mean_orientations(orientations, weights, label, points, centres), mass
+    return _mean_orientations(orientations, weights, label, points, centres, laue), mass
 
 
 def _spread_start(
@@ -125,7 +129,12 @@ def _spread_start(
 
 
 def _mean_orientations(
-    orientations: Tensor, weights: Tensor, label: Tensor, points: Tensor, centres: Tensor
+    orientations: Tensor,
+    weights: Tensor,
+    label: Tensor,
+    points: Tensor,
+    centres: Tensor,
+    laue: LaueGroup,
 ) -> Tensor:
     """Average each cluster's quaternions, each in the equivalent next to the cluster's medoid."""
     count = len(centres)
@@ -135,11 +144,6 @@ def _mean_orientations(
     for grain, (k, d) in enumerate(zip(label.tolist(), distance.tolist(), strict=True)):
         if d < best[k]:
             best[k], medoid[k] = d, grain
-    anchor = orientations[medoid[label]]
-    candidates = equivalent_orientations(orientations)
-    overlap = torch.einsum("gsk,gk->gs", candidates, anchor)
-    index = overlap.abs().argmax(1)
-    rows = torch.arange(len(label))
-    aligned = candidates[rows, index] * overlap[rows, index].sign()[:, None]
+    aligned = laue.nearest(orientations, orientations[medoid[label]])
     sums = torch.zeros(count, 4, dtype=orientations.dtype)
     return normalize_quaternion(sums.index_add_(0, label, weights[:, None] * aligned))

@@ -1,4 +1,4 @@
-"""Texture components: one orientation or one fibre with scatter, and those of rolled fcc metals."""
+"""Texture components: one orientation or one fibre with scatter, and those of rolled metals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from polyxtal.algebra.rotation import (
     quaternion_to_matrix,
     random_quaternions,
 )
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.distribution import (
     DEFAULT_HALFWIDTH,
     MixedTexture,
@@ -32,6 +33,7 @@ from polyxtal.texture.kernel import (
     draw_rotations,
     halfwidth_of_deviation,
 )
+from polyxtal.texture.zone import as_group
 
 ROLLING_COMPONENTS: Mapping[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "cube": ((0, 0, 1), (1, 0, 0)),
@@ -62,6 +64,7 @@ class UnimodalTexture(Texture):
     Args:
         orientation: Unit quaternion of the centre. [-]
         halfwidth: Angle at which the density has dropped to half, 0.1° to 90°. [rad]
+        laue: Laue group of the crystals, or its name.
     Raises:
         ValueError: if the half-width is out of range or the quaternion not of unit length.
 
@@ -73,17 +76,21 @@ class UnimodalTexture(Texture):
     """
 
     def __init__(
-        self, orientation: Float[Tensor, "4"], halfwidth: float = DEFAULT_HALFWIDTH
+        self,
+        orientation: Float[Tensor, "4"],
+        halfwidth: float = DEFAULT_HALFWIDTH,
+        laue: str | LaueGroup = CUBIC,
     ) -> None:
         """Check the arguments."""
         concentration(halfwidth)
+        self.laue = as_group(laue)
         self.orientation = unit_quaternions("orientation", orientation)
         self.halfwidth = halfwidth
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
-        """Average the kernel over the 24 copies. [multiples of random]"""
+        """Average the kernel over symmetric copies. [multiples of random]"""
         one = torch.ones(1, dtype=torch.float64)
-        return kernel_density(orientations, self.orientation[None], one, self.halfwidth)
+        return kernel_density(orientations, self.orientation[None], one, self.halfwidth, self.laue)
 
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
         """Scatter the centre."""
@@ -95,9 +102,11 @@ class FibreTexture(Texture):
     """Crystals that share one direction and are random about it.
 
     Args:
-        crystal: Crystal direction h, as of Miller indices. [-]
+        crystal: Crystal direction h in Cartesian crystal axes; with a lattice, Miller or
+            Miller-Bravais indices of the plane that h is normal to. [-]
         sample: Sample direction r that h and its symmetry copies scatter about. [-]
         halfwidth: Angle at which the density of h has dropped to half. [rad]
+        lattice: Lattice of the crystals; None for cubic ones.
     Raises:
         ValueError: if a direction has no length or the half-width is out of range.
 
@@ -112,15 +121,19 @@ class FibreTexture(Texture):
         crystal: Sequence[float],
         sample: Sequence[float],
         halfwidth: float = DEFAULT_HALFWIDTH,
+        lattice: Lattice | None = None,
     ) -> None:
         """Scale the directions to unit length."""
         concentration(halfwidth)
-        self.crystal, self.sample = _direction("crystal", crystal), _direction("sample", sample)
-        self.halfwidth = halfwidth
+        self.crystal = (
+            _direction("crystal", crystal) if lattice is None else lattice.plane(list(crystal))
+        )
+        self.laue = CUBIC if lattice is None else lattice.laue_group
+        self.sample, self.halfwidth = _direction("sample", sample), halfwidth
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
         """Average the kernel over the copies of h. [multiples of random]"""
-        copies = quaternion_to_matrix(cubic_rotations()) @ self.crystal
+        copies = quaternion_to_matrix(self.laue.rotations) @ self.crystal
         seen = quaternion_to_matrix(orientations).mT @ self.sample  # r in crystal axes
         return direction_density(seen @ copies.mT, self.halfwidth).mean(-1)
 
@@ -141,9 +154,15 @@ class FibreTexture(Texture):
         )
 
 
-def miller_orientation(plane: Sequence[float], direction: Sequence[float]) -> Float[Tensor, "4"]:
+def miller_orientation(
+    plane: Sequence[float], direction: Sequence[float], lattice: Lattice | None = None
+) -> Float[Tensor, "4"]:
     """Find the orientation (hkl)[uvw]: plane normal along z, direction along x.
 
+    Args:
+        plane: Miller indices of the plane, of hexagonal lattices also Miller-Bravais.
+        direction: Indices of the direction.
+        lattice: Lattice of the crystal; None for a cubic one.
     Raises:
         ValueError: if the direction does not lie in the plane.
 
@@ -151,7 +170,10 @@ def miller_orientation(plane: Sequence[float], direction: Sequence[float]) -> Fl
         >>> [round(part, 4) for part in miller_orientation((0, 0, 1), (1, 1, 0)).tolist()]
         [0.9239, 0.0, 0.0, -0.3827]
     """
-    normal, along = _direction("plane", plane), _direction("direction", direction)
+    if lattice is None:
+        normal, along = _direction("plane", plane), _direction("direction", direction)
+    else:
+        normal, along = lattice.plane(list(plane)), lattice.direction(list(direction))
     if abs(float(normal @ along)) > 1e-9:
         raise ValueError(
             f"The direction must lie in the plane, but {tuple(direction)} and {tuple(plane)} "
@@ -182,7 +204,7 @@ def rolling_component(name: str, halfwidth: float = DEFAULT_HALFWIDTH) -> Textur
     variants: list[Tensor] = []
     for half_turn in torch.eye(4, dtype=torch.float64):  # the identity, 180° about x, y, z
         variant = quaternion_multiply(half_turn, centre)
-        if all(float(disorientation(variant, known)) > 1e-4 for known in variants):
+        if all(float(CUBIC.disorientation(variant, known)) > 1e-4 for known in variants):
             variants.append(variant)
     return MixedTexture([(1.0, UnimodalTexture(v, halfwidth)) for v in variants])
 
@@ -211,6 +233,52 @@ def rolling_texture(
         (share, rolling_component(name, halfwidth)) for name, share in shares.items()
     ]
     return MixedTexture([*parts, (max(0.0, rest), UniformTexture())])
+
+
+def basal_texture(
+    lattice: Lattice,
+    tilt: float = 0.0,
+    towards: Sequence[float] = (0.0, 1.0, 0.0),
+    halfwidth: float = DEFAULT_HALFWIDTH,
+    share: float = 1.0,
+) -> MixedTexture:
+    """Build the texture of a rolled hexagonal sheet: c axes about the sheet's normal z, or split.
+
+    Rolled magnesium has its c axes at the normal or some 10° towards the rolling direction x,
+    titanium and zirconium 20 to 40° towards the transverse direction y.
+
+    Args:
+        lattice: Hexagonal lattice.
+        tilt: Angle of the c axes from z, to either side, 0 to 90°. [rad]
+        towards: Sample direction of the tilt, in the plane of the sheet. [-]
+        halfwidth: Angle at which the density of c axes has dropped to half. [rad]
+        share: Volume share; the rest is random. [-]
+    Raises:
+        ValueError: if the lattice is not hexagonal, or a number is out of range.
+
+    Example:
+        >>> import math
+        >>> import polyxtal as px
+        >>> sheet = basal_texture(px.Lattice("hP", 1.587), tilt=math.radians(30))
+        >>> sheet.orientations(20, seed=1).shape, sheet.laue.name
+        (torch.Size([20, 4]), '6/mmm')
+    """
+    if lattice.family != "hexagonal":
+        raise ValueError(f"A basal texture must be of a hexagonal lattice, not {lattice.family}.")
+    if not (0 <= tilt <= math.pi / 2 and 0 <= share <= 1):
+        raise ValueError(
+            "A basal texture must have a tilt of 0 to 90 degrees, given in rad, and a share of 0 "
+            f"to 1, but has {tilt:g} rad and {share:g}."
+        )
+    aside = _direction("towards", towards)
+    if abs(float(aside[2])) > 1e-9:
+        raise ValueError(f"Argument `towards` must lie in the sheet, but is {tuple(towards)}.")
+    normal = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+    poles = [math.cos(tilt) * normal + sign * math.sin(tilt) * aside for sign in (1.0, -1.0)]
+    parts: list[tuple[float, Texture]] = [
+        (share / 2, FibreTexture((0, 0, 0, 1), pole.tolist(), halfwidth, lattice)) for pole in poles
+    ]
+    return MixedTexture([*parts, (1 - share, UniformTexture(lattice.laue_group))])
 
 
 def texture_type(name: str, seed: int | torch.Generator = 0) -> MixedTexture:

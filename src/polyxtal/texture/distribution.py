@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.rotation import random_quaternions
-from polyxtal.crystal.symmetry import equivalent_orientations
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.kernel import concentration, rotation_density
 from polyxtal.texture.measure import volume_shares
-from polyxtal.texture.zone import OrientationGrid
+from polyxtal.texture.zone import OrientationGrid, as_group
 
 DEFAULT_HALFWIDTH = math.radians(10)
 _PAIRS = 1 << 23
@@ -24,7 +24,13 @@ _UNIT_TOLERANCE = 1e-6
 
 
 class Texture(ABC):
-    """An orientation distribution of cubic crystals."""
+    """An orientation distribution of crystals.
+
+    Attributes:
+        laue: Their Laue group.
+    """
+
+    laue: LaueGroup = CUBIC
 
     @abstractmethod
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
@@ -71,7 +77,12 @@ class Texture(ABC):
         return self.draw(place.clamp(0.0, 1 - 1e-12), generator)
 
     def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
-        """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]"""
+        """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]
+
+        Raises:
+            ValueError: if the grid is of another Laue group.
+        """
+        check_group(self.laue, grid)
         fine, owner = grid.samples()
         share = torch.zeros(len(grid), dtype=torch.float64)
         share.index_add_(0, owner, self.density(fine))
@@ -81,11 +92,18 @@ class Texture(ABC):
 class UniformTexture(Texture):
     """Random orientations: every one alike.
 
+    Args:
+        laue: Laue group of the crystals, or its name.
+
     Example:
         >>> import polyxtal as px
         >>> px.UniformTexture().orientations(100, seed=0).shape
         torch.Size([100, 4])
     """
+
+    def __init__(self, laue: str | LaueGroup = CUBIC) -> None:
+        """Take the Laue group by its name, too."""
+        self.laue = as_group(laue)
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
         """Return 1 everywhere. [multiples of random]"""
@@ -108,6 +126,7 @@ class DiscreteTexture(Texture):
         orientations: Unit quaternions. [-]
         weights: Volume of each in any unit; equal if None.
         halfwidth: Kernel of `density`, 0.1° to 90°. [rad]
+        laue: Laue group of the crystals, or its name.
     Raises:
         ValueError: if there is no orientation or one is not of unit length, if weights are
             negative or all zero, or if the half-width is out of range.
@@ -128,16 +147,17 @@ class DiscreteTexture(Texture):
         orientations: Float[Tensor, "n 4"],
         weights: Float[Tensor, " n"] | None = None,
         halfwidth: float = DEFAULT_HALFWIDTH,
+        laue: str | LaueGroup = CUBIC,
     ) -> None:
         """Scale the weights and check the other arguments."""
         concentration(halfwidth)
         self.points = unit_quaternions("orientations", orientations)
         self.weights = volume_shares(self.points, weights)
-        self.halfwidth = halfwidth
+        self.halfwidth, self.laue = halfwidth, as_group(laue)
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
         """Sum the kernels of all points and their symmetry copies. [multiples of random]"""
-        return kernel_density(orientations, self.points, self.weights, self.halfwidth)
+        return kernel_density(orientations, self.points, self.weights, self.halfwidth, self.laue)
 
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
         """Take the point whose stretch of [0, 1) holds the place."""
@@ -148,6 +168,7 @@ class DiscreteTexture(Texture):
 
     def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
         """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]"""
+        check_group(self.laue, grid)
         owner, _ = grid.nearest(self.points)
         share = torch.zeros(len(grid), dtype=torch.float64)
         return share.index_add_(0, owner, self.weights)
@@ -163,7 +184,8 @@ class MixedTexture(Texture):
     Args:
         components: Pairs of share, in any unit, and texture.
     Raises:
-        ValueError: if there is none, or shares are negative or all zero.
+        ValueError: if there is none, shares are negative or all zero, or the textures are of
+            different Laue groups; random ones fit any.
 
     Example:
         >>> from polyxtal.texture.components import UnimodalTexture, rolling_component
@@ -185,6 +207,14 @@ class MixedTexture(Texture):
             )
         self.shares = share / share.sum()
         self.components = tuple(texture for _, texture in components)
+        ordered = [t.laue for t in self.components if not isinstance(t, UniformTexture)]
+        groups = list(dict.fromkeys(ordered or [t.laue for t in self.components]))
+        if len(groups) > 1:
+            raise ValueError(
+                "Textures of a mixture must be of one Laue group, "
+                f"but are of {', '.join(group.name for group in groups)}."
+            )
+        self.laue = groups[0]
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
         """Sum the components' densities. [multiples of random]"""
@@ -206,8 +236,12 @@ class MixedTexture(Texture):
 
     def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
         """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]"""
-        parts = torch.stack([texture.coefficients(grid) for texture in self.components])
-        return self.shares @ parts
+        check_group(self.laue, grid)
+        parts = [
+            grid.volumes if isinstance(texture, UniformTexture) else texture.coefficients(grid)
+            for texture in self.components
+        ]
+        return self.shares @ torch.stack(parts)
 
 
 def kernel_density(
@@ -215,30 +249,46 @@ def kernel_density(
     centres: Float[Tensor, "n 4"],
     weights: Float[Tensor, " n"],
     halfwidth: float,
+    laue: LaueGroup = CUBIC,
 ) -> Float[Tensor, " m"]:
-    """Sum kernels about weighted centres, averaged over the 24 copies. [multiples of random]
+    """Sum kernels about weighted centres, averaged over symmetric copies. [multiples of random]
 
     Args:
         at: Where to evaluate. [-]
         centres: Unit quaternions. [-]
         weights: Shares that sum to 1. [-]
         halfwidth: Of the kernel. [rad]
+        laue: Laue group of the crystals.
     """
+    order = laue.order
     precision = torch.float64 if halfwidth < _FINE else torch.float32
     points, centre = at.to(precision), centres.to(precision)
-    share = weights.to(precision) / 24
+    share = weights.to(precision) / order
     # The angle between q s and c is that between q and c s⁻¹: the fewer of them are copied.
     few = len(centre) <= len(points)
-    copies = equivalent_orientations(centre if few else points)
+    copies = laue.equivalents(centre if few else points)
     if few:
-        centre, share = copies.reshape(-1, 4), share.repeat_interleave(24)
-    step = max(1, _PAIRS // (24 * len(centres)))
+        centre, share = copies.reshape(-1, 4), share.repeat_interleave(order)
+    step = max(1, _PAIRS // (order * len(centres)))
     parts = []
     for part in (points if few else copies).split(step):
         cosine = 2 * (part.reshape(-1, 4) @ centre.T).square() - 1
         kernel = rotation_density(cosine, halfwidth) @ share
-        parts.append(kernel if few else kernel.reshape(-1, 24).sum(-1))
+        parts.append(kernel if few else kernel.reshape(-1, order).sum(-1))
     return torch.cat(parts).to(at)
+
+
+def check_group(laue: LaueGroup, grid: OrientationGrid) -> None:
+    """Make sure that a grid is of a texture's Laue group.
+
+    Raises:
+        ValueError: if it is of another.
+    """
+    if grid.laue != laue:
+        raise ValueError(
+            f"The grid must be of the texture's Laue group, {laue.name}, "
+            f"but is of {grid.laue.name}."
+        )
 
 
 def unit_quaternions(name: str, q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:

@@ -1,4 +1,4 @@
-"""Cubic harmonics: smooth coordinates of a crystal that know neither symmetry copies nor sign."""
+"""Symmetrised harmonics: smooth coordinates of a crystal, blind to symmetric copies and to sign."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor, stack
+from torch import Tensor, linalg, stack, tensor, zeros
+from torch import float64 as double
 
 from polyxtal.algebra.rotation import quaternion_to_matrix
+from polyxtal.crystal.laue import LaueGroup
 
 DEGREES = (4, 6, 8, 10)
 """Degrees with one cubic invariant of the m3m crystal; 2, 3, 5 and 7 have none. [Bunge1982]"""
@@ -42,6 +44,82 @@ def cubic_harmonics(
     # Three perpendicular axes: Σ_kk' P_l(r_k · r_k') = 3 + 6 P_l(0) by the addition theorem.
     norm = math.sqrt(3 + 6 * float(np.polynomial.Legendre.basis(degree)(0.0)))
     return surface_harmonics(axes, degree).sum(-2) / norm
+
+
+INDEPENDENT = 1e-6
+"""Smallest share of an invariant that those before it do not hold. [-]"""
+_AXES = (
+    (0.0, 0.0, 1.0),
+    (1.0, 0.0, 0.0),
+    (0.0, 1.0, 0.0),
+    (1.0, 1.0, 0.0),
+    (0.6, 0.0, 0.8),
+    (0.0, 0.6, 0.8),
+    *((math.cos(k) * 0.9 + 0.05 * k, math.sin(2 * k), 0.3 + 0.1 * k) for k in range(1, 20)),
+)
+"""Directions whose orbits make invariants, simple ones first. [-]"""
+
+
+def harmonic_degrees(laue: LaueGroup) -> tuple[int, ...]:
+    """Return the lowest degrees whose invariants distinguish all orientations of a crystal."""
+    return {"m-3m": (4,), "m-3": (4, 6)}.get(laue.name, (2, 4, 6))
+
+
+def symmetric_harmonics(
+    orientations: Float[Tensor, "*batch 4"], degree: int, laue: LaueGroup
+) -> Float[Tensor, "*batch terms"]:
+    """Map each crystal to one unit vector of 2 l + 1 components for each invariant of its group.
+
+        h_μm(q) = Σ_j c_μj Σ_s Y_lm(R(q) s a_j)
+
+    The sums over the group's rotations s of a few directions a_j span all functions of a
+    direction that the group leaves as they are [Bunge1982, Sec. 14]; the c_μj make them
+    orthonormal. Even degrees only: odd ones do not enter what has an inversion centre. For m-3m
+    and degrees 4 to 10 this is `cubic_harmonics`.
+
+    Args:
+        orientations: Unit quaternions, v_sample = R(q) v_crystal. [-]
+        degree: l, even and at least 2.
+        laue: Laue group.
+    Returns:
+        Coefficients, m = -l ... l for each invariant, one after the other. [-]
+    Raises:
+        ValueError: if the degree is odd or too small.
+    """
+    if degree < 2 or degree % 2:
+        raise ValueError(f"Argument `degree` must be even and at least 2, but is {degree}.")
+    if laue.name == "m-3m" and degree in DEGREES:
+        return cubic_harmonics(orientations, degree)
+    axes, weights = _invariants(laue, degree)  # (orbits, order, 3), (invariants, orbits)
+    if not len(weights):
+        return orientations.new_zeros(*orientations.shape[:-1], 0)
+    rotation = quaternion_to_matrix(orientations)
+    turned = (rotation[..., None, None, :, :] @ axes.to(orientations)[..., None]).squeeze(-1)
+    orbits = surface_harmonics(turned, degree).sum(-2)
+    return (weights.to(orientations) @ orbits).flatten(-2)
+
+
+@lru_cache(maxsize=64)
+def _invariants(laue: LaueGroup, degree: int) -> tuple[Tensor, Tensor]:
+    """Choose directions whose orbits are independent, and make them orthonormal."""
+    rotations = quaternion_to_matrix(laue.rotations)
+    chosen: list[Tensor] = []
+    rows: list[Tensor] = []
+    for axis in _AXES:
+        direction = tensor(axis, dtype=double)
+        orbit = (rotations @ (direction / direction.norm())[:, None]).squeeze(-1)
+        vector = surface_harmonics(orbit, degree).sum(0)
+        rest = vector / laue.order
+        for row in rows:  # Gram and Schmidt
+            rest = rest - (rest @ row) * row
+        if float(rest.norm()) > INDEPENDENT:
+            rows.append(rest / rest.norm())
+            chosen.append(orbit)
+    if not rows:
+        return zeros(0, laue.order, 3, dtype=double), zeros(0, 0, dtype=double)
+    orbits = stack([surface_harmonics(orbit, degree).sum(0) for orbit in chosen])
+    weights = linalg.solve((orbits @ orbits.mT).mT, (stack(rows) @ orbits.mT).mT).mT
+    return stack(chosen), weights
 
 
 def surface_harmonics(

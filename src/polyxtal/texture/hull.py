@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.randomness import generator_of
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.distribution import DiscreteTexture
 from polyxtal.texture.zone import OrientationGrid, orientation_grid
 
@@ -67,7 +68,9 @@ class HullTexture(DiscreteTexture):
 
     def __init__(self, grid: OrientationGrid, support: Tensor, weights: Tensor) -> None:
         """Take the grid's orientations at `support`, spread by the grid's resolution."""
-        super().__init__(grid.orientations[support], weights, math.radians(grid.resolution))
+        super().__init__(
+            grid.orientations[support], weights, math.radians(grid.resolution), grid.laue
+        )
         self.grid, self.support = grid, support
 
     def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
@@ -134,16 +137,18 @@ def sample_texture_hull(
     seed: int = 0,
     *,
     support: str | SupportLaw = "log_uniform",
+    laue: str | LaueGroup = CUBIC,
 ) -> TextureHullSample:
     """Draw textures by hierarchical simplex sampling.
 
     Args:
         count: Number of textures.
-        resolution: Of the grid of the cubic fundamental zone, 1 to 30. [degrees]
+        resolution: Resolution of the grid of the fundamental zone, 1 to 30. [degrees]
         seed: Same seed, same textures; more of them begin with the same ones.
         support: Law of the number k of orientations present: "log_uniform" (as many textures
             between 1 and 10 as between 10 and 100), "uniform", "geometric", "flat" (all, always:
             the usual Dirichlet sampling), or a function of an even draw and n.
+        laue: Laue group of the crystals, or its name.
     Returns:
         A sequence of textures; one of length 1 goes into `px.tessellate` as it is.
     Raises:
@@ -165,7 +170,7 @@ def sample_texture_hull(
             )
         support = SUPPORT_LAWS[support]
     generator_of(seed, 0)
-    return TextureHullSample(count, orientation_grid(resolution), support, seed)
+    return TextureHullSample(count, orientation_grid(resolution, laue), support, seed)
 
 
 def draw_hull_texture(

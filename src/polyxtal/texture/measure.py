@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.crystal.symmetry import disorientation
-from polyxtal.texture.harmonics import cubic_harmonics
+from polyxtal.crystal.laue import CUBIC, LaueGroup
+from polyxtal.texture.harmonics import harmonic_degrees, symmetric_harmonics
 
 
 def volume_shares(
@@ -46,45 +46,56 @@ def texture_coefficients(
     orientations: Float[Tensor, "grains 4"],
     weights: Float[Tensor, " grains"] | None = None,
     degree: int = 4,
+    laue: LaueGroup = CUBIC,
 ) -> Float[Tensor, " terms"]:
-    """Average the cubic harmonics of one degree over crystals.
+    """Average the symmetrised harmonics of one degree over crystals.
 
     Args:
         orientations: Unit quaternions. [-]
         weights: Volume of each crystal in any unit; equal if None.
-        degree: l: 4, 6, 8 or 10.
+        degree: l; of cubic crystals 4, 6, 8 or 10.
+        laue: Laue group of the crystals.
     Returns:
-        Mean of `cubic_harmonics`, 2 l + 1 numbers. [-]
+        Mean of `symmetric_harmonics`, 2 l + 1 numbers for each invariant. [-]
     Raises:
         ValueError: if the weights are negative, all zero, or of another length.
     """
     share = volume_shares(orientations, weights)
-    return share @ cubic_harmonics(orientations, degree)
+    return share @ symmetric_harmonics(orientations, degree, laue)
 
 
 def texture_strength(
-    orientations: Float[Tensor, "grains 4"], weights: Float[Tensor, " grains"] | None = None
+    orientations: Float[Tensor, "grains 4"],
+    weights: Float[Tensor, " grains"] | None = None,
+    laue: LaueGroup = CUBIC,
 ) -> Float[Tensor, ""]:
-    """Measure how far a texture is from random: the norm of its mean l = 4 harmonic.
+    """Measure how far a texture is from random: the rms norm of its lowest mean harmonics.
 
-    About N^(-1/2) for N random crystals, 1 for a single crystal. A texture whose anisotropy
-    starts above l = 4 also gives 0: elasticity cannot tell it from a random one.
+    Of cubic crystals l = 4, of others those of `harmonic_degrees`. About N^(-1/2) for N random
+    crystals, 1 for a single crystal. A cubic texture whose anisotropy starts above l = 4 also
+    gives 0: elasticity cannot distinguish it from a random one.
 
     Args:
         orientations: Unit quaternions. [-]
         weights: Volume of each crystal in any unit; equal if None.
+        laue: Laue group of the crystals.
     Returns:
         Strength between 0 and 1. [-]
     Raises:
         ValueError: if the weights are negative, all zero, or of another length.
     """
-    return torch.linalg.vector_norm(texture_coefficients(orientations, weights))
+    degrees = harmonic_degrees(laue)
+    parts = [texture_coefficients(orientations, weights, degree, laue) for degree in degrees]
+    sizes = zip(parts, degrees, strict=True)
+    vectors = sum(len(part) // (2 * degree + 1) for part, degree in sizes)
+    return torch.linalg.vector_norm(torch.cat(parts)) / vectors**0.5
 
 
 def mean_disorientation(
     orientations_a: Float[Tensor, "grains 4"],
     orientations_b: Float[Tensor, "grains 4"],
     weights: Float[Tensor, " grains"] | None = None,
+    laue: LaueGroup = CUBIC,
 ) -> Float[Tensor, ""]:
     """Average the disorientation of crystal pairs, as of predicted and measured textures.
 
@@ -92,6 +103,7 @@ def mean_disorientation(
         orientations_a: Unit quaternions. [-]
         orientations_b: Unit quaternions, paired with the first. [-]
         weights: Volume of each crystal in any unit; equal if None.
+        laue: Laue group of the crystals.
     Returns:
         Mean disorientation. [rad]
     Raises:
@@ -103,4 +115,4 @@ def mean_disorientation(
             f"but have {tuple(orientations_a.shape)} and {tuple(orientations_b.shape)}."
         )
     share = volume_shares(orientations_a, weights)
-    return share @ disorientation(orientations_a, orientations_b)
+    return share @ laue.disorientation(orientations_a, orientations_b)

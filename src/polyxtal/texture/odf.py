@@ -34,7 +34,7 @@ def texture_index(texture: Texture, resolution: float = RESOLUTION) -> float:
         >>> px.texture_index(sharp, resolution=15.0) > 2
         True
     """
-    grid = orientation_grid(resolution)
+    grid = orientation_grid(resolution, texture.laue)
     return float((_shares(texture, grid).square() / grid.volumes).sum())
 
 
@@ -46,7 +46,8 @@ def odf_distance(first: Texture, second: Texture, resolution: float = RESOLUTION
         second: Another.
         resolution: Of the grid that the integral is summed on. [degrees]
     Raises:
-        ValueError: if the grid is too coarse for a texture.
+        ValueError: if the grid is too coarse for a texture, or the textures are of different Laue
+            groups.
 
     Example:
         >>> import polyxtal as px
@@ -54,7 +55,12 @@ def odf_distance(first: Texture, second: Texture, resolution: float = RESOLUTION
         >>> round(px.odf_distance(px.UniformTexture(), cube, resolution=15.0), 2)
         0.49
     """
-    grid = orientation_grid(resolution)
+    if first.laue != second.laue:
+        raise ValueError(
+            "Textures to compare must be of one Laue group, "
+            f"but are of {first.laue.name} and {second.laue.name}."
+        )
+    grid = orientation_grid(resolution, first.laue)
     return 0.5 * float((_shares(first, grid) - _shares(second, grid)).abs().sum())
 
 

@@ -1,4 +1,4 @@
-"""A uniform grid of the cubic fundamental zone: the orientations that textures are made of."""
+"""A uniform grid of a fundamental zone: the orientations that textures are made of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from polyxtal.crystal.symmetry import cubic_rotations, equivalent_orientations
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.cubochoric import EDGE, cubochoric_grid
 
 FINEST, COARSEST = 1.0, 30.0
@@ -24,7 +24,7 @@ _CHUNK = 1 << 24
 
 @dataclass(frozen=True, eq=False)
 class OrientationGrid:
-    """Orientations that cover the cubic fundamental zone evenly.
+    """Orientations that cover the fundamental zone of a Laue group evenly.
 
     Attributes:
         resolution: Distance of neighbours asked for. [degrees]
@@ -32,12 +32,14 @@ class OrientationGrid:
         volumes: Share of the zone that is closest to each; they sum to 1. [-]
         covering_radius: Largest disorientation of any crystal from the closest one, measured on a
             finer grid. [degrees]
+        laue: The Laue group.
     """
 
     resolution: float
     orientations: Float[Tensor, "n 4"]
     volumes: Float[Tensor, "n"]
     covering_radius: float
+    laue: LaueGroup = CUBIC
 
     def __len__(self) -> int:
         """Return the number of orientations."""
@@ -45,72 +47,92 @@ class OrientationGrid:
 
     def nearest(self, q: Float[Tensor, "m 4"]) -> tuple[Int[Tensor, " m"], Float[Tensor, " m"]]:
         """Find the closest grid orientation of crystals, and its disorientation [rad]."""
-        return _nearest(self.orientations, q)
+        return _nearest(self.orientations, q, self.laue)
 
     def samples(self) -> tuple[Float[Tensor, "m 4"], Int[Tensor, " m"]]:
         """Cover each cell by finer orientations, about 125: these, and the cell of each."""
-        return _samples(self.resolution)
+        return _samples(self.resolution, self.laue)
 
 
-@lru_cache(maxsize=8)
-def orientation_grid(resolution: float = 10.0) -> OrientationGrid:
-    """Cover the cubic fundamental zone with equal cells of SO(3) [Rosca2014].
+def orientation_grid(resolution: float = 10.0, laue: str | LaueGroup = CUBIC) -> OrientationGrid:
+    """Cover the fundamental zone of a Laue group with equal cells of SO(3) [Rosca2014].
 
     Cells of edge e in the cube of `cubochoric.py` lie 2 e apart in rotation angle near the
-    identity; those whose centre is in the zone are taken: 192 at 15°, 627 at 10°, 4903 at 5°,
-    with covering radii of 18.2°, 12.1° and 5.7°.
+    identity; those whose centre is in the zone are taken: for m-3m 192 at 15°, 627 at 10°, 4903
+    at 5°, with covering radii of 18.2°, 12.1° and 5.7°.
 
     Args:
         resolution: Distance of neighbours, 1 to 30. [degrees]
+        laue: Laue group or its name.
     Raises:
-        ValueError: if the resolution is out of range.
+        ValueError: if the resolution is out of range, or there is no such group.
 
     Example:
         >>> import polyxtal as px
         >>> grid = px.orientation_grid(30.0)
         >>> len(grid), round(grid.covering_radius, 2)
         (40, 33.25)
+        >>> len(px.orientation_grid(30.0, "6/mmm"))
+        32
     """
     if not FINEST <= resolution <= COARSEST:
         raise ValueError(
             f"Argument `resolution` must be from {FINEST:g} to {COARSEST:g} degrees, "
             f"but is {resolution}."
         )
-    grid = in_zone(cubochoric_grid(_cells(resolution)))
-    fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION))
-    owner, distance = _nearest(grid, fine)
-    volumes = torch.bincount(owner, minlength=len(grid)).to(torch.float64) / len(fine)
-    return OrientationGrid(resolution, grid, volumes, math.degrees(float(distance.max())))
+    return _grid(float(resolution), as_group(laue))
+
+
+def as_group(laue: str | LaueGroup) -> LaueGroup:
+    """Return the Laue group of a name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    return LaueGroup(laue) if isinstance(laue, str) else laue
 
 
 @lru_cache(maxsize=8)
-def orientation_count(resolution: float) -> int:
+def _grid(resolution: float, laue: LaueGroup) -> OrientationGrid:
+    grid = in_zone(cubochoric_grid(_cells(resolution)), laue)
+    fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION), laue)
+    owner, distance = _nearest(grid, fine, laue)
+    volumes = torch.bincount(owner, minlength=len(grid)).to(torch.float64) / len(fine)
+    return OrientationGrid(resolution, grid, volumes, math.degrees(float(distance.max())), laue)
+
+
+@lru_cache(maxsize=8)
+def orientation_count(resolution: float, laue: LaueGroup = CUBIC) -> int:
     """Count the orientations of a grid, without the work that its volumes take."""
-    return len(in_zone(cubochoric_grid(_cells(resolution))))
+    return len(in_zone(cubochoric_grid(_cells(resolution)), laue))
 
 
 @lru_cache(maxsize=2)
-def _samples(resolution: float) -> tuple[Tensor, Tensor]:
-    fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION))
-    return fine, orientation_grid(resolution).nearest(fine)[0]
+def _samples(resolution: float, laue: LaueGroup) -> tuple[Tensor, Tensor]:
+    fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION), laue)
+    return fine, orientation_grid(resolution, laue).nearest(fine)[0]
 
 
 def _cells(resolution: float) -> int:
     return round(2 * EDGE / math.radians(resolution))
 
 
-def in_zone(q: Float[Tensor, "n 4"]) -> Float[Tensor, "m 4"]:
-    """Keep the orientations that no cubic equivalent brings closer to the identity."""
-    symmetry = cubic_rotations().to(q)
+def in_zone(q: Float[Tensor, "n 4"], laue: LaueGroup = CUBIC) -> Float[Tensor, "m 4"]:
+    """Keep the orientations that no equivalent brings closer to the identity."""
+    symmetry = laue.rotations.to(q)
     # The scalar part of q s is q · s*, and s* is in the group too.
-    largest = torch.cat([(part @ symmetry.mT).abs().amax(-1) for part in q.split(_CHUNK // 24)])
+    largest = torch.cat(
+        [(part @ symmetry.mT).abs().amax(-1) for part in q.split(_CHUNK // laue.order)]
+    )
     return q[q[:, 0].abs() >= largest - 1e-12]
 
 
-def _nearest(grid: Float[Tensor, "n 4"], q: Float[Tensor, "m 4"]) -> tuple[Tensor, Tensor]:
+def _nearest(
+    grid: Float[Tensor, "n 4"], q: Float[Tensor, "m 4"], laue: LaueGroup
+) -> tuple[Tensor, Tensor]:
     # Disorientation decreases with |g · (q s)|: the closest of all ±g s on the unit sphere.
-    copies = equivalent_orientations(grid).reshape(-1, 4).numpy()
+    copies = laue.equivalents(grid).reshape(-1, 4).numpy()
     tree = KDTree(np.concatenate([copies, -copies]))
     chord, place = tree.query(q.numpy())
-    index = torch.from_numpy(place % len(copies) // 24)
+    index = torch.from_numpy(place % len(copies) // laue.order)
     return index, 4 * torch.from_numpy(chord / 2).clamp_max(1.0).asin()
