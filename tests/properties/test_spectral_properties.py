@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polyxtal.algebra.mandel import rotate_mandel
 from polyxtal.algebra.rotation import matrix_to_quaternion, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.mechanics.bounds import reuss_average, voigt_average
 from polyxtal.mechanics.spectral import homogenize
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -129,7 +129,7 @@ def test_every_symmetry_of_the_cube_turns_the_stiffness(scheme, two_phases):
     given = elasticity if two_phases else crystal
     before = homogenize(rve, given, scheme=scheme).stiffness
     moved = []
-    for quaternion in cubic_rotations():
+    for quaternion in CUBIC.rotations:
         matrix = quaternion_to_matrix(quaternion).round()
         axes = [int(row.abs().argmax()) for row in matrix]
         voxels = rve.grain_id.permute(axes).flip([i for i in range(3) if matrix[i].sum() < 0])
