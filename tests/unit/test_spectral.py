@@ -10,7 +10,9 @@ import torch
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import random_quaternions
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elastic_constants import constant_basis, independent_constants
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
+from polyxtal.crystal.laue import HEXAGONAL, TETRAGONAL, LaueGroup
 from polyxtal.mechanics.cell_problem import pose
 from polyxtal.mechanics.green import (
     SCHEMES,
@@ -293,6 +295,35 @@ def test_derivative_is_that_of_finite_differences(scheme, two_phases):
     # The stiffness is homogeneous of degree one in all constants.
     values = torch.tensor([[getattr(crystals[n], c) for c in TRIPLET] for n in "ab"]).to(derivative)
     euler = torch.einsum("pc,pcmn->mn", values, derivative)
+    torch.testing.assert_close(euler, result.stiffness, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("group", ["6/mmm", "-1"])
+def test_derivative_by_the_constants_of_other_crystals(group):
+    rve = polycrystal(grid=(5, 4, 3))
+    titanium = Elasticity.hexagonal(162.5e3, 91.8e3, 68.9e3, 180.6e3, 46.8e3)
+    crystals = {"a": titanium, "b": COPPER}
+    result = homogenize(rve, crystals, 1e-9, fields=True)
+    # A hexagonal and a cubic crystal share the symmetry of a square prism about z.
+    assert result.symmetry() == TETRAGONAL
+    assert result.derivative().shape == (2, 6, 6, 6)
+    assert homogenize(rve, titanium, fields=True).symmetry() == HEXAGONAL
+    basis = constant_basis(LaueGroup(group))
+    derivative = result.derivative(by=basis)
+    assert derivative.shape == (2, len(basis), 6, 6)
+    step = 10.0  # MPa
+    for constant, change in enumerate(basis):
+        ends = []
+        for sign in (1, -1):
+            other = Elasticity.from_mandel(titanium.stiffness() + sign * step * change)
+            ends.append(homogenize(rve, {**crystals, "a": other}, 1e-10).stiffness)
+        difference = (ends[0] - ends[1]) / (2 * step)
+        assert float(difference.abs().max()) > 0.1
+        torch.testing.assert_close(derivative[0, constant], difference, rtol=0, atol=1e-6)
+    # The stiffness is homogeneous of degree one in all constants.
+    values = [independent_constants(crystals[name], TETRAGONAL) for name in "ab"]
+    constants = torch.tensor([list(one.values()) for one in values]).to(derivative)
+    euler = torch.einsum("pc,pcmn->mn", constants, result.derivative())
     torch.testing.assert_close(euler, result.stiffness, rtol=0, atol=1e-3)
 
 

@@ -106,8 +106,14 @@ def elastic_symmetry(elasticity: Elasticity) -> str:
     return SYSTEMS[group.name]
 
 
-def independent_constants(elasticity: Elasticity) -> dict[str, float]:
+def independent_constants(
+    elasticity: Elasticity, group: LaueGroup | None = None
+) -> dict[str, float]:
     """Return the constants that a crystal's symmetry leaves independent, by name. [MPa]
+
+    Args:
+        elasticity: Elastic constants.
+        group: Laue group, whose symmetry they have; None for that of fewest constants.
 
     Example:
         >>> import polyxtal as px
@@ -116,5 +122,5 @@ def independent_constants(elasticity: Elasticity) -> dict[str, float]:
         >>> list(independent_constants(titanium))
         ['c11', 'c12', 'c13', 'c33', 'c44']
     """
-    names = constant_names(common_group(elasticity))
+    names = constant_names(group or common_group(elasticity))
     return {name: elasticity.voigt[int(name[1]) - 1][int(name[2]) - 1] for name in names}

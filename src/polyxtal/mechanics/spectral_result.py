@@ -11,7 +11,9 @@ from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_rotation
 from polyxtal.algebra.rotation import quaternion_to_matrix
-from polyxtal.crystal.elasticity import cubic_stiffness
+from polyxtal.crystal.elastic_constants import common_group, constant_basis
+from polyxtal.crystal.elasticity import Elasticity
+from polyxtal.crystal.laue import LaueGroup
 from polyxtal.mechanics.cell_problem import CellProblem
 from polyxtal.mechanics.green import STRAIN_BASIS, strain
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -117,8 +119,9 @@ class ElasticHomogenization:
 
         Args:
             index: Which of several results.
-            by: How the crystal's own Mandel stiffness depends on each constant, dc/dθ, in the axes
-                of the crystal; None for c11, c12, c44 of a cubic crystal. [-]
+            by: How a crystal's Mandel stiffness depends on each constant, dc/dθ, in its own axes,
+                see `constant_basis`; None for the independent constants of `symmetry`: c11, c12,
+                c44 if all crystals are cubic. [-]
         Returns:
             Mandel matrices, error of first order in the residual; zero for voids and for phases
             without voxels. [-]
@@ -127,9 +130,7 @@ class ElasticHomogenization:
         """
         rve, problem, _, _ = self._kept(index)
         units = torch.eye(6, dtype=torch.float64)
-        constants = units[:3, :3] if by is None else by
-        if by is None:
-            constants = torch.stack([cubic_stiffness(*unit) for unit in constants])
+        constants = constant_basis(self.symmetry(index)) if by is None else by
         total = torch.stack([self.local_strain(unit, index).reshape(-1, 6) for unit in units])
         turns = mandel_rotation(quaternion_to_matrix(rve.orientations))
         solid = problem.table.abs().amax((1, 2)) > 0
@@ -143,6 +144,27 @@ class ElasticHomogenization:
                 product += flat @ flat.mT
         split = products.reshape(-1, 6, 6, 6, 6)  # <ε_m,i ε_n,j> as phase, m, i, n, j
         return torch.einsum("pminj,cij->pcmn", split, constants) / len(grains)
+
+    def symmetry(self, index: int = 0) -> LaueGroup:
+        """Return the Laue group, with respect to their own axes, that all crystals have in common.
+
+        Args:
+            index: Which of several results.
+        Raises:
+            ValueError: if the fields were not kept.
+        """
+        rve, problem, _, _ = self._kept(index)
+        present = (problem.table.abs().amax((1, 2)) > 0) & (rve.volume_fractions > 0)
+        crystals = []
+        for phase in rve.phase[present].unique().tolist():
+            grain = int((present & (rve.phase == phase)).nonzero()[0])
+            turn = (
+                mandel_rotation(quaternion_to_matrix(rve.orientations[grain])).mT @ STRAIN_BASIS.mT
+            )
+            crystals.append(
+                Elasticity.from_mandel(problem.scale * turn @ problem.table[grain] @ turn.mT)
+            )
+        return common_group(*crystals)
 
     def _kept(self, index: int) -> StrainFields:
         if self.fields is None:
