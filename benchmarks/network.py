@@ -24,7 +24,7 @@ from polyxtal.algebra.rotation import (
     quaternion_conjugate,
     quaternion_multiply,
 )
-from polyxtal.crystal.symmetry import disorientation
+from polyxtal.crystal.laue import CUBIC
 
 DATA = Path(__file__).parents[1] / "tests" / "verification" / "data"
 CASES = ("P_N16_G100_random1_tension", "P_N16_G100_random1_shear")
@@ -102,12 +102,12 @@ def texture(material: px.Material) -> None:
             ("8 x 512 leaves, seed 0", network(rve, 512, ensemble=8).respond(material, path)),
         ):
             start, last = response.orientations[0], response.orientations[-1]
-            grain = disorientation(start[:, None], rve.orientations[None]).argmin(1)
+            grain = CUBIC.disorientation(start[:, None], rve.orientations[None]).argmin(1)
             spin = quaternion_multiply(last, quaternion_conjugate(start))
             spin = response.weights[:, None] * torch.where(spin[:, :1] < 0, -spin, spin)
             total = torch.zeros(rve.grains, 4, dtype=torch.float64).index_add_(0, grain, spin)
             mean = quaternion_multiply(normalize_quaternion(total), rve.orientations)
-            leaves = disorientation(last, mean[grain])
+            leaves = CUBIC.disorientation(last, mean[grain])
             print(
                 f"    {label:24s} grain means {mean_angle(rve, mean, end):.2f}, "
                 f"leaves about them {float(torch.rad2deg(response.weights @ leaves)):.2f}"
@@ -115,7 +115,7 @@ def texture(material: px.Material) -> None:
 
 
 def mean_angle(rve: px.Polycrystal, first: torch.Tensor, second: torch.Tensor) -> float:
-    return float(torch.rad2deg(rve.volume_fractions @ disorientation(first, second)))
+    return float(torch.rad2deg(rve.volume_fractions @ CUBIC.disorientation(first, second)))
 
 
 def speed(material: px.Material, repeats: int = 5) -> None:

@@ -19,13 +19,13 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.slip.systems import slip_systems
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation
 from polyxtal.mechanics.load_step import LoadStep
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.stepping import follow
@@ -301,7 +301,7 @@ def test_the_engines_agree(load):
     scale = float(slow.P.abs().max())
     torch.testing.assert_close(fast.P, slow.P, rtol=0, atol=1e-10 * scale)
     torch.testing.assert_close(fast.F, slow.F, rtol=0, atol=1e-12)
-    assert float(disorientation(fast.orientations, slow.orientations).max()) < 1e-7
+    assert float(CUBIC.disorientation(fast.orientations, slow.orientations).max()) < 1e-7
 
 
 def test_the_engines_agree_on_two_phases_one_of_them_elastic():
@@ -397,7 +397,7 @@ def permutation_of_systems(symmetry: torch.Tensor) -> list[int]:
 
 @pytest.mark.parametrize("s", range(24))
 def test_equivalent_orientations_are_the_same_crystal(s):
-    symmetry = cubic_rotations()[s]
+    symmetry = CUBIC.rotations[s]
     law = CompiledCrystalPlasticity(ALUMINIUM)
     q = random_quaternions(6, 4)
     state = law.initial_state(q)
@@ -443,7 +443,7 @@ def test_a_network_keeps_the_volumes_and_orientations_of_the_grains():
     rve = polycrystal()
     network = MaterialNetwork.from_polycrystal(rve, 64, seed=1)
     assert network.leaves == 64
-    angle = disorientation(network.orientations[:, None], rve.orientations[None])
+    angle = CUBIC.disorientation(network.orientations[:, None], rve.orientations[None])
     grain = angle.argmin(1)
     assert float(angle.amin(1).max()) < 1e-7
     volume = torch.zeros(rve.grains, dtype=torch.float64).index_add_(0, grain, network.weights)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import polyxtal as px
 from polyxtal.algebra.mandel import mandel_rotation, rotate_mandel
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.mechanics.between import clamp_between
 from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
 
@@ -40,7 +40,7 @@ def polycrystal(seed: int, grains: int = 9) -> px.Polycrystal:
 
 def turn(rve: px.Polycrystal, which: int) -> px.Polycrystal:
     """Turn voxels and crystals by one of the cube's rotations."""
-    rotation = cubic_rotations()[which]
+    rotation = CUBIC.rotations[which]
     matrix = quaternion_to_matrix(rotation).round().to(torch.int64)
     source = matrix.abs().argmax(1)
     ids = rve.grain_id.permute(*source.tolist())
@@ -76,7 +76,7 @@ def test_turning_the_polycrystal_turns_the_answer(crystal, seed, which):
     rve, head = polycrystal(seed), wild_head(WIDTH, 0.1, seed=seed)
     found, _ = answer(head, rve, crystal)
     turned, _ = answer(head, turn(rve, which), crystal)
-    expected = rotate_mandel(found, quaternion_to_matrix(cubic_rotations()[which]))
+    expected = rotate_mandel(found, quaternion_to_matrix(CUBIC.rotations[which]))
     # Within single precision of the transform and what the self-consistent iteration leaves.
     scale = float(torch.linalg.norm(found))
     torch.testing.assert_close(turned, expected, rtol=0, atol=3e-6 * scale)

@@ -32,9 +32,9 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
 )
 from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.crystal.load_material import load_material, load_materials
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.symmetry import disorientation
 from polyxtal.mechanics import damask_engine
 from polyxtal.mechanics.damask_case import NUMERICS, write_damask_case
 from polyxtal.mechanics.damask_engine import find_damask, simulate_with_damask
@@ -272,7 +272,7 @@ def test_recorded_curve_of_a_single_crystal(
     expected = torch.from_numpy(truth["grain_O_avg"])
     assert expected.shape == response.orientations.shape
     assert (response.orientations - expected).abs().max() < 1e-12
-    assert disorientation(expected[0], expected[-1]).max() > 0.01  # the crystal turned
+    assert CUBIC.disorientation(expected[0], expected[-1]).max() > 0.01  # the crystal turned
     deviation = torch.linalg.det(response.F) - torch.from_numpy(np.linalg.det(truth["F_avg"]))
     assert deviation.abs().max() < 1e-13
 
@@ -290,7 +290,7 @@ def test_phases_are_put_back_in_the_order_of_the_voxels(tmp_path: Path, shuffle:
     occupied = [0, 1, 3, 4, 5]
     assert torch.equal(response.weights, rve.volume_fractions[occupied])
     for row, expected in enumerate([rve.orientations, rve.orientations, random_quaternions(6, 5)]):
-        assert disorientation(response.orientations[row], expected[occupied]).max() < 1e-7
+        assert CUBIC.disorientation(response.orientations[row], expected[occupied]).max() < 1e-7
 
 
 def test_scattered_orientations_are_averaged_over_grains(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_scattered_orientations_are_averaged_over_grains(tmp_path: Path) -> None
     fields["O"][1] = quaternion_multiply(rve.orientation_field(), small).numpy()
     response = read_damask_result(write_result(tmp_path / "r.hdf5", rve, times, fields), rve)
     assert response.orientations is not None
-    assert disorientation(response.orientations[1, 2], rve.orientations[3]) < 1e-6
+    assert CUBIC.disorientation(response.orientations[1, 2], rve.orientations[3]) < 1e-6
 
 
 def replace(path: str, value: Any) -> Callable[[h5py.File], None]:

@@ -11,7 +11,7 @@ from polyxtal.algebra.rotation import (
     quaternion_to_matrix,
     random_quaternions,
 )
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset.features import FEATURES, Feature, feature
 from polyxtal.dataset.fields import (
     expand,
@@ -71,7 +71,7 @@ def test_turned_voxels_go_where_the_rotation_takes_them():
     # A quarter turn about z takes x to y: what was at (i, j) is at (-j, i).
     ids, q = box((5, 5, 5))
     quarter = torch.tensor([0.5**0.5, 0, 0, 0.5**0.5], dtype=torch.float64)
-    turn = (cubic_rotations() @ quarter).abs().argmax()[None]
+    turn = (CUBIC.rotations @ quarter).abs().argmax()[None]
     turned = expand(ids, q, FEATURES["harmonic"], turn)
     crystals = expand(ids, quaternion_multiply(quarter, q), FEATURES["harmonic"])
     torch.testing.assert_close(turned, crystals.transpose(2, 3).flip(2))
@@ -79,7 +79,7 @@ def test_turned_voxels_go_where_the_rotation_takes_them():
 
 def test_axes_are_those_of_the_rotation_matrices():
     axes, flipped = turn_axes()
-    for matrix, axis, flip in zip(quaternion_to_matrix(cubic_rotations()), axes, flipped, strict=1):
+    for matrix, axis, flip in zip(quaternion_to_matrix(CUBIC.rotations), axes, flipped, strict=1):
         v = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
         torch.testing.assert_close(matrix @ v, v[axis] * (1 - 2 * flip))
 
@@ -115,10 +115,10 @@ def test_turned_fields_are_the_same_crystals_turned():
         ids.expand(24, -1, -1, -1).contiguous(), q.expand(24, -1, -1), QUATERNION, turns
     )
     volumes = torch.bincount(ids.reshape(-1), minlength=9).to(torch.float64)
-    for turn, field in zip(cubic_rotations(), fields, strict=True):
+    for turn, field in zip(CUBIC.rotations, fields, strict=True):
         crystals = quaternion_multiply(turn, q[0])
         voxels = field.reshape(4, -1).T
-        near = disorientation(voxels[:, None], crystals[None]) < 1e-6
+        near = CUBIC.disorientation(voxels[:, None], crystals[None]) < 1e-6
         assert torch.equal(near.sum(0).to(torch.float64)[volumes > 0], volumes[volumes > 0])
 
 
@@ -137,7 +137,7 @@ def test_unknown_features_are_refused():
 
 def test_harmonics_do_not_jump_where_quaternions_do():
     q = random_quaternions(1)
-    copies = quaternion_multiply(q, cubic_rotations())
+    copies = quaternion_multiply(q, CUBIC.rotations)
     for name in FEATURES:
         values = FEATURES[name].compute(copies)
         torch.testing.assert_close(values, values[:1].expand_as(values))

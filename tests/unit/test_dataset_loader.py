@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from polyxtal.algebra.mandel import mandel_rotation
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.algebra.rotation import quaternion_to_matrix
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset.features import FEATURES
 from polyxtal.dataset.generate import generate
 from polyxtal.dataset.loader import PartSampler, PolycrystalDataset
@@ -77,7 +77,7 @@ def test_moves_differ_between_epochs_and_come_again(folder):
 def test_moved_polycrystals_are_turned_and_so_is_their_stiffness(folder):
     plain = PolycrystalDataset(folder, arrays=("stiffness",)).batch(range(23))
     moved = PolycrystalDataset(folder, augment=True, arrays=("stiffness",)).batch(range(23))
-    q = mandel_rotation(quaternion_to_matrix(cubic_rotations())).to(torch.float32)
+    q = mandel_rotation(quaternion_to_matrix(CUBIC.rotations)).to(torch.float32)
     seen = set()
     for number in range(23):
         crystals = [part["field"][number].reshape(4, -1).T for part in (plain, moved)]
@@ -87,7 +87,7 @@ def test_moved_polycrystals_are_turned_and_so_is_their_stiffness(folder):
         assert float(gap[turn]) < 1.0  # MPa, in single precision
         # As many voxels of each crystal, turned.
         expected = torch.stack([_turned(turn, c) for c in crystals[0].unique(dim=0)])
-        near = disorientation(crystals[1][:, None], expected[None]) < 1e-3
+        near = CUBIC.disorientation(crystals[1][:, None], expected[None]) < 1e-3
         assert bool(near.any(1).all())
         seen.add(turn)
     assert len(seen) > 8
@@ -96,7 +96,7 @@ def test_moved_polycrystals_are_turned_and_so_is_their_stiffness(folder):
 def _turned(turn, crystal):
     from polyxtal.algebra.rotation import quaternion_multiply
 
-    return quaternion_multiply(cubic_rotations()[turn].to(crystal), crystal)
+    return quaternion_multiply(CUBIC.rotations[turn].to(crystal), crystal)
 
 
 def test_a_subset_has_its_own_order(folder):

@@ -12,7 +12,7 @@ import yaml
 from scipy.stats import kstest
 
 from polyxtal.algebra.convergence import ConvergenceError
-from polyxtal.crystal.symmetry import disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset import realize as module
 from polyxtal.dataset.layout import header_files, layout, metadata_files
 from polyxtal.dataset.realize import label, realize
@@ -84,7 +84,7 @@ def test_choice_and_mixture_follow_their_shares():
     cube = torch.tensor([1.0, 0, 0, 0], dtype=torch.float64)
 
     def is_cube(q):
-        return disorientation(q, cube.expand_as(q)) < 0.39
+        return CUBIC.disorientation(q, cube.expand_as(q)) < 0.39
 
     chosen = recipe(texture={"kind": "choice", "of": [[1, one], [3, other]]})
     found = [is_cube(realize(chosen, i).rve.orientations) for i in range(60)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset.descriptors import DESCRIPTORS, FAINTEST, describe
 from polyxtal.dataset.endless import EndlessPolycrystals
 from polyxtal.dataset.fields import turn_orientations
@@ -45,7 +45,7 @@ def test_intercepts_are_those_of_layers():
 
 def test_copies_of_crystals_and_empty_grains_change_nothing():
     ids, q = layers(3), random_quaternions(4, 2)
-    other = quaternion_multiply(q, cubic_rotations()[[3, 7, 11, 20]])
+    other = quaternion_multiply(q, CUBIC.rotations[[3, 7, 11, 20]])
     more = torch.cat([other, random_quaternions(2, 3)])
     torch.testing.assert_close(describe(ids, more[None]), describe(ids, q[None]))
 

@@ -9,7 +9,7 @@ import torch
 
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity, cubic_stiffness
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.laue import CUBIC
 
 ALUMINIUM = CubicElasticity(107.3e3, 60.8e3, 28.3e3)
 COPPER = CubicElasticity(168.4e3, 121.4e3, 75.4e3)
@@ -50,7 +50,7 @@ def test_youngs_modulus_along_a_direction():
 
 def test_equivalent_orientations_have_one_stiffness():
     q = random_quaternions(3, 3)
-    given = COPPER.stiffness(quaternion_multiply(q[:, None], cubic_rotations()[None]))
+    given = COPPER.stiffness(quaternion_multiply(q[:, None], CUBIC.rotations[None]))
     expected = COPPER.stiffness(q)[:, None].expand(3, 24, 6, 6)
     torch.testing.assert_close(given, expected, rtol=0, atol=1e-9)
     assert float((expected[0, 0] - COPPER.stiffness()).abs().max()) > 1e4

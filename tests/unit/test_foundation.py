@@ -88,10 +88,10 @@ def test_other_grids_are_means_over_windows(model):
 
 def test_symmetry_copies_have_the_same_latent_vector(model):
     from polyxtal.algebra.rotation import quaternion_multiply
-    from polyxtal.crystal.symmetry import cubic_rotations
+    from polyxtal.crystal.laue import CUBIC
 
     one = rve(6, 5)
-    copies = quaternion_multiply(one.orientations, cubic_rotations()[torch.arange(8) * 3 % 24])
+    copies = quaternion_multiply(one.orientations, CUBIC.rotations[torch.arange(8) * 3 % 24])
     same = px.Polycrystal(one.grain_id, -copies)
     torch.testing.assert_close(model.encode(same), model.encode(one), rtol=1e-4, atol=1e-5)
 

@@ -9,7 +9,7 @@ import torch
 
 import polyxtal as px
 from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.mechanics.grain_rotation import mean_disorientation, turned_grains
 from polyxtal.mechanics.response import Response
 
@@ -31,7 +31,7 @@ def leaves_that_turn(first: torch.Tensor, turns: list[float], weights: list[floa
 
 def test_grains_turn_as_their_own_leaves_whatever_copy_of_the_crystal_these_hold():
     rve = px.tessellate(grid=4, grains=3, seed=0)
-    copies = cubic_rotations()[[3, 7, 11]].to(torch.float64)
+    copies = CUBIC.rotations[[3, 7, 11]].to(torch.float64)
     first = quaternion_multiply(rve.orientations, copies)[[2, 0, 1]]
     found = turned_grains(rve, leaves_that_turn(first, [10.0, 20.0, 30.0], [0.2, 0.3, 0.5]))
     for grain, turn in enumerate((20.0, 30.0, 10.0)):

@@ -12,7 +12,7 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     random_quaternions,
 )
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.quantise import Leaves, merge_orientations, quantise, split_counts
 from polyxtal.texture.measure import texture_coefficients
@@ -54,10 +54,10 @@ def test_volume_is_kept_phase_by_phase(count, phases):
 def test_with_more_leaves_than_grains_the_largest_are_split():
     rve = Polycrystal([[[0, 0, 0, 0, 0, 0, 1, 2]]], random_quaternions(3))
     leaves = quantise(rve, 8, generator())
-    grain = disorientation(leaves.orientations[:, None], rve.orientations[None]).argmin(1)
+    grain = CUBIC.disorientation(leaves.orientations[:, None], rve.orientations[None]).argmin(1)
     assert torch.bincount(grain).tolist() == [6, 1, 1]
     torch.testing.assert_close(leaves.weights, torch.full((8,), 0.125, dtype=torch.float64))
-    assert float(disorientation(leaves.orientations, rve.orientations[grain]).max()) < 1e-12
+    assert float(CUBIC.disorientation(leaves.orientations, rve.orientations[grain]).max()) < 1e-12
 
 
 def test_as_many_leaves_as_grains_are_the_grains():
@@ -72,7 +72,7 @@ def test_grains_without_voxels_are_left_out():
     rve = Polycrystal([[[1, 3]]], q)
     for count in (2, 6):
         leaves = quantise(rve, count, generator())
-        nearest = disorientation(leaves.orientations[:, None], q[None]).argmin(1)
+        nearest = CUBIC.disorientation(leaves.orientations[:, None], q[None]).argmin(1)
         assert set(nearest.tolist()) == {1, 3}
         check(leaves, count, rve)
 
@@ -114,14 +114,14 @@ def clusters(spread_deg: float, copies: int = 8) -> tuple[torch.Tensor, torch.Te
     angle = torch.full((5, copies), torch.pi / 180 * spread_deg, dtype=torch.float64)
     scattered = quaternion_multiply(centres[:, None], axis_angle_to_quaternion(axis, angle))
     choice = torch.randint(24, (5, copies), generator=seeds)
-    return centres, quaternion_multiply(scattered, cubic_rotations()[choice]).reshape(-1, 4)
+    return centres, quaternion_multiply(scattered, CUBIC.rotations[choice]).reshape(-1, 4)
 
 
 def test_equivalent_orientations_are_merged_into_one():
     centres, q = clusters(spread_deg=0.0)
     weights = torch.rand(40, generator=generator(1), dtype=torch.float64)
     merged, mass = merge_orientations(q, weights, 5, generator())
-    angle = disorientation(merged[:, None], centres[None])
+    angle = CUBIC.disorientation(merged[:, None], centres[None])
     assert sorted(angle.argmin(1).tolist()) == [0, 1, 2, 3, 4]
     assert float(angle.amin(1).max()) < 1e-7
     expected = weights.reshape(5, 8).sum(1)[angle.argmin(1)]
@@ -131,7 +131,7 @@ def test_equivalent_orientations_are_merged_into_one():
 def test_a_cluster_is_represented_by_its_mean():
     centres, q = clusters(spread_deg=3.0, copies=200)
     merged, mass = merge_orientations(q, torch.ones(1000, dtype=torch.float64), 5, generator())
-    angle = disorientation(merged[:, None], centres[None])
+    angle = CUBIC.disorientation(merged[:, None], centres[None])
     assert mass.tolist() == [200.0] * 5
     assert float(angle.amin(1).max()) < torch.pi / 180 * 0.5  # 3° / √200, with room
     assert float(angle.amin(1).max()) > 0
@@ -142,7 +142,7 @@ def test_more_leaves_than_distinct_orientations_still_have_volume():
     rve = Polycrystal(torch.arange(30).reshape(5, 3, 2), q)
     leaves = quantise(rve, 12, generator())
     check(leaves, 12, rve)
-    angle = disorientation(leaves.orientations[:, None], q[None, :3])
+    angle = CUBIC.disorientation(leaves.orientations[:, None], q[None, :3])
     assert float(angle.amin(1).max()) < 1e-7
     share = torch.zeros(3, dtype=torch.float64).index_add_(0, angle.argmin(1), leaves.weights)
     torch.testing.assert_close(share, torch.full_like(share, 1 / 3), rtol=1e-14, atol=0)

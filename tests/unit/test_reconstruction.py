@@ -10,7 +10,7 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     random_quaternions,
 )
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset.features import FEATURES
 from polyxtal.model.mae import Mask, random_mask
 from polyxtal.model.reconstruction import (
@@ -37,7 +37,7 @@ def one_thread():
 
 def test_the_symmetric_loss_is_that_of_the_closest_copy():
     q, p = random_quaternions(40, 1), random_quaternions(40, 2) * 0.7
-    copies = quaternion_multiply(q[:, None], cubic_rotations())
+    copies = quaternion_multiply(q[:, None], CUBIC.rotations)
     copies = torch.cat([copies, -copies], 1)
     expected = (p[:, None] - copies).square().sum(-1).amin(-1).mean() / 4
     torch.testing.assert_close(symmetric_loss(p.reshape(2, 80), q.reshape(2, 80)), expected)
@@ -45,14 +45,14 @@ def test_the_symmetric_loss_is_that_of_the_closest_copy():
 
 def test_copies_of_a_crystal_cost_nothing():
     q = random_quaternions(24, 3)
-    copies = quaternion_multiply(q, cubic_rotations())
+    copies = quaternion_multiply(q, CUBIC.rotations)
     assert float(symmetric_loss(copies.reshape(1, 96), q.reshape(1, 96))) < 1e-12
     assert float(plain_loss(copies, q)) > 0.1
 
 
 def test_the_distance_is_that_of_the_closest_copy():
     q, p = random_quaternions(40, 1), random_quaternions(40, 2) * 0.7
-    copies = quaternion_multiply(q[:, None], cubic_rotations())
+    copies = quaternion_multiply(q[:, None], CUBIC.rotations)
     copies = torch.cat([copies, -copies], 1)
     expected = (p[:, None] - copies).norm(dim=-1).amin(-1)
     soft = ((expected.square() + 0.05**2).sqrt() - 0.05).mean()
@@ -125,7 +125,7 @@ def test_orientations_are_read_back(name):
     q = random_quaternions(500, 4)
     values = FEATURES[name].compute(q)
     read = read_orientations(name, 0.3 * values)
-    assert float(disorientation(read, q).max()) < 1e-6
+    assert float(CUBIC.disorientation(read, q).max()) < 1e-6
 
 
 def test_noisy_harmonics_are_read_as_the_closest_crystal():

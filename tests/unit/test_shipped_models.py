@@ -70,10 +70,10 @@ def test_cards_hold_what_was_measured(name):
 @pytest.mark.parametrize("name", STUDIED)
 def test_latent_vectors_do_not_depend_on_the_copy_of_a_crystal(name):
     from polyxtal.algebra.rotation import quaternion_multiply
-    from polyxtal.crystal.symmetry import cubic_rotations
+    from polyxtal.crystal.laue import CUBIC
 
     rve = px.tessellate(grid=25, grains=100, seed=3)
-    copies = quaternion_multiply(rve.orientations, cubic_rotations()[torch.arange(100) % 24])
+    copies = quaternion_multiply(rve.orientations, CUBIC.rotations[torch.arange(100) % 24])
     model = px.load_model(name)
     latent = model.encode(rve)
     assert latent.shape == (model.config.width,)

@@ -13,7 +13,7 @@ from tiny_model import SIZES
 from typer.testing import CliRunner
 
 from polyxtal.cli import app
-from polyxtal.crystal.symmetry import disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.model.checkpoint import save_model
 from polyxtal.model.mae import Mask, MaskedAutoencoder
 from polyxtal.model.tokens import patchify
@@ -96,7 +96,7 @@ def test_slices_show_what_was_hidden(model):
         assert torch.equal(one.boundaries[0], (field[:, 1:] != field[:, :-1]).any(0))
         true = one.orientations["true"]
         for name, degrees in one.degrees.items():
-            angle = disorientation(one.orientations[name], true).rad2deg()
+            angle = CUBIC.disorientation(one.orientations[name], true).rad2deg()
             # Single precision of the fields, seen through an arc cosine.
             assert float(angle[~one.hidden].max()) < 0.1
             assert float(angle[one.hidden].mean()) == pytest.approx(degrees, rel=1e-9)

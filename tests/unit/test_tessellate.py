@@ -13,7 +13,7 @@ from scipy.stats import kstest
 
 import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
-from polyxtal.crystal.symmetry import disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure import tessellate as module
 from polyxtal.microstructure.tessellate import (
     grain_statistics,
@@ -158,7 +158,7 @@ def test_points_of_the_hull_get_their_volume(spread):
     assert torch.equal(
         rve.orientations, tessellate(20, 60, sample[0], spread=spread, seed=3).orientations
     )
-    which = disorientation(rve.orientations[:, None], sample[0].points[None]).argmin(1)
+    which = CUBIC.disorientation(rve.orientations[:, None], sample[0].points[None]).argmin(1)
     share = torch.zeros(7, dtype=torch.float64).index_add_(0, which, rve.volume_fractions)
     largest = float(rve.volume_fractions.max())
     assert float((share - sample[0].weights).abs().max()) <= largest + 1e-9

@@ -13,7 +13,7 @@ from polyxtal.algebra.rotation import (
     quaternion_to_matrix,
     random_quaternions,
 )
-from polyxtal.crystal.symmetry import disorientation, equivalent_orientations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.components import (
     ROLLING_COMPONENTS,
     FibreTexture,
@@ -64,7 +64,7 @@ def some_textures():
 
 def angles_to(q: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
     """Angle from each orientation to the closest centre. [degrees]"""
-    return disorientation(q[:, None], centres[None]).amin(1).rad2deg()
+    return CUBIC.disorientation(q[:, None], centres[None]).amin(1).rad2deg()
 
 
 # Rolling components
@@ -136,7 +136,7 @@ def test_mean_density_is_one(name):
 @pytest.mark.parametrize("name", some_textures())
 def test_density_ignores_symmetry_copies(name):
     texture, q = some_textures()[name], random_quaternions(20, 5)
-    copies = texture.density(equivalent_orientations(q).reshape(-1, 4)).reshape(20, 24)
+    copies = texture.density(CUBIC.equivalents(q).reshape(-1, 4)).reshape(20, 24)
     torch.testing.assert_close(
         copies, texture.density(q)[:, None].expand(20, 24), rtol=1e-4, atol=1e-6
     )
@@ -222,11 +222,11 @@ def test_components_get_their_volume():
     volume = volume / volume.sum()
     for shares in (volume, volume.to(torch.float32), 100 * volume):
         drawn = texture.orientations(shares, seed=2)
-        which = disorientation(drawn[:, None], q[None]).argmin(1)
+        which = CUBIC.disorientation(drawn[:, None], q[None]).argmin(1)
         got = torch.zeros(5, dtype=torch.float64).index_add_(0, which, volume)
         assert float((got - weights).abs().max()) <= float(volume.max()) + 1e-6
     equal = texture.orientations(100, seed=2)
-    which = disorientation(equal[:, None], q[None]).argmin(1)
+    which = CUBIC.disorientation(equal[:, None], q[None]).argmin(1)
     counts = torch.bincount(which, minlength=5)
     assert counts.tolist() == [40, 30, 20, 10, 0]
     # Big grains are not favoured, and grains next to each other are not alike.
@@ -238,7 +238,7 @@ def test_mixtures_hand_their_parts_the_right_stretch():
     halves = [DiscreteTexture(q[:2]), DiscreteTexture(q[2:])]
     texture = MixedTexture([(3.0, halves[0]), (0.0, UniformTexture()), (1.0, halves[1])])
     drawn = texture.orientations(80, seed=3)
-    which = disorientation(drawn[:, None], q[None]).argmin(1)
+    which = CUBIC.disorientation(drawn[:, None], q[None]).argmin(1)
     assert torch.bincount(which).tolist() == [30, 30, 10, 10]
     assert float(angles_to(drawn, q).max()) < 1e-4
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from polyxtal.algebra.rotation import random_quaternions
-from polyxtal.crystal.symmetry import disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.distribution import DiscreteTexture
 from polyxtal.texture.hull import SUPPORT_LAWS, HullTexture, draw_hull_texture, sample_texture_hull
 from polyxtal.texture.zone import orientation_grid
@@ -166,7 +166,7 @@ def test_flat_sampling_collapses_to_nearly_random():
 def test_grains_meet_the_coefficients():
     texture = sample_texture_hull(1, 30.0, seed=10, support=edge_of(5))[0]
     q = texture.orientations(200, seed=1)
-    which = disorientation(q[:, None], texture.points[None])
+    which = CUBIC.disorientation(q[:, None], texture.points[None])
     assert float(which.amin(1).max()) < 1e-6
     counts = torch.bincount(which.argmin(1), minlength=5) / 200
     assert float((counts - texture.weights).abs().max()) <= 1 / 200 + 1e-9

@@ -16,7 +16,7 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
     rotation_angle,
 )
-from polyxtal.crystal.symmetry import equivalent_orientations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.cubochoric import cubochoric_grid
 from polyxtal.texture.distribution import kernel_density
 from polyxtal.texture.harmonics import DEGREES, cubic_harmonics, surface_harmonics
@@ -155,7 +155,7 @@ def test_density_about_one_centre_is_exact_near_it(halfwidth):
     one = torch.ones(1, dtype=torch.float64)
     got = kernel_density(at, centre, one, halfwidth)
     between = quaternion_multiply(centre * torch.tensor([1.0, -1, -1, -1]), at)
-    cosine = rotation_angle(equivalent_orientations(between)).cos()
+    cosine = rotation_angle(CUBIC.equivalents(between)).cos()
     torch.testing.assert_close(got, rotation_density(cosine, halfwidth).mean(-1), rtol=1e-3, atol=0)
 
 
@@ -194,7 +194,7 @@ def test_harmonics_of_all_degrees_know_crystals(degree):
     h = cubic_harmonics(q, degree)
     assert h.shape == (40, 2 * degree + 1)
     torch.testing.assert_close(h.norm(dim=-1), torch.ones(40).double())
-    copies = cubic_harmonics(equivalent_orientations(q), degree)
+    copies = cubic_harmonics(CUBIC.equivalents(q), degree)
     torch.testing.assert_close(copies, h[:, None].expand_as(copies), atol=1e-12, rtol=0)
     # A sample rotation is an orthogonal matrix: inner products stay, components do not.
     turned = cubic_harmonics(quaternion_multiply(random_quaternions(1, 14), q), degree)

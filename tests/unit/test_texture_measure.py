@@ -14,7 +14,7 @@ from polyxtal.algebra.rotation import (
     quaternion_to_matrix,
     random_quaternions,
 )
-from polyxtal.crystal.symmetry import equivalent_orientations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.harmonics import cubic_harmonics
 from polyxtal.texture.measure import (
     mean_disorientation,
@@ -55,7 +55,7 @@ def test_tensor_of_the_oracle_is_traceless():
 
 def test_symmetry_copies_and_signs_share_one_vector():
     q = random_quaternions(50, 2)
-    copies = cubic_harmonics(equivalent_orientations(q))
+    copies = cubic_harmonics(CUBIC.equivalents(q))
     torch.testing.assert_close(copies, cubic_harmonics(-q)[:, None].expand(50, 24, 9))
 
 
@@ -89,7 +89,7 @@ def test_gradient_is_that_of_a_finite_difference():
 def test_strength_is_one_for_a_single_crystal_and_small_for_a_random_texture():
     one = random_quaternions(1, 8)
     assert float(texture_strength(one)) == pytest.approx(1)
-    copies = equivalent_orientations(one)[0]
+    copies = CUBIC.equivalents(one)[0]
     assert float(texture_strength(copies)) == pytest.approx(1)
     random = float(texture_strength(random_quaternions(10_000, 9)))
     assert 0 < random < 3 / math.sqrt(10_000)

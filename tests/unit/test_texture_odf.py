@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions, rotation_angle
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.components import FibreTexture, UnimodalTexture, rolling_component
 from polyxtal.texture.distribution import DiscreteTexture, MixedTexture, UniformTexture
 from polyxtal.texture.kernel import concentration, harmonic_factor
@@ -23,7 +23,7 @@ def unimodal(seed: int, degrees: float) -> UnimodalTexture:
 
 def closed_index(halfwidth: float) -> float:
     """Σ_l (2l+1) A_l² m_l with m_l cubic invariants of degree l: the mean of the character."""
-    angle = rotation_angle(cubic_rotations())
+    angle = rotation_angle(CUBIC.rotations)
     total = 0.0
     for degree in range(60):
         character = ((degree + 0.5) * angle).sin() / (0.5 * angle).sin()
@@ -65,7 +65,7 @@ def test_distance_of_a_texture_to_itself_and_to_others():
     assert odf_distance(one, one, GRID) == 0
     assert odf_distance(one, other, GRID) == odf_distance(other, one, GRID)
     # A crystal turned by a symmetry is the same texture.
-    turned = quaternion_multiply(one.orientation, cubic_rotations()[9])
+    turned = quaternion_multiply(one.orientation, CUBIC.rotations[9])
     assert odf_distance(one, UnimodalTexture(turned, one.halfwidth), GRID) < 1e-4
     # Two sharp ones far apart share next to no volume: cube, and cube turned by 45° about x, which
     # meets copies of the first on both sides. Each is nearly normal, σ = 1/√κ.

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation, reduce_to_fundamental_zone
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.cubochoric import (
     EDGE,
     cubochoric_grid,
@@ -64,19 +64,19 @@ def test_the_grid_covers_the_zone(resolution):
     assert len(grid) == pytest.approx((2 * EDGE / math.radians(resolution)) ** 3 / 24, rel=0.1)
     assert float(grid.volumes.sum()) == pytest.approx(1.0)
     assert float(grid.volumes.min()) * len(grid) > 0.5
-    torch.testing.assert_close(reduce_to_fundamental_zone(grid.orientations), grid.orientations)
+    torch.testing.assert_close(CUBIC.reduce(grid.orientations), grid.orientations)
     q = random_quaternions(3000, 1)
     index, angle = grid.nearest(q)
     torch.testing.assert_close(
-        angle, disorientation(grid.orientations[index], q), atol=1e-7, rtol=0
+        angle, CUBIC.disorientation(grid.orientations[index], q), atol=1e-7, rtol=0
     )
     assert math.degrees(float(angle.max())) < grid.covering_radius + 0.5
     assert resolution < grid.covering_radius < 1.4 * resolution
     # Closest of all, and blind to symmetry.
     some = q[:20]
-    every = disorientation(grid.orientations[None], some[:, None])
+    every = CUBIC.disorientation(grid.orientations[None], some[:, None])
     torch.testing.assert_close(every.amin(1), angle[:20], atol=1e-7, rtol=0)
-    turned = quaternion_multiply(some, cubic_rotations()[[7]].expand(20, 4))
+    turned = quaternion_multiply(some, CUBIC.rotations[[7]].expand(20, 4))
     torch.testing.assert_close(grid.nearest(turned)[1], angle[:20])
 
 

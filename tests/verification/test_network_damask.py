@@ -13,7 +13,7 @@ from polyxtal.algebra.rotation import (
     quaternion_conjugate,
     quaternion_multiply,
 )
-from polyxtal.crystal.symmetry import disorientation
+from polyxtal.crystal.laue import CUBIC
 
 DATA = Path(__file__).parent / "data"
 MATERIAL = px.load_material("AA6022-T4")
@@ -69,11 +69,11 @@ def test_grains_rotate_as_in_the_full_field(load_name, share):
     rve, path, _, end = load(load_name)
     response = px.MaterialNetwork.from_polycrystal(rve, leaves=512, seed=0).respond(MATERIAL, path)
     start, last = response.orientations[0], response.orientations[-1]
-    grain = disorientation(start[:, None], rve.orientations[None]).argmin(1)
+    grain = CUBIC.disorientation(start[:, None], rve.orientations[None]).argmin(1)
     spin = quaternion_multiply(last, quaternion_conjugate(start))
     spin = response.weights[:, None] * torch.where(spin[:, :1] < 0, -spin, spin)
     mean_spin = torch.zeros(rve.grains, 4, dtype=torch.float64).index_add_(0, grain, spin)
     predicted = quaternion_multiply(normalize_quaternion(mean_spin), rve.orientations)
-    error = rve.volume_fractions @ disorientation(predicted, end)
-    rotation = rve.volume_fractions @ disorientation(rve.orientations, end)
+    error = rve.volume_fractions @ CUBIC.disorientation(predicted, end)
+    rotation = rve.volume_fractions @ CUBIC.disorientation(rve.orientations, end)
     assert float(error) < share * float(rotation)

@@ -176,7 +176,7 @@ def test_constants_without_the_lattices_symmetry_are_refused():
     rve = random_polycrystal("6/mmm")
     cubic = load_material("Al").elasticity
     for answer in (voigt_average, reuss_average, self_consistent_average, homogenize):
-        with pytest.raises(ValueError, match=r"Phase 'crystal' is hexagonal .6/mmm., but its elastic constants are"):
+        with pytest.raises(ValueError, match=r"is hexagonal .6/mmm., but its elastic"):
             answer(rve, cubic)
     with pytest.raises(ValueError, match="is hexagonal"):
         MaterialNetwork.from_polycrystal(rve, leaves=4).stiffness(cubic)

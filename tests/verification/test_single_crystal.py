@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from polyxtal.algebra.rotation import quaternion_conjugate
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.crystal.load_material import load_material
-from polyxtal.crystal.symmetry import disorientation
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response
 from polyxtal.network.topology import BinaryTree
@@ -70,10 +70,10 @@ def test_a_crystal_answers_as_damasks(load: str) -> None:
     assert response.orientations is not None
     theirs = torch.from_numpy(truth["grain_O_avg"][:, 0])
     ours = response.orientations[:, 0]
-    assert float(disorientation(ours, theirs).max()) < angle
+    assert float(CUBIC.disorientation(ours, theirs).max()) < angle
     # Neither a crystal that stays where it was nor a transposed one would pass.
-    assert float(disorientation(ours[:1], theirs).max()) > 0.6 * DEGREE
-    assert float(disorientation(quaternion_conjugate(ours), theirs).min()) > 10 * DEGREE
+    assert float(CUBIC.disorientation(ours[:1], theirs).max()) > 0.6 * DEGREE
+    assert float(CUBIC.disorientation(quaternion_conjugate(ours), theirs).min()) > 10 * DEGREE
 
 
 def test_the_readable_engine_answers_as_damasks() -> None:

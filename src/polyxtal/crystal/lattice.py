@@ -137,10 +137,10 @@ class Lattice:
             else:
                 x = 1.5 * u[..., 0]
                 y = 0.75**0.5 * (u[..., 0] + 2 * u[..., 1])
-            return self._unit(torch.stack([x, y, self._ratio(u[..., -1]) * u[..., -1]], -1))
+            return self._unit(torch.stack([x, y, self._ratio(u) * u[..., -1]], -1))
         scale = torch.ones_like(u)
         if self.family == "tetragonal":
-            scale[..., 2] = self._ratio(u[..., 2])
+            scale[..., 2] = self._ratio(u)
         return self._unit(scale * u)
 
     def plane(self, indices: ArrayLike | Tensor) -> Float[Tensor, "*batch 3"]:
@@ -153,17 +153,17 @@ class Lattice:
         h = self._check(h, "plane")
         if self.family == "hexagonal":
             y = (h[..., 0] + 2 * h[..., 1]) / 3**0.5
-            return self._unit(torch.stack([h[..., 0], y, h[..., -1] / self._ratio(h[..., -1])], -1))
+            return self._unit(torch.stack([h[..., 0], y, h[..., -1] / self._ratio(h)], -1))
         scale = torch.ones_like(h)
         if self.family == "tetragonal":
-            scale[..., 2] = 1 / self._ratio(h[..., 2])
+            scale[..., 2] = 1 / self._ratio(h)
         return self._unit(scale * h)
 
-    def _ratio(self, along_c: Tensor) -> float:
-        """Return c/a; what does not depend on it may do without."""
+    def _ratio(self, indices: Tensor) -> float:
+        """Return c/a; what is along c or perpendicular to it may do without."""
         if self.c_over_a is not None:
             return self.c_over_a
-        if bool((along_c != 0).any()):
+        if bool(((indices[..., -1] != 0) & (indices[..., :-1] != 0).any(-1)).any()):
             raise ValueError(f"A {self.family} lattice must have its c/a here, but it is unknown.")
         return 1.0
 

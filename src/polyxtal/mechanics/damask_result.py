@@ -19,9 +19,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
+from polyxtal.algebra.rotation import (
+    matrix_to_quaternion,
+    quaternion_conjugate,
+    quaternion_multiply,
+    rotation_angle,
+    rotational_part,
+)
 from polyxtal.crystal.phase_section import PASCAL
-from polyxtal.crystal.symmetry import disorientation
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.io.average import average_orientations
 from polyxtal.microstructure.io.damask import METRE
@@ -198,7 +203,8 @@ def _field(
 
 
 def _require_start(orientation: Tensor, expected: Tensor) -> None:
-    angle = disorientation(expected, orientation)
+    # The same quaternion, not a symmetric copy: DAMASK was given it as it is.
+    angle = rotation_angle(quaternion_multiply(quaternion_conjugate(expected), orientation))
     if not float(angle.max()) <= ORIENTATION_TOLERANCE:
         wrong = int((angle > ORIENTATION_TOLERANCE).sum())
         raise ValueError(

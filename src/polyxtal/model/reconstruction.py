@@ -16,7 +16,7 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     random_quaternions,
 )
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.model.mae import Mask, pick
 from polyxtal.model.offsets import periodic_offsets, periodic_steps
 from polyxtal.model.tokens import patchify
@@ -72,7 +72,7 @@ def _squared_distance(rebuilt: Tensor, truth: Tensor) -> Tensor:
     """Square the distance of each quaternion from the closest copy of the true one."""
     p, q = rebuilt.unflatten(-1, (-1, 4)), truth.unflatten(-1, (-1, 4))
     with torch.no_grad():  # which copy is closest does not change with a small step
-        copies = cubic_rotations().to(q)
+        copies = CUBIC.rotations.to(q)
         likeness = quaternion_multiply(quaternion_conjugate(q), p) @ copies.mT
         nearest = likeness.abs().argmax(-1)
         negative = likeness.gather(-1, nearest[..., None]) < 0
@@ -156,7 +156,7 @@ def patch_disorientation(
     first, second = (
         read_orientations(features, part.reshape(-1, channels)) for part in (rebuilt, truth)
     )
-    return disorientation(first, second).reshape(len(rebuilt), -1).mean(-1)
+    return CUBIC.disorientation(first, second).reshape(len(rebuilt), -1).mean(-1)
 
 
 def mean_of_visible(

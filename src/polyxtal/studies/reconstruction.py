@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from polyxtal.crystal.symmetry import disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.model.mae import Mask, target_field
 from polyxtal.model.reconstruction import (
     mean_of_visible,
@@ -207,7 +207,7 @@ def _slice(
     }
     true = orientations["true"]
     degrees = {
-        name: math.degrees(float(disorientation(rebuilt[hidden], true[hidden]).mean()))
+        name: math.degrees(float(CUBIC.disorientation(rebuilt[hidden], true[hidden]).mean()))
         for name, rebuilt in orientations.items()
         if name != "true"
     }

@@ -19,12 +19,13 @@ from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, check_size
-from polyxtal.texture.measure import mean_disorientation, texture_strength
+from polyxtal.texture.measure import volume_shares
 from polyxtal.workflows.choose import choose_materials
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
 from polyxtal.workflows.inputs import identify_inputs, read_input
 from polyxtal.workflows.predict_network import most_steps, open_model, predict_network
 from polyxtal.workflows.prediction_settings import PredictionSettings
+from polyxtal.workflows.texture_numbers import mean_texture_strength, rotation_of_crystals
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,7 @@ def predict(
         end("baseline")
 
     members = network.members if isinstance(network, NetworkEnsemble) else (network,)
+    leaf_phase = torch.cat([member.phase for member in members])
     return Prediction(
         settings,
         inputs,
@@ -201,9 +203,9 @@ def predict(
         stiffness,
         {name: engineering_constants(c) for name, c in stiffness.items()},
         response,
-        torch.cat([member.phase for member in members]),
+        leaf_phase,
         curve,
-        _texture_change(rve, response),
+        _texture_change(rve, response, leaf_phase),
         baselines,
         {
             # Equal strain in all grains: elastically, that is Voigt's average.
@@ -215,12 +217,17 @@ def predict(
     )
 
 
-def _texture_change(rve: Polycrystal, response: Response) -> TextureChange:
+def _texture_change(
+    rve: Polycrystal, response: Response, leaf_phase: Int[Tensor, "leaves"]
+) -> TextureChange:
     assert response.orientations is not None
+    assert response.weights is not None
     first, last = response.orientations[0], response.orientations[-1]
+    weights = response.weights
+    rotation = rotation_of_crystals(rve, leaf_phase, first, last)
     return TextureChange(
-        float(texture_strength(rve.orientations, rve.volume_fractions)),
-        float(texture_strength(first, response.weights)),
-        float(texture_strength(last, response.weights)),
-        float(mean_disorientation(first, last, response.weights)),
+        mean_texture_strength(rve, rve.phase, rve.orientations, rve.volume_fractions),
+        mean_texture_strength(rve, leaf_phase, first, weights),
+        mean_texture_strength(rve, leaf_phase, last, weights),
+        float(volume_shares(first, weights) @ rotation),
     )

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.symmetry import disorientation
 from polyxtal.mechanics.damask_engine import PROGRAMS, find_damask
 from polyxtal.mechanics.fullfield.history import LocalFields
 from polyxtal.mechanics.fullfield.simulate import simulate as solve
@@ -27,12 +26,13 @@ from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.spectral import homogenize
 from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.texture.measure import mean_disorientation, texture_strength
+from polyxtal.texture.measure import volume_shares
 from polyxtal.workflows.choose import choose_materials
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
 from polyxtal.workflows.inputs import identify_inputs, read_input
 from polyxtal.workflows.run_folder import DAMASK_FOLDER, FIELDS, Run
 from polyxtal.workflows.simulation_settings import SimulationSettings
+from polyxtal.workflows.texture_numbers import mean_texture_strength, rotation_of_crystals
 
 STIFFNESS_TOLERANCE = 1e-5
 """Of the elastic stiffness, from which the proof stress takes its slope. [-]"""
@@ -237,10 +237,13 @@ def simulate(
         weights,
         stiffness,
         curve,
-        grain_rotation(orientations, weights),
+        grain_rotation(rve, orientations, weights, rve.phase[crystals]),
         baselines,
         {n: curve_numbers(b, stiffness, load, curve.component) for n, b in baselines.items()},
-        {n: grain_rotation(_known(b.orientations), weights) for n, b in baselines.items()},
+        {
+            n: grain_rotation(rve, _known(b.orientations), weights, rve.phase[crystals])
+            for n, b in baselines.items()
+        },
         why,
         seconds,
         run.resumed_at,
@@ -248,20 +251,26 @@ def simulate(
 
 
 def grain_rotation(
-    orientations: Float[Tensor, "times grains 4"], weights: Float[Tensor, "grains"]
+    rve: Polycrystal,
+    orientations: Float[Tensor, "times grains 4"],
+    weights: Float[Tensor, "grains"],
+    phase: Int[Tensor, "grains"],
 ) -> GrainRotation:
     """Compare the grains' first orientations with their last.
 
     Args:
+        rve: Polycrystal that the phases are those of.
         orientations: Orientation of every grain at every time. [-]
         weights: Volume of every grain in any unit.
+        phase: Phase of every grain.
     """
     first, last = orientations[0], orientations[-1]
+    angle = rotation_of_crystals(rve, phase, first, last)
     return GrainRotation(
-        float(texture_strength(first, weights)),
-        float(texture_strength(last, weights)),
-        float(mean_disorientation(first, last, weights)),
-        float(disorientation(first, last).max()),
+        mean_texture_strength(rve, phase, first, weights),
+        mean_texture_strength(rve, phase, last, weights),
+        float(volume_shares(first, weights) @ angle),
+        float(angle.max()),
     )
 
 
