@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.cli import app
+from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.workflows import write_homogenization as writing
+from polyxtal.workflows.choose import choose_elasticity
 from polyxtal.workflows.homogenize import HomogenizationSettings, homogenize
 
 COPPER = px.CubicElasticity(168.4e3, 121.4e3, 75.4e3)
@@ -171,6 +173,48 @@ def test_phases_are_told_apart(case, tmp_path):
     assert set(load(tmp_path / "named")["inputs"]) == {"microstructure", "material of Cu"}
 
 
+ENTRIES = {
+    "hexagonal": ("162.5,91.8,68.9,180.6,46.8", Elasticity.hexagonal),
+    "tetragonal": ("72.6,59.4,35.8,88.8,22.2,24.1", Elasticity.tetragonal),
+    "trigonal": ("86.8,7,11.9,-18,105.8,58.2", Elasticity.trigonal),
+    "orthorhombic": ("320.5,196.5,233.5,68.1,71.6,76.8,64,77,78.7", Elasticity.orthotropic),
+}
+
+
+@pytest.mark.parametrize("symmetry", ENTRIES)
+def test_constants_of_any_symmetry(case, tmp_path, symmetry):
+    numbers, build = ENTRIES[symmetry]
+    entries = ("--elastic", f"X={symmetry}:{numbers}", "--elastic", "Cu=cubic:168.4,121.4,75.4")
+    result = run(case, tmp_path / "out", *entries, file="two.npz")
+    assert result.exit_code == 0, result.output
+    crystal = build(*(1e3 * float(number) for number in numbers.split(",")))
+    expected = px.homogenize(px.read(case / "two.npz"), {"Cu": COPPER, "X": crystal}).stiffness
+    torch.testing.assert_close(full_field(tmp_path / "out"), expected, rtol=1e-12, atol=1e-8)
+    content = load(tmp_path / "out")["materials"]
+    assert content["Cu"]["elasticity"] == {
+        "symmetry": "cubic",
+        "c11": pytest.approx(168.4e3),
+        "c12": pytest.approx(121.4e3),
+        "c44": pytest.approx(75.4e3),
+    }
+    written = content["X"]["elasticity"]
+    assert written.pop("symmetry") == symmetry
+    assert list(written.values()) == pytest.approx([1e3 * float(x) for x in numbers.split(",")])
+    assert list(written)[:2] == ["c11", "c22" if symmetry == "orthorhombic" else "c12"]
+
+
+def test_constants_must_have_the_symmetry_of_the_lattice():
+    cubic = polycrystal(("Ti",))
+    lattice = px.Lattice("hP", 1.587)
+    rve = px.Polycrystal(cubic.grain_id, cubic.orientations, phase_names=("Ti",), lattices=lattice)
+    with pytest.raises(ValueError, match=r"'Ti' is hexagonal \(6/mmm\), but .* are cubic \(m-3m\)"):
+        choose_elasticity(rve, ["168.4,121.4,75.4"])
+    chosen = choose_elasticity(rve, ["hexagonal:162.5,91.8,68.9,180.6,46.8"])
+    assert chosen["Ti"].lattice == lattice
+    unknown = choose_elasticity(cubic, ["hexagonal:162.5,91.8,68.9,180.6,46.8"])
+    assert unknown["Ti"].lattice.laue_group.name == "6/mmm"
+
+
 def test_picture_is_drawn_unless_refused(case, tmp_path):
     assert invoke(case / "grid.vti", "--out", tmp_path / "out").exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
@@ -211,13 +255,18 @@ def test_iterations_are_counted_by_case(case):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--material", "unobtainium"), "shipped material (AA6022-T4), but is 'unobtainium'"),
+        (("--material", "unobtainium"), "beta-Sn, ferrite, martensite), but is 'unobtainium'"),
         (("--elastic", "168,121"), "three numbers C11,C12,C44 [GPa], such as 107.3"),
         (("--elastic", "a,b,c"), "but is 'a,b,c'"),
         (("--elastic", "100,120,75"), "A stable cubic crystal must have"),
         (("--elastic", "Fe=1,0,1"), "each phase (Cu) at most once, but names 'Fe'"),
-        (("--elastic", "1,0,1", "--elastic", "2,0,1"), "must be one triple, or PHASE=C11,C12,C44"),
+        (("--elastic", "1,0,1", "--elastic", "2,0,1"), "must be one set of constants, or PHASE="),
         (("--elastic", "3,1,1", "--material", "AA6022-T4"), "`elastic` must stand alone, but"),
+        (("--elastic", "hexagonal:162,92,69,181"), "must be hexagonal:C11,C12,C13,C33,C44 [GPa]"),
+        (("--elastic", "hexagonal:162,92,69,181,x"), "but is 'hexagonal:162,92,69,181,x'"),
+        (("--elastic", "hexagonal:1,2,0,1,1"), "must have a positive definite stiffness"),
+        (("--elastic", "hcp:162,92,69,181,47"), "must name one of cubic, hexagonal, tetragonal, "),
+        (("--elastic", "cubic:3,1"), "three numbers C11,C12,C44 [GPa], such as 107.3"),
         (("--scheme", "spectral"), "`scheme` must be one of"),
         (("--tol", "0"), "`tol` must be between 0 and 1, but is 0"),
         (("--tol", "nan"), "`tol` must be between 0 and 1, but is nan"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -10,9 +9,7 @@ import torch
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import random_quaternions
-from polyxtal.crystal.elastic_constants import constant_basis, independent_constants
-from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
-from polyxtal.crystal.laue import HEXAGONAL, TETRAGONAL, LaueGroup
+from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.mechanics.cell_problem import pose
 from polyxtal.mechanics.green import (
     SCHEMES,
@@ -267,76 +264,6 @@ def test_progress_is_reported_every_iteration(compiled):
     assert len(seen) == (calls - 2.5 if compiled else calls / 5 - 1)
     assert result.residual in seen
     assert seen[-1] <= 1e-6 < seen[0]
-
-
-TRIPLET = ("c11", "c12", "c44")
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("two_phases", [False, True])
-def test_derivative_is_that_of_finite_differences(scheme, two_phases):
-    rve = polycrystal(grid=(5, 4, 6))
-    crystals = {"a": COPPER, "b": TUNGSTEN if two_phases else COPPER}
-    result = homogenize(rve, crystals, 1e-9, scheme=scheme, fields=True)
-    derivative = result.derivative()
-    assert derivative.shape == (2, 3, 6, 6)
-    step = 10.0  # MPa
-    for phase, name in enumerate("ab"):
-        for constant, label in enumerate(TRIPLET):
-            ends = []
-            for sign in (1, -1):
-                given = dataclasses.asdict(crystals[name])
-                given[label] += sign * step
-                changed = {**crystals, name: CubicElasticity(**given)}
-                ends.append(homogenize(rve, changed, 1e-10, scheme=scheme).stiffness)
-            difference = (ends[0] - ends[1]) / (2 * step)
-            assert float(difference.abs().max()) > 0.1
-            torch.testing.assert_close(derivative[phase, constant], difference, rtol=0, atol=1e-6)
-    # The stiffness is homogeneous of degree one in all constants.
-    values = torch.tensor([[getattr(crystals[n], c) for c in TRIPLET] for n in "ab"]).to(derivative)
-    euler = torch.einsum("pc,pcmn->mn", values, derivative)
-    torch.testing.assert_close(euler, result.stiffness, rtol=0, atol=1e-3)
-
-
-@pytest.mark.parametrize("group", ["6/mmm", "-1"])
-def test_derivative_by_the_constants_of_other_crystals(group):
-    rve = polycrystal(grid=(5, 4, 3))
-    titanium = Elasticity.hexagonal(162.5e3, 91.8e3, 68.9e3, 180.6e3, 46.8e3)
-    crystals = {"a": titanium, "b": COPPER}
-    result = homogenize(rve, crystals, 1e-9, fields=True)
-    # A hexagonal and a cubic crystal share the symmetry of a square prism about z.
-    assert result.symmetry() == TETRAGONAL
-    assert result.derivative().shape == (2, 6, 6, 6)
-    assert homogenize(rve, titanium, fields=True).symmetry() == HEXAGONAL
-    basis = constant_basis(LaueGroup(group))
-    derivative = result.derivative(by=basis)
-    assert derivative.shape == (2, len(basis), 6, 6)
-    step = 10.0  # MPa
-    for constant, change in enumerate(basis):
-        ends = []
-        for sign in (1, -1):
-            other = Elasticity.from_mandel(titanium.stiffness() + sign * step * change)
-            ends.append(homogenize(rve, {**crystals, "a": other}, 1e-10).stiffness)
-        difference = (ends[0] - ends[1]) / (2 * step)
-        assert float(difference.abs().max()) > 0.1
-        torch.testing.assert_close(derivative[0, constant], difference, rtol=0, atol=1e-6)
-    # The stiffness is homogeneous of degree one in all constants.
-    values = [independent_constants(crystals[name], TETRAGONAL) for name in "ab"]
-    constants = torch.tensor([list(one.values()) for one in values]).to(derivative)
-    euler = torch.einsum("pc,pcmn->mn", constants, result.derivative())
-    torch.testing.assert_close(euler, result.stiffness, rtol=0, atol=1e-3)
-
-
-def test_derivative_by_voids_and_absent_phases_is_zero():
-    layers = torch.tensor([0, 0, 0, 1, 1]).reshape(1, 1, 5)
-    names = ("solid", "void", "absent")
-    rve = Polycrystal(layers, [[1, 0, 0, 0]] * 2, phase=[0, 1], phase_names=names)
-    result = homogenize(rve, {"solid": COPPER, "void": None}, scheme="rotated", fields=True)
-    derivative = result.derivative()
-    assert float(derivative[1:].abs().max()) == 0
-    assert float(derivative[0, 2, 5, 5]) == pytest.approx(0.6 * 2, rel=1e-6)
-    with pytest.raises(ValueError, match="fields=True"):
-        homogenize(rve, COPPER).derivative()
 
 
 def ball(voxels: int = 8) -> Polycrystal:

@@ -27,8 +27,9 @@ def homogenize(
     elastic: Annotated[
         list[str] | None,
         typer.Option(
-            help="C11,C12,C44 [GPa] of a cubic crystal, in place of --material; "
-            "PHASE=C11,C12,C44, repeated, for several."
+            help="Elastic constants [GPa] in place of --material: C11,C12,C44 of a cubic crystal, "
+            "hexagonal:C11,C12,C13,C33,C44, tetragonal:C11,C12,C13,C33,C44,C66, or likewise "
+            "trigonal, orthorhombic, monoclinic, triclinic; PHASE=…, repeated, for several."
         ),
     ] = None,
     frame: options.Frame = None,

@@ -6,6 +6,7 @@ tabulated for crystals of that symmetry [Nye1985, Table 9].
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 
 import torch
@@ -124,3 +125,22 @@ def independent_constants(
     """
     names = constant_names(group or common_group(elasticity))
     return {name: elasticity.voigt[int(name[1]) - 1][int(name[2]) - 1] for name in names}
+
+
+def elasticity_of_constants(group: LaueGroup, constants: Sequence[float]) -> Elasticity:
+    """Build a crystal from its independent constants.
+
+    Args:
+        group: Laue group.
+        constants: In the order of `constant_names`. [MPa]
+    Raises:
+        ValueError: if there are not as many as the group has, or the crystal is not stable.
+    """
+    names = constant_names(group)
+    if len(constants) != len(names):
+        raise ValueError(
+            f"A crystal of Laue group {group.name} must have {len(names)} elastic constants "
+            f"({', '.join(names)}), but {len(constants)} are given."
+        )
+    values = torch.tensor(constants, dtype=torch.float64)
+    return Elasticity.from_mandel(torch.einsum("k,kij->ij", values, constant_basis(group)))

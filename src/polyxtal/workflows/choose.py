@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.crystal.damask_phase import phase_to_material
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elastic_constants import (
+    SYSTEMS,
+    constant_names,
+    elasticity_of_constants,
+)
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
+from polyxtal.crystal.laue import LaueGroup
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
 from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
+from polyxtal.microstructure.phases import check_elastic_symmetry
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 GPA = 1e3
@@ -74,11 +81,12 @@ def choose_elasticity(rve: Polycrystal, given: Sequence[str]) -> dict[str, Mater
 
     Args:
         rve: Polycrystal read from the file.
-        given: "C11,C12,C44" [GPa] for all phases, or "PHASE=C11,C12,C44" for each.
+        given: Constants [GPa], see `read_elasticity`, for all phases, or "PHASE=…" for each.
     Returns:
         Materials by phase name, without plasticity. [MPa]
     Raises:
-        ValueError: if an entry is not three numbers of a stable crystal, or a phase has none.
+        ValueError: if an entry is not the constants of a stable crystal, a phase has none, or
+            they lack the symmetry of its lattice.
     """
     used = _used_phases(rve)
     chosen = _assign(used, given, "elastic")
@@ -88,7 +96,14 @@ def choose_elasticity(rve: Polycrystal, given: Sequence[str]) -> dict[str, Mater
             f"Argument `elastic` must give every phase ({', '.join(used)}), "
             f"but '{without[0]}' has none."
         )
-    return {name: Material(name, cubic_elasticity(chosen[name])) for name in used}
+    materials: dict[str, Material] = {}
+    for name in used:
+        index, crystal = rve.phase_names.index(name), read_elasticity(chosen[name])
+        check_elastic_symmetry(rve.lattices, {index: crystal}, rve.phase_names)
+        known = rve.lattices[index]
+        lattice = {} if known is None else {"lattice": known}
+        materials[name] = Material(name, crystal, **lattice)
+    return materials
 
 
 def choose_load(
@@ -149,10 +164,49 @@ def cubic_elasticity(text: str) -> CubicElasticity:
     return CubicElasticity(c11, c12, c44)
 
 
+SYMMETRIES = {
+    SYSTEMS[name]: LaueGroup(name) for name in ("m-3m", "6/mmm", "4/mmm", "-3m", "mmm", "2/m", "-1")
+}
+"""Laue group whose constants follow a name before the colon of `read_elasticity`."""
+
+
+def read_elasticity(text: str) -> Elasticity:
+    """Read a crystal from "C11,C12,C44", or "hexagonal:C11,C12,C13,C33,C44" and the like. [GPa]
+
+    Args:
+        text: Constants in the order of `constant_names`, after a name of `SYMMETRIES` and a colon
+            if the crystal is not cubic.
+    Raises:
+        ValueError: if the symmetry is unknown, or these are not the constants of a stable crystal.
+    """
+    symmetry, separator, numbers = text.partition(":")
+    if not separator:
+        return cubic_elasticity(text)
+    if symmetry not in SYMMETRIES:
+        raise ValueError(
+            f"Argument `elastic` must name one of {', '.join(SYMMETRIES)} before the colon, "
+            f"but names '{symmetry}'."
+        )
+    if symmetry == "cubic":
+        return cubic_elasticity(numbers)
+    group = SYMMETRIES[symmetry]
+    names = constant_names(group)
+    try:
+        values = [GPA * float(number) for number in numbers.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != len(names):
+        expected = ",".join(name.upper() for name in names)
+        raise ValueError(
+            f"Argument `elastic` must be {symmetry}:{expected} [GPa], but is {text!r}."
+        )
+    return elasticity_of_constants(group, values)
+
+
 def _assign(used: Sequence[str], given: Sequence[str], argument: str) -> dict[str, str]:
     """Say which entry each phase takes: "PHASE=ENTRY", or one for all."""
     chosen: dict[str, str] = {}
-    one, value = ("name", "NAME") if argument == "material" else ("triple", "C11,C12,C44")
+    one, value = ("name", "NAME") if argument == "material" else ("set of constants", "C11,C12,C44")
     for entry in given:
         phase, separator, source = entry.partition("=")
         if not separator:
