@@ -11,9 +11,10 @@ from safetensors.torch import load_file, save_file
 from tiny_stiffness import tiny_rve, tiny_stiffness_model
 
 import polyxtal as px
+from polyxtal.algebra.rotation import quaternion_multiply
 from polyxtal.model.checkpoint import save_model
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
+from polyxtal.model.heads.basis import INVARIANTS, StiffnessBasis, stiffness_basis
 from polyxtal.model.heads.familiarity import Familiarity, fade
 from polyxtal.model.heads.tensor import TensorHead, TensorHeadSizes
 from polyxtal.model.mae import MaskedAutoencoder
@@ -78,6 +79,64 @@ def test_what_is_known_of_cubic_grains_is_what_is_known_of_any(constants):
         pairs, softening = (fast.terms - slow.terms).flatten(1).norm(dim=1)
         assert float(pairs) < 2e-5 * scale
         assert float(softening) < 1e-10 * scale
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_crystals_of_any_symmetry_have_the_invariants_of_cubic_ones(compiled):
+    """The same crystal by its three constants and by its matrix; and as two phases of it."""
+    rve = px.tessellate(grid=(9, 8, 7), grains=30, aspect=(1, 2, 0.5), seed=1)
+    two = px.Polycrystal(rve.grain_id, rve.orientations, rve.size, torch.arange(30) % 2, ("a", "b"))
+    general = px.Elasticity(CRYSTAL.voigt)
+    expected = stiffness_basis(rve, CRYSTAL)
+    scale = float(expected.voigt.norm())
+    for cell, crystals in ((rve, general), (two, {"a": CRYSTAL, "b": general})):
+        found = stiffness_basis(cell, crystals, compiled)
+        for name in ("voigt", "reuss", "consistent", "terms"):
+            one, other = getattr(found, name), getattr(expected, name)
+            torch.testing.assert_close(one, other, rtol=0, atol=2e-5 * scale)
+        torch.testing.assert_close(found.invariants, expected.invariants, rtol=1e-9, atol=1e-9)
+
+
+def test_what_is_known_of_hexagonal_grains():
+    lattice, c = px.Lattice("h"), px.Elasticity.hexagonal(163.7e3, 36.4e3, 53e3, 63.5e3, 38.8e3)
+    rve = px.tessellate(grid=(9, 8, 7), grains=30, seed=1)
+    rve = px.Polycrystal(rve.grain_id, rve.orientations, rve.size, lattices=lattice)
+    found = stiffness_basis(rve, c)
+    turns = lattice.laue_group.rotations[torch.arange(30) % 12]
+    copies = px.Polycrystal(
+        rve.grain_id, quaternion_multiply(rve.orientations, turns), rve.size, lattices=lattice
+    )
+    for one, other in zip(found, stiffness_basis(copies, c), strict=True):
+        assert float((one - other).norm()) < 1e-5 * float(one.norm())  # single precision in pairs
+    torch.testing.assert_close(found.voigt, px.voigt_average(rve, c))
+    torch.testing.assert_close(found.reuss, px.reuss_average(rve, c))
+    plain = px.self_consistent_average(rve, c, arrangement=True)
+    torch.testing.assert_close(found.consistent + found.terms[0], plain, rtol=0, atol=1e-4 * 90e3)
+    full = px.homogenize(rve, c).stiffness
+    errors = [float((x - full).norm()) for x in (plain, found.consistent, found.hill)]
+    assert errors[0] < 0.5 * errors[1] < 0.5 * errors[2]
+    with pytest.raises(ValueError, match="is hexagonal"):
+        stiffness_basis(rve, CRYSTAL)
+
+
+def test_a_single_crystal_is_all_texture():
+    single = px.Polycrystal(torch.zeros(2, 2, 2, dtype=torch.int64), [[0.8, 0.6, 0, 0]])
+    names = dict(enumerate(INVARIANTS))
+    strength = next(k for k, name in names.items() if name == "texture strength")
+    for crystal, expected in (
+        (px.Elasticity.hexagonal(163.7e3, 36.4e3, 53e3, 63.5e3, 38.8e3), 1.0),
+        (px.Elasticity(px.Elasticity.isotropic(210e3, 0.3).voigt), 0.0),
+    ):
+        found = stiffness_basis(single, crystal).invariants[strength]
+        assert float(found) == pytest.approx(expected, abs=1e-12)
+
+
+def test_crystals_that_are_not_cubic_get_hills_average(model):
+    rve, c = tiny_rve(1), px.Elasticity.hexagonal(162.5e3, 91.8e3, 68.9e3, 180.6e3, 46.8e3)
+    with pytest.warns(UserWarning, match="knows cubic crystals, but these are hexagonal"):
+        found = model.predict_stiffness(rve, c)
+    torch.testing.assert_close(found, px.hill_average(rve, c))
+    assert float(model.stiffness.tensor.crystal_gate(c)) == 0
 
 
 def test_untrained_heads_are_the_plain_physics():
