@@ -181,7 +181,7 @@ def test_file_errors(case, tmp_path, make, sentence):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--material", "unobtainium"), "shipped material (AA6022-T4), but is 'unobtainium'"),
+        (("--material", "unobtainium"), "martensite), but is 'unobtainium'"),
         (("--no-load", "--axis", "q"), "must be 'x', 'y' or 'z', but is 'q'"),
         (("--no-load", "--strain", "0"), "must be finite, not zero and above -1, but is 0.0"),
         (("--no-load", "--strain", "nan"), "must be finite, not zero and above -1, but is nan"),

@@ -505,7 +505,7 @@ def test_checkpoint_of_another_version_is_refused(case, tmp_path, stopped):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--material", "unobtainium"), "shipped material (AA6022-T4), but is 'unobtainium'"),
+        (("--material", "unobtainium"), "martensite), but is 'unobtainium'"),
         (("--strain", "0.1"), "`load` must stand alone, but `strain` is given"),
         (("--load", "nosuch.yaml"), "nosuch.yaml: No such file"),
         (("--tol", "0"), "`tol` must be between 0 and 1, but is 0"),

@@ -17,7 +17,7 @@ from typing import Any
 import numba
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-REORDERED: dict[str, Any] = OPTIONS | {"fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+REORDERED: Any = OPTIONS | {"fastmath": {"contract", "reassoc", "nsz", "arcp"}}
 """NaN stays NaN, sums may be reordered."""
 
 _MARKS = (b"@compiled", b"@overload")

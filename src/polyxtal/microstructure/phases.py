@@ -90,11 +90,11 @@ def check_lattices(
                 f"The material of phase {names[index]!r}, {known.family} ({known.symbol}), must "
                 f"have its lattice, but {material.name!r} is {given.family} ({given.symbol})."
             )
-        ratios = known.c_over_a, given.c_over_a
-        if None not in ratios and abs(ratios[0] / ratios[1] - 1) > RATIO_TOLERANCE:
+        mine, theirs = known.c_over_a, given.c_over_a
+        if mine and theirs and abs(mine / theirs - 1) > RATIO_TOLERANCE:
             raise ValueError(
-                f"The material of phase {names[index]!r} must have its c/a of {ratios[0]:.4g}, "
-                f"but {material.name!r} has {ratios[1]:.4g}."
+                f"The material of phase {names[index]!r} must have its c/a of {mine:.4g}, "
+                f"but {material.name!r} has {theirs:.4g}."
             )
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.algebra.rotation import random_quaternions
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_file
@@ -161,7 +161,7 @@ class CaseSettings:
             )
 
 
-def with_zener(crystal: CubicElasticity, zener: float) -> CubicElasticity:
+def with_zener(crystal: Elasticity, zener: float) -> CubicElasticity:
     """Change a crystal's Zener ratio, but neither its bulk modulus nor its Voigt shear modulus.
 
         G_V = (c11 - c12 + 3 c44) / 5, c11 - c12 = 10 G_V / (2 + 3 A)
@@ -170,6 +170,8 @@ def with_zener(crystal: CubicElasticity, zener: float) -> CubicElasticity:
         crystal: The crystal. [MPa]
         zener: A = 2 c44 / (c11 - c12). [-]
     """
+    if not isinstance(crystal, CubicElasticity):
+        raise ValueError("A Zener ratio must be of a cubic crystal, but this one is not.")
     shear = (crystal.c11 - crystal.c12 + 3 * crystal.c44) / 5
     difference = 10 * shear / (2 + 3 * zener)
     c12 = crystal.bulk_modulus - difference / 3

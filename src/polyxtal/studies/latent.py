@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.dataset.realize import Sample, realize
 from polyxtal.mechanics.spectral import homogenize
 from polyxtal.studies.embedding import check_method, embed, neighbour_r_squared
@@ -39,7 +39,7 @@ class LatentSettings:
 
     Attributes:
         model: Name or folder of the model.
-        elasticity: Crystal whose polycrystals' C11 is shown. [MPa]
+        elasticity: Cubic crystal whose polycrystals' C11 is shown. [MPa]
         count: Number of RVEs.
         method: "umap" or "pca".
         seed: Of the RVEs and the map.
@@ -49,7 +49,7 @@ class LatentSettings:
     """
 
     model: str
-    elasticity: CubicElasticity
+    elasticity: Elasticity
     count: int = 1000
     method: str = "umap"
     seed: int = 0
@@ -58,12 +58,15 @@ class LatentSettings:
         """Validate before anything is computed."""
         if self.count < FEWEST:
             raise ValueError(f"Option --count must be at least {FEWEST}, but is {self.count}.")
+        if not isinstance(self.elasticity, CubicElasticity):
+            raise ValueError("The crystal of this study must be cubic, but is not.")
         check_method(self.method)
 
     @property
     def command(self) -> str:
         """The command that computes the same, without its folder."""
         crystal = self.elasticity
+        assert isinstance(crystal, CubicElasticity)
         elastic = ",".join(f"{c / 1e3:g}" for c in (crystal.c11, crystal.c12, crystal.c44))
         given = {"count": self.count, "method": self.method, "seed": self.seed, "elastic": elastic}
         options = [text for name, value in given.items() for text in (f"--{name}", str(value))]

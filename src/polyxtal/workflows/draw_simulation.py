@@ -59,7 +59,9 @@ def _at_the_end(simulation: Simulation) -> Polycrystal:
     rve = simulation.prepared.rve
     orientations = rve.orientations.clone()
     orientations[simulation.crystals] = simulation.orientations[-1].to(orientations)
-    return Polycrystal(rve.grain_id, orientations, rve.size, rve.phase, rve.phase_names)
+    return Polycrystal(
+        rve.grain_id, orientations, rve.size, rve.phase, rve.phase_names, rve.lattices
+    )
 
 
 def _draw_curve_panel(axes: Axes, simulation: Simulation) -> None:
@@ -72,7 +74,8 @@ def _draw_curve_panel(axes: Axes, simulation: Simulation) -> None:
 def _draw_section(axes: Axes, rve: Polycrystal, fields: LocalFields) -> None:
     """Draw the stress in the plane z = L_z / 2, on the undeformed grid."""
     middle = rve.grid[2] // 2
-    section = LocalFields(*(values[:, :, middle : middle + 1] for values in fields))
+    layer = (slice(None), slice(None), slice(middle, middle + 1))
+    section = fields._replace(F=fields.F[layer], P=fields.P[layer])
     stress = section.von_mises_stress()[:, :, 0].numpy()
     x, y = (np.linspace(0, rve.size[k], rve.grid[k] + 1) for k in (0, 1))
     filled = axes.pcolormesh(x, y, stress.T, cmap=DENSITY_MAP, linewidth=0, rasterized=True)

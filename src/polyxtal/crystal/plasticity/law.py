@@ -19,7 +19,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -199,7 +199,10 @@ class PlasticityLaw(ABC):
 _LAWS: dict[str, type[PlasticityLaw]] = {}
 
 
-def register(law: type[PlasticityLaw]) -> type[PlasticityLaw]:
+_Law = TypeVar("_Law", bound=type[PlasticityLaw])
+
+
+def register(law: _Law) -> _Law:
     """Make a law known by its name and the type of its parameters (a class decorator)."""
     _LAWS[law.name] = law
     return law

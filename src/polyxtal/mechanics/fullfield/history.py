@@ -131,7 +131,8 @@ class History:
             return part.reshape(*grid, *part.shape[1:]).cpu()
 
         internal = {name: on_grid(part) for name, part in cell.law.internal().items()}
-        return LocalFields(*map(on_grid, parts), internal)
+        f, p, orientation, plastic = map(on_grid, parts)
+        return LocalFields(f, p, orientation, plastic, internal)
 
     def _orientations(self) -> Float[Tensor, "voxels 4"]:
         here = self._cell.orientations()

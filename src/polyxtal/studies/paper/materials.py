@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.studies.paper.published import ELASTICITY, INTERACTION, PLASTICITY
 from polyxtal.studies.paper.steps import Place
@@ -12,6 +13,7 @@ def run(place: Place) -> None:
     material = load_material("AA6022-T4")
     crystal, law = material.elasticity, material.plasticity
     assert law is not None
+    assert isinstance(crystal, CubicElasticity)
     ours = dict(zip(ELASTICITY.values, (crystal.c11, crystal.c12, crystal.c44), strict=True))
     ours = {name: value / 1e3 for name, value in ours.items()}
     numbers = (
