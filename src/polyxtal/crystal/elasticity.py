@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -235,7 +235,7 @@ class Elasticity:
         return bool(((turned - crystal).abs() <= 1e-6 * crystal.abs().max()).all())
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True)
 class CubicElasticity(Elasticity):
     """Elastic constants of a cubic crystal. [MPa]
 
@@ -250,12 +250,14 @@ class CubicElasticity(Elasticity):
         (1.217, 76300)
     """
 
+    voigt: Matrix6 = field(init=False, repr=False, compare=False)
     c11: float
     c12: float
     c44: float
 
-    def __init__(self, c11: float, c12: float, c44: float) -> None:
+    def __post_init__(self) -> None:
         """Validate stability."""
+        c11, c12, c44 = self.c11, self.c12, self.c44
         given = f"c11={c11:g}, c12={c12:g}, c44={c44:g} MPa"
         if not all(math.isfinite(c) for c in (c11, c12, c44)):
             raise ValueError(f"Cubic elastic constants must be finite, but are {given}.")
@@ -271,15 +273,9 @@ class CubicElasticity(Elasticity):
                 f"Cubic elastic constants must stay below {LARGEST_STIFFNESS:g} MPa and within a "
                 f"contrast of {LARGEST_CONTRAST:g}, but are {given}."
             )
-        for name, value in (("c11", c11), ("c12", c12), ("c44", c44)):
-            object.__setattr__(self, name, value)
         normal = [[c11 if i == j else c12 for j in range(3)] + [0.0] * 3 for i in range(3)]
         shear = [[0.0] * 3 + [c44 if i == j else 0.0 for j in range(3)] for i in range(3)]
         object.__setattr__(self, "voigt", tuple(map(tuple, normal + shear)))
-
-    def __repr__(self) -> str:
-        """Show the three constants."""
-        return f"CubicElasticity(c11={self.c11}, c12={self.c12}, c44={self.c44})"
 
     def _crystal_stiffness(self) -> Float[Tensor, "6 6"]:
         c = torch.tensor([self.c11, self.c12, self.c44], dtype=torch.float64)
@@ -294,3 +290,7 @@ class CubicElasticity(Elasticity):
     def bulk_modulus(self) -> float:
         """(c11 + 2 c12) / 3. [MPa]"""
         return (self.c11 + 2 * self.c12) / 3
+
+
+# The matrix follows from the three constants: `dataclasses.asdict` and `replace` leave it out.
+del CubicElasticity.__dataclass_fields__["voigt"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def summary(study: LatentMaps) -> dict[str, Any]:
         "method": settings.method,
         "umap": {"neighbours": UMAP_NEIGHBOURS, "distance": UMAP_DISTANCE} if umap else None,
         "seeds": {"study": settings.seed, "added_to_pretraining_for_rves": UNSEEN_SEED},
-        "elasticity": {"c11": crystal.c11, "c12": crystal.c12, "c44": crystal.c44},
+        "elasticity": asdict(crystal),
         "units": {"elasticity": "MPa", "c11": "MPa", "texture_index": "-"},
         "neighbours": NEIGHBOURS,
         "r_squared": {name: _by_property(scores) for name, scores in study.scores.items()},
