@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.dataset.endless import EndlessPolycrystals
-from polyxtal.dataset.features import FEATURES
+from polyxtal.dataset.features import feature
 from polyxtal.dataset.hull_batch import hull_batch, places
 from polyxtal.dataset.realize import realize
 from polyxtal.dataset.recipe import make_recipe
@@ -35,7 +35,7 @@ def test_numbers_are_those_of_the_data_set():
     batch = EndlessPolycrystals(RECIPE, 3).batch(2)
     assert batch["number"].tolist() == [6, 7, 8]
     rve = realize(RECIPE, 7).rve
-    expected = FEATURES["quaternion"].compute(rve.orientation_field())
+    expected = feature("quaternion").compute(rve.orientation_field())
     field = batch["field"][1].permute(1, 2, 3, 0).to(torch.float64)
     torch.testing.assert_close(field, expected, rtol=0, atol=1e-6)
 

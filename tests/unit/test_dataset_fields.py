@@ -12,7 +12,7 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
 )
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.dataset.features import FEATURES, Feature, feature
+from polyxtal.dataset.features import NAMES, Feature, feature
 from polyxtal.dataset.fields import (
     expand,
     random_moves,
@@ -22,7 +22,7 @@ from polyxtal.dataset.fields import (
     turns_of,
 )
 
-QUATERNION = FEATURES["quaternion"]
+QUATERNION = feature("quaternion")
 LABEL = Feature(1, lambda q: torch.arange(float(q.shape[1])).reshape(1, -1, 1))
 """What a voxel's grain is, whatever its crystal: shows where voxels go."""
 
@@ -41,12 +41,12 @@ def box(grid=(4, 4, 4), grains=9, batch=1):
     return ids, torch.stack([rve.orientations for rve in rves])
 
 
-@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_field_holds_each_voxels_feature(name):
     ids, q = box((3, 4, 5))
     field = expand(ids, q, feature(name))
-    expected = FEATURES[name].compute(q[0][ids[0]])
-    assert field.shape == (1, FEATURES[name].channels, 3, 4, 5)
+    expected = feature(name).compute(q[0][ids[0]])
+    assert field.shape == (1, feature(name).channels, 3, 4, 5)
     torch.testing.assert_close(field[0].permute(1, 2, 3, 0), expected)
 
 
@@ -54,16 +54,16 @@ def test_a_field_holds_each_voxels_feature(name):
 def test_both_forms_agree(grid):
     ids, q = box(grid, batch=8)
     turns, shifts = random_moves(grid, 8, torch.Generator().manual_seed(1))
-    fast = expand(ids.to(torch.uint16), q, FEATURES["quaternion"], turns, shifts)
-    plain = expand(ids, q, FEATURES["quaternion"], turns, shifts, compiled=False)
+    fast = expand(ids.to(torch.uint16), q, feature("quaternion"), turns, shifts)
+    plain = expand(ids, q, feature("quaternion"), turns, shifts, compiled=False)
     assert torch.equal(fast, plain)
 
 
 def test_a_roll_is_torchs():
     ids, q = box((4, 5, 6))
     shifts = torch.tensor([[1, -2, 9]])
-    moved = expand(ids, q, FEATURES["quaternion"], shifts=shifts)
-    still = expand(ids, q, FEATURES["quaternion"])
+    moved = expand(ids, q, feature("quaternion"), shifts=shifts)
+    still = expand(ids, q, feature("quaternion"))
     assert torch.equal(moved, still.roll((1, -2, 9), dims=(2, 3, 4)))
 
 
@@ -72,8 +72,8 @@ def test_turned_voxels_go_where_the_rotation_takes_them():
     ids, q = box((5, 5, 5))
     quarter = torch.tensor([0.5**0.5, 0, 0, 0.5**0.5], dtype=torch.float64)
     turn = (CUBIC.rotations @ quarter).abs().argmax()[None]
-    turned = expand(ids, q, FEATURES["harmonic"], turn)
-    crystals = expand(ids, quaternion_multiply(quarter, q), FEATURES["harmonic"])
+    turned = expand(ids, q, feature("harmonic"), turn)
+    crystals = expand(ids, quaternion_multiply(quarter, q), feature("harmonic"))
     torch.testing.assert_close(turned, crystals.transpose(2, 3).flip(2))
 
 
@@ -138,6 +138,6 @@ def test_unknown_features_are_refused():
 def test_harmonics_do_not_jump_where_quaternions_do():
     q = random_quaternions(1)
     copies = quaternion_multiply(q, CUBIC.rotations)
-    for name in FEATURES:
-        values = FEATURES[name].compute(copies)
+    for name in NAMES:
+        values = feature(name).compute(copies)
         torch.testing.assert_close(values, values[:1].expand_as(values))

@@ -12,7 +12,7 @@ from polyxtal.algebra.mandel import mandel_rotation
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.dataset.features import FEATURES
+from polyxtal.dataset.features import feature
 from polyxtal.dataset.generate import generate
 from polyxtal.dataset.loader import PartSampler, PolycrystalDataset
 from polyxtal.dataset.recipe import make_recipe
@@ -43,7 +43,7 @@ def test_items_are_the_stores_polycrystals(folder):
     assert len(dataset) == 23
     for number in (0, 7, 22):
         item, rve = dataset[number], store[number]
-        expected = FEATURES["quaternion"].compute(rve.orientation_field())
+        expected = feature("quaternion").compute(rve.orientation_field())
         field = item["field"].permute(1, 2, 3, 0).to(torch.float64)
         torch.testing.assert_close(field, expected, rtol=0, atol=1e-6)
         assert int(item["number"]) == number

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import polyxtal as px
-from polyxtal.dataset.features import FEATURES
+from polyxtal.dataset.features import feature
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.mae import MaskedAutoencoder
@@ -50,11 +50,11 @@ def test_windows_cover_an_axis_evenly(voxels, starts):
 
 def test_a_window_is_the_field_itself_and_goes_on_across_faces():
     one = rve(6)
-    field = FEATURES["harmonic"].compute(one.orientation_field()).permute(3, 0, 1, 2)
-    found = windows(one, 6, FEATURES["harmonic"])
+    field = feature("harmonic").compute(one.orientation_field()).permute(3, 0, 1, 2)
+    found = windows(one, 6, feature("harmonic"))
     assert found.shape == (1, 9, 6, 6, 6)
     torch.testing.assert_close(found[0], field.to(torch.float32))
-    more = windows(rve((9, 6, 4)), 6, FEATURES["harmonic"])
+    more = windows(rve((9, 6, 4)), 6, feature("harmonic"))
     assert more.shape == (2, 9, 6, 6, 6)
     torch.testing.assert_close(
         more[1, :, 5], more[0, :, 0]
@@ -69,7 +69,7 @@ def test_latent_vectors(model):
     both = model.encode([one, other])
     torch.testing.assert_close(both[0], latent, rtol=1e-5, atol=1e-5)
     assert not torch.allclose(both[0], both[1])
-    field = windows(one, 6, FEATURES["harmonic"])
+    field = windows(one, 6, feature("harmonic"))
     tokens = model.autoencoder.encoder(patchify(field, 2))[0]
     torch.testing.assert_close(latent, tokens[0])
     torch.testing.assert_close(model.encode(one, "mean"), tokens[1:].mean(0))
@@ -79,7 +79,7 @@ def test_latent_vectors(model):
 
 def test_other_grids_are_means_over_windows(model):
     large = rve((9, 6, 13), 4)
-    parts = model.encode_fields(windows(large, 6, FEATURES["harmonic"]))
+    parts = model.encode_fields(windows(large, 6, feature("harmonic")))
     assert len(parts) == 6
     torch.testing.assert_close(model.encode(large), parts.mean(0), rtol=1e-5, atol=1e-5)
     single = px.Polycrystal([[[0]]], [[1.0, 0, 0, 0]])
@@ -97,7 +97,7 @@ def test_symmetry_copies_have_the_same_latent_vector(model):
 
 
 def test_reconstructions_keep_what_was_visible(model):
-    field = windows(rve(6), 6, FEATURES["harmonic"]).repeat(2, 1, 1, 1, 1)
+    field = windows(rve(6), 6, feature("harmonic")).repeat(2, 1, 1, 1, 1)
     found = model.reconstruct(field, 0.4, seed=1)
     again = model.reconstruct(field, found.mask)
     assert torch.equal(found.rebuilt, again.rebuilt)

@@ -11,7 +11,7 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
 )
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.dataset.features import FEATURES
+from polyxtal.dataset.features import NAMES, feature
 from polyxtal.model.mae import Mask, random_mask
 from polyxtal.model.reconstruction import (
     _distinct,
@@ -57,7 +57,7 @@ def test_the_distance_is_that_of_the_closest_copy():
     expected = (p[:, None] - copies).norm(dim=-1).amin(-1)
     soft = ((expected.square() + 0.05**2).sqrt() - 0.05).mean()
     torch.testing.assert_close(distance_loss(p.reshape(2, 80), q.reshape(2, 80), 4), soft)
-    other = FEATURES["harmonic"].compute(q)
+    other = feature("harmonic").compute(q)
     moved = other + 0.3 * torch.nn.functional.one_hot(torch.arange(40) % 9, 9)
     found = distance_loss(moved.reshape(2, 180), other.reshape(2, 180), 9)
     assert float(found) == pytest.approx((0.3**2 + 0.05**2) ** 0.5 - 0.05)
@@ -72,7 +72,7 @@ def test_losses_have_the_right_slope(loss):
 
 def test_two_likely_crystals_are_not_mixed_by_the_distance():
     # One crystal in seven of ten voxels, another in three: what single answer costs least?
-    q = FEATURES["harmonic"].compute(random_quaternions(2, 8)).to(torch.float64)
+    q = feature("harmonic").compute(random_quaternions(2, 8)).to(torch.float64)
     truth = q[[0] * 7 + [1] * 3]
     answers = {"first": q[:1], "mean": 0.7 * q[:1] + 0.3 * q[1:]}
     costs = {
@@ -85,7 +85,7 @@ def test_two_likely_crystals_are_not_mixed_by_the_distance():
 
 def test_snapping_takes_the_closest_visible_crystal():
     generator = torch.Generator().manual_seed(5)
-    crystals = FEATURES["harmonic"].compute(random_quaternions(5, 9)).to(torch.float32)
+    crystals = feature("harmonic").compute(random_quaternions(5, 9)).to(torch.float32)
     crystals *= torch.tensor([[1.0], [0.4], [1.5], [0.7], [1.0]])  # closest, not most parallel
     ids = torch.randint(5, (2, 4, 4, 4), generator=generator)
     ids[:, :2, :2] = ids[:, :2, :2].clamp(max=3)
@@ -103,7 +103,7 @@ def test_snapping_takes_the_closest_visible_crystal():
 
 def test_snapping_looks_around_the_patch_only():
     # Layers normal to x: crystal 3 is visible two patches away, 1 and 4 next door.
-    crystals = FEATURES["harmonic"].compute(random_quaternions(5, 10)).to(torch.float32)
+    crystals = feature("harmonic").compute(random_quaternions(5, 10)).to(torch.float32)
     ids = torch.arange(5)[:, None, None].expand(5, 5, 5)
     field = crystals[ids].permute(3, 0, 1, 2)[None]
     hidden = torch.arange(25)  # of x = 0
@@ -120,27 +120,27 @@ def test_snapping_looks_around_the_patch_only():
         assert torch.equal(snap_to_visible(there, field, far, 1), there)
 
 
-@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_orientations_are_read_back(name):
     q = random_quaternions(500, 4)
-    values = FEATURES[name].compute(q)
+    values = feature(name).compute(q)
     read = read_orientations(name, 0.3 * values)
     assert float(CUBIC.disorientation(read, q).max()) < 1e-6
 
 
 def test_noisy_harmonics_are_read_as_the_closest_crystal():
     # The maximum over all orientations, found on a fine grid, is not exceeded.
-    noisy = FEATURES["harmonic"].compute(random_quaternions(50, 5))
+    noisy = feature("harmonic").compute(random_quaternions(50, 5))
     noisy = noisy + 0.2 * torch.randn(noisy.shape, generator=torch.Generator(), dtype=noisy.dtype)
-    read = FEATURES["harmonic"].compute(read_orientations("harmonic", noisy))
-    trial = FEATURES["harmonic"].compute(random_quaternions(200_000, 6))
+    read = feature("harmonic").compute(read_orientations("harmonic", noisy))
+    trial = feature("harmonic").compute(random_quaternions(200_000, 6))
     best = (noisy @ trial.mT).amax(-1)
     assert bool(((noisy * read).sum(-1) > best - 1e-3).all())
 
 
 def test_nothing_known_is_read_as_something():
     for name in ("quaternion", "harmonic"):
-        read = read_orientations(name, torch.zeros(3, FEATURES[name].channels))
+        read = read_orientations(name, torch.zeros(3, feature(name).channels))
         torch.testing.assert_close(read.norm(dim=-1), torch.ones(3, dtype=torch.float64))
 
 
@@ -150,9 +150,9 @@ def test_disorientation_of_patches():
         torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), torch.tensor(0.2, dtype=torch.float64)
     )
     for name in ("quaternion", "harmonic"):
-        channels = FEATURES[name].channels
-        truth = FEATURES[name].compute(q).reshape(1, 3, 8 * channels)
-        turned = FEATURES[name].compute(quaternion_multiply(turn, q)).reshape(1, 3, 8 * channels)
+        channels = feature(name).channels
+        truth = feature(name).compute(q).reshape(1, 3, 8 * channels)
+        turned = feature(name).compute(quaternion_multiply(turn, q)).reshape(1, 3, 8 * channels)
         angle = patch_disorientation(name, turned, truth, channels)
         torch.testing.assert_close(angle, torch.full((1,), 0.2, dtype=torch.float64))
 
@@ -183,7 +183,7 @@ def test_the_nearest_visible_voxel_is_found_across_faces():
 
 def test_rows_that_occur_often_are_read_once():
     q = random_quaternions(5, 11)
-    values = FEATURES["harmonic"].compute(q)
+    values = feature("harmonic").compute(q)
     order = torch.randint(5, (400,), generator=torch.Generator().manual_seed(0))
     few, places = _distinct(values[order])
     assert len(few) == 5

@@ -74,8 +74,9 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
                 f"but are {batch_size} and {start}."
             )
         self.recipe, self.batch_size, self.start = recipe, batch_size, start
-        self.feature, self.device = feature(features), torch.device(device)
-        self.target = None if target is None else feature(target)
+        laue = recipe.laue_group
+        self.feature, self.device = feature(features, laue), torch.device(device)
+        self.target = None if target is None else feature(target, laue)
         self.at_once = self.device.type != "cpu" if at_once is None else at_once
         if self.at_once and not (isinstance(recipe.texture, Hull) and recipe.spread is None):
             raise ValueError(

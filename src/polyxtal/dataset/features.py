@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.crystal.laue import CUBIC
-from polyxtal.texture.harmonics import cubic_harmonics
+from polyxtal.crystal.laue import CUBIC, LaueGroup
+from polyxtal.texture.harmonics import harmonic_degrees, symmetric_harmonics
 
 
 class Feature(NamedTuple):
@@ -25,26 +26,33 @@ class Feature(NamedTuple):
     compute: Callable[[Tensor], Tensor]
 
 
-def _harmonics_to_6(orientations: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 22"]:
-    parts = [cubic_harmonics(orientations, degree) for degree in (4, 6)]
-    return torch.cat(parts, dim=-1)
+def _harmonics(degrees: tuple[int, ...], laue: LaueGroup) -> Feature:
+    def compute(orientations: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch channels"]:
+        parts = [symmetric_harmonics(orientations, degree, laue) for degree in degrees]
+        return torch.cat(parts, dim=-1)
+
+    identity = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+    return Feature(compute(identity).shape[-1], compute)
 
 
-FEATURES: Mapping[str, Feature] = {
-    "quaternion": Feature(4, CUBIC.reduce),
-    "harmonic": Feature(9, cubic_harmonics),
-    "harmonic6": Feature(22, _harmonics_to_6),
-}
-"""By name: quaternions in the fundamental zone, which jump at its faces; the cubic harmonics of
-degree 4, and of 4 and 6, which are smooth."""
+NAMES = ("quaternion", "harmonic", "harmonic6")
+"""Quaternions in the fundamental zone, which jump at its faces; the lowest symmetrised harmonics
+(of cubic crystals those of degree 4), and all up to degree 6, which are smooth."""
 
 
-def feature(name: str) -> Feature:
+@cache
+def feature(name: str, laue: LaueGroup = CUBIC) -> Feature:
     """Look a feature up.
 
+    Args:
+        name: One of `NAMES`.
+        laue: Laue group of the crystals.
     Raises:
         ValueError: if there is none of this name.
     """
-    if name not in FEATURES:
-        raise ValueError(f"A feature must be one of {', '.join(FEATURES)}, but is '{name}'.")
-    return FEATURES[name]
+    if name not in NAMES:
+        raise ValueError(f"A feature must be one of {', '.join(NAMES)}, but is '{name}'.")
+    if name == "quaternion":
+        return Feature(4, laue.reduce)
+    lowest = harmonic_degrees(laue)
+    return _harmonics(lowest if name == "harmonic" else tuple(sorted({*lowest, 4, 6})), laue)

@@ -49,8 +49,9 @@ def hull_batch(
 
     # As `Texture.orientations`: grains side by side in random order, vertices along them.
     place = places(volume / math.prod(recipe.grid), even(batch, most).argsort(-1))
-    vertex = _vertices(recipe.texture, place, even)
-    return owner, orientation_grid(recipe.texture.resolution).orientations.to(volume)[vertex]
+    vertex = _vertices(recipe, recipe.texture, place, even)
+    grid = orientation_grid(recipe.texture.resolution, recipe.laue)
+    return owner, grid.orientations.to(volume)[vertex]
 
 
 def places(
@@ -62,10 +63,10 @@ def places(
 
 
 def _vertices(
-    hull: Hull, place: Tensor, even: Callable[..., Tensor]
+    recipe: Recipe, hull: Hull, place: Tensor, even: Callable[..., Tensor]
 ) -> Int[Tensor, "batch grains"]:
     """Draw a point of the hull for each RVE and take the vertex at every place in [0, 1)."""
-    n, batch = len(orientation_grid(hull.resolution)), len(place)
+    n, batch = len(orientation_grid(hull.resolution, recipe.laue)), len(place)
     law = SUPPORT_LAWS[hull.support]
     support = torch.tensor([law(u, n) for u in even(batch).tolist()], device=place.device)
     vertex = even(batch, n).argsort(-1)  # in random order; the first k are present

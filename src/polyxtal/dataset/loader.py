@@ -78,7 +78,7 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
     ) -> None:
         """Check what is asked for; nothing is read yet."""
         self.store = store if isinstance(store, PolycrystalStore) else PolycrystalStore(store)
-        self.feature = feature(features)
+        self.feature = feature(features, self.store.recipe.laue_group)
         known = [name for name in self.store.arrays if name not in _GRAINS]
         unknown = [name for name in arrays if name not in known]
         if unknown:

@@ -50,7 +50,7 @@ def realize(recipe: Recipe, number: int, device: str | torch.device = "cpu") -> 
         device: Where voxels look for their seed, see `tessellate`.
     """
     generator = generator_of(recipe.seed, number)
-    texture = recipe.texture.draw(generator)
+    texture = recipe.texture.draw(generator, recipe.laue_group)
     u = torch.rand(5, generator=generator, dtype=torch.float64).tolist()
     low, high = recipe.grains
     grains = min(high, low + math.floor(u[0] * (high - low + 1)))
@@ -72,7 +72,7 @@ def realize(recipe: Recipe, number: int, device: str | torch.device = "cpu") -> 
     )
     # Rounded now, so that labels belong to exactly what is stored.
     rounded = rve.orientations.to(torch.float32)
-    rve = Polycrystal(rve.grain_id, rounded, rve.size)
+    rve = Polycrystal(rve.grain_id, rounded, rve.size, lattices=recipe.lattice)
     given = math.nan if spread is None else spread
     extents = (aspect[0], aspect[1], aspect[2])
     seed = generator.initial_seed()

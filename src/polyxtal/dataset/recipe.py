@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
 from polyxtal.dataset.recipe_fields import Count, Number, Part, is_number
 from polyxtal.dataset.recipe_labels import StiffnessLabels
 from polyxtal.dataset.recipe_textures import (
@@ -19,6 +21,7 @@ from polyxtal.dataset.recipe_textures import (
     AnyTexture,
     Hull,
     Resolution,
+    cubic_only,
     halfwidths,
     hull_resolutions,
 )
@@ -58,6 +61,7 @@ class Recipe(Part):
         spread: Of the log-normal grain diameters, or [low, high]; None for Voronoi's.
         aspect: Relative extent of grains along x, y, z, each a number or [low, high], log-even,
             from 0.01 to 100.
+        laue: Laue group of the crystals.
         texture: Where textures are drawn from.
         coefficients: Resolution of the grid that texture coefficients are stored on, None for
             the finest hull's own, or 10. [degrees]
@@ -77,6 +81,7 @@ class Recipe(Part):
     grains: tuple[Count, Count]
     spread: tuple[Number, Number] | None = None
     aspect: tuple[tuple[Extent, Extent], ...] = ((1.0, 1.0),) * 3
+    laue: Literal[LAUE_GROUPS] = "m-3m"  # type: ignore[valid-type]
     texture: AnyTexture = Hull()
     coefficients: Resolution | None = None
     labels: StiffnessLabels | None = None
@@ -117,6 +122,11 @@ class Recipe(Part):
                 "`aspect` must be three numbers or ranges [low, high], "
                 f"but is {[list(part) for part in self.aspect]}"
             )
+        if self.laue != "m-3m" and (self.labels or cubic_only(self.texture)):
+            raise ValueError(
+                "`laue` must be m-3m with stiffness labels or textures of kind 'rolling', "
+                f"but is {self.laue}"
+            )
         sharpest = self._resolution() / SUBDIVISION  # the distance of its finer samples
         for halfwidth in halfwidths(self.texture):
             if halfwidth < (1 - 1e-9) * sharpest:
@@ -155,13 +165,23 @@ class Recipe(Part):
         """Numbers of the RVEs in a shard."""
         return range(part * self.part, min(self.count, (part + 1) * self.part))
 
+    @property
+    def laue_group(self) -> LaueGroup:
+        """Laue group of the crystals."""
+        return LaueGroup(self.laue)
+
+    @property
+    def lattice(self) -> Lattice | None:
+        """Lattice of the crystals as far as the Laue group tells it; None for cubic m-3m."""
+        return None if self.laue == "m-3m" else Lattice.of_laue_group(self.laue)
+
     def coefficient_grid(self) -> OrientationGrid:
         """Return the orientations that texture coefficients belong to."""
-        return orientation_grid(self._resolution())
+        return orientation_grid(self._resolution(), self.laue)
 
     def coefficient_count(self) -> int:
         """Return their number, without the work that the grid's volumes take."""
-        return orientation_count(self._resolution())
+        return orientation_count(self._resolution(), self.laue_group)
 
     def _resolution(self) -> float:
         return self.coefficients or min(hull_resolutions(self.texture), default=10.0)

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field, model_validator
 
 from polyxtal.algebra.rotation import bunge_to_quaternion, random_quaternions
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.dataset.recipe_fields import Number, Part
 from polyxtal.files.yaml import shorten
 from polyxtal.texture.components import (
@@ -39,9 +40,9 @@ class Uniform(Part):
 
     kind: Literal["uniform"] = "uniform"
 
-    def draw(self, generator: torch.Generator) -> Texture:
+    def draw(self, generator: torch.Generator, laue: LaueGroup = CUBIC) -> Texture:
         """Return the texture."""
-        return UniformTexture()
+        return UniformTexture(laue)
 
 
 class Hull(Part):
@@ -51,9 +52,9 @@ class Hull(Part):
     resolution: Resolution = 10.0
     support: Literal["log_uniform", "uniform", "geometric", "flat"] = "log_uniform"
 
-    def draw(self, generator: torch.Generator) -> Texture:
+    def draw(self, generator: torch.Generator, laue: LaueGroup = CUBIC) -> Texture:
         """Draw a texture."""
-        grid = orientation_grid(self.resolution)
+        grid = orientation_grid(self.resolution, laue)
         return draw_hull_texture(grid, SUPPORT_LAWS[self.support], generator)
 
 
@@ -65,10 +66,10 @@ class Types(Part):
         tuple[Literal["S1", "S2", "W1", "W2"], ...], Field(min_length=1, max_length=100)
     ] = tuple(TEXTURE_TYPES)  # type: ignore[assignment]
 
-    def draw(self, generator: torch.Generator) -> Texture:
+    def draw(self, generator: torch.Generator, laue: LaueGroup = CUBIC) -> Texture:
         """Draw a type, all alike, and its orientations."""
         index = int(torch.randint(len(self.names), (), generator=generator))
-        return texture_type(self.names[index], generator)
+        return texture_type(self.names[index], generator, laue)
 
 
 class Rolling(Part):
@@ -90,7 +91,7 @@ class Rolling(Part):
             raise ValueError(f"`shares` must not sum to more than 1, but sum to {total:g}")
         return self
 
-    def draw(self, generator: torch.Generator) -> Texture:
+    def draw(self, generator: torch.Generator, laue: LaueGroup = CUBIC) -> Texture:
         """Return the texture."""
         return rolling_texture(self.shares, math.radians(self.halfwidth))
 
@@ -102,14 +103,14 @@ class Unimodal(Part):
     bunge: tuple[Number, Number, Number] | None = None
     halfwidth: Halfwidth = 10.0
 
-    def draw(self, generator: torch.Generator) -> Texture:
+    def draw(self, generator: torch.Generator, laue: LaueGroup = CUBIC) -> Texture:
         """Return the texture, or draw its centre."""
         if self.bunge is None:
             centre = random_quaternions(1, generator)[0]
         else:
             angles = torch.tensor(self.bunge, dtype=torch.float64).deg2rad()
             centre = bunge_to_quaternion(angles)
-        return UnimodalTexture(centre, math.radians(self.halfwidth))
+        return UnimodalTexture(centre, math.radians(self.halfwidth), laue)
 
 
 class Fibre(Part):
@@ -128,9 +129,11 @@ class Fibre(Part):
                 raise ValueError(f"`{name}` must be a direction, but has a length of {length:g}")
         return self
 
-    def draw(self, generator: torch.Generator) -> Texture:
+    def draw(self, generator: torch.Generator, laue: LaueGroup = CUBIC) -> Texture:
         """Return the texture."""
-        return FibreTexture(self.crystal, self.sample, math.radians(self.halfwidth))
+        fibre = FibreTexture(self.crystal, self.sample, math.radians(self.halfwidth))
+        fibre.laue = laue
+        return fibre
 
 
 class Mixture(Part):
@@ -143,9 +146,9 @@ class Mixture(Part):
     def _not_empty(self) -> Mixture:
         return _some_share(self)
 
-    def draw(self, generator: torch.Generator) -> Texture:
+    def draw(self, generator: torch.Generator, laue: LaueGroup = CUBIC) -> Texture:
         """Draw all of them."""
-        return MixedTexture([(share, texture.draw(generator)) for share, texture in self.of])
+        return MixedTexture([(share, texture.draw(generator, laue)) for share, texture in self.of])
 
 
 class Choice(Part):
@@ -158,11 +161,11 @@ class Choice(Part):
     def _not_empty(self) -> Choice:
         return _some_share(self)
 
-    def draw(self, generator: torch.Generator) -> Texture:
+    def draw(self, generator: torch.Generator, laue: LaueGroup = CUBIC) -> Texture:
         """Draw one of them."""
         shares = torch.tensor([share for share, _ in self.of], dtype=torch.float64)
         index = int(torch.multinomial(shares, 1, generator=generator))
-        return self.of[index][1].draw(generator)
+        return self.of[index][1].draw(generator, laue)
 
 
 def _some_share(part: Any) -> Any:
@@ -195,3 +198,10 @@ def hull_resolutions(texture: Any) -> Iterator[float]:
             yield from hull_resolutions(part)
     elif isinstance(texture, Hull):
         yield texture.resolution
+
+
+def cubic_only(texture: Any) -> bool:
+    """Whether a part of the texture is that of rolled fcc metals."""
+    if isinstance(texture, Mixture | Choice):
+        return any(cubic_only(part) for _, part in texture.of)
+    return isinstance(texture, Rolling)

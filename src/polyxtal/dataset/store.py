@@ -216,7 +216,8 @@ class PolycrystalStore:
         grains = int(self.read("grains", index, index + 1)[0])
         ids = self.read("grain_id", index, index + 1)[0]
         quaternions = self.read("orientations", index, index + 1)[0, :grains]
-        return Polycrystal(ids, quaternions, [float(n) for n in self.recipe.grid])
+        size = [float(n) for n in self.recipe.grid]
+        return Polycrystal(ids, quaternions, size, lattices=self.recipe.lattice)
 
     def __iter__(self) -> Iterator[Polycrystal]:
         """Read one polycrystal after the other."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from polyxtal.dataset.features import FEATURES
+from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
+from polyxtal.dataset.features import Feature, feature
 
 MAX_PATCHES, MAX_EMBEDDING = 1 << 12, 1 << 28
 """Beyond these, attention and embedding would fill a machine's memory."""
@@ -35,6 +36,7 @@ class ModelConfig(BaseModel):
         offsets: Let attention know from the start how patches lie to each other, across the
             periodic faces, too (`OffsetBias`); the paper has absolute positions alone.
         summary: Give [CLS] a linear head that describes the volume, see `dataset.descriptors`.
+        laue: Laue group of the crystals that it sees.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +55,7 @@ class ModelConfig(BaseModel):
     decoder: Literal["joint", "cross"] = "joint"
     offsets: bool = False
     summary: bool = False
+    laue: Literal[LAUE_GROUPS] = "m-3m"  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _divisible(self) -> ModelConfig:
@@ -72,6 +75,10 @@ class ModelConfig(BaseModel):
                 "`target` must be left out unless `features` is 'quaternion', "
                 f"but is '{self.target}'"
             )
+        if self.summary and self.laue != "m-3m":
+            raise ValueError(
+                f"`summary` must be left out unless `laue` is m-3m, but `laue` is {self.laue}"
+            )
         for width, heads in ((self.width, self.heads), (self.decoder_width, self.decoder_heads)):
             if width % 6 or width % heads:
                 raise ValueError(
@@ -81,9 +88,19 @@ class ModelConfig(BaseModel):
         return self
 
     @property
+    def laue_group(self) -> LaueGroup:
+        """Laue group of the crystals that it sees."""
+        return LaueGroup(self.laue)
+
+    @property
+    def seen(self) -> Feature:
+        """What a voxel holds."""
+        return feature(self.features, self.laue_group)
+
+    @property
     def channels(self) -> int:
         """Numbers that a voxel holds."""
-        return FEATURES[self.features].channels
+        return self.seen.channels
 
     @property
     def rebuilt(self) -> str:
@@ -93,7 +110,7 @@ class ModelConfig(BaseModel):
     @property
     def rebuilt_channels(self) -> int:
         """Numbers that a rebuilt voxel holds."""
-        return FEATURES[self.rebuilt].channels
+        return feature(self.rebuilt, self.laue_group).channels
 
     @property
     def rebuilt_values(self) -> int:

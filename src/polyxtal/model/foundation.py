@@ -17,7 +17,6 @@ from polyxtal.crystal.elastic_constants import elastic_symmetry
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
-from polyxtal.dataset.features import feature
 from polyxtal.mechanics.bounds import hill_average
 from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -166,7 +165,9 @@ class FoundationModel:
         given = [polycrystals] if isinstance(polycrystals, Polycrystal) else list(polycrystals)
         if not given:
             raise ValueError("Argument `polycrystals` must hold at least one, but is empty.")
-        which = feature(self.config.features)
+        for rve in given:
+            self._check_crystals(rve)
+        which = self.config.seen
         latent = []
         for rve in given:  # the windows of one at a time: there may be thousands
             fields = windows(rve, self.config.voxels, which)
@@ -224,6 +225,8 @@ class FoundationModel:
         given = [polycrystals] if isinstance(polycrystals, Polycrystal) else list(polycrystals)
         if not given:
             raise ValueError("Argument `polycrystals` must hold at least one, but is empty.")
+        for rve in given:
+            self._check_crystals(rve)
         found = [self._predict_one(head, rve, elasticity) for rve in given]
         return found[0] if one else torch.stack(found)
 
@@ -281,6 +284,7 @@ class FoundationModel:
         Raises:
             ValueError: if the model has no such head, or a grid is too large.
         """
+        self._check_crystals(rve)
         return float(self._stiffness_head().tensor.familiarity(self._glance(rve)))
 
     @torch.no_grad()
@@ -336,6 +340,7 @@ class FoundationModel:
         self._stiffness_head()
         if rve is not None:
             _check_phase(rve)
+            self._check_crystals(rve)
 
     def decode_network(self, rve: Polycrystal) -> MaterialNetwork:
         """Read a network off the latent vector alone: the paper's head.
@@ -357,6 +362,7 @@ class FoundationModel:
                 "A model must have a head for parameters to decode networks, but this one has "
                 "none; `polyxtal finetune parameters` fits one and writes the model with it."
             )
+        self._check_crystals(rve)
         _check_phase(rve)
         network = self.parameters.network(self.encode(rve))
         phase = torch.full_like(network.phase, int(rve.phase[0]))
@@ -369,6 +375,16 @@ class FoundationModel:
                 "`polyxtal finetune network` fits one and writes the model with it."
             )
         return self.curves
+
+    def _check_crystals(self, rve: Polycrystal) -> None:
+        """Refuse crystals of another symmetry than the model was trained for."""
+        for index in rve.phase.unique().tolist():
+            lattice, group = rve.lattices[index], rve.laue_group(index)
+            if lattice is not None and group != self.config.laue_group:
+                raise ValueError(
+                    f"This model must be given crystals of Laue group {self.config.laue}, but "
+                    f"phase {rve.phase_names[index]!r} is {lattice.family} ({group.name})."
+                )
 
     def _stiffness_head(self) -> StiffnessHead:
         if self.stiffness is None:

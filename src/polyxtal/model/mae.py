@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from polyxtal.dataset.descriptors import DESCRIPTORS
-from polyxtal.dataset.features import FEATURES
+from polyxtal.dataset.features import feature
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.offsets import OffsetBias
 from polyxtal.model.tokens import patchify, sine_positions
@@ -213,7 +213,8 @@ def target_field(
     """Turn a field of a model's features into that which it rebuilds; mostly the same."""
     if config.rebuilt == config.features:
         return field
-    return FEATURES[config.rebuilt].compute(field.movedim(1, -1)).movedim(-1, 1)
+    rebuilt = feature(config.rebuilt, config.laue_group)
+    return rebuilt.compute(field.movedim(1, -1)).movedim(-1, 1)
 
 
 def pick(

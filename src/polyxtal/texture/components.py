@@ -281,13 +281,16 @@ def basal_texture(
     return MixedTexture([*parts, (1 - share, UniformTexture(lattice.laue_group))])
 
 
-def texture_type(name: str, seed: int | torch.Generator = 0) -> MixedTexture:
+def texture_type(
+    name: str, seed: int | torch.Generator = 0, laue: str | LaueGroup = CUBIC
+) -> MixedTexture:
     """Build one of the paper's texture types S1, S2, W1, W2 about random orientations.
 
     Args:
         name: S1: one dominant orientation with σ = 5° in 90 % of the volume; S2: one with 10° in
             60 %; W1: random; W2: two with 10° in 35 % each. (Numbers not from the paper.)
-        seed: Of the dominant orientations.
+        seed: Seed of the dominant orientations.
+        laue: Laue group of the crystals, or its name.
     Raises:
         ValueError: if the name is unknown.
 
@@ -302,9 +305,9 @@ def texture_type(name: str, seed: int | torch.Generator = 0) -> MixedTexture:
     share, sigma, count = TEXTURE_TYPES[name]
     halfwidth = halfwidth_of_deviation(math.radians(sigma))
     parts: list[tuple[float, Texture]] = [
-        (share, UnimodalTexture(q, halfwidth)) for q in random_quaternions(count, seed)
+        (share, UnimodalTexture(q, halfwidth, laue)) for q in random_quaternions(count, seed)
     ]
-    return MixedTexture([*parts, (1 - share * count, UniformTexture())])
+    return MixedTexture([*parts, (1 - share * count, UniformTexture(laue))])
 
 
 def _direction(name: str, components: Sequence[float]) -> Tensor:

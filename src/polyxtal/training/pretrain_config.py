@@ -124,6 +124,7 @@ class PretrainConfig(BaseModel):
     def recipe(self, offset: int = 0) -> Recipe:
         """Return the recipe of the RVEs; another offset gives others."""
         return Recipe(
+            laue=self.model.laue,
             count=1,
             seed=self.seed + offset,
             grid=(self.model.voxels, self.model.voxels, self.model.voxels),

@@ -19,7 +19,6 @@ import torch.nn.functional as functional
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from polyxtal.dataset.features import feature
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.mae import Encoder
 from polyxtal.model.tokens import patchify
@@ -76,7 +75,7 @@ class Glance:
         known = self.seen.get(rve)
         if known is None:
             config = self.encoder.config
-            fields = windows(rve, config.voxels, feature(config.features), count=1)
+            fields = windows(rve, config.voxels, config.seen, count=1)
             known = self(patchify(fields.to(self.encoder.embed.weight.device), config.patch)).cpu()
             self.seen[rve] = known
         return known
