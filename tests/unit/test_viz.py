@@ -12,19 +12,14 @@ from matplotlib.collections import LineCollection, QuadMesh
 
 from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.crystal.symmetry import equivalent_orientations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.mechanics.moduli import young_modulus
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.viz import density as density_module
 from polyxtal.viz.curves import draw_curves
 from polyxtal.viz.density import inverse_pole_density, pole_density, sample_poles
-from polyxtal.viz.sphere import (
-    project_equal_area,
-    reduce_to_standard_triangle,
-    standard_triangle_grid,
-    standard_triangle_outline,
-    unproject_equal_area,
-)
+from polyxtal.viz.sector import reduce_to_sector, sector_grid, sector_outline
+from polyxtal.viz.sphere import project_equal_area, unproject_equal_area
 from polyxtal.viz.stiffness import draw_young_modulus_surface, young_modulus_surface
 from polyxtal.viz.style import new_figure
 from polyxtal.viz.texture import (
@@ -81,12 +76,12 @@ def test_equal_area_projection_keeps_areas_and_inverts():
 
 
 def test_standard_triangle_holds_every_direction_once():
-    x, y, z = reduce_to_standard_triangle(fibonacci_sphere(2000)).unbind(-1)
+    x, y, z = reduce_to_sector(fibonacci_sphere(2000)).unbind(-1)
     assert bool(((z >= x) & (x >= y) & (y >= 0)).all())
-    grid = standard_triangle_grid(10)
-    torch.testing.assert_close(reduce_to_standard_triangle(grid), grid, rtol=0, atol=1e-12)
+    grid = sector_grid(10)
+    torch.testing.assert_close(reduce_to_sector(grid), grid, rtol=0, atol=1e-12)
     corners = directions((0, 0, 1), (1, 0, 1), (1, 1, 1))
-    outline = standard_triangle_outline(10)
+    outline = sector_outline(10)
     assert all(float((outline - c).norm(dim=-1).min()) < 1e-12 for c in corners)
     torch.testing.assert_close(outline[0], outline[-1])
 
@@ -106,7 +101,7 @@ def test_corners_of_the_triangle_are_red_green_and_blue():
 def test_symmetry_copies_share_one_colour():
     q = random_quaternions(50)
     colors = ipf_colors(q, (1, 2, 3))
-    copies = ipf_colors(equivalent_orientations(q), (1, 2, 3))
+    copies = ipf_colors(CUBIC.equivalents(q), (1, 2, 3))
     torch.testing.assert_close(copies, colors[:, None].expand(50, 24, 3), rtol=0, atol=1e-6)
     assert float(colors.std(0).min()) > 0.1
 
@@ -134,7 +129,7 @@ def test_uniform_texture_has_one_multiple_of_random_everywhere(plane):
     q = uniform_orientations(3000)
     got = pole_density(q, None, plane, fibonacci_sphere(200), math.radians(15))
     torch.testing.assert_close(got, torch.ones_like(got), rtol=0, atol=0.02)
-    at = standard_triangle_grid(8).reshape(-1, 3)
+    at = sector_grid(8).reshape(-1, 3)
     got = inverse_pole_density(q, None, plane, at, math.radians(15))
     torch.testing.assert_close(got, torch.ones_like(got), rtol=0, atol=0.02)
 
@@ -178,7 +173,7 @@ def test_families_have_their_multiplicity():
 
 def test_densities_ignore_symmetry_copies():
     q, at = random_quaternions(5, 4), fibonacci_sphere(300)
-    copies = equivalent_orientations(q)[:, 17]
+    copies = CUBIC.equivalents(q)[:, 17]
     for estimate in (pole_density, inverse_pole_density):
         expected = estimate(q, None, (0, 1, 2), at)
         torch.testing.assert_close(

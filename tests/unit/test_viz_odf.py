@@ -10,7 +10,7 @@ import torch
 from matplotlib.contour import QuadContourSet
 
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.components import (
     FibreTexture,
     UnimodalTexture,
@@ -21,7 +21,8 @@ from polyxtal.texture.distribution import DiscreteTexture, MixedTexture, Uniform
 from polyxtal.texture.kernel import direction_density, harmonic_factor
 from polyxtal.viz import texture_overview
 from polyxtal.viz.odf_sections import component_points, draw_odf_sections, section_density
-from polyxtal.viz.sphere import hemisphere_grid, standard_triangle_grid
+from polyxtal.viz.sector import sector_grid
+from polyxtal.viz.sphere import hemisphere_grid
 from polyxtal.viz.style import new_figure
 from polyxtal.viz.texture_overview import draw_texture_overview, mean_along_fibres
 
@@ -126,7 +127,7 @@ def test_wrong_sections_are_refused(arguments):
 
 
 def test_means_along_fibres_are_those_of_known_textures():
-    disk, triangle = hemisphere_grid(6), standard_triangle_grid(6)
+    disk, triangle = hemisphere_grid(6), sector_grid(6)
     for texture in (UniformTexture(), MixedTexture([(1.0, UniformTexture())])):
         ones = mean_along_fibres(texture, (1, 1, 1), disk)
         torch.testing.assert_close(ones, torch.ones(7, 25).double())
@@ -155,7 +156,7 @@ def test_mean_over_the_sphere_is_one_and_lists_agree():
             mean = (density[:, :-1].mean(1) * ring).sum() / ring.sum()
             assert float(mean) == pytest.approx(1, abs=0.02)
         assert float((exact - spread).abs().max()) < 0.05 * float(exact.max())
-    triangle = standard_triangle_grid(8)
+    triangle = sector_grid(8)
     exact, spread = (mean_along_fibres(t, triangle, (0, 0, 1)) for t in (mixed, listed))
     assert float((exact - spread).abs().max()) < 0.05 * float(exact.max())
 
@@ -165,7 +166,7 @@ def test_smoothing_of_poles_is_that_of_the_harmonics():
     halfwidth = math.radians(25)
     texture = UnimodalTexture(random_quaternions(1, 3)[0], halfwidth)
     at = hemisphere_grid(4).reshape(-1, 3)
-    normals = quaternion_to_matrix(cubic_rotations()) @ torch.tensor([1.0, 1, 1]).double()
+    normals = quaternion_to_matrix(CUBIC.rotations) @ torch.tensor([1.0, 1, 1]).double()
     matrix = quaternion_to_matrix(texture.orientation)
     cosine = at @ (matrix @ normals.T / math.sqrt(3))
     coefficients = [(2 * n + 1) * harmonic_factor(halfwidth, n) for n in range(40)]

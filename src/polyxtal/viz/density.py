@@ -10,9 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_to_matrix
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.measure import volume_shares
-from polyxtal.viz.sphere import project_equal_area
+from polyxtal.texture.zone import as_group
+from polyxtal.viz.poles import Plane, sample_poles
+from polyxtal.viz.sphere import project_equal_area, unit_vector
 
 DEFAULT_HALFWIDTH = math.radians(10)
 
@@ -85,20 +88,6 @@ def _merge_close_axes(axes: Tensor, share: Tensor, halfwidth: float) -> tuple[Te
     return torch.nn.functional.normalize(mean[filled], dim=-1), total[filled]
 
 
-def unit_vector(vector: Sequence[int | float] | Tensor, name: str) -> Float[Tensor, " 3"]:
-    """Scale a direction, given in any numbers, to unit length.
-
-    Raises:
-        ValueError: if it is not three components with a length.
-    """
-    direction = torch.as_tensor(vector, dtype=torch.float64)
-    if tuple(direction.shape) != (3,) or not direction.norm() > 0:
-        raise ValueError(
-            f"Argument `{name}` must be three components, not all zero, but is {vector}."
-        )
-    return direction / direction.norm()
-
-
 def crystal_directions(
     orientations: Float[Tensor, "*batch 4"], direction: Sequence[int | float] | Tensor
 ) -> Float[Tensor, "*batch 3"]:
@@ -113,6 +102,7 @@ def inverse_pole_density(
     direction: Sequence[int | float] | Tensor,
     at: Float[Tensor, "points 3"],
     halfwidth: float = DEFAULT_HALFWIDTH,
+    laue: str | LaueGroup = CUBIC,
 ) -> Float[Tensor, " points"]:
     """Estimate how often a sample direction lies along crystal directions.
 
@@ -122,46 +112,38 @@ def inverse_pole_density(
         direction: Sample direction. [-]
         at: Unit crystal directions. [-]
         halfwidth: Angle at which the kernel has dropped to half. [rad]
+        laue: Laue group of the crystals, or its name.
     Returns:
         Density. [multiples of random]
     """
     h = crystal_directions(orientations, direction)
-    copies = torch.einsum("kij,gj->gki", quaternion_to_matrix(cubic_rotations()).to(h), h)
-    # Friedel's law makes ±h one axis; with it the 24 rotations give all 48 copies.
+    rotations = quaternion_to_matrix(as_group(laue).rotations).to(h)
+    copies = torch.einsum("kij,gj->gki", rotations, h)
+    # Friedel's law makes ±h one axis; with it the rotations give all copies.
     return axis_density(at, copies, volume_shares(orientations, weights), halfwidth)
-
-
-def sample_poles(
-    orientations: Float[Tensor, "*batch 4"], plane: Sequence[int | float] | Tensor
-) -> Float[Tensor, "*batch copies 3"]:
-    """Find the sample directions of all planes of a form {hkl}, one of each pair ±n."""
-    n = unit_vector(plane, "plane")
-    family = quaternion_to_matrix(cubic_rotations()) @ n
-    distinct: list[Tensor] = []
-    for candidate in family:
-        if all(float((candidate @ kept).abs()) < 1 - 1e-9 for kept in distinct):
-            distinct.append(candidate)
-    normals = torch.stack(distinct).to(orientations)
-    return torch.einsum("...ij,kj->...ki", quaternion_to_matrix(orientations), normals)
 
 
 def pole_density(
     orientations: Float[Tensor, "grains 4"],
     weights: Float[Tensor, " grains"] | None,
-    plane: Sequence[int | float] | Tensor,
+    plane: Plane,
     at: Float[Tensor, "points 3"],
     halfwidth: float = DEFAULT_HALFWIDTH,
+    lattice: Lattice | None = None,
 ) -> Float[Tensor, " points"]:
     """Estimate how often a crystal plane's normal lies along sample directions.
 
     Args:
         orientations: Unit quaternions. [-]
         weights: Volume of each crystal in any unit; equal if None.
-        plane: Miller indices; all symmetry copies count. [-]
+        plane: Indices, see `plane_normal`; all symmetry copies count. [-]
         at: Unit sample directions. [-]
         halfwidth: Angle at which the kernel has dropped to half. [rad]
+        lattice: Lattice of the crystals; None for cubic ones.
     Returns:
         Density. [multiples of random]
+    Raises:
+        ValueError: if the indices are none of the lattice, or c/a is needed and unknown.
     """
-    poles = sample_poles(orientations, plane)
+    poles = sample_poles(orientations, plane, lattice)
     return axis_density(at, poles, volume_shares(orientations, weights), halfwidth)

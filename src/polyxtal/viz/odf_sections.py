@@ -17,9 +17,10 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     quaternion_to_bunge,
 )
-from polyxtal.crystal.symmetry import equivalent_orientations
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.components import ROLLING_COMPONENTS, miller_orientation
 from polyxtal.texture.distribution import Texture
+from polyxtal.texture.zone import as_group
 from polyxtal.viz.sphere import to_numpy
 from polyxtal.viz.style import (
     DENSITY_MAP,
@@ -32,49 +33,83 @@ from polyxtal.viz.style import (
 )
 
 PHI2 = (0.0, 45.0, 65.0)
-"""Sections that meet the components of rolled fcc metals. [degrees]"""
+"""Sections of cubic crystals; they meet the components of rolled fcc metals. [degrees]"""
 STEP = 2.0
 """Largest distance of the points that the density is taken at. [degrees]"""
 NEAR = 2.5
 """Components up to this far from a section are marked in it. [degrees]"""
 MARKERS = {"cube": "s", "goss": "D", "brass": "o", "copper": "^", "s": "*"}
 
+SECTIONS = 6
+"""Sections of other crystals."""
+
 _MOST_COLUMNS = 4
+
+
+def euler_range(laue: str | LaueGroup = CUBIC) -> tuple[float, float]:
+    """Return the ends of Φ and φ2, from 0, that a Laue group needs. [degrees]
+
+    φ2 ends at a full turn over the order of the axis along z, as 90 in tetragonal and 60 in
+    hexagonal crystals; also in cubic m-3m, whose three-fold axes are left unused as usual. Φ ends
+    at 90 if a two-fold axis across z folds it, else (4/m, -3, 6/m, -1) at 180.
+
+    Args:
+        laue: Laue group or its name.
+    """
+    w, x, y, z = as_group(laue).rotations.abs().unbind(-1)
+    about = int(((x < 1e-9) & (y < 1e-9)).sum())
+    across = bool(((w < 1e-9) & (z < 1e-9)).any())
+    return 90.0 if across else 180.0, 360.0 / about
+
+
+def default_sections(laue: str | LaueGroup = CUBIC) -> tuple[float, ...]:
+    """Return the sections that are drawn unless others are given. [degrees]
+
+    `PHI2` for m-3m; otherwise `SECTIONS` of even distance from 0 on, the end of φ2 being 0 again.
+    """
+    if as_group(laue) == CUBIC:
+        return PHI2
+    end = euler_range(laue)[1]
+    return tuple(end * n / SECTIONS for n in range(SECTIONS))
 
 
 def draw_odf_sections(
     figure: Figure | SubFigure,
     texture: Texture,
-    phi2: Sequence[float] = PHI2,
+    phi2: Sequence[float] | None = None,
     phi1_end: float = 90.0,
     peak: float | None = None,
     components: bool = True,
 ) -> list[Axes]:
     """Draw the orientation density in sections of constant φ2, with one scale of colours.
 
-    φ1 runs to the right and Φ downwards, from 0 to 90°, as the field draws them. φ1 from 0 to 90°
+    φ1 runs to the right and Φ downwards, from 0 to 90° or where the Laue group ends it
+    (`euler_range`), as the field draws them. φ1 from 0 to 90°
     is enough if the sample has the two-fold axes of a rolled sheet; without any symmetry of the
     sample, all of 0 to 360° counts.
 
     Args:
         figure: Figure or part of one, without axes.
         texture: What to draw.
-        phi2: Sections. [degrees]
+        phi2: Sections; None for `default_sections` of the texture's Laue group. [degrees]
         phi1_end: Right end of φ1, up to 360. [degrees]
         peak: Upper end of the colours, to compare figures; from the data if None.
             [multiples of random]
-        components: Mark cube, Goss, brass, copper and S where they lie in a section.
+        components: Mark cube, Goss, brass, copper and S where they lie in a section, in crystals of
+            m-3m only.
     Returns:
         The axes of the sections.
     Raises:
         ValueError: if there is no section or the range of φ1 is not one.
     """
+    phi2 = default_sections(texture.laue) if phi2 is None else phi2
     if not len(phi2) or not 0 < phi1_end <= 360:
         raise ValueError(
             "Arguments `phi2` and `phi1_end` must be at least one section and from above 0 to 360 "
             f"degrees, but are {tuple(phi2)} and {phi1_end:g}."
         )
-    phi1, tilt = _steps(phi1_end), _steps(90.0)
+    tilt_end, _ = euler_range(texture.laue)
+    phi1, tilt = _steps(phi1_end), _steps(tilt_end)
     densities = [section_density(texture, phi1, tilt, angle) for angle in phi2]
     top = max(2.0, *(float(part.max()) for part in densities)) if peak is None else peak
     levels = density_levels(top)
@@ -90,9 +125,9 @@ def draw_odf_sections(
             *map(to_numpy, (phi1, tilt, density)), levels=levels, cmap=DENSITY_MAP, extend=extend
         )
         axes.contour(filled, levels=levels[1:], colors="white", linewidths=0.3, alpha=0.6)
-        if components:
+        if components and texture.laue == CUBIC:
             _mark_components(axes, angle, phi1_end)
-        _frame(axes, angle, phi1_end, first_row=row == 0, first_column=column == 0)
+        _frame(axes, angle, (phi1_end, tilt_end), first_row=row == 0, first_column=column == 0)
         drawn.append(axes)
     add_common_colorbar(figure, drawn, "Density [multiples of random]")
     return drawn
@@ -129,7 +164,7 @@ def component_points(name: str, phi2: float, phi1_end: float = 90.0) -> Float[Te
     centre = miller_orientation(*ROLLING_COMPONENTS[name])
     variants = quaternion_multiply(torch.eye(4, dtype=torch.float64), centre)
     phi1, tilt, twist = (
-        quaternion_to_bunge(equivalent_orientations(variants).reshape(-1, 4)).rad2deg().unbind(-1)
+        quaternion_to_bunge(CUBIC.equivalents(variants).reshape(-1, 4)).rad2deg().unbind(-1)
     )
     # At Φ = 0 only φ1 + φ2 counts.
     flat = tilt < 1e-4
@@ -175,14 +210,15 @@ def _mark_components(axes: Axes, phi2: float, phi1_end: float) -> None:
 
 
 def _frame(
-    axes: Axes, phi2: float, phi1_end: float, *, first_row: bool, first_column: bool
+    axes: Axes, phi2: float, ends: tuple[float, float], *, first_row: bool, first_column: bool
 ) -> None:
+    phi1_end, tilt_end = ends
     axes.set_aspect("equal")
     axes.set_xlim(0, phi1_end)
-    axes.set_ylim(90, 0)
+    axes.set_ylim(tilt_end, 0)
     spacing = 30 if phi1_end <= 180 else 60
     axes.set_xticks([n * spacing for n in range(int(phi1_end // spacing) + 1)])
-    axes.set_yticks([0, 30, 60, 90])
+    axes.set_yticks([n * 30 for n in range(int(tilt_end // 30) + 1)])
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.tick_params(

@@ -1,8 +1,9 @@
-"""Directions on the unit sphere: projection, grids, and the cubic standard triangle."""
+"""Directions on the unit sphere: projection, grids, names."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -26,41 +27,6 @@ def unproject_equal_area(points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*b
     return torch.cat([points / radius * (2 - squared).sqrt(), 1 - squared], dim=-1)
 
 
-def reduce_to_standard_triangle(directions: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-    """Move crystal directions to the triangle 001-101-111 by the cube's 48 symmetries.
-
-    Returns:
-        The equivalent direction with z >= x >= y >= 0.
-    """
-    y, x, z = directions.abs().sort(dim=-1).values.unbind(-1)
-    return torch.stack([x, y, z], dim=-1)
-
-
-def standard_triangle_grid(steps: int) -> Float[Tensor, "radial along 3"]:
-    """Cover the standard triangle by unit directions; its rim is three great circles.
-
-    Args:
-        steps: Cells along each side. [-]
-    Returns:
-        Directions; axis 0 runs from 001 to the side 101-111, axis 1 along that side.
-    """
-    corner, first, last = (
-        _unit_vector(*v) for v in ((0.0, 0.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 1.0))
-    )
-    fraction = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
-    along, radial = fraction[:, None], fraction[:, None, None]
-    side = (1 - along) * first + along * last
-    side = side / side.norm(dim=-1, keepdim=True)
-    grid = (1 - radial) * corner + radial * side
-    return grid / grid.norm(dim=-1, keepdim=True)
-
-
-def standard_triangle_outline(steps: int = 60) -> Float[Tensor, "outline 3"]:
-    """Trace the standard triangle's edge 001-101-111-001 in unit directions."""
-    grid = standard_triangle_grid(steps)
-    return torch.cat([grid[:, 0], grid[-1, 1:], grid[:, -1].flip(0)[1:]])
-
-
 def hemisphere_grid(steps: int) -> Float[Tensor, "radial azimuth 3"]:
     """Cover the upper hemisphere by unit directions, evenly spaced in equal-area projection."""
     radius = torch.linspace(0, 1, steps + 1, dtype=torch.float64)[:, None]
@@ -69,9 +35,27 @@ def hemisphere_grid(steps: int) -> Float[Tensor, "radial azimuth 3"]:
     return unproject_equal_area(disk)
 
 
-def _unit_vector(*components: float) -> Tensor:
-    vector = torch.tensor(components, dtype=torch.float64)
-    return vector / vector.norm()
+def unit_vector(vector: Sequence[int | float] | Tensor, name: str) -> Float[Tensor, " 3"]:
+    """Scale a direction, given in any numbers, to unit length.
+
+    Raises:
+        ValueError: if it is not three components with a length.
+    """
+    direction = torch.as_tensor(vector, dtype=torch.float64)
+    if tuple(direction.shape) != (3,) or not direction.norm() > 0:
+        raise ValueError(
+            f"Argument `{name}` must be three components, not all zero, but is {vector}."
+        )
+    return direction / direction.norm()
+
+
+def direction_name(direction: Sequence[int | float] | Tensor) -> str:
+    """Name a direction for a title: x, y, z, or its components."""
+    values = [float(v) for v in direction]
+    for index, name in enumerate("xyz"):
+        if values[index] > 0 and sum(v != 0 for v in values) == 1:
+            return name
+    return "[" + " ".join(f"{v:g}" for v in values) + "]"
 
 
 def to_numpy(tensor: Tensor) -> NDArray[np.float64]:

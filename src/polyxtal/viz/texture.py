@@ -1,4 +1,4 @@
-"""Pole figures, inverse pole figures and their colours for cubic crystals."""
+"""Pole figures, inverse pole figures and their colours, for every Laue group."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.measure import volume_shares
+from polyxtal.texture.zone import as_group
 from polyxtal.viz.density import (
     DEFAULT_HALFWIDTH,
     crystal_directions,
     inverse_pole_density,
     pole_density,
-    sample_poles,
-    unit_vector,
+)
+from polyxtal.viz.poles import Plane, main_plane, plane_name, sample_poles
+from polyxtal.viz.sector import (
+    reduce_to_sector,
+    sector_corners,
+    sector_grid,
+    sector_outline,
+    triangle_weights,
 )
 from polyxtal.viz.sphere import (
+    direction_name,
     hemisphere_grid,
     project_equal_area,
-    reduce_to_standard_triangle,
-    standard_triangle_grid,
-    standard_triangle_outline,
     to_numpy,
+    unit_vector,
 )
 from polyxtal.viz.style import (
     DENSITY_MAP,
@@ -40,43 +48,52 @@ FEW_CRYSTALS = 200
 """Up to this many crystals are also drawn as points."""
 
 _COLOR_GAMMA = 0.5
+_SHADE = 0.65
 
 
-def direction_name(direction: Sequence[int | float] | Tensor) -> str:
-    """Name a sample direction for a title: x, y, z, or its components."""
-    values = [float(v) for v in direction]
-    for index, name in enumerate("xyz"):
-        if values[index] > 0 and sum(v != 0 for v in values) == 1:
-            return name
-    return "[" + " ".join(f"{v:g}" for v in values) + "]"
+def direction_colors(
+    directions: Float[Tensor, "*batch 3"], laue: str | LaueGroup = CUBIC
+) -> Float[Tensor, "*batch 3"]:
+    """Colour crystal directions: the sector's corners red, green, blue, between in proportion.
 
+    Cubic: 001 red, 101 green, 111 blue; 6/mmm: 0001, 2-1-10, 10-10; 4/mmm: 001, 100, 110; mmm: 001,
+    100, 010. The weights of a direction in the basis of the corners are scaled so that the largest
+    is 1; their square root keeps the middle of the triangle bright. Groups without all the mirrors
+    of these four have more than one triangle in their sector: all but the first are shaded in the
+    middle, each by another degree. So the colours are continuous and tell apart what symmetry does,
+    apart from directions on the triangles' edges.
 
-def direction_colors(directions: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-    """Colour crystal directions: 001 red, 101 green, 111 blue, between them in proportion.
-
-    The weights of a direction in the basis of the triangle's three corners, scaled so that the
-    largest is 1; their square root keeps the middle of the triangle bright.
+    Args:
+        directions: Unit directions in crystal axes. [-]
+        laue: Laue group or its name.
+    Returns:
+        Red, green and blue in [0, 1].
     """
-    x, y, z = reduce_to_standard_triangle(directions).unbind(-1)
-    parts = torch.stack([z - x, 2**0.5 * (x - y), 3**0.5 * y], dim=-1)
-    return (parts / parts.amax(-1, keepdim=True)) ** _COLOR_GAMMA
+    parts, which = triangle_weights(directions, laue)
+    colors = (parts / parts.amax(-1, keepdim=True)) ** _COLOR_GAMMA
+    if as_group(laue).name in ("m-3m", "6/mmm", "4/mmm", "mmm"):
+        return colors
+    middle = 27 * parts.prod(-1) / parts.sum(-1) ** 3  # 1 in the middle, 0 on the edges
+    return colors * (1 - _SHADE * which * middle**_COLOR_GAMMA)[..., None]
 
 
 def ipf_colors(
     orientations: Float[Tensor, "*batch 4"],
     direction: Sequence[int | float] | Tensor = (0.0, 0.0, 1.0),
+    laue: str | LaueGroup = CUBIC,
 ) -> Float[Tensor, "*batch 3"]:
     """Colour orientations by the crystal direction that points along a sample direction.
 
     Args:
         orientations: Unit quaternions, v_sample = R(q) v_crystal. [-]
         direction: Sample direction. [-]
+        laue: Laue group of the crystals, or its name.
     Returns:
         Red, green and blue in [0, 1].
     Raises:
         ValueError: if the direction is not three components with a length.
     """
-    return direction_colors(crystal_directions(orientations, direction))
+    return direction_colors(crystal_directions(orientations, direction), laue)
 
 
 def draw_inverse_pole_figure(
@@ -87,8 +104,9 @@ def draw_inverse_pole_figure(
     halfwidth: float = DEFAULT_HALFWIDTH,
     peak: float | None = None,
     colorbar: bool = True,
+    laue: str | LaueGroup = CUBIC,
 ) -> Axes:
-    """Draw the density of a sample direction over the standard triangle 001-101-111.
+    """Draw the density of a sample direction over the Laue group's sector (`sector_corners`).
 
     Args:
         axes: Axes to draw onto.
@@ -99,16 +117,18 @@ def draw_inverse_pole_figure(
         peak: Upper end of the colours, to compare figures; from the data if None.
             [multiples of random]
         colorbar: Add a colour bar.
+        laue: Laue group of the crystals, or its name.
     Returns:
         The axes, in equal-area projection.
     """
-    grid = standard_triangle_grid(60)
-    density = inverse_pole_density(orientations, weights, direction, grid.reshape(-1, 3), halfwidth)
+    grid = sector_grid(60, laue)
+    points = grid.reshape(-1, 3)
+    density = inverse_pole_density(orientations, weights, direction, points, halfwidth, laue)
     draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar)
     if len(orientations) <= FEW_CRYSTALS:
-        h = reduce_to_standard_triangle(crystal_directions(orientations, direction))
+        h = reduce_to_sector(crystal_directions(orientations, direction), laue)
         _draw_points(axes, h, volume_shares(orientations, weights))
-    frame_triangle(axes)
+    frame_sector(axes, laue)
     axes.set_title(f"Inverse pole figure, {direction_name(direction)}", fontsize=TITLE_SIZE)
     return axes
 
@@ -117,10 +137,11 @@ def draw_pole_figure(
     axes: Axes,
     orientations: Float[Tensor, "grains 4"],
     weights: Float[Tensor, " grains"] | None = None,
-    plane: Sequence[int] = (1, 1, 1),
+    plane: Plane | None = None,
     halfwidth: float = DEFAULT_HALFWIDTH,
     peak: float | None = None,
     colorbar: bool = True,
+    lattice: Lattice | None = None,
 ) -> Axes:
     """Draw the density of plane normals over the upper hemisphere, seen against z.
 
@@ -128,37 +149,41 @@ def draw_pole_figure(
         axes: Axes to draw onto.
         orientations: Unit quaternions. [-]
         weights: Volume of each crystal in any unit; equal if None.
-        plane: Miller indices; all symmetry copies count. [-]
+        plane: Miller or Miller-Bravais indices, see `plane_normal`; all symmetry copies count.
+            None for {111} of cubic, {0001} of hexagonal, {001} of other crystals. [-]
         halfwidth: Angle at which the kernel has dropped to half. [rad]
         peak: Upper end of the colours, to compare figures; from the data if None.
             [multiples of random]
         colorbar: Add a colour bar.
+        lattice: Lattice of the crystals; None for cubic ones.
     Returns:
         The axes, in equal-area projection, x to the right and y upwards.
+    Raises:
+        ValueError: if the indices are none of the lattice, or c/a is needed and unknown.
     """
+    plane = main_plane(lattice) if plane is None else plane
     grid = hemisphere_grid(45)
-    density = pole_density(orientations, weights, plane, grid.reshape(-1, 3), halfwidth)
+    density = pole_density(orientations, weights, plane, grid.reshape(-1, 3), halfwidth, lattice)
     draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar)
     if len(orientations) <= FEW_CRYSTALS:
-        poles = sample_poles(orientations, plane)
+        poles = sample_poles(orientations, plane, lattice)
         share = volume_shares(orientations, weights)[:, None].expand(poles.shape[:2]).reshape(-1)
         poles = torch.where(poles[..., 2:] < 0, -poles, poles).reshape(-1, 3)
         _draw_points(axes, poles, share)
     frame_hemisphere(axes)
-    indices = "".join(f"{i:d}" if i >= 0 else f"{-i:d}\u0305" for i in plane)
-    axes.set_title(f"Pole figure {{{indices}}}", fontsize=TITLE_SIZE)
+    axes.set_title(f"Pole figure {plane_name(plane, lattice)}", fontsize=TITLE_SIZE)
     return axes
 
 
-def draw_ipf_key(axes: Axes) -> Axes:
-    """Draw the colours of the standard triangle: the key to `ipf_colors`."""
-    grid = standard_triangle_grid(150)
+def draw_ipf_key(axes: Axes, laue: str | LaueGroup = CUBIC) -> Axes:
+    """Draw the colours of the Laue group's sector: the key to `ipf_colors`."""
+    grid = sector_grid(150, laue)
     x, y = to_numpy(project_equal_area(grid)).transpose(2, 0, 1)
     centre = grid[1:, 1:] + grid[1:, :-1] + grid[:-1, 1:] + grid[:-1, :-1]
     axes.pcolormesh(
-        x, y, to_numpy(direction_colors(centre)), shading="flat", linewidth=0, rasterized=True
+        x, y, to_numpy(direction_colors(centre, laue)), shading="flat", linewidth=0, rasterized=True
     )
-    return frame_triangle(axes)
+    return frame_sector(axes, laue)
 
 
 def draw_density(
@@ -194,17 +219,20 @@ def frame_hemisphere(axes: Axes) -> Axes:
     return _finish(axes, (-1.04, 1.18), (-1.04, 1.18))
 
 
-def frame_triangle(axes: Axes) -> Axes:
-    """Draw the edge and name the corners."""
-    outline = to_numpy(project_equal_area(standard_triangle_outline())).T
-    axes.plot(*outline, color=INK, linewidth=1.0)
-    corners = (((0.0, 0.0, 1.0), "001"), ((1.0, 0.0, 1.0), "101"), ((1.0, 1.0, 1.0), "111"))
-    for corner, name in corners:
-        x, y = to_numpy(project_equal_area(unit_vector(corner, "corner")))
-        above = name == "111"
+def frame_sector(axes: Axes, laue: str | LaueGroup = CUBIC) -> Axes:
+    """Draw the edge of the Laue group's sector and name the corners."""
+    if as_group(laue).name == "-1":
+        return frame_hemisphere(axes)
+    x, y = to_numpy(project_equal_area(sector_outline(laue=laue))).T
+    axes.plot(x, y, color=INK, linewidth=1.0)
+    middle = 0.5 * (y.min() + y.max())
+    for corner in sector_corners(laue):
+        direction = unit_vector(corner.direction, "corner")
+        left, up = to_numpy(project_equal_area(direction))
+        above = up > middle
         axes.annotate(
-            name,
-            (x, y),
+            corner.name,
+            (left, up),
             xytext=(0, 4 if above else -4),
             textcoords="offset points",
             ha="center",
@@ -212,7 +240,8 @@ def frame_triangle(axes: Axes) -> Axes:
             fontsize=LABEL_SIZE,
             color=INK,
         )
-    return _finish(axes, (-0.05, 0.60), (-0.06, 0.52))
+    edge = 0.11 * float(x.max() - x.min())
+    return _finish(axes, (x.min() - edge, x.max() + edge), (y.min() - edge, y.max() + edge))
 
 
 def _finish(axes: Axes, x_limits: tuple[float, float], y_limits: tuple[float, float]) -> Axes:

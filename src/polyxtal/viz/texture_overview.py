@@ -16,50 +16,65 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     quaternion_to_matrix,
 )
-from polyxtal.crystal.symmetry import cubic_rotations
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.texture.components import rotation_from_z
 from polyxtal.texture.distribution import DiscreteTexture, Texture
-from polyxtal.viz.density import inverse_pole_density, pole_density, unit_vector
-from polyxtal.viz.sphere import (
-    hemisphere_grid,
-    standard_triangle_grid,
-)
+from polyxtal.viz.density import axis_density, inverse_pole_density
+from polyxtal.viz.poles import default_planes, plane_name, plane_normal, sample_axes
+from polyxtal.viz.sector import sector_grid
+from polyxtal.viz.sphere import direction_name, hemisphere_grid, unit_vector
 from polyxtal.viz.style import TITLE_SIZE, add_common_colorbar
-from polyxtal.viz.texture import direction_name, draw_density, frame_hemisphere, frame_triangle
+from polyxtal.viz.texture import draw_density, frame_hemisphere, frame_sector
 
-PLANES = ((0, 0, 1), (1, 1, 1))
 DIRECTIONS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 TURNS = 48
 """Orientations along a fibre; they resolve half-widths from 5° on."""
 
 
 def draw_texture_overview(
-    figure: Figure | SubFigure, texture: Texture, peak: float | None = None
+    figure: Figure | SubFigure,
+    texture: Texture,
+    peak: float | None = None,
+    lattice: Lattice | None = None,
 ) -> list[Axes]:
-    """Draw the {001} and {111} pole figures and the inverse ones of x, y and z, in one scale.
+    """Draw two pole figures and the inverse ones of x, y and z, in one scale.
+
+    The poles are the first two `default_planes`: {001} and {111} of cubic crystals, {0001} and
+    {10-10} of hexagonal ones.
 
     Args:
         figure: Figure or part of one, without axes; about 13 by 3 inches.
         texture: What to draw.
         peak: Upper end of the colours, to compare figures; from the data if None.
             [multiples of random]
+        lattice: Lattice of the crystals; None for one of the texture's Laue group.
     Returns:
         The axes of the five figures.
+    Raises:
+        ValueError: if the lattice is of another Laue group than the texture.
     """
-    disk, triangle = hemisphere_grid(30), standard_triangle_grid(30)
-    poles = [mean_along_fibres(texture, plane, disk) for plane in PLANES]
-    inverse = [mean_along_fibres(texture, triangle, direction) for direction in DIRECTIONS]
+    lattice = lattice or Lattice.of_laue_group(texture.laue.name)
+    if lattice.laue_group != texture.laue:
+        raise ValueError(
+            f"Argument `lattice` must be of the texture's Laue group, {texture.laue.name}, "
+            f"but is of {lattice.laue_group.name}."
+        )
+    planes = default_planes(lattice)[:2]
+    disk, sector = hemisphere_grid(30), sector_grid(30, texture.laue)
+    normals = [plane_normal(plane, lattice) for plane in planes]
+    poles = [mean_along_fibres(texture, normal.tolist(), disk) for normal in normals]
+    inverse = [mean_along_fibres(texture, sector, direction) for direction in DIRECTIONS]
     if peak is None:
         peak = max(2.0, *(float(density.max()) for density in (*poles, *inverse)))
     grid = figure.add_gridspec(1, 5, width_ratios=[1.0, 1.0, 0.9, 0.9, 0.9])
     panels = [figure.add_subplot(grid[0, column]) for column in range(5)]
-    for axes, plane, density in zip(panels[:2], PLANES, poles, strict=True):
+    for axes, plane, density in zip(panels[:2], planes, poles, strict=True):
         draw_density(axes, disk, density, peak, colorbar=False)
         frame_hemisphere(axes)
-        axes.set_title(f"Pole figure {{{''.join(map(str, plane))}}}", fontsize=TITLE_SIZE)
+        axes.set_title(f"Pole figure {plane_name(plane, lattice)}", fontsize=TITLE_SIZE)
     for axes, direction, density in zip(panels[2:], DIRECTIONS, inverse, strict=True):
-        draw_density(axes, triangle, density, peak, colorbar=False)
-        frame_triangle(axes)
+        draw_density(axes, sector, density, peak, colorbar=False)
+        frame_sector(axes, texture.laue)
         axes.set_title(f"Inverse pole figure, {direction_name(direction)}", fontsize=TITLE_SIZE)
     add_common_colorbar(figure, panels, "Density [multiples of random]")
     return panels
@@ -79,7 +94,7 @@ def mean_along_fibres(
 
     Args:
         texture: Any.
-        crystal: One direction h, or many for one r. [-]
+        crystal: One direction h in Cartesian crystal axes, or many for one r. [-]
         sample: One direction r, or many for one h. [-]
     Returns:
         Density for each of the many. [multiples of random]
@@ -89,9 +104,12 @@ def mean_along_fibres(
     assert isinstance(many, Tensor)
     points = many.reshape(-1, 3)
     if isinstance(texture, DiscreteTexture):
-        estimate = inverse_pole_density if single else pole_density
-        one = sample if single else crystal
-        density = estimate(texture.points, texture.weights, one, points, texture.halfwidth)
+        q, weights, halfwidth = texture.points, texture.weights, texture.halfwidth
+        if single:
+            density = inverse_pole_density(q, weights, sample, points, halfwidth, texture.laue)
+        else:
+            axes = sample_axes(q, unit_vector(crystal, "crystal"), texture.laue)
+            density = axis_density(points, axes, weights, halfwidth)
         return density.reshape(many.shape[:-1])
     h = points if single else unit_vector(crystal, "crystal").expand_as(points)
     r = unit_vector(sample, "sample").expand_as(points) if single else points
@@ -99,8 +117,8 @@ def mean_along_fibres(
     zero = torch.zeros_like(half)
     about = torch.stack([half.cos(), zero, zero, half.sin()], dim=-1)
     total = torch.zeros(len(points), dtype=torch.float64)
-    # Directions on a mirror plane, as those of {001} and {111}, are turned to -h by a symmetry.
-    opposite = torch.einsum("kij,nj->kni", quaternion_to_matrix(cubic_rotations()), h) + h
+    # Directions on a mirror plane or along an axis with two-fold ones across are turned to -h.
+    opposite = torch.einsum("kij,nj->kni", quaternion_to_matrix(texture.laue.rotations), h) + h
     even = bool((opposite.norm(dim=-1).amin(0) < 1e-9).all())
     signs = (1.0,) if even else (1.0, -1.0)
     for sign in signs:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 from torch import Tensor
 
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.viz.sphere import to_numpy
+from polyxtal.viz.sphere import direction_name, to_numpy
 from polyxtal.viz.style import INK, LABEL_SIZE, TITLE_SIZE
-from polyxtal.viz.texture import direction_name, ipf_colors
+from polyxtal.viz.texture import ipf_colors
 
 # Isometric view from (1, -1, 1): columns are where x, y, z point on the page.
 _ISOMETRIC = np.array([[3**0.5 / 2, 3**0.5 / 2, 0.0], [-0.5, 0.5, 1.0]])
@@ -50,6 +52,17 @@ def _length(micrometres: float) -> str:
     return f"{micrometres * 1e3:g} nm"
 
 
+def grain_colors(
+    rve: Polycrystal, direction: Sequence[int | float] | Tensor = (0.0, 0.0, 1.0)
+) -> Float[Tensor, "grains 3"]:
+    """Colour every grain as `ipf_colors` does, by the Laue group of its phase."""
+    colors = torch.empty(rve.grains, 3, dtype=rve.orientations.dtype)
+    for index in rve.phase.unique().tolist():
+        members = rve.phase == index
+        colors[members] = ipf_colors(rve.orientations[members], direction, rve.laue_group(index))
+    return colors
+
+
 def draw_volume(
     axes: Axes,
     rve: Polycrystal,
@@ -59,7 +72,7 @@ def draw_volume(
     """Draw three faces of the volume in isometric view, coloured by orientation.
 
     Visible are the far faces of x and z and the near face of y; equal lengths along x, y and z
-    are equal on the page.
+    are equal on the page. Every grain has the colour of its own phase's Laue group.
 
     Args:
         axes: Two-dimensional axes to draw onto.
@@ -71,7 +84,7 @@ def draw_volume(
     Raises:
         ValueError: if the direction is not three components with a length.
     """
-    colors = to_numpy(ipf_colors(rve.orientations, direction))
+    colors = to_numpy(grain_colors(rve, direction))
     for axis, far in _FACES:
         ids, page = _face(rve, axis, far)
         axes.pcolormesh(

@@ -7,15 +7,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from polyxtal.viz.density import pole_density
-from polyxtal.viz.sphere import hemisphere_grid
 from polyxtal.viz.stiffness import draw_young_modulus_surface
-from polyxtal.viz.style import INK, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, new_figure
-from polyxtal.viz.texture import draw_pole_figure
-from polyxtal.workflows.panels import draw_curve_panel, draw_volume_panel
+from polyxtal.viz.style import TITLE_SIZE, new_figure
+from polyxtal.workflows.panels import draw_curve_panel, draw_texture_panel, draw_volume_panel
 from polyxtal.workflows.predict import Prediction
-
-POLE = (1, 1, 1)
 
 
 def draw_prediction(prediction: Prediction) -> Figure:
@@ -49,29 +44,11 @@ def _draw_surface_panel(panel: SubFigure, prediction: Prediction) -> None:
 
 
 def _draw_texture_panel(panel: SubFigure, prediction: Prediction) -> None:
-    """Draw the poles at start and end on one scale of colours."""
-    ends = prediction.orientations[0], prediction.orientations[-1]
-    grid = hemisphere_grid(45).reshape(-1, 3)
-    weights = prediction.weights
-    peak = max(2.0, *(float(pole_density(q, weights, POLE, grid).max()) for q in ends))
-    first, last = panel.subplots(1, 2)
-    draw_pole_figure(first, ends[0], weights, POLE, peak=peak, colorbar=False)
-    draw_pole_figure(last, ends[1], weights, POLE, peak=peak, colorbar=False)
-    strengths = prediction.texture.strength_start, prediction.texture.strength_end
-    for axes, when, strength in zip((first, last), ("start", "end"), strengths, strict=True):
-        axes.set_title(f"Pole figure {{111}}, {when}", fontsize=TITLE_SIZE)
-        axes.text(
-            0.5,
-            -0.04,
-            f"texture strength {strength:.3f}",
-            transform=axes.transAxes,
-            ha="center",
-            va="top",
-            fontsize=TICK_SIZE,
-            color=INK,
-        )
-    filled = last.collections[0]
-    bar = panel.colorbar(filled, ax=[first, last], orientation="horizontal", shrink=0.6, aspect=26)
-    bar.set_label("Density [multiples of random]", fontsize=LABEL_SIZE, color=INK)
-    bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
-    bar.outline.set_linewidth(0.5)
+    draw_texture_panel(
+        panel,
+        prediction.rve,
+        prediction.leaf_phase,
+        (prediction.orientations[0], prediction.orientations[-1]),
+        prediction.weights,
+        (prediction.texture.strength_start, prediction.texture.strength_end),
+    )

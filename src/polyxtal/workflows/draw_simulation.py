@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
@@ -13,23 +12,16 @@ from torch import Tensor
 
 from polyxtal.mechanics.fullfield.history import LocalFields
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.viz.density import pole_density
-from polyxtal.viz.sphere import hemisphere_grid
 from polyxtal.viz.style import (
     DENSITY_MAP,
     INK,
-    LABEL_SIZE,
-    TICK_SIZE,
     TITLE_SIZE,
     add_colorbar,
     new_figure,
     style_axes,
 )
-from polyxtal.viz.texture import draw_pole_figure
-from polyxtal.workflows.panels import draw_curve_panel, draw_volume_panel
+from polyxtal.workflows.panels import draw_curve_panel, draw_texture_panel, draw_volume_panel
 from polyxtal.workflows.simulate import Simulation
-
-POLE = (1, 1, 1)
 
 
 def draw_simulation(simulation: Simulation) -> Figure:
@@ -99,30 +91,12 @@ def _draw_boundaries(axes: Axes, ids: Tensor, x: np.ndarray, y: np.ndarray) -> N
 
 
 def _draw_texture_panel(panel: SubFigure, simulation: Simulation) -> None:
-    """Draw the poles of the grains at start and end on one scale of colours."""
-    ends = simulation.orientations[0], simulation.orientations[-1]
-    weights = simulation.weights
-    grid = hemisphere_grid(45).reshape(-1, 3)
-    densities = torch.stack([pole_density(q, weights, POLE, grid) for q in ends])
-    peak = max(2.0, float(densities.max()))
-    both = panel.subplots(1, 2)
-    rotation = simulation.rotation
-    strengths = rotation.strength_start, rotation.strength_end
-    for axes, q, when, strength in zip(both, ends, ("start", "end"), strengths, strict=True):
-        draw_pole_figure(axes, q, weights, POLE, peak=peak, colorbar=False)
-        axes.set_title(f"Pole figure {{111}}, {when}", fontsize=TITLE_SIZE)
-        axes.text(
-            0.5,
-            -0.04,
-            f"texture strength {strength:.3f}",
-            transform=axes.transAxes,
-            ha="center",
-            va="top",
-            fontsize=TICK_SIZE,
-            color=INK,
-        )
-    filled = both[1].collections[0]
-    bar = panel.colorbar(filled, ax=list(both), orientation="horizontal", shrink=0.6, aspect=26)
-    bar.set_label("Density [multiples of random]", fontsize=LABEL_SIZE, color=INK)
-    bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
-    bar.outline.set_linewidth(0.5)
+    rve, rotation = simulation.prepared.rve, simulation.rotation
+    draw_texture_panel(
+        panel,
+        rve,
+        rve.phase[simulation.crystals],
+        (simulation.orientations[0], simulation.orientations[-1]),
+        simulation.weights,
+        (rotation.strength_start, rotation.strength_end),
+    )
