@@ -63,8 +63,8 @@ def condense_law(law, state, count, ws):  # type: ignore[no-untyped-def]
     """Eliminate the state from the change of slip, for the `count` systems in `ws.active`.
 
     Newton's change g of |Δγ| obeys (1 - K) g = sgn(Δγ) ∂Δγ/∂τ dτ + k, where K and k come from
-    solving the linearised residual of the state. Fills `system` (1 - K) and columns 6 (k) and 7
-    (0) of `slip_tangent`.
+    solving the linearised residual of the state. Fills the first `count` columns of `system`
+    (1 - K), and column 6 of `slip_tangent` (k).
     """
     raise NotImplementedError
 

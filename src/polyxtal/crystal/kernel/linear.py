@@ -80,6 +80,30 @@ def factorise(matrix, size):
 
 
 @compiled
+def eliminate(matrix, size, solution):
+    """Solve by elimination without pivoting; the last 8 columns are right-hand sides, overwritten.
+
+    Whole rows are subtracted, zeros and all: with a number of columns that is known beforehand the
+    loop is faster than a shorter one.
+    """
+    width = matrix.shape[1]
+    for k in range(size):
+        inverse = 1.0 / matrix[k, k]
+        for i in range(k + 1, size):
+            factor = matrix[i, k] * inverse
+            for j in range(width):
+                matrix[i, j] -= factor * matrix[k, j]
+    for k in range(size - 1, -1, -1):
+        inverse = 1.0 / matrix[k, k]
+        for c in range(8):
+            solution[k, c] = inverse * matrix[k, width - 8 + c]
+        for i in range(k):
+            factor = matrix[i, k]
+            for c in range(8):
+                matrix[i, width - 8 + c] -= factor * solution[k, c]
+
+
+@compiled
 def substitute(factors, size, right):
     """Solve with LU factors for all columns of `right` (its column count is fixed), in place."""
     columns = right.shape[1]

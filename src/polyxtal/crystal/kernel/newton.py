@@ -13,9 +13,9 @@ from polyxtal.crystal.kernel.dispatch import (
 )
 from polyxtal.crystal.kernel.linear import (
     SQRT1_2,
+    eliminate,
     factorise,
     multiply,
-    substitute,
     symmetric_product,
 )
 
@@ -104,14 +104,17 @@ def linearise(law, state, inactive, coupled, ws):
         for row in range(count):
             for column in range(count):
                 ws.system[row, column] = 1.0 if row == column else 0.0
-            ws.slip_tangent[row, 6] = ws.slip_tangent[row, 7] = 0.0
+            ws.slip_tangent[row, 6] = 0.0
     for row in range(count):
         a = ws.active[row]
         softening = ws.softening[a] if ws.slip[a] >= 0.0 else -ws.softening[a]
+        for column in range(count, systems):
+            ws.system[row, column] = 0.0
         for m in range(6):
-            ws.slip_tangent[row, m] = softening * law.schmid_mandel[m, a]
-    factorise(ws.system, count)
-    substitute(ws.system, count, ws.slip_tangent)
+            ws.system[row, systems + m] = softening * law.schmid_mandel[m, a]
+        ws.system[row, systems + 6] = ws.slip_tangent[row, 6]
+        ws.system[row, systems + 7] = 0.0
+    eliminate(ws.system, count, ws.slip_tangent)
     for row in range(count):
         a = ws.active[row]
         # b_a = sgn(Δγ_a) mandel(sym(F_eᵀ A s ⊗ n))

@@ -70,7 +70,8 @@ def workspace_dtype(systems: int, states: int, more: Iterable[Field] = ()) -> np
         ("state_step", each_state),
         ("state_old", each_state),
         ("state_kept", each_state),
-        ("system", (systems, systems)),  # 1 - ∂|Δγ|/∂|Δγ| through the state, active systems only
+        # 1 - ∂|Δγ|/∂|Δγ| through the state, active systems only; then the right-hand sides
+        ("system", (systems, systems + 8)),
         ("slip_tangent", (systems, 8)),  # ∂|Δγ|/∂S; column 6: the constant part
         ("strain", (6,)),
         ("residual", (6,)),  # strain

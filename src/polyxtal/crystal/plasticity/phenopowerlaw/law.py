@@ -23,6 +23,8 @@ from polyxtal.crystal.plasticity.state import StateField
 from polyxtal.crystal.slip.systems import interaction_matrix, slip_systems, twin_systems
 
 TINY = 1e-300
+MOST_QUARTERS = 64
+"""Hardening exponents of up to a quarter of this are raised to by squaring, if they are whole."""
 SMALLEST_FRACTION = 1e-12
 """√f is linear below this, so that its slope stays finite. [-]"""
 
@@ -172,7 +174,11 @@ class PhenoPowerlawLaw(PlasticityLaw):
             "exponents": self.exponents,
         }
         if not self.twins:
+            quarters = 4 * float(self.hardening_exponent[0])
+            shared = bool((self.hardening_exponent == self.hardening_exponent[0]).all())
+            whole = shared and quarters == int(quarters) and quarters <= MOST_QUARTERS
             values |= {
+                "quarters": np.array(quarters if whole else -1.0),
                 "hardening_exponent": self.hardening_exponent,
                 "saturation_inverse": 1 / self.saturation,
                 "hardening": self.hardening.mT,

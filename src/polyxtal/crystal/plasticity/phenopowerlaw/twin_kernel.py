@@ -212,7 +212,6 @@ def condense_law(law, state, count, ws):
             )
         ws.system[row, row] += 1.0
         ws.slip_tangent[row, 6] = ws.loss[i] * rest_f - weight * ws.constant[i]
-        ws.slip_tangent[row, 7] = 0.0
 
 
 @compiled

@@ -100,7 +100,6 @@ def condense_law(law, state, count, ws):
         ws.slip_tangent[row, 6] = back * ws.state_residual[systems + a] + weight * (
             ws.state_residual[a] + by_total * rest
         )
-        ws.slip_tangent[row, 7] = 0.0
 
 
 @compiled
