@@ -13,11 +13,13 @@ from polyxtal.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from polyxtal.algebra.convergence import ConvergenceError
+    from polyxtal.crystal.catalog import MaterialEntry, materials
     from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
     from polyxtal.crystal.lattice import Lattice
     from polyxtal.crystal.load_material import load_material, load_materials
     from polyxtal.crystal.material import Material
     from polyxtal.crystal.plasticity.phenopowerlaw.parameters import PhenoPowerlaw, Twinning
+    from polyxtal.crystal.plasticity.voce_kinematic.parameters import VoceKinematic
     from polyxtal.dataset.datamodule import PolycrystalDataModule
     from polyxtal.dataset.endless import EndlessPolycrystals
     from polyxtal.dataset.generate import generate
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from polyxtal.texture.components import (
         FibreTexture,
         UnimodalTexture,
+        basal_texture,
         miller_orientation,
         rolling_component,
         rolling_texture,
@@ -59,11 +62,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "algebra.convergence": ("ConvergenceError",),
+    "crystal.catalog": ("MaterialEntry", "materials"),
     "crystal.elasticity": ("CubicElasticity", "Elasticity"),
     "crystal.lattice": ("Lattice",),
     "crystal.load_material": ("load_material", "load_materials"),
     "crystal.material": ("Material",),
     "crystal.plasticity.phenopowerlaw.parameters": ("PhenoPowerlaw", "Twinning"),
+    "crystal.plasticity.voce_kinematic.parameters": ("VoceKinematic",),
     "dataset.datamodule": ("PolycrystalDataModule",),
     "dataset.endless": ("EndlessPolycrystals",),
     "dataset.generate": ("generate",),
@@ -93,6 +98,7 @@ _HOME = {
     "texture.components": (
         "FibreTexture",
         "UnimodalTexture",
+        "basal_texture",
         "miller_orientation",
         "rolling_component",
         "rolling_texture",
@@ -123,6 +129,7 @@ __all__ = [
     "LoadStep",
     "LocalFields",
     "Material",
+    "MaterialEntry",
     "MaterialNetwork",
     "MixedTexture",
     "NetworkEnsemble",
@@ -139,6 +146,8 @@ __all__ = [
     "Twinning",
     "UniformTexture",
     "UnimodalTexture",
+    "VoceKinematic",
+    "basal_texture",
     "compare",
     "compare_sections",
     "engineering_constants",
@@ -150,6 +159,7 @@ __all__ = [
     "load_material",
     "load_materials",
     "load_model",
+    "materials",
     "miller_orientation",
     "odf_distance",
     "open_dataset",

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from polyxtal.cli import convert, finetune, generate, homogenize, predict, pretrain, simulate, study
+from polyxtal.cli import (
+    convert,
+    finetune,
+    generate,
+    homogenize,
+    materials,
+    predict,
+    pretrain,
+    simulate,
+    study,
+)
 
 __all__ = ["app"]
 
@@ -41,6 +51,7 @@ for verb in (
     generate.generate,
     pretrain.pretrain,
     convert.convert,
+    materials.materials,
 ):
     app.command()(verb)
 app.add_typer(finetune.app, name="finetune")

@@ -11,7 +11,8 @@ from polyxtal.crystal.material import Material
 from polyxtal.crystal.phase_section import listing
 from polyxtal.files.yaml import read_yaml
 
-_SHIPPED = Path(__file__).with_name("materials")
+SHIPPED = Path(__file__).with_name("materials")
+"""Folder of the phase files that ship."""
 
 
 def load_material(source: str | Path | Mapping[str, Any], phase: str | None = None) -> Material:
@@ -65,7 +66,7 @@ def load_materials(path: str | Path) -> dict[str, Material]:
 
 
 def _find(source: str | Path) -> Path:
-    shipped = {path.stem: path for path in _SHIPPED.glob("*.yaml")}
+    shipped = {path.stem: path for path in SHIPPED.glob("*.yaml")}
     if str(source) in shipped:
         return shipped[str(source)]
     path = Path(source)

@@ -16,7 +16,7 @@ from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_files
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.microstructure.io import write
-from polyxtal.microstructure.phases import per_phase
+from polyxtal.microstructure.phases import check_lattices, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 GRID_FILE = "grid.vti"
@@ -89,8 +89,16 @@ def _occupied_phases(
     materials = per_phase(material, Material, rve.phase[members], rve.phase_names, "material")
     place = torch.zeros(len(rve.phase_names), dtype=torch.int64)
     place[list(materials)] = torch.arange(len(materials))
+    check_lattices(rve.lattices, materials, rve.phase_names)
+    for one in materials.values():
+        if not one.law().in_damask:
+            raise ValueError(
+                f"DAMASK must know the plasticity law of every phase, but that of {one.name!r} "
+                f"({one.law().name}) is polyxtal's own."
+            )
     names = _plain_names([rve.phase_names[index] for index in materials])
-    case = Polycrystal(rve.grain_id, rve.orientations, rve.size, place[rve.phase], names)
+    lattices = [one.lattice for one in materials.values()]
+    case = Polycrystal(rve.grain_id, rve.orientations, rve.size, place[rve.phase], names, lattices)
     return case, dict(zip(names, materials.values(), strict=True))
 
 
