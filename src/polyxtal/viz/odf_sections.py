@@ -114,8 +114,8 @@ def draw_odf_sections(
     top = max(2.0, *(float(part.max()) for part in densities)) if peak is None else peak
     levels = density_levels(top)
     extend = "max" if max(float(p.max()) for p in densities) > levels[-1] else "neither"
-    columns = 1 if phi1_end > 180 else min(len(phi2), _MOST_COLUMNS)
-    rows = math.ceil(len(phi2) / columns)
+    rows = len(phi2) if phi1_end > 180 else math.ceil(len(phi2) / _MOST_COLUMNS)
+    columns = math.ceil(len(phi2) / rows)
     grid = figure.add_gridspec(rows, columns)
     drawn: list[Axes] = []
     for index, (angle, density) in enumerate(zip(phi2, densities, strict=True)):

@@ -76,7 +76,12 @@ def index_label(indices: Plane) -> str:
     """Write indices without spaces, negative ones overlined in mathtext."""
     values = [float(i) for i in indices]
     gap = " " if any(abs(v) >= 10 for v in values) else ""
-    return gap.join(f"{v:g}" if v >= 0 else rf"$\overline{{{-v:g}}}$" for v in values)
+    return gap.join(_overlined(-v) if v < 0 else f"{v:g}" for v in values)
+
+
+def _overlined(number: float) -> str:
+    # A bar is as wide as one digit, and apart from its neighbour's.
+    return rf"$\{'bar' if number < 10 else 'overline'}{{{number:g}}}$"
 
 
 def sample_poles(
