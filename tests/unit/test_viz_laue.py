@@ -364,7 +364,7 @@ def test_the_density_repeats_beyond_the_range(name):
     tilt = torch.linspace(0, 90, 10, dtype=torch.float64)
     here = section_density(texture, phi1, tilt, 10.0)
     again = section_density(texture, phi1, tilt, 10.0 + end)
-    torch.testing.assert_close(again, here, rtol=0, atol=1e-5)  # kernels are in single precision
+    torch.testing.assert_close(again, here, rtol=1e-4, atol=1e-4)  # kernels are in single precision
     inside = section_density(texture, phi1, tilt, 10.0 + end / 2)
     assert float((inside - here).abs().max()) > 0.1
     if tilt_end == 90:  # what lies beyond is inside, at another φ2
