@@ -226,7 +226,7 @@ def law_of(parameters: Any, lattice: Lattice) -> PlasticityLaw:
     """
     laws = known_laws()
     for law in laws.values():
-        if isinstance(parameters, law.parameters):
+        if type(parameters) is law.parameters:  # parameters of a subclass are another law's
             return law(parameters, lattice)
     raise ValueError(
         "The plasticity of a material must be parameters of a known law "

@@ -100,7 +100,7 @@ class PhenoPowerlawLaw(PlasticityLaw):
         resistance, gamma = state[..., : self.slips], slip[..., : self.slips].abs()
         accumulated = gamma @ self.hardening.mT
         if not self.twins:
-            return self._saturating(resistance, self.saturation) * accumulated
+            return self.saturation_factor(resistance, self.saturation) * accumulated
         twin = slip[..., self.slips :]
         f, total = state[..., -2:-1], state[..., -1:]
         root = torch.where(
@@ -114,7 +114,7 @@ class PhenoPowerlawLaw(PlasticityLaw):
         by_twin = _power(f, self.c_4) * (twin @ self.twin_by_twin.mT)
         return torch.cat(
             [
-                self._saturating(resistance, level) * more * accumulated
+                self.saturation_factor(resistance, level) * more * accumulated
                 + twin @ self.slip_by_twin.mT,
                 by_slip + by_twin,
                 (twin / self.shear).sum(-1, keepdim=True),
@@ -123,7 +123,7 @@ class PhenoPowerlawLaw(PlasticityLaw):
             -1,
         )
 
-    def _saturating(self, resistance: Tensor, level: Tensor) -> Tensor:
+    def saturation_factor(self, resistance: Tensor, level: Tensor) -> Tensor:
         """Return w(ξ) = sgn(1 - ξ/ξ_∞) |1 - ξ/ξ_∞|^a."""
         distance = 1 - resistance / level
         return distance.sign() * distance.abs().clamp_min(TINY) ** self.hardening_exponent
