@@ -13,7 +13,6 @@ _CHECKED = [
     "polyxtal.crystal.plasticity.newton",
     "polyxtal.crystal.plasticity.state",
     "polyxtal.crystal.slip",
-    "polyxtal.crystal.symmetry",
     "polyxtal.dataset",
     "polyxtal.mechanics",
     "polyxtal.microstructure",

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sech_law import kernel
-from sech_law.parameters import SechPowerlaw
 from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.plasticity.families import spread
 from polyxtal.crystal.plasticity.law import PlasticityLaw, register
 from polyxtal.crystal.plasticity.phenopowerlaw.law import PhenoPowerlawLaw
+from sech_law import kernel
+from sech_law.parameters import SechPowerlaw
 
 
 @register
@@ -25,6 +25,7 @@ class SechLaw(PhenoPowerlawLaw):
     in_damask = False
 
     def __init__(self, parameters: SechPowerlaw, lattice: Lattice) -> None:
+        """Spread the parameters over the systems of a lattice."""
         super().__init__(parameters, lattice)
         self.kernel = kernel
         self.start = spread(parameters.slip_resistance_initial, parameters.slip_systems)

@@ -13,7 +13,7 @@ from polyxtal.algebra.rotation import (
     bunge_to_quaternion,
     quaternion_multiply,
 )
-from polyxtal.crystal.symmetry import disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure import equivalent
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.equivalent import (
@@ -137,7 +137,7 @@ def test_texture_is_the_maps_and_closer_with_more_grains(ebsd):
 
 def test_orientations_are_the_maps_own(ebsd, rve):
     pixels = ebsd.orientations.reshape(-1, 4)
-    nearest = torch.stack([disorientation(q, pixels).min() for q in rve.orientations[:20]])
+    nearest = torch.stack([CUBIC.disorientation(q, pixels).min() for q in rve.orientations[:20]])
     assert float(nearest.max()) < 1e-6
 
 

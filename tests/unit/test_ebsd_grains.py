@@ -14,7 +14,8 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     random_quaternions,
 )
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.io import read_ebsd
 from polyxtal.microstructure.section import section_profiles
@@ -29,13 +30,13 @@ def about_z(degrees):
     return axis_angle_to_quaternion(Z.expand(*angle.shape, 3), angle)
 
 
-def make(degrees, phase=None, names=("a",), step=(1.0, 1.0), cubic=None):
+def make(degrees, phase=None, names=("a",), step=(1.0, 1.0), lattices=None):
     """A map of rotations about z [°]; -1 in `phase` is not indexed."""
     degrees = np.asarray(degrees, dtype=float)
     index = np.zeros(degrees.shape, int) if phase is None else np.asarray(phase)
     q = about_z(degrees)
     q[torch.from_numpy(index) < 0] = torch.tensor([1.0, 0, 0, 0], dtype=torch.float64)
-    return EbsdMap(q, torch.from_numpy(index), names, step, {}, Path("m.ang"), cubic)
+    return EbsdMap(q, torch.from_numpy(index), names, step, {}, Path("m.ang"), lattices)
 
 
 def halves(angle, shape=(10, 6)):
@@ -46,7 +47,7 @@ def halves(angle, shape=(10, 6)):
 
 def test_fast_disorientation_is_the_slow_one():
     p, q = random_quaternions(3000, 1), random_quaternions(3000, 2)
-    assert torch.allclose(cubic_disorientation(p, q), disorientation(p, q), atol=1e-7)
+    assert torch.allclose(cubic_disorientation(p, q), CUBIC.disorientation(p, q), atol=1e-7)
 
 
 @pytest.mark.parametrize(("angle", "grains"), [(4.9, 1), (5.1, 2), (45.0, 2), (85.1, 1), (90.0, 1)])
@@ -83,7 +84,7 @@ def test_mean_orientation_knows_symmetry():
     spread = torch.randn(400, 3, generator=generator, dtype=torch.float64)
     angle = 0.01 * torch.linalg.vector_norm(spread, dim=1)
     near = quaternion_multiply(centre.expand(400, 4), axis_angle_to_quaternion(spread, angle))
-    copies = cubic_rotations()[torch.randint(24, (400,), generator=generator)]
+    copies = CUBIC.rotations[torch.randint(24, (400,), generator=generator)]
     sign = torch.where(torch.rand(400, generator=generator) < 0.5, -1.0, 1.0)[:, None]
     q = (sign * quaternion_multiply(near, copies)).reshape(20, 20, 4)
     phase = torch.zeros(20, 20, dtype=torch.int64)
@@ -91,8 +92,8 @@ def test_mean_orientation_knows_symmetry():
     assert grains.grains == 1
     # The eigenvector of Σ q qᵀ over points in one copy is the exact mean.
     exact = torch.linalg.eigh(near.T @ near).eigenvectors[:, -1]
-    assert float(disorientation(grains.orientations[0], exact)) < 1e-6
-    assert float(disorientation(grains.orientations[0], centre[0])) < 2e-3
+    assert float(CUBIC.disorientation(grains.orientations[0], exact)) < 1e-6
+    assert float(CUBIC.disorientation(grains.orientations[0], centre[0])) < 2e-3
 
 
 def test_specks_and_holes_take_the_nearest_grain():
@@ -149,14 +150,16 @@ def test_misuse_is_refused(given, sentence):
         segment(make(halves(20.0)), **given)
 
 
-def test_phases_that_are_not_cubic_are_refused_where_they_occur():
+def test_phases_of_unknown_symmetry_are_refused_where_they_occur():
     phase = np.zeros((8, 6), int)
     phase[:, 3:] = 1
-    mixed = make(np.zeros((8, 6)), phase, ("a", "b"), cubic=(True, False))
-    with pytest.raises(ValueError, match=r"m.ang: grains can be found in cubic .* but b is not"):
+    mixed = make(np.zeros((8, 6)), phase, ("a", "b"), lattices=(Lattice("c"), None))
+    with pytest.raises(ValueError, match=r"m.ang: the symmetry of phase 'b' must be known"):
         mixed.grains()
     assert mixed.exclude("b").grains().grains == 1
-    assert make(np.zeros((8, 6)), names=("a", "b"), cubic=(True, False)).grains().grains == 1
+    assert (
+        make(np.zeros((8, 6)), names=("a", "b"), lattices=(Lattice("c"), None)).grains().grains == 1
+    )
     with pytest.raises(ValueError, match="some point must be indexed"):
         mixed.exclude("a", "b").grains()
 
@@ -252,5 +255,7 @@ def test_measured_map():
     assert float(grains.area.sum()) == pytest.approx(math.prod(ebsd.size))
     # Most points lie close to the mean of their grain, whose neighbours differ by the threshold.
     mean = grains.orientations[grains.grain_id[ebsd.indexed]]
-    assert float(disorientation(mean, ebsd.orientations[ebsd.indexed]).median()) < math.radians(5)
+    assert float(
+        CUBIC.disorientation(mean, ebsd.orientations[ebsd.indexed]).median()
+    ) < math.radians(5)
     assert px.read(SAMPLE, frame="edax-2").grains == 200

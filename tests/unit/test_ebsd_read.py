@@ -17,7 +17,8 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
 )
 from polyxtal.cli import app
-from polyxtal.crystal.symmetry import disorientation
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.ebsd import FRAMES, EbsdMap, frame_rotation
 from polyxtal.microstructure.io import ebsd_table, read, read_ebsd
 
@@ -115,7 +116,7 @@ def test_every_point_is_in_its_place(tmp_path, write):
     assert ebsd.size == pytest.approx((2.5, 1.0), rel=1e-9)
     assert bool(ebsd.indexed.all())
     assert ebsd.phase_names == ("Phase1",)
-    assert ebsd.cubic == (True,)
+    assert ebsd.lattices == (Lattice("c"),)
     assert ebsd.path == path
     check_angles(ebsd)
     assert "5, 4" in repr(ebsd)
@@ -291,25 +292,34 @@ def test_phase_0_of_ctf_is_not_indexed(tmp_path):
     number = np.arange(20).reshape(GRID) % 3
     ebsd = read_ebsd(ctf(tmp_path / "a.ctf", phase=number, laue=(11, 9)), frame="oxford")
     assert torch.equal(ebsd.phase, torch.from_numpy(number) - 1)
-    assert ebsd.cubic == (True, False)
+    assert [one.laue_group.name for one in ebsd.lattices] == ["m-3m", "6/mmm"]
 
 
 @pytest.mark.parametrize(
-    ("symmetry", "cubic"), [("43", True), ("23", True), ("m-3m", True), ("62", False), ("", False)]
+    ("symmetry", "laue"),
+    [
+        ("43", "m-3m"),
+        ("23", "m-3"),
+        ("m-3m", "m-3m"),
+        ("62", "6/mmm"),
+        ("-42m", "4/mmm"),
+        ("", None),
+    ],
 )
-def test_symmetry_of_ang(tmp_path, symmetry, cubic):
-    assert read_ebsd(ang(tmp_path / "a.ang", phases=[(1, symmetry)]), frame="map").cubic == (cubic,)
+def test_symmetry_of_ang(tmp_path, symmetry, laue):
+    [one] = read_ebsd(ang(tmp_path / "a.ang", phases=[(1, symmetry)]), frame="map").lattices
+    assert (one and one.laue_group.name) == laue
 
 
 def test_phases_can_be_excluded(tmp_path):
     number = np.arange(20).reshape(GRID) % 2 + 1
-    ebsd = read_ebsd(ctf(tmp_path / "a.ctf", phase=number, laue=(11, 9)), frame="map")
+    ebsd = read_ebsd(ctf(tmp_path / "a.ctf", phase=number, laue=(11, 12)), frame="map")
     kept = ebsd.exclude("Phase2")
     assert torch.equal(kept.phase, torch.where(ebsd.phase == 1, -1, ebsd.phase))
     assert torch.equal(kept.orientations[kept.indexed], ebsd.orientations[kept.indexed])
     with pytest.raises(ValueError, match="must be among Phase1, Phase2, but Ferrite is not"):
         ebsd.exclude("Ferrite")
-    with pytest.raises(ValueError, match=r"cubic phases only, but Phase2 is not: exclude it"):
+    with pytest.raises(ValueError, match=r"symmetry of phase 'Phase2' must be known"):
         ebsd.grains()
 
 
@@ -536,7 +546,7 @@ def test_a_map_checks_what_it_is_given():
     with pytest.raises(ValueError, match="must be two lengths"):
         EbsdMap(q, phase, ("a",), (1.0, 0.0), {}, Path("m"))
     with pytest.raises(ValueError, match="one entry for each of 1 phases"):
-        EbsdMap(q, phase, *rest, cubic=(True, True))
+        EbsdMap(q, phase, *rest, lattices=(None, None))
 
 
 def blocks(path, write=ang, **options):
@@ -551,10 +561,12 @@ def test_read_makes_a_polycrystal_of_a_map(tmp_path):
     assert rve.grid == (12, 8, 1)
     assert rve.size == pytest.approx((6.0, 2.0, math.sqrt(0.125)), rel=1e-9)
     assert rve.grain_id[..., 0].tolist() == [[0] * 8] * 6 + [[1] * 8] * 6
-    assert float(disorientation(*rve.orientations)) == pytest.approx(math.radians(20), abs=1e-5)
+    assert float(CUBIC.disorientation(*rve.orientations)) == pytest.approx(
+        math.radians(20), abs=1e-5
+    )
     assert px.read(tmp_path / "a.ang", frame="map", threshold=math.radians(25)).grains == 1
-    both = blocks(tmp_path / "b.ctf", ctf, phase=np.arange(96).reshape(12, 8) % 2 + 1, laue=(11, 9))
-    with pytest.raises(ValueError, match="Phase2 is not: exclude it"):
+    both = blocks(tmp_path / "b.ctf", ctf, phase=np.arange(96).reshape(12, 8) % 2 + 1, laue=(11, 0))
+    with pytest.raises(ValueError, match="Phase2' must be known"):
         px.read(both, frame="map")
     assert px.read(both, frame="map", exclude="Phase2").grains == 8
     with pytest.raises(ValueError, match="some point must be indexed, but none is"):
@@ -604,7 +616,7 @@ def test_measured_map():
     assert ebsd.grid == (169, 169)
     assert ebsd.step == pytest.approx((2.96077, 2.96077), abs=1e-5)  # the header says 2.961
     assert ebsd.phase_names == ("Iron fcc",)
-    assert ebsd.cubic == (True,)
+    assert ebsd.lattices == (Lattice("c"),)
     assert int((~ebsd.indexed).sum()) == 2151
     plain = np.loadtxt(SAMPLE, encoding="latin-1").reshape(169, 169, 10).transpose(1, 0, 2)
     assert np.array_equal(~ebsd.indexed.numpy(), (plain[..., :3] == 0).all(-1))

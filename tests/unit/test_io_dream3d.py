@@ -17,7 +17,7 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
     rotation_angle,
 )
-from polyxtal.crystal.symmetry import cubic_rotations, disorientation
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.io import image_geometry, read, read_dream3d
 from polyxtal.microstructure.io.average import average_orientations
 
@@ -112,11 +112,11 @@ def test_cells_are_averaged_over_their_feature(tmp_path: Path, kind: str) -> Non
     owner = torch.as_tensor(IDS.ravel(order="F") - 1)
     small = torch.cat([torch.ones(48, 1, dtype=torch.float64), scatter], 1)
     small = small / torch.linalg.vector_norm(small, dim=1, keepdim=True)
-    symmetry = cubic_rotations()[torch.randint(24, (48,), generator=generator)]
+    symmetry = CUBIC.rotations[torch.randint(24, (48,), generator=generator)]
     centre = QUATERNIONS[torch.cat([owner, owner])]
     q = quaternion_multiply(quaternion_multiply(centre, small), symmetry)
-    mean = average_orientations(q, torch.cat([owner, owner]), 5)
-    assert float(disorientation(mean, QUATERNIONS).max()) < 1e-6
+    mean = average_orientations(q, torch.cat([owner, owner]), [CUBIC] * 5)
+    assert float(CUBIC.disorientation(mean, QUATERNIONS).max()) < 1e-6
 
     noisy = q[:24]
     stored = to_file(noisy)
@@ -136,14 +136,22 @@ def test_cells_are_averaged_over_their_feature(tmp_path: Path, kind: str) -> Non
         },
     )
     rve = read(path)
-    assert float(disorientation(rve.orientations, QUATERNIONS).max()) < 0.06
+    assert float(CUBIC.disorientation(rve.orientations, QUATERNIONS).max()) < 0.06
     assert (
-        float(disorientation(rve.orientations, average_orientations(noisy, owner, 5)).max()) < 1e-6
+        float(
+            CUBIC.disorientation(
+                rve.orientations, average_orientations(noisy, owner, [CUBIC] * 5)
+            ).max()
+        )
+        < 1e-6
     )
     assert (rve.phase + 1).tolist() == PHASES.tolist()
     with h5py.File(path, "r+") as file:
         file["DataContainers/Volume/Ensemble/CrystalStructures"][2] = 0
-    with pytest.raises(ValueError, match=r"cubic phases only, but phases \[2\]"):
+    assert [one.laue_group.name for one in read(path).lattices] == ["m-3m", "6/mmm"]
+    with h5py.File(path, "r+") as file:
+        file["DataContainers/Volume/Ensemble/CrystalStructures"][2] = 999
+    with pytest.raises(ValueError, match=r"known symmetry only, but that of phases \[2\]"):
         read(path)
 
 
@@ -372,6 +380,6 @@ def test_a_measured_map_of_dream3d() -> None:
     field = rve.orientation_field().permute(2, 1, 0, 3)
     cell = bunge_to_quaternion(torch.from_numpy(eulers))
     # Inside a grain neighbours differ by 0.02 rad; the wrong convention is off by 0.5 and more.
-    spread = disorientation(field, cell)
+    spread = CUBIC.disorientation(field, cell)
     assert float(spread.median()) < 0.04
     assert float(spread.max()) < 0.25

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.microstructure.io import read, write
 from polyxtal.microstructure.polycrystal import Polycrystal
 
@@ -67,7 +68,7 @@ def test_plain_grain_ids_and_quaternions(tmp_path: Path) -> None:
     ("changes", "sentence"),
     [
         ({"size": None}, "lacks size"),
-        ({"format_version": np.int64(2)}, "format version 2"),
+        ({"format_version": np.int64(3)}, "format version 3"),
         ({"format_version": np.array(["1"])}, "format version"),
         ({"size": np.ones(2)}, "size is not three"),
         ({"size": np.zeros(3)}, "three positive lengths"),
@@ -84,6 +85,15 @@ def test_invalid_contents(tmp_path: Path, changes: dict[str, Any], sentence: str
     with pytest.raises(ValueError, match=sentence) as error:
         read(path)
     assert str(error.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_lattices_survive(tmp_path: Path, place: int) -> None:
+    known = [Lattice("hP", 1.587), Lattice("h", None, "-3m")][place]
+    ids, names = np.arange(2).reshape(2, 1, 1), ["a", "b"]
+    rve = Polycrystal(ids, np.eye(4)[:2], (2.0, 1.0, 1.0), [0, 1], names, [known, None])
+    write(rve, tmp_path / "a.npz")
+    assert read(tmp_path / "a.npz").lattices == (known, None)
 
 
 @pytest.mark.parametrize("shape", [(2**20, 2**20, 2**20), (1, 1, 2), (0, 1, 1)])

@@ -61,6 +61,24 @@ def phase_to_material(phase: Any, name: str, where: str = "") -> Material:
         raise ValueError(f"{at}: {error}") from error
 
 
+def lattice_to_phase(lattice: Lattice | None) -> dict[str, Any]:
+    """Write what a phase says of its lattice; of an unknown centring the commonest, cF if none.
+
+    Raises:
+        ValueError: if DAMASK does not know the lattice.
+    """
+    if lattice is None:
+        return {"lattice": "cF"}
+    symbol = {"c": "cF", "h": "hP", "t": "tI"}.get(lattice.symbol, lattice.symbol)
+    if symbol not in LATTICES:
+        raise ValueError(
+            f"A phase of DAMASK must have one of the lattices {listing(LATTICES)}, "
+            f"but one is {lattice.family} ({lattice.symbol})."
+        )
+    ratio = {} if lattice.c_over_a is None else {"c/a": lattice.c_over_a}
+    return {"lattice": symbol} | ratio
+
+
 def material_to_phase(material: Material) -> dict[str, Any]:
     """Convert a material [MPa] to one DAMASK 3 phase [Pa].
 

@@ -79,6 +79,26 @@ LAUE_GROUPS = tuple(_BUILD)
 """Names (Hermann-Mauguin) of the eleven Laue groups."""
 
 
+_POINT_GROUPS = {
+    "-1": "1 -1",
+    "2/m": "2 m 2/m",
+    "mmm": "222 mm2 mmm",
+    "4/m": "4 -4 4/m",
+    "4/mmm": "422 4mm -42m -4m2 4/mmm",
+    "-3": "3 -3",
+    "-3m": "32 3m -3m",
+    "6/m": "6 -6 6/m",
+    "6/mmm": "622 6mm -6m2 -62m 6/mmm",
+    "m-3": "23 m-3 m3",
+    "m-3m": "432 -43m m-3m m3m",
+}
+
+
+def laue_of_point_group(name: str) -> str | None:
+    """Return the Laue group of one of the 32 point groups (Hermann-Mauguin); None for others."""
+    return next((laue for laue, names in _POINT_GROUPS.items() if name in names.split()), None)
+
+
 @cache
 def _rotations(name: str) -> Tensor:
     q = _BUILD[name]()

@@ -27,6 +27,7 @@ from polyxtal.mechanics.damask_case import (
 from polyxtal.mechanics.damask_result import read_damask_result
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.mechanics.response import Response
+from polyxtal.microstructure.phases import material_lattices, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 PROGRAMS = ("DAMASK_grid", "damask_grid")
@@ -94,7 +95,7 @@ def simulate_with_damask(
         result = work / f"{JOB}.hdf5"
         if not result.is_file():
             raise _failure("leave a result", work, kept=folder is not None)
-        response = read_damask_result(result, rve)
+        response = read_damask_result(result, _with_lattices(rve, material))
         expected = np.concatenate([[0.0], _end_times(path)])
         times = response.time.numpy()
         if len(times) != len(expected) or not np.allclose(times, expected, rtol=1e-6, atol=0):
@@ -121,6 +122,14 @@ def _working_folder(folder: str | Path | None) -> Iterator[Path]:
         return
     with TemporaryDirectory(prefix="polyxtal-damask-") as temporary:
         yield Path(temporary)
+
+
+def _with_lattices(rve: Polycrystal, material: Material | Mapping[str, Material]) -> Polycrystal:
+    """Give the phases the lattices of their materials, for averages over grains."""
+    names = rve.phase_names
+    materials = per_phase(material, Material, rve.phase, names, "material")
+    lattices = material_lattices(rve.lattices, materials, names)
+    return Polycrystal(rve.grain_id, rve.orientations, rve.size, rve.phase, names, lattices)
 
 
 def _end_times(path: LoadPath) -> np.ndarray:

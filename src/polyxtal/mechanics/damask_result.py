@@ -70,6 +70,7 @@ def read_damask_result(path: str | Path, rve: Polycrystal) -> Response:
         volume = rve.volume_fractions
         occupied = (volume > 0).nonzero().flatten()
         grain = torch.searchsorted(occupied, rve.grain_id.permute(2, 1, 0).reshape(-1))
+        groups = [rve.laue_group(k) for k in rve.phase[occupied].tolist()]
         mean_f, mean_p, means = [], [], []
         for group in increments:
             deformation, stress, orientation = _read_increment(group, members)
@@ -77,7 +78,7 @@ def read_damask_result(path: str | Path, rve: Polycrystal) -> Response:
                 _require_start(orientation, rve.orientations[occupied][grain])
             mean_f.append(deformation)
             mean_p.append(stress)
-            means.append(average_orientations(orientation, grain, len(occupied)))
+            means.append(average_orientations(orientation, grain, groups))
     return Response(
         torch.tensor(time, dtype=torch.float64),
         torch.from_numpy(np.stack(mean_f)),

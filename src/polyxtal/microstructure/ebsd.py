@@ -20,6 +20,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE
 
 if TYPE_CHECKING:
@@ -67,7 +69,8 @@ class EbsdMap:
         step: Distance of neighbouring points along x and y. [µm]
         quality: Other columns of the file by name, in the file's units.
         path: The file it came from.
-        cubic: Whether each phase is cubic; None if all are.
+        lattices: Lattice of each phase, None where its symmetry is unknown; none at all if every
+            phase is cubic.
 
     Raises:
         ValueError: if shapes do not fit, a phase is out of range, or a quaternion is not of unit
@@ -88,7 +91,7 @@ class EbsdMap:
     step: tuple[float, float]
     quality: Mapping[str, Float[Tensor, "nx ny"]]
     path: Path
-    cubic: tuple[bool, ...] | None = None
+    lattices: tuple[Lattice | None, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
@@ -112,10 +115,10 @@ class EbsdMap:
             raise ValueError("Argument `orientations` must hold unit quaternions, but does not.")
         if len(self.step) != 2 or not all(math.isfinite(s) and s > 0 for s in self.step):
             raise ValueError(f"Argument `step` must be two lengths [µm], but is {self.step}.")
-        if self.cubic is not None and len(self.cubic) != names:
+        if self.lattices is not None and len(self.lattices) != names:
             raise ValueError(
-                f"Argument `cubic` must have one entry for each of {names} phases, "
-                f"but has {len(self.cubic)}."
+                f"Argument `lattices` must have one entry for each of {names} phases, "
+                f"but has {len(self.lattices)}."
             )
 
     def __repr__(self) -> str:
@@ -142,6 +145,23 @@ class EbsdMap:
     def indexed(self) -> Bool[Tensor, "nx ny"]:
         """Where an orientation was found."""
         return self.phase >= 0
+
+    def laue_group(self, phase: int) -> LaueGroup:
+        """Return the Laue group of a phase.
+
+        Raises:
+            ValueError: if its symmetry is unknown.
+        """
+        if self.lattices is None:
+            return CUBIC
+        lattice = self.lattices[phase]
+        if lattice is None:
+            raise ValueError(
+                f"{self.path}: the symmetry of phase {self.phase_names[phase]!r} must be known, "
+                "but the file does not say it: exclude the phase, so that its points go to the "
+                "neighbouring grains."
+            )
+        return lattice.laue_group
 
     def exclude(self, *names: str) -> EbsdMap:
         """Take all points of these phases for not indexed; the names stay.

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import normalize_quaternion
-from polyxtal.crystal.symmetry import reduce_to_fundamental_zone
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import renumber
@@ -32,6 +33,7 @@ from polyxtal.microstructure.tessellate import (
     voxel_counts,
 )
 from polyxtal.texture.distribution import DiscreteTexture
+from polyxtal.texture.harmonics import harmonic_degrees
 from polyxtal.texture.measure import texture_coefficients
 
 VOXELS_PER_GRAIN = 112.5
@@ -110,7 +112,7 @@ def equivalent_rve(
         ConvergenceError: if 200 grains or more still do not spread as the map's.
     """
     grain_map = _grain_map(source)
-    texture = _texture(source if isinstance(source, EbsdMap) else grain_map)
+    texture = _texture(source if isinstance(source, EbsdMap) else grain_map, grain_map)
     profiles = grain_map.profiles(border)
     seen = profiles.statistics()
     aspect = _aspect(seen.aspect, depth)
@@ -153,7 +155,9 @@ def equivalent_rve(
     used = int(grain_map.phase.unique())
     phase = torch.full((rve.grains,), used)
     orientations = _closest_draw(texture, rve.volume_fractions, seed)
-    return Polycrystal(rve.grain_id, orientations, rve.size, phase, names)
+    return Polycrystal(
+        rve.grain_id, orientations, rve.size, phase, names, grain_map.source.lattices
+    )
 
 
 def compare_sections(
@@ -302,11 +306,12 @@ def _from_layer(layer: Polycrystal) -> GrainMap:
         (layer.spacing[0], layer.spacing[1]),
         {},
         Path("polycrystal"),
+        tuple(one or Lattice("c") for one in layer.lattices),
     )
     return GrainMap(ids, layer.orientations, layer.phase, ebsd, 0.0, minimum=1)
 
 
-def _texture(source: EbsdMap | GrainMap) -> DiscreteTexture:
+def _texture(source: EbsdMap | GrainMap, grain_map: GrainMap) -> DiscreteTexture:
     """Weigh all indexed points alike, similar ones side by side.
 
     Grains are dealt orientations from evenly spaced places of the list, so the better the list is
@@ -317,8 +322,9 @@ def _texture(source: EbsdMap | GrainMap) -> DiscreteTexture:
     if len(points) > _MAX_POINTS:
         # Evenly from the sorted list, below; a random subset would not do better.
         points = points[:: math.ceil(len(points) / _MAX_POINTS)]
-    points = reduce_to_fundamental_zone(normalize_quaternion(points))
-    return DiscreteTexture(points[_along_curve(points).argsort(stable=True)])
+    group = ebsd.laue_group(int(grain_map.phase[0]))
+    points = group.reduce(normalize_quaternion(points))
+    return DiscreteTexture(points[_along_curve(points, group).argsort(stable=True)], laue=group)
 
 
 def _closest_draw(
@@ -329,20 +335,24 @@ def _closest_draw(
     A few large grains decide the texture of a volume, and where each falls is a matter of luck.
     """
     generator = torch.Generator().manual_seed(seed)
-    truth = _harmonics(texture.points, texture.weights)
+    truth = _harmonics(texture.points, texture.weights, texture.laue)
     draws = [texture.orientations(shares, generator) for _ in range(_DRAWS)]
-    off = [float((_harmonics(draw, shares) - truth).norm()) for draw in draws]
+    off = [float((_harmonics(draw, shares, texture.laue) - truth).norm()) for draw in draws]
     return draws[off.index(min(off))]
 
 
-def _harmonics(orientations: Float[Tensor, "n 4"], weights: Float[Tensor, " n"]) -> Tensor:
-    return torch.cat([texture_coefficients(orientations, weights, degree) for degree in (4, 6)])
+def _harmonics(
+    orientations: Float[Tensor, "n 4"], weights: Float[Tensor, " n"], group: LaueGroup
+) -> Tensor:
+    degrees = sorted({*harmonic_degrees(group), 4, 6})
+    return torch.cat([texture_coefficients(orientations, weights, n, group) for n in degrees])
 
 
-def _along_curve(q: Float[Tensor, "n 4"]) -> Int[Tensor, " n"]:
+def _along_curve(q: Float[Tensor, "n 4"], group: LaueGroup) -> Int[Tensor, " n"]:
     """Place orientations of the fundamental zone on a curve that fills it (Morton's order)."""
     bits = 16
-    span = math.sin(math.radians(62.8) / 2)
+    limit = math.sin(math.radians(62.8) / 2)
+    span = limit if group == CUBIC else q[:, 1:].abs().amax(0).clamp_min(1e-9)
     cells = ((q[:, 1:] / span + 1) * 2 ** (bits - 1)).long().clamp(0, 2**bits - 1)
     key = torch.zeros(len(q), dtype=torch.int64)
     for bit in range(bits):

@@ -69,6 +69,18 @@ def _a(kind: type) -> str:
     return f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
 
 
+def material_lattices(
+    lattices: Sequence[Lattice | None], materials: Mapping[int, Material], names: Sequence[str]
+) -> list[Lattice | None]:
+    """Return the lattice of each phase, that of its material where it has one.
+
+    Raises:
+        ValueError: if a phase is known to have another lattice, see `check_lattices`.
+    """
+    check_lattices(lattices, materials, names)
+    return [materials[k].lattice if k in materials else known for k, known in enumerate(lattices)]
+
+
 def check_lattices(
     lattices: Sequence[Lattice | None], materials: Mapping[int, Material], names: Sequence[str]
 ) -> None:

@@ -37,7 +37,7 @@ def crop(rve: Polycrystal, ranges: Sequence[tuple[int, int]]) -> Polycrystal:
     box = rve.grain_id[tuple(slice(start, stop) for start, stop in ranges)]
     spans = zip(ranges, rve.grid, rve.size, strict=True)
     size = [s * ((stop - start) / n) for (start, stop), n, s in spans]
-    return Polycrystal(box, rve.orientations, size, rve.phase, rve.phase_names)
+    return Polycrystal(box, rve.orientations, size, rve.phase, rve.phase_names, rve.lattices)
 
 
 def coarsen(rve: Polycrystal, factor: int | Sequence[int]) -> Polycrystal:
@@ -73,13 +73,15 @@ def coarsen(rve: Polycrystal, factor: int | Sequence[int]) -> Polycrystal:
         layer = ids[k * fx : (k + 1) * fx].reshape(fx, ny // fy, fy, nz // fz, fz)
         blocks = layer.transpose(1, 3, 0, 2, 4).reshape(ny // fy, nz // fz, fx * fy * fz)
         coarse[k] = _majority(blocks)
-    return Polycrystal(coarse, rve.orientations, rve.size, rve.phase, rve.phase_names)
+    return Polycrystal(coarse, rve.orientations, rve.size, rve.phase, rve.phase_names, rve.lattices)
 
 
 def renumber(rve: Polycrystal) -> Polycrystal:
     """Remove grains without voxels; the others keep their order. Phases all stay."""
     used, ids = torch.unique(rve.grain_id, return_inverse=True)
-    return Polycrystal(ids, rve.orientations[used], rve.size, rve.phase[used], rve.phase_names)
+    return Polycrystal(
+        ids, rve.orientations[used], rve.size, rve.phase[used], rve.phase_names, rve.lattices
+    )
 
 
 def _majority(blocks: NDArray[np.int64]) -> NDArray[np.int64]:

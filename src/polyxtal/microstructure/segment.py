@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_conjugate, quaternion_multiply
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.io.average import average_orientations
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -149,6 +151,7 @@ class GrainMap:
             (width, height, thickness),
             self.phase,
             self.source.phase_names,
+            self.source.lattices,
         )
 
     def _variances(self) -> Float[Tensor, "grains 3"]:
@@ -202,8 +205,8 @@ def segment(
         minimum: Fewest points of a grain.
         fill: Give every point a grain; otherwise those without keep -1.
     Raises:
-        ValueError: if an argument is out of range, an indexed phase is not cubic, or no region is
-            large enough.
+        ValueError: if an argument is out of range, the symmetry of an indexed phase is
+            unknown, or no region is large enough.
     """
     if not 0 < threshold <= math.pi:
         raise ValueError(
@@ -211,8 +214,8 @@ def segment(
         )
     if minimum < 1:
         raise ValueError(f"Argument `minimum` must be at least 1 point, but is {minimum}.")
-    _require_cubic(ebsd)
-    region = _regions(ebsd, threshold)
+    groups = _laue_groups(ebsd)
+    region = _regions(ebsd, threshold, groups)
     measured = region >= 0
     count = np.bincount(region[measured], minlength=1)
     large = count >= minimum
@@ -227,8 +230,12 @@ def segment(
     kept = grain >= 0
     owner = grain[kept]
     first = np.unique(owner, return_index=True)[1]
+    phase = ebsd.phase[torch.from_numpy(kept)]
+    grain_phase = phase[torch.from_numpy(first)]
     orientations = average_orientations(
-        ebsd.orientations[torch.from_numpy(kept)], torch.from_numpy(owner), len(first)
+        ebsd.orientations[torch.from_numpy(kept)],
+        torch.from_numpy(owner),
+        [groups[k] for k in grain_phase.tolist()],
     )
     filled = 0.0
     if fill and not kept.all():
@@ -244,7 +251,7 @@ def segment(
     return GrainMap(
         torch.from_numpy(grain),
         orientations,
-        ebsd.phase[torch.from_numpy(kept)][torch.from_numpy(first)],
+        grain_phase,
         ebsd,
         filled,
         minimum,
@@ -263,19 +270,26 @@ def cubic_disorientation(p: Float[Tensor, "n 4"], q: Float[Tensor, "n 4"]) -> Fl
     return 2 * cosine.clamp_max(1.0).acos()
 
 
-def _require_cubic(ebsd: EbsdMap) -> None:
+def _laue_groups(ebsd: EbsdMap) -> dict[int, LaueGroup]:
+    """Find the Laue group of each phase that was indexed."""
     used = [int(k) for k in ebsd.phase.unique() if k >= 0]
-    other = [ebsd.phase_names[k] for k in used if ebsd.cubic is not None and not ebsd.cubic[k]]
-    if other:
-        raise ValueError(
-            f"{ebsd.path}: grains can be found in cubic phases only, but {', '.join(other)} is "
-            "not: exclude it, so that its points go to the neighbouring grains."
-        )
     if not used:
         raise ValueError(f"{ebsd.path}: some point must be indexed, but none is.")
+    return {k: ebsd.laue_group(k) for k in used}
 
 
-def _regions(ebsd: EbsdMap, threshold: float) -> NDArray[np.int64]:
+def _below(
+    p: Float[Tensor, "n 4"], q: Float[Tensor, "n 4"], threshold: float, group: LaueGroup
+) -> Bool[Tensor, " n"]:
+    """Tell which pairs of crystals differ by less than the threshold."""
+    if group == CUBIC:
+        return cubic_disorientation(p, q) < threshold
+    between = quaternion_multiply(quaternion_conjugate(p), q)
+    cosine = (between @ quaternion_conjugate(group.rotations.to(q)).T).abs().amax(-1)
+    return 2 * cosine.clamp_max(1.0).acos() < threshold
+
+
+def _regions(ebsd: EbsdMap, threshold: float, groups: Mapping[int, LaueGroup]) -> NDArray[np.int64]:
     """Number connected regions; -1 where nothing was indexed."""
     nx, ny = ebsd.grid
     node = torch.arange(nx * ny).reshape(nx, ny)
@@ -287,11 +301,11 @@ def _regions(ebsd: EbsdMap, threshold: float) -> NDArray[np.int64]:
         ],
         dim=1,
     )
-    same = (phase[pairs[0]] == phase[pairs[1]]) & (phase[pairs[0]] >= 0)
-    pairs = pairs[:, same]
+    same = phase[pairs[0]] == phase[pairs[1]]
     joined = [
-        part[:, cubic_disorientation(q[part[0]], q[part[1]]) < threshold]
-        for part in pairs.split(_CHUNK, dim=1)
+        part[:, _below(q[part[0]], q[part[1]], threshold, group)]
+        for index, group in groups.items()
+        for part in pairs[:, same & (phase[pairs[0]] == index)].split(_CHUNK, dim=1)
     ]
     one, other = torch.cat(joined, dim=1).numpy() if joined else np.empty((2, 0), np.int64)
     graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(nx * ny, nx * ny))

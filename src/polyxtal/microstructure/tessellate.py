@@ -19,6 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.rotation import random_quaternions
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.tessellate_kernel import claim, moments, settle
 from polyxtal.texture.distribution import Texture
@@ -63,6 +65,7 @@ def tessellate(
     texture: Texture | TextureHullSample | None = None,
     *,
     orientations: Float[Tensor, "grains 4"] | None = None,
+    lattice: Lattice | str | None = None,
     size: float | Sequence[float] | None = None,
     aspect: Sequence[float] = (1.0, 1.0, 1.0),
     spread: float | None = None,
@@ -77,6 +80,7 @@ def tessellate(
         texture: What the grains' orientations are drawn from, by volume; None for random ones. A
             sample of the texture hull is taken if it holds one texture.
         orientations: One for each grain, instead of a texture. [-]
+        lattice: The crystals' lattice; None for that of the texture's Laue group.
         size: Edge lengths, or that along x with cubic voxels; None for voxels of 1 µm. [µm]
         aspect: Relative extent of the grains along x, y, z: (3, 1, 1) elongates, (1, 1, 0.3)
             flattens. [-]
@@ -123,7 +127,23 @@ def tessellate(
         orientations = texture.orientations(count.to(torch.float64), generator)
     elif orientations is None:
         orientations = random_quaternions(grains, generator)
-    return Polycrystal(torch.from_numpy(owner).long(), orientations, edges)
+    ids = torch.from_numpy(owner).long()
+    return Polycrystal(ids, orientations, edges, lattices=_lattice(lattice, texture))
+
+
+def _lattice(lattice: Lattice | str | None, texture: Texture | None) -> Lattice | None:
+    """Return the given lattice, or that of the texture's crystals."""
+    one = Lattice(lattice) if isinstance(lattice, str) else lattice
+    if texture is None or (one is None and texture.laue == CUBIC):
+        return one
+    if one is None:
+        return Lattice.of_laue_group(texture.laue.name)
+    if one.laue_group != texture.laue:
+        raise ValueError(
+            f"Argument `lattice` must have the Laue group of the texture, {texture.laue.name}, "
+            f"but has {one.laue_group.name}."
+        )
+    return one
 
 
 def power_diagram(

@@ -21,7 +21,7 @@ from polyxtal.crystal.material import Material
 from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.loading import LoadPath
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
-from polyxtal.microstructure.phases import check_elastic_symmetry
+from polyxtal.microstructure.phases import check_elastic_symmetry, material_lattices
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 GPA = 1e3
@@ -74,6 +74,19 @@ def choose_materials(
             f"({', '.join(shipped_materials())})."
         )
     return {name: materials[name] for name in used}
+
+
+def with_lattices(rve: Polycrystal, materials: Mapping[str, Material | None]) -> Polycrystal:
+    """Give phases the lattices of their materials, which say more than most files do.
+
+    Raises:
+        ValueError: if a phase is known to have another lattice.
+    """
+    given = {rve.phase_names.index(name): m for name, m in materials.items() if m is not None}
+    lattices = material_lattices(rve.lattices, given, rve.phase_names)
+    return Polycrystal(
+        rve.grain_id, rve.orientations, rve.size, rve.phase, rve.phase_names, lattices
+    )
 
 
 def choose_elasticity(rve: Polycrystal, given: Sequence[str]) -> dict[str, Material]:

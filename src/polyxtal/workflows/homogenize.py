@@ -17,7 +17,7 @@ from polyxtal.mechanics.moduli import EngineeringConstants, engineering_constant
 from polyxtal.mechanics.spectral import MAX_ITERATIONS, ElasticHomogenization
 from polyxtal.mechanics.spectral import homogenize as solve
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.workflows.choose import choose_elasticity, choose_materials
+from polyxtal.workflows.choose import choose_elasticity, choose_materials, with_lattices
 from polyxtal.workflows.inputs import MapSettings, identify_inputs, read_input
 
 FULL_FIELD = "full_field"
@@ -126,6 +126,7 @@ def homogenize(
         materials = choose_elasticity(rve, settings.elastic)
     else:
         materials = choose_materials(rve, file, settings.material)
+    rve = with_lattices(rve, materials)
     inputs = identify_inputs(file, settings.material)
     end("read")
 

@@ -20,7 +20,7 @@ from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, check_size
 from polyxtal.texture.measure import volume_shares
-from polyxtal.workflows.choose import choose_materials
+from polyxtal.workflows.choose import choose_materials, with_lattices
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
 from polyxtal.workflows.inputs import identify_inputs, read_input
 from polyxtal.workflows.predict_network import most_steps, open_model, predict_network
@@ -154,6 +154,7 @@ def predict(
     model, parts = (None, {}) if settings.model is None else open_model(settings.model)
     rve = read_input(file, settings.material, settings.ebsd)
     materials = choose_materials(rve, file, settings.material)
+    rve = with_lattices(rve, materials)
     inputs = identify_inputs(file, settings.material, settings.load) | parts
     if model is not None:
         model.check_network(rve)

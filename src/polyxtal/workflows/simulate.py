@@ -27,7 +27,7 @@ from polyxtal.mechanics.spectral import homogenize
 from polyxtal.mechanics.taylor import taylor_response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
-from polyxtal.workflows.choose import choose_materials
+from polyxtal.workflows.choose import choose_materials, with_lattices
 from polyxtal.workflows.curve_numbers import CurveNumbers, curve_numbers
 from polyxtal.workflows.inputs import identify_inputs, read_input
 from polyxtal.workflows.run_folder import DAMASK_FOLDER, FIELDS, Run
@@ -167,6 +167,7 @@ def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Pre
     solid = _without_voids(rve, settings.void)
     materials: dict[str, Material | None] = {**choose_materials(solid, file, settings.material)}
     materials |= dict.fromkeys(settings.void)
+    rve = with_lattices(rve, materials)
     inputs = identify_inputs(file, settings.material, settings.load)
     return Preparation(settings, inputs, rve, materials, load)
 
@@ -346,7 +347,9 @@ def _without_voids(rve: Polycrystal, voids: tuple[str, ...]) -> Polycrystal:
         )
     is_void = ~torch.isin(rve.phase, torch.tensor(solid))
     phase = torch.where(is_void, solid[0], rve.phase)
-    return Polycrystal(rve.grain_id, rve.orientations, rve.size, phase, rve.phase_names)
+    return Polycrystal(
+        rve.grain_id, rve.orientations, rve.size, phase, rve.phase_names, rve.lattices
+    )
 
 
 def _solids(prepared: Preparation) -> dict[str, Material]:

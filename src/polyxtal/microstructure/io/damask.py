@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyxtal.crystal.damask_phase import material_to_phase
+from polyxtal.crystal.damask_phase import lattice_to_phase, material_to_phase, phase_to_lattice
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_files
 from polyxtal.files.yaml import read_yaml, shorten
@@ -52,7 +53,7 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
             f"{path}: must have a {MATERIAL_FILE} beside it, or one named by `material`, "
             f"but {beside} is no file."
         )
-    orientations, phase, phase_names = _read_materials(beside)
+    orientations, phase, phase_names, lattices = _read_materials(beside)
     low, high = int(grain_id.min()), int(grain_id.max())
     if low < 0 or high >= len(orientations):
         raise ValueError(
@@ -61,7 +62,7 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
         )
     size = [s * METRE * n for s, n in zip(image.spacing, image.grid, strict=True)]
     try:
-        return Polycrystal(grain_id, orientations, size, phase, phase_names)
+        return Polycrystal(grain_id, orientations, size, phase, phase_names, lattices)
     except ValueError as error:
         raise ValueError(f"{beside}: {error}") from error
 
@@ -71,8 +72,9 @@ def write_damask(
 ) -> None:
     """Write a grid and `material.yaml` beside it: both or, if anything fails, neither.
 
-    A phase without an entry in `materials` is written with its lattice (cF) only. DAMASK's Python
-    library loads such a file; its solver wants the missing `mechanical` section first.
+    A phase without an entry in `materials` is written with its lattice only (cF if unknown).
+    DAMASK's Python library loads such a file; its solver wants the missing `mechanical` section
+    first.
 
     Args:
         rve: The polycrystal.
@@ -111,8 +113,15 @@ def _integers(values: NDArray[np.generic], path: Path) -> NDArray[np.int64]:
     return whole
 
 
-def _read_materials(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64], tuple[str, ...]]:
-    """Read orientation and phase of every material."""
+class _Materials(NamedTuple):
+    orientations: NDArray[np.float64]
+    phase: NDArray[np.int64]
+    phase_names: tuple[str, ...]
+    lattices: tuple[Lattice | None, ...]
+
+
+def _read_materials(path: Path) -> _Materials:
+    """Read orientation and phase of every material, and the phases' lattices."""
     document = read_yaml(path)
     entries = document.get("material") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not entries:
@@ -131,7 +140,14 @@ def _read_materials(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64],
                 )
             names[name] = len(names)
         orientations[k], phase[k] = quaternion, names[name]
-    return orientations, phase, tuple(names)
+    bodies = [listed[name] if isinstance(listed, dict) else None for name in names]
+    lattices = [
+        phase_to_lattice(body, f"{path}: phase {name!r}")
+        if isinstance(body, dict) and "lattice" in body
+        else None
+        for name, body in zip(names, bodies, strict=True)
+    ]
+    return _Materials(orientations, phase, tuple(names), tuple(lattices))
 
 
 def _constituent(entry: Any, at: str) -> tuple[list[float], str]:
@@ -171,8 +187,10 @@ def _material_yaml(rve: Polycrystal, materials: Mapping[str, Material]) -> str:
         "phase:",
     ]
     labels = [_label(name) for name in rve.phase_names]
-    for name, label in zip(rve.phase_names, labels, strict=True):
-        body = material_to_phase(materials[name]) if name in materials else {"lattice": "cF"}
+    for name, label, lattice in zip(rve.phase_names, labels, rve.lattices, strict=True):
+        body = (
+            material_to_phase(materials[name]) if name in materials else lattice_to_phase(lattice)
+        )
         lines += [f"  {label}:", *_block(body, "    ")]
     lines.append("material:")
     for quaternion, k in zip(rve.orientations.tolist(), rve.phase.tolist(), strict=True):

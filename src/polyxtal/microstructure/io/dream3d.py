@@ -22,6 +22,8 @@ import torch
 from numpy.typing import NDArray
 
 from polyxtal.algebra.rotation import bunge_to_quaternion
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.io.average import average_orientations
 from polyxtal.microstructure.io.hdf5 import open_hdf5, read_strings
 from polyxtal.microstructure.io.image_geometry import (
@@ -38,7 +40,11 @@ _FEATURE_IDS = ("FeatureIds",)
 _FEATURE_ORIENTATIONS = ("AvgQuats", "AvgEulerAngles", "EulerAngles")
 _CELL_ORIENTATIONS = ("Quats", "EulerAngles")
 _PHASES = ("Phases",)
-_CUBIC = (1, 3)  # CrystalStructures m-3m and m-3
+_CRYSTAL_STRUCTURES = ("CrystalStructures",)
+_STRUCTURES = (
+    "6/mmm", "m-3m", "6/m", "m-3", "-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m",
+)  # fmt: skip
+"""Laue groups by DREAM.3D's numbers of `CrystalStructures`; 999 is unknown."""
 
 
 def read_dream3d(
@@ -52,9 +58,12 @@ def read_dream3d(
     """Read an image geometry with its orientations and phases.
 
     The orientation of a grain is that of its feature; where features carry none, the mean over
-    the feature's cells (under cubic symmetry); where there are no feature ids, each distinct cell
-    orientation is a grain. Grains are the features in use, in ascending order of their id, and
-    phase 1 of the file is phase 0 here (phase 0 of the file is DREAM.3D's 'unknown').
+    the feature's cells (under its crystal's symmetry); where there are no feature ids, each
+    distinct cell orientation is a grain. Hexagonal crystals are taken to have x along a, EDAX's
+    convention, which DREAM.3D's readers of other vendors' files turn them to on request.
+
+    Grains are the features in use, in ascending order of their id, and phase 1 of the file is
+    phase 0 here (phase 0 of the file is DREAM.3D's 'unknown').
 
     Feature 0 means 'unassigned' and its voxels are refused, unless row 0 of the feature data
     carries a phase > 0 and an orientation, as programs that count from 0 write it.
@@ -86,12 +95,14 @@ def read_dream3d(
                 "Every grain must have a phase > 0 (0 is DREAM.3D's unknown), "
                 f"but {int((phase < 1).sum())} of {len(phase)} have not."
             )
+        names = _phase_names(geometry.ensemble, int(phase.max()))
         return Polycrystal(
             grain.reshape(geometry.grid, order="F"),
             quaternions,
             [s * n for s, n in zip(geometry.spacing, geometry.grid, strict=True)],
             phase - 1,
-            _phase_names(geometry.ensemble, int(phase.max())),
+            names,
+            _lattices(geometry, len(names)),
         )
 
 
@@ -203,17 +214,37 @@ def _averages(
     orientations: str | None,
 ) -> NDArray[np.float64]:
     """Average the cell orientations of each grain."""
-    structures = find_array(geometry.ensemble, None, ("CrystalStructures",))
-    if structures is not None:
-        table = geometry.integers(structures)
-        other = [int(k) for k in np.unique(phase) if k >= len(table) or table[k] not in _CUBIC]
-        if other:
+    groups = [CUBIC] * len(phase)
+    if find_array(geometry.ensemble, None, _CRYSTAL_STRUCTURES) is not None:
+        lattices = [None, *_lattices(geometry, int(phase.max()))]
+        unknown = [int(k) for k in np.unique(phase) if lattices[k] is None]
+        if unknown:
             raise ValueError(
-                "Cells can be averaged over a feature in cubic phases only, "
-                f"but phases {other} are not cubic: store orientations per feature."
+                "Cells can be averaged over a feature in phases of known symmetry only, "
+                f"but that of phases {unknown} is unknown: store orientations per feature."
             )
+        groups = [one.laue_group for one in (lattices[k] for k in phase) if one is not None]
     quaternions = torch.from_numpy(_cell_quaternions(geometry, orientations))
-    return average_orientations(quaternions, torch.from_numpy(grain), len(phase)).numpy()
+    return average_orientations(quaternions, torch.from_numpy(grain), groups).numpy()
+
+
+def _lattices(geometry: ImageGeometry, highest: int) -> list[Lattice | None]:
+    """Read the lattices of phases 1, 2, …, with c/a where the file has it."""
+    structures = find_array(geometry.ensemble, None, _CRYSTAL_STRUCTURES)
+    if structures is None:
+        return [None] * highest
+    table = geometry.integers(structures)
+    cells = find_array(geometry.ensemble, None, ("LatticeConstants",))
+    edges = None if cells is None else geometry.rows(cells, (6,)).astype(np.float64)
+    lattices: list[Lattice | None] = []
+    for k in range(1, highest + 1):
+        if k >= len(table) or not 0 <= table[k] < len(_STRUCTURES):
+            lattices.append(None)
+            continue
+        a, c = (0.0, 0.0) if edges is None or k >= len(edges) else edges[k, [0, 2]].tolist()
+        ratio = round(c / a, 6) if a > 0 and c > 0 else None
+        lattices.append(Lattice.of_laue_group(_STRUCTURES[table[k]], ratio))
+    return lattices
 
 
 def _distinct_cells(

@@ -14,12 +14,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import laue_of_point_group
 from polyxtal.files.bounded import read_bounded
 from polyxtal.microstructure.ebsd import EbsdMap, Frame, frame_rotation
 from polyxtal.microstructure.io.ebsd_table import (
     MAX_BYTES,
+    A,
     Points,
     build_map,
+    lattice_of,
     number,
     read_table,
     unique_names,
@@ -27,7 +31,11 @@ from polyxtal.microstructure.io.ebsd_table import (
 
 _COLUMNS = ("image_quality", "confidence_index", "phase", "detector_signal", "fit")
 _PHASE = 7
-_CUBIC = {"43", "432", "23", "m-3m", "m3m", "-43m", "m-3", "m3"}
+_SYMMETRY = {
+    "1": "-1", "2": "2/m", "20": "2/m", "22": "mmm", "3": "-3", "32": "-3m", "4": "4/m",
+    "42": "4/mmm", "6": "6/m", "62": "6/mmm", "23": "m-3", "43": "m-3m",
+}  # fmt: skip
+"""Laue groups by EDAX's numbers of their rotations; other programs write point groups."""
 _NOT_INDEXED = 4 * math.pi - 1e-2
 """Euler angles of 4π mark points without a solution. [rad]"""
 
@@ -36,6 +44,7 @@ class _Phase(NamedTuple):
     number: int
     name: str
     symmetry: str
+    cell: tuple[float, ...]
 
 
 def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
@@ -87,10 +96,11 @@ def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
         position=unit * table[:, 3:5],
         phase=phase,
         phase_names=unique_names([p.name for p in phases]),
-        cubic=tuple(p.symmetry.lower() in _CUBIC for p in phases),
+        lattices=tuple(_lattice(path, p) for p in phases),
         quality=quality,
         step=(unit * step[0], unit * step[1]),
         hexagonal=grid.startswith("hex"),
+        edge=A,
     )
     return build_map(path, points, rotation)
 
@@ -124,7 +134,7 @@ def _phases(path: Path, header: list[str]) -> list[_Phase]:
         begins = re.fullmatch(r"Phase:?\s*(\d{1,6})", line)
         if begins:
             found.append({"number": begins[1]})
-        elif word in ("MaterialName", "Formula", "Symmetry"):
+        elif word in ("MaterialName", "Formula", "Symmetry", "LatticeConstants"):
             if not found or (word == "MaterialName" and word in found[-1]):
                 found.append({"number": str(len(found) + 1)})
             found[-1].setdefault(word, rest.strip())
@@ -135,6 +145,10 @@ def _phases(path: Path, header: list[str]) -> list[_Phase]:
             int(entry["number"]),
             entry.get("MaterialName") or entry.get("Formula") or "",
             entry.get("Symmetry", ""),
+            tuple(
+                number(path, "LatticeConstants", part)
+                for part in entry.get("LatticeConstants", "").split()
+            ),
         )
         for entry in found
     ]
@@ -142,6 +156,12 @@ def _phases(path: Path, header: list[str]) -> list[_Phase]:
     if len(set(numbers)) != len(numbers):
         raise ValueError(f"{path}: phases must have different numbers, but have {numbers}.")
     return phases
+
+
+def _lattice(path: Path, phase: _Phase) -> Lattice | None:
+    name = phase.symmetry.lower()
+    group = _SYMMETRY.get(name) or laue_of_point_group(name)
+    return lattice_of(path, phase.name, group, phase.cell)
 
 
 def _quality(header: list[str], table: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

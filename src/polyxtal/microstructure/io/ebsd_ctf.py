@@ -10,12 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.files.bounded import read_bounded
 from polyxtal.microstructure.ebsd import EbsdMap, Frame, frame_rotation
 from polyxtal.microstructure.io.ebsd_table import (
+    A_STAR,
     MAX_BYTES,
     Points,
     build_map,
+    lattice_of,
     number,
     read_table,
     unique_names,
@@ -23,7 +26,8 @@ from polyxtal.microstructure.io.ebsd_table import (
 
 _NEEDED = ("phase", "x", "y", "euler1", "euler2", "euler3")
 _LONGER = {"bc": "band_contrast", "bs": "band_slope"}
-_CUBIC = (10, 11)  # Laue groups m-3 and m-3m
+_LAUE = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
+"""Oxford's Laue groups 1 to 11."""
 _MAX_PHASES = 1000
 _MAX_HEADER = 2000
 
@@ -50,7 +54,7 @@ def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
             f"above them, but have {table.shape[1]}."
         )
     columns = {name: table[:, k] for k, name in enumerate(names)}
-    phase_names, cubic = _phases(path, header)
+    phase_names, lattices = _phases(path, header)
     phase = columns["phase"]
     if not ((phase == np.rint(phase)) & (phase >= -1) & (phase <= len(phase_names))).all():
         wrong = phase[~np.isin(phase, np.arange(-1, len(phase_names) + 1))]
@@ -68,7 +72,7 @@ def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
         position=np.column_stack([columns["x"], columns["y"]]),
         phase=np.where(indexed, phase, 0).astype(np.int64) - 1,
         phase_names=phase_names,
-        cubic=cubic,
+        lattices=lattices,
         quality={
             _LONGER.get(name, name): values
             for name, values in columns.items()
@@ -76,6 +80,7 @@ def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
         },
         step=(step[0], step[1]),
         hexagonal=False,
+        edge=A_STAR,
     )
     return build_map(path, points, rotation)
 
@@ -119,9 +124,12 @@ def _split(path: Path, content: bytes) -> tuple[dict[str, list[str]], list[str],
     )
 
 
-def _phases(path: Path, header: dict[str, list[str]]) -> tuple[tuple[str, ...], tuple[bool, ...]]:
+def _phases(
+    path: Path, header: dict[str, list[str]]
+) -> tuple[tuple[str, ...], tuple[Lattice | None, ...]]:
     """Read `a;b;c<tab>α;β;γ<tab>name<tab>Laue group<tab>...` of each phase."""
-    names, cubic = [], []
+    names: list[str] = []
+    lattices: list[Lattice | None] = []
     for line in header.get("Phases", []):
         parts = line.split("\t")
         if len(parts) < 4:
@@ -131,7 +139,9 @@ def _phases(path: Path, header: dict[str, list[str]]) -> tuple[tuple[str, ...], 
             )
         names.append(parts[2])
         laue = number(path, f"the Laue group of phase {parts[2]!r}", parts[3])
-        cubic.append(laue in _CUBIC)
+        group = _LAUE[int(laue) - 1] if laue in range(1, 12) else None
+        cell = [number(path, f"the cell of phase {parts[2]!r}", a) for a in parts[0].split(";")]
+        lattices.append(lattice_of(path, parts[2], group, cell))
     if not names:
         raise ValueError(f"{path}: the header must describe at least one phase, but does not.")
-    return unique_names(names), tuple(cubic)
+    return unique_names(names), tuple(lattices)

@@ -16,6 +16,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from polyxtal.algebra.rotation import bunge_to_quaternion, quaternion_multiply
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.microstructure.ebsd import EbsdMap
 
 MAX_BYTES = 2**31
@@ -28,6 +29,11 @@ OFF_GRID = 0.3
 """Largest distance of a point from its place on the grid. [steps]"""
 
 
+A, A_STAR = "a", "a*"
+"""Edges of hexagonal cells, of the direct and of the reciprocal lattice; the latter is 30° off."""
+_A_STAR_TO_A = torch.tensor([math.cos(math.pi / 12), 0.0, 0.0, -math.sin(math.pi / 12)]).double()
+
+
 class Points(NamedTuple):
     """The points of a file, before they have a place on a grid.
 
@@ -36,7 +42,8 @@ class Points(NamedTuple):
         position: x and y of each. [µm]
         phase: Phase index of each, -1 where nothing was indexed.
         phase_names: Name of each phase.
-        cubic: Whether each phase is cubic.
+        lattices: Lattice of each phase; None where its symmetry is unknown.
+        edge: Which edge of hexagonal and trigonal cells the vendor lays along x, `A` or `A_STAR`.
         quality: Other columns by name.
         step: What the header says of the steps; 0 if nothing. [µm]
         hexagonal: Whether rows are shifted by half a step in turns.
@@ -46,10 +53,11 @@ class Points(NamedTuple):
     position: NDArray[np.float64]
     phase: NDArray[np.int64]
     phase_names: tuple[str, ...]
-    cubic: tuple[bool, ...]
+    lattices: tuple[Lattice | None, ...]
     quality: dict[str, NDArray[np.float64]]
     step: tuple[float, float]
     hexagonal: bool
+    edge: str
 
 
 def read_table(path: Path, text: bytes, first_line: int) -> NDArray[np.float64]:
@@ -111,7 +119,7 @@ def build_map(path: Path, points: Points, rotation: Float[Tensor, "4"]) -> EbsdM
     phase = np.where(present, points.phase[taken], -1)
     indexed = phase >= 0
     angles = np.where(indexed[..., None], points.angles[taken], 0.0)
-    quaternions = bunge_to_quaternion(torch.from_numpy(angles))
+    quaternions = _from_vendor_axes(bunge_to_quaternion(torch.from_numpy(angles)), phase, points)
     turned = quaternion_multiply(rotation.expand(*index.shape, 4), quaternions)
     identity = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
     quality = {
@@ -125,8 +133,35 @@ def build_map(path: Path, points: Points, rotation: Float[Tensor, "4"]) -> EbsdM
         step,
         quality,
         path,
-        points.cubic,
+        points.lattices,
     )
+
+
+def _from_vendor_axes(
+    q: Float[Tensor, "nx ny 4"], phase: NDArray[np.int64], points: Points
+) -> Float[Tensor, "nx ny 4"]:
+    """Turn hexagonal and trigonal crystals whose x lies along a* so that it lies along a."""
+    if points.edge == A:
+        return q
+    turned = [one is not None and one.family == "hexagonal" for one in points.lattices]
+    back = torch.tensor([*turned, False])[torch.from_numpy(phase)]  # -1 is the last
+    return torch.where(back[..., None], quaternion_multiply(q, _A_STAR_TO_A.expand_as(q)), q)
+
+
+def lattice_of(path: Path, name: str, group: str | None, cell: Sequence[float]) -> Lattice | None:
+    """Make the lattice of a phase from its Laue group and the cell's edges a, b, c.
+
+    Raises:
+        ValueError: if c/a is out of bounds.
+    """
+    if group is None:
+        return None
+    a, c = (cell[0], cell[2]) if len(cell) >= 3 else (0.0, 0.0)
+    known = a > 0 and c > 0
+    try:
+        return Lattice.of_laue_group(group, c / a if known else None)
+    except ValueError as error:
+        raise ValueError(f"{path}: phase {name!r}: {error}") from error
 
 
 def number(path: Path, name: str, text: str) -> float:

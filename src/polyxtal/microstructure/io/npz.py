@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.files.atomic import atomic_file
 from polyxtal.microstructure.polycrystal import Polycrystal
 
-FORMAT_VERSION = 1
-"""Version that is written; readers refuse newer ones."""
+FORMAT_VERSION = 2
+"""Newest version that is understood; 1, which has no lattices, is written where none is known."""
 
 MAX_BYTES = 2**33
 """Largest array that is read: a grid of 1024^3 voxels. [bytes]"""
@@ -36,16 +37,25 @@ _DAMAGE = (
 def write_npz(rve: Polycrystal, path: str | Path) -> None:
     """Write all of a polycrystal: `grain_id`, `orientations`, `size` [µm], `phase`, `phase_names`.
 
+    Where lattices are known, for each phase also `lattice` (Pearson symbol; empty if unknown),
+    `c_over_a` (NaN if unknown) and `laue_group` (empty for that of the lattice).
     Grain ids take the smallest unsigned integer that holds them, orientations stay float64.
     """
     arrays: dict[str, Any] = {
-        "format_version": np.int64(FORMAT_VERSION),
+        "format_version": np.int64(1),
         "grain_id": rve.grain_id.numpy().astype(np.min_scalar_type(rve.grains - 1)),
         "orientations": rve.orientations.numpy(),
         "size": np.array(rve.size),
         "phase": rve.phase.numpy(),
         "phase_names": np.array(rve.phase_names, dtype=np.str_),
     }
+    known = [lattice for lattice in rve.lattices if lattice is not None]
+    if known:
+        arrays["format_version"] = np.int64(FORMAT_VERSION)
+        arrays["lattice"] = np.array([one.symbol if one else "" for one in rve.lattices])
+        ratios = [one.c_over_a if one else None for one in rve.lattices]
+        arrays["c_over_a"] = np.array([np.nan if r is None else r for r in ratios])
+        arrays["laue_group"] = np.array([(one.laue or "") if one else "" for one in rve.lattices])
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -83,8 +93,8 @@ def _polycrystal(archive: zipfile.ZipFile) -> Polycrystal:
     if missing:
         raise ValueError(f"lacks {', '.join(missing)}")
     version = _array(archive, "format_version")
-    if version.shape != () or version.dtype.kind != "i" or int(version) != FORMAT_VERSION:
-        raise ValueError(f"has format version {version}, and {FORMAT_VERSION} is understood")
+    if version.shape != () or version.dtype.kind != "i" or not 1 <= version <= FORMAT_VERSION:
+        raise ValueError(f"has format version {version}, and up to {FORMAT_VERSION} is understood")
     phase_names = _array(archive, "phase_names")
     if phase_names.ndim != 1 or phase_names.dtype.kind != "U":
         raise ValueError("its phase_names are no list of names")
@@ -97,7 +107,24 @@ def _polycrystal(archive: zipfile.ZipFile) -> Polycrystal:
         size.tolist(),
         _array(archive, "phase"),
         phase_names.tolist(),
+        _lattices(archive, len(phase_names)) if int(version) > 1 else None,
     )
+
+
+def _lattices(archive: zipfile.ZipFile, phases: int) -> list[Lattice | None]:
+    symbols, groups, ratios = (
+        _array(archive, name) for name in ("lattice", "laue_group", "c_over_a")
+    )
+    if not all(a.shape == (phases,) for a in (symbols, groups, ratios)) or (
+        symbols.dtype.kind + groups.dtype.kind + ratios.dtype.kind != "UUf"
+    ):
+        raise ValueError("its lattices are not one for each phase")
+    return [
+        Lattice(str(symbol), None if math.isnan(ratio) else float(ratio), str(group) or None)
+        if symbol
+        else None
+        for symbol, ratio, group in zip(symbols, ratios, groups, strict=True)
+    ]
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
