@@ -223,9 +223,8 @@ def test_lattices_through_damask_files(tmp_path):
 
 
 def test_equivalent_volume_of_a_hexagonal_map():
-    layer = px.tessellate(
-        grid=(64, 64, 1), grains=150, texture=px.basal_texture(Lattice("hP", 1.587)), seed=0
-    )
+    texture = px.basal_texture(Lattice("hP", 1.587))
+    layer = px.tessellate((64, 64, 1), 150, texture, spread=0.35, seed=0)
     assert layer.lattices[0].laue_group.name == "6/mmm"
     volume = px.equivalent_rve(layer, grid=24, grains=250, seed=0)
     assert volume.lattices == layer.lattices
