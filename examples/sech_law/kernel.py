@@ -1,11 +1,11 @@
-"""The law compiled: all but w(ξ) and dw/dξ is that of the power law."""
+"""The law compiled: the power law's, but for w(ξ) and dw/dξ in the evaluation."""
 
 from __future__ import annotations
 
 from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.records import Field
 from polyxtal.crystal.plasticity.phenopowerlaw import kernel as powerlaw
-from polyxtal.crystal.plasticity.phenopowerlaw.kernel import fill_slip, harden
+from polyxtal.crystal.plasticity.phenopowerlaw.kernel import powers
 
 condense_law, law_step = powerlaw.condense_law, powerlaw.law_step
 fill_drive, fill_limits = powerlaw.fill_drive, powerlaw.fill_limits
@@ -20,8 +20,21 @@ def constants(systems: int) -> list[Field]:
 @compiled
 def evaluate_law(law, state_start, dt, state, ws):
     """Evaluate slip and the residual of ξ."""
-    fill_slip(law, dt, state, ws)
-    for a in range(law.schmid.shape[0]):
+    systems = law.schmid.shape[0]
+    for a in range(systems):
+        ws.ratio[a] = abs(ws.resolved[a] / state[a])
+    powers(law, ws)
+    for a in range(systems):
+        softening = law.rate[a] * dt * ws.power[a] / state[a]
+        ws.slip[a] = softening * ws.resolved[a]
+        ws.softening[a] = law.exponents[a] * softening
+        ws.accumulated[a] = 0.0
+    for b in range(systems):
+        slip = abs(ws.slip[b])
+        for a in range(systems):
+            ws.accumulated[a] += slip * law.hardening[b, a]
+    worst = 0.0
+    for a in range(systems):
         reached = (state[a] - law.start[a]) / law.span[a]
         size = max(abs(reached), 1e-300) ** law.hardening_exponent[a]
         ws.saturation_factor[a] = 1.0 - size
@@ -29,4 +42,7 @@ def evaluate_law(law, state_start, dt, state, ws):
         if reached != 0.0:
             slope = law.hardening_exponent[a] * size / reached
             ws.saturation_slope[a] = -slope / law.span[a]
-    return harden(law, state_start, state, ws)
+        value = state[a] - state_start[a] - ws.saturation_factor[a] * ws.accumulated[a]
+        ws.state_residual[a] = value
+        worst = max(worst, abs(value / state[a]))
+    return worst

@@ -132,7 +132,7 @@ def _plasticity(plastic: Any, lattice: Lattice, at: str) -> Any:
         return None
     kind = plastic.get("type") if isinstance(plastic, Mapping) else plastic
     laws = known_laws()
-    if kind not in laws:
+    if not isinstance(kind, str) or kind not in laws:
         raise ValueError(
             f"{at}: type must be one of {listing(sorted(laws))}, but is {shorten(kind)}."
         )

@@ -42,7 +42,17 @@ class Material:
     def __post_init__(self) -> None:
         """Validate that lattice, elasticity and plasticity fit together."""
         given = self.lattice
+        if not isinstance(self.elasticity, Elasticity):
+            raise ValueError(
+                f"The elasticity of '{self.name}' must be an Elasticity, "
+                f"but is a {type(self.elasticity).__name__}."
+            )
         lattice = Lattice(given) if isinstance(given, str) else given or self._default()
+        if not isinstance(lattice, Lattice):
+            raise ValueError(
+                f"The lattice of '{self.name}' must be a Lattice or its Pearson symbol, "
+                f"but is a {type(given).__name__}."
+            )
         object.__setattr__(self, "lattice", lattice)
         group = lattice.laue_group
         if not self.elasticity.has_symmetry(group):

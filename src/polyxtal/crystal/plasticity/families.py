@@ -50,15 +50,15 @@ def checked(
     """Return one value, or one for each family as a tuple.
 
     Raises:
-        ValueError: if there are not as many values as families, or one that is used is not finite
-            or not above `least` (or equal to it, unless `open_bound`).
+        ValueError: if they are no numbers, not as many as families, or one that is used is not
+            finite or not above `least` (or equal to it, unless `open_bound`).
     """
     families = len(counts)
     if isinstance(values, int | float):
         kept: PerFamily = values
         each = (values,) * families
     else:
-        kept = each = tuple(float(v) for v in values)
+        kept = each = _floats(values, f"Argument `{name}` must be a number, or one for each family")
         if len(each) != families:
             raise ValueError(
                 f"Argument `{name}` must have one value for each of the {families} families, "
@@ -82,7 +82,17 @@ def checked_list(values: Sequence[float], name: str) -> tuple[float, ...]:
     Raises:
         ValueError: if one is not finite.
     """
-    given = tuple(float(v) for v in values)
+    sentence = f"Argument `{name}` must hold finite coefficients"
+    given = _floats(values, sentence)
     if not all(math.isfinite(v) for v in given):
-        raise ValueError(f"Argument `{name}` must hold finite coefficients, but is {given}.")
+        raise ValueError(f"{sentence}, but is {given}.")
     return given
+
+
+def _floats(values: Sequence[float], sentence: str) -> tuple[float, ...]:
+    if not isinstance(values, str):  # its letters might be digits
+        try:
+            return tuple(float(v) for v in values)
+        except (TypeError, ValueError):
+            pass
+    raise ValueError(f"{sentence}, but is {values!r}.")

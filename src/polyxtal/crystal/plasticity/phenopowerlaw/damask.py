@@ -54,7 +54,8 @@ def read(plastic: Mapping[str, Any], at: str) -> PhenoPowerlaw:
         optional=("N_tw", "h_int", "a_nonSchmid", *twins),
         ignored=_NUMERICS,
     )
-    if any(value != 0 for value in body.get("a_nonSchmid", [])):
+    tilt = body.get("a_nonSchmid", [])
+    if any(numbers(tilt if isinstance(tilt, list) else [tilt], f"{at} a_nonSchmid")):
         raise ValueError(
             f"{at}: slip must obey Schmid's law, but non-Schmid coefficients (a_nonSchmid) are set."
         )

@@ -88,8 +88,8 @@ def saturate(law, resistance, ws):
 
 
 @compiled
-def fill_slip(law, dt, state, ws):
-    """Fill `slip` with Δγ and `softening` with ∂Δγ_a/∂τ_a."""
+def evaluate_law(law, state_start, dt, state, ws):
+    """Evaluate slip and the residual of ξ."""
     systems = law.schmid.shape[0]
     for a in range(systems):
         ws.ratio[a] = abs(ws.resolved[a] / state[a])
@@ -98,12 +98,7 @@ def fill_slip(law, dt, state, ws):
         softening = law.rate[a] * dt * ws.power[a] / state[a]
         ws.slip[a] = softening * ws.resolved[a]
         ws.softening[a] = law.exponents[a] * softening
-
-
-@compiled
-def harden(law, state_start, state, ws):
-    """Fill `state_residual` with that of ξ, w(ξ) being known; returns the largest."""
-    systems = law.schmid.shape[0]
+    saturate(law, state, ws)
     for a in range(systems):
         ws.accumulated[a] = 0.0
     for b in range(systems):
@@ -116,14 +111,6 @@ def harden(law, state_start, state, ws):
         ws.state_residual[a] = value
         worst = max(worst, abs(value / state[a]))
     return worst
-
-
-@compiled
-def evaluate_law(law, state_start, dt, state, ws):
-    """Evaluate slip and the residual of ξ."""
-    fill_slip(law, dt, state, ws)
-    saturate(law, state, ws)
-    return harden(law, state_start, state, ws)
 
 
 @compiled
