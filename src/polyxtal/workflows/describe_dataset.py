@@ -58,7 +58,8 @@ def draw_overview(folder: str | Path) -> Path:
         axes.set_axis_off()
         if number < len(store):
             rve = store[number]
-            colors = ipf_colors(rve.orientations)[rve.grain_id[:, :, rve.grid[2] // 2]]
+            colors = ipf_colors(rve.orientations, laue=rve.laue_group(0))
+            colors = colors[rve.grain_id[:, :, rve.grid[2] // 2]]
             axes.imshow(colors.transpose(0, 1).numpy(), origin="lower", interpolation="nearest")
             axes.set_title(f"RVE {number}, {rve.grains} grains", fontsize=TITLE_SIZE)
     labelled = "stiffness" in store.arrays
