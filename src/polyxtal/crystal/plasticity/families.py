@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -96,3 +97,26 @@ def _floats(values: Sequence[float], sentence: str) -> tuple[float, ...]:
         except (TypeError, ValueError):
             pass
     raise ValueError(f"{sentence}, but is {values!r}.")
+
+
+def check_slip(parameters: Any, bounds: Mapping[str, tuple[float, bool]]) -> None:
+    """Validate, and set as tuples, what the frozen parameters of slip laws have in common.
+
+    Args:
+        parameters: A dataclass with `slip_systems`, `interaction` and what `bounds` names.
+        bounds: Lower bound of each parameter, and whether it is excluded.
+
+    Raises:
+        ValueError: if there is no system, or a value that is used is not finite or out of bounds.
+    """
+    counts = checked_counts(parameters.slip_systems, "slip_systems")
+    if sum(counts) == 0:
+        raise ValueError(
+            f"Argument `slip_systems` must have a system in some family, but is {counts}."
+        )
+    object.__setattr__(parameters, "slip_systems", counts)
+    for name, (least, open_bound) in bounds.items():
+        value = checked(getattr(parameters, name), counts, name, least, open_bound)
+        object.__setattr__(parameters, name, value)
+    interaction = checked_list(parameters.interaction, "interaction")
+    object.__setattr__(parameters, "interaction", interaction)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from polyxtal.crystal.plasticity.families import (
     PerFamily,
+    check_slip,
     checked,
     checked_counts,
     checked_list,
@@ -120,12 +121,6 @@ class PhenoPowerlaw:
 
     def __post_init__(self) -> None:
         """Validate what does not depend on the lattice."""
-        counts = checked_counts(self.slip_systems, "slip_systems")
-        object.__setattr__(self, "slip_systems", counts)
-        if sum(counts) == 0:
-            raise ValueError(
-                f"Argument `slip_systems` must have a system in some family, but is {counts}."
-            )
         bounds = {
             "slip_rate_reference": (0.0, True),
             "hardening_exponent": (0.0, True),
@@ -134,10 +129,8 @@ class PhenoPowerlaw:
             "stress_exponent": (1.0, False),
             "hardening_modulus": (0.0, False),
         }
-        for name, (least, open_bound) in bounds.items():
-            value = checked(getattr(self, name), counts, name, least, open_bound)
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "interaction", checked_list(self.interaction, "interaction"))
+        check_slip(self, bounds)
         if self.twinning is not None:
             for name in ("saturation_increase", "c_1", "c_2"):
-                checked(getattr(self.twinning, name), counts, f"twinning.{name}", 0.0, False)
+                value = getattr(self.twinning, name)
+                checked(value, self.slip_systems, f"twinning.{name}", 0.0, False)

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from polyxtal.crystal.plasticity.families import (
-    PerFamily,
-    checked,
-    checked_counts,
-    checked_list,
-)
+from polyxtal.crystal.plasticity.families import PerFamily, check_slip
 
 
 @dataclass(frozen=True)
@@ -58,12 +53,6 @@ class VoceKinematic:
 
     def __post_init__(self) -> None:
         """Validate what does not depend on the lattice."""
-        counts = checked_counts(self.slip_systems, "slip_systems")
-        object.__setattr__(self, "slip_systems", counts)
-        if sum(counts) == 0:
-            raise ValueError(
-                f"Argument `slip_systems` must have a system in some family, but is {counts}."
-            )
         bounds = {
             "slip_rate_reference": (0.0, True),
             "stress_exponent": (1.0, False),
@@ -74,7 +63,4 @@ class VoceKinematic:
             "back_stress_modulus": (0.0, False),
             "back_stress_recovery": (0.0, False),
         }
-        for name, (least, open_bound) in bounds.items():
-            value = checked(getattr(self, name), counts, name, least, open_bound)
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "interaction", checked_list(self.interaction, "interaction"))
+        check_slip(self, bounds)
