@@ -22,7 +22,7 @@ import torch
 
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.mechanics.spectral import ElasticHomogenization, homogenize
+from polyxtal.mechanics.elastic.homogenize import ElasticHomogenization, homogenize
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 DATA = Path(__file__).parents[1] / "tests" / "verification" / "data"
@@ -216,7 +216,7 @@ def against_muspectre() -> None:
 
 def _solve_with_muspectre(msp: object, rve: Polycrystal) -> torch.Tensor:
     from polyxtal.algebra.mandel import MANDEL_PAIRS
-    from polyxtal.mechanics.bounds import stiffness_per_grain
+    from polyxtal.mechanics.bounds.averages import stiffness_per_grain
 
     grains = stiffness_per_grain(rve, ALUMINIUM).numpy()
     scale = np.array([1, 1, 1] + [2**0.5] * 3)

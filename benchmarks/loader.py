@@ -20,12 +20,12 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from polyxtal.dataset.endless import EndlessPolycrystals
 from polyxtal.dataset.features import FEATURES
 from polyxtal.dataset.fields import expand, random_moves
 from polyxtal.dataset.generate import generate
 from polyxtal.dataset.loader import CACHE_BYTES, PartSampler, PolycrystalDataset
 from polyxtal.dataset.recipe import make_recipe
+from polyxtal.dataset.stream import EndlessPolycrystals
 from polyxtal.model.config import preset
 from polyxtal.model.mae import MaskedAutoencoder, random_mask
 from polyxtal.model.reconstruction import plain_loss

@@ -26,7 +26,7 @@ from polyxtal.mechanics.fullfield import cell as cell_module
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
 from polyxtal.mechanics.fullfield.compiled_cell_law import CompiledCellLaw
 from polyxtal.mechanics.fullfield.simulate import build_cell
-from polyxtal.mechanics.stepping import follow
+from polyxtal.mechanics.loading.stepping import follow
 
 DATA = Path(__file__).parents[1] / "tests" / "verification" / "data"
 MATERIAL = px.load_material("AA6022-T4")

@@ -26,9 +26,9 @@ import torch
 import polyxtal as px
 from polyxtal.dataset.store import PolycrystalStore
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
-from polyxtal.model.heads.files import StiffnessHead, fingerprint
-from polyxtal.model.heads.tensor import TensorHead, TensorHeadSizes
+from polyxtal.model.heads.stiffness.basis import StiffnessBasis, stiffness_basis
+from polyxtal.model.heads.stiffness.file import StiffnessHead, fingerprint
+from polyxtal.model.heads.stiffness.head import TensorHead, TensorHeadSizes
 
 CRYSTALS = (
     px.CubicElasticity(107.3e3, 60.8e3, 28.3e3),

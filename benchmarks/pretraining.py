@@ -19,12 +19,12 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from polyxtal.dataset.endless import EndlessPolycrystals
+from polyxtal.dataset.stream import EndlessPolycrystals
 from polyxtal.model import transformer
 from polyxtal.model.config import preset
 from polyxtal.model.mae import MaskedAutoencoder
-from polyxtal.training.pretrain_config import PretrainConfig
-from polyxtal.training.pretraining import make_optimiser, numbered_masks
+from polyxtal.training.pretrain.config import PretrainConfig
+from polyxtal.training.pretrain.module import make_optimiser, numbered_masks
 
 BATCH = {"small": 64, "base": 32, "paper": 16}
 LARGE = 4096

@@ -19,7 +19,7 @@ _CHECKED = [
     "polyxtal.network.laminate",
     "polyxtal.network.offline",
     "polyxtal.network.quantise",
-    "polyxtal.studies",
+    "reproduction",
     "polyxtal.texture",
     "polyxtal.viz",
 ]

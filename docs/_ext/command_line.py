@@ -1,4 +1,7 @@
-"""The directive `{command-line} VERB`: usage and options, taken from the command line itself."""
+"""The directive `{command-line} VERB`: usage and options, taken from the command line itself.
+
+`{command-line} reproduction` describes `python -m reproduction` instead.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from sphinx.util.docutils import SphinxDirective
 from typer.models import ArgumentInfo, OptionInfo
 
 from polyxtal.cli import app as polyxtal
+from reproduction.cli import app as reproduction
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -43,7 +47,7 @@ class Parameter(NamedTuple):
 
 
 def verbs(app: typer.Typer = polyxtal, before: str = "") -> dict[str, Callable[..., Any]]:
-    """Find the function behind each command, by its words: "predict", "study probe"."""
+    """Find the function behind each command, by its words: "predict", "finetune stiffness"."""
     found: dict[str, Callable[..., Any]] = {}
     for command in app.registered_commands:
         if command.callback is not None:
@@ -118,13 +122,14 @@ def describe(name: str) -> Iterator[str]:
     Raises:
         ValueError: if there is no such verb.
     """
-    known = verbs()
+    known = verbs() | verbs(reproduction, "reproduction ")
     chosen = [verb for verb in known if verb == name or verb.startswith(f"{name} ")]
     if not chosen:
         raise ValueError(f"A verb must be one of {', '.join(known)}, but is '{name}'.")
     for verb in chosen:
         rows = list(parameters(known[verb]))
-        usage = " ".join(["polyxtal", verb, *(r.placeholder for r in rows if r.placeholder)])
+        program = "python -m" if name == "reproduction" else "polyxtal"
+        usage = " ".join([program, verb, *(r.placeholder for r in rows if r.placeholder)])
         yield from ("```", f"{usage} [OPTIONS]", "```", "")
         yield from (_prose(inspect.getdoc(known[verb]) or ""), "")
         yield from ("| | | default |", "|---|---|---|")

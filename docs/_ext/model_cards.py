@@ -13,13 +13,14 @@ from sphinx.util.docutils import SphinxDirective
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-SHIPPED = Path(__file__).resolve().parents[2] / "src" / "polyxtal" / "model" / "weights"
-"""As `polyxtal.model.checkpoint.SHIPPED`, without waiting for torch."""
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = (ROOT / "src" / "polyxtal" / "model" / "weights", ROOT / "reproduction" / "weights")
+"""Models that ship, and those that serve the reproduction only."""
 
 
 def cards() -> list[Path]:
-    """List the cards by their model's name, the plainest first."""
-    return sorted(SHIPPED.glob("*/README.md"), key=lambda card: card.parent.name)
+    """List the cards: of models that ship, then of the others, each by name."""
+    return [card for folder in FOLDERS for card in sorted(folder.glob("*/README.md"))]
 
 
 class ModelCards(SphinxDirective):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polyxtal.algebra.mandel import rotate_mandel
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.mechanics.bounds import (
+from polyxtal.mechanics.bounds.averages import (
     hill_average,
     reuss_average,
     stiffness_per_grain,

@@ -19,9 +19,9 @@ from polyxtal.algebra.rotation import (
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
-from polyxtal.mechanics.bounds import reuss_average, voigt_average
-from polyxtal.mechanics.self_consistent import self_consistent_average
-from polyxtal.mechanics.spectral import homogenize
+from polyxtal.mechanics.bounds.averages import reuss_average, voigt_average
+from polyxtal.mechanics.elastic.homogenize import homogenize
+from polyxtal.mechanics.mean_field.self_consistent import self_consistent_average
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.tree import MaterialNetwork
 

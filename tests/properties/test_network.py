@@ -26,9 +26,9 @@ from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.slip.systems import slip_systems
-from polyxtal.mechanics.load_step import LoadStep
-from polyxtal.mechanics.loading import LoadPath
-from polyxtal.mechanics.stepping import follow
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.loading.step import LoadStep
+from polyxtal.mechanics.loading.stepping import follow
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.online import condense
 from polyxtal.network.topology import BinaryTree

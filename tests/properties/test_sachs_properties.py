@@ -19,10 +19,10 @@ from polyxtal.algebra.rotation import (
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
-from polyxtal.mechanics.load_step import LoadStep
-from polyxtal.mechanics.loading import LoadPath
-from polyxtal.mechanics.sachs import Sachs
-from polyxtal.mechanics.stepping import follow
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.loading.step import LoadStep
+from polyxtal.mechanics.loading.stepping import follow
+from polyxtal.mechanics.mean_field.sachs import Sachs
 
 ALUMINIUM = load_material("AA6022-T4")
 IN_F = np.zeros((3, 3), dtype=bool)

@@ -14,8 +14,8 @@ from polyxtal.algebra.mandel import rotate_mandel
 from polyxtal.algebra.rotation import matrix_to_quaternion, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.mechanics.bounds import reuss_average, voigt_average
-from polyxtal.mechanics.spectral import homogenize
+from polyxtal.mechanics.bounds.averages import reuss_average, voigt_average
+from polyxtal.mechanics.elastic.homogenize import homogenize
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 seeds = st.integers(0, 2**31 - 1)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_stiffness import wild_head
 
 import polyxtal as px
 from polyxtal.algebra.mandel import mandel_rotation, rotate_mandel
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.mechanics.between import clamp_between
-from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from tiny_stiffness import wild_head
+from polyxtal.mechanics.bounds.clamp import clamp_between
+from polyxtal.model.heads.stiffness.basis import StiffnessBasis, stiffness_basis
 
 seeds = st.integers(0, 2**31 - 1)
 WIDTH = 24

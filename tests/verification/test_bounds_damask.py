@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.mechanics.bounds import hill_average, reuss_average, voigt_average
+from polyxtal.mechanics.bounds.averages import hill_average, reuss_average, voigt_average
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 DATA = Path(__file__).parent / "data"

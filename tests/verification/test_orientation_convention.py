@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from places import EXAMPLES, SAMPLES
 
 from polyxtal.algebra.rotation import (
     bunge_to_quaternion,
@@ -22,7 +23,6 @@ from polyxtal.crystal.load_material import load_material
 from polyxtal.microstructure.io import read, write
 
 CRYSTAL = Path(__file__).parent / "data" / "E_sx_generic.npz"
-SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"
 MEGAPASCAL = 1e-6
 
 
@@ -52,7 +52,7 @@ def test_the_crystal_keeps_its_stiffness_through_our_files(tmp_path: Path, name:
 
 def test_damasks_library_wrote_the_quaternion_that_damask_simulated() -> None:
     """`examples/damask_case` is DAMASK's own export: its O is the quaternion as it is used here."""
-    case = Path(__file__).parents[2] / "examples" / "damask_case"
+    case = EXAMPLES / "damask_case"
     with np.load(Path(__file__).parent / "data" / "E_N16_G100_random1.npz") as truth:
         difference = np.abs(read(case / "grid.vti").orientations.numpy() - truth["quaternions"])
     assert difference.max() < 1e-14

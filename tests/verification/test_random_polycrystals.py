@@ -21,10 +21,10 @@ from polyxtal.algebra.rotation import (
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.load_material import load_material
-from polyxtal.mechanics.bounds import hill_average, reuss_average, voigt_average
-from polyxtal.mechanics.moduli import bulk_modulus
-from polyxtal.mechanics.self_consistent import self_consistent_average
-from polyxtal.mechanics.spectral import homogenize
+from polyxtal.mechanics.bounds.averages import hill_average, reuss_average, voigt_average
+from polyxtal.mechanics.bounds.moduli import bulk_modulus
+from polyxtal.mechanics.elastic.homogenize import homogenize
+from polyxtal.mechanics.mean_field.self_consistent import self_consistent_average
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.tree import MaterialNetwork
 

@@ -9,16 +9,16 @@ from scipy.optimize import brentq
 
 import polyxtal as px
 from polyxtal.algebra.rotation import bunge_to_quaternion, random_quaternions
-from polyxtal.mechanics.arrangement import (
+from polyxtal.mechanics.bounds.averages import stiffness_per_grain
+from polyxtal.mechanics.mean_field.pair_correlation import (
     NEGLIGIBLE,
     _principal,
     arrangement_term,
     pair_term,
     scattering,
 )
-from polyxtal.mechanics.bounds import stiffness_per_grain
-from polyxtal.mechanics.polarization import polarization_tensor, sphere_directions
-from polyxtal.mechanics.self_consistent import (
+from polyxtal.mechanics.mean_field.polarization import polarization_tensor, sphere_directions
+from polyxtal.mechanics.mean_field.self_consistent import (
     grain_extents,
     self_consistent_medium,
 )

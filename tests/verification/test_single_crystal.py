@@ -17,7 +17,7 @@ import torch
 from polyxtal.algebra.rotation import quaternion_conjugate
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.crystal.load_material import load_material
-from polyxtal.mechanics.loading import LoadPath
+from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.response import Response
 from polyxtal.network.topology import BinaryTree
 from polyxtal.network.tree import MaterialNetwork

@@ -18,7 +18,6 @@ from polyxtal.cli import (
     predict,
     pretrain,
     simulate,
-    study,
 )
 
 __all__ = ["app"]
@@ -55,4 +54,3 @@ for verb in (
 ):
     app.command()(verb)
 app.add_typer(finetune.app, name="finetune")
-app.add_typer(study.app, name="study")

@@ -13,7 +13,7 @@ from polyxtal.cli.console import one_sentence, stages
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from polyxtal.workflows.convert import Conversion
+    from polyxtal.workflows.convert.run import Conversion
 
 
 def convert(
@@ -53,8 +53,8 @@ def convert(
     with one_sentence(debug):
         from rich.console import Console
 
-        from polyxtal.workflows.convert import ConversionSettings
-        from polyxtal.workflows.convert import convert as run
+        from polyxtal.workflows.convert.run import ConversionSettings
+        from polyxtal.workflows.convert.run import convert as run
 
         ebsd = options.map_settings(frame, threshold, exclude, volume)
         settings = ConversionSettings(crop, coarsen, renumber, ebsd)

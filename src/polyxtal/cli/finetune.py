@@ -50,9 +50,9 @@ def stiffness(
     with one_sentence(debug):
         from rich.console import Console
 
-        from polyxtal.training.finetune_config import read_stiffness_config
-        from polyxtal.training.finetune_folder import MODEL, TABLE
-        from polyxtal.training.finetune_stiffness import finetune_stiffness
+        from polyxtal.training.finetune.config import read_stiffness_config
+        from polyxtal.training.finetune.folder import MODEL, TABLE
+        from polyxtal.training.finetune.stiffness import finetune_stiffness
 
         asked = read_stiffness_config(config)
         heads = asked.heads.values()
@@ -90,12 +90,12 @@ def network(
         from rich.console import Console
         from rich.table import Table
 
-        from polyxtal.training.finetune_folder import MODEL, TABLE
-        from polyxtal.training.finetune_network import (
+        from polyxtal.training.finetune.curves import (
             COLUMNS,
             finetune_network,
             read_network_config,
         )
+        from polyxtal.training.finetune.folder import MODEL, TABLE
 
         asked = read_network_config(config)
         with counted("polycrystals", asked.recipe.count) as shown:
@@ -121,13 +121,13 @@ def parameters(
         from rich.console import Console
         from rich.table import Table
 
-        from polyxtal.training.finetune_folder import TABLE
-        from polyxtal.training.finetune_parameters import (
+        from polyxtal.training.finetune.fit import encoder_of
+        from polyxtal.training.finetune.folder import TABLE
+        from polyxtal.training.finetune.parameters import (
             COLUMNS,
             finetune_parameters,
             read_parameter_config,
         )
-        from polyxtal.training.finetuning import encoder_of
 
         asked = read_parameter_config(config)
         encoders = len({encoder_of(name, head) for name, head in asked.heads.items()})

@@ -50,7 +50,7 @@ def generate(
                     on_part=lambda whole, _: shown(min(whole * asked.part, asked.count)),
                 )
             _say(done)
-            from polyxtal.workflows.describe_dataset import describe, draw_overview
+            from polyxtal.workflows.generate.describe import describe, draw_overview
 
             for line in describe(out):
                 typer.echo(line)

@@ -15,7 +15,7 @@ from polyxtal.cli.console import one_sentence, say_time, stages
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from polyxtal.workflows.homogenize import Homogenization, HomogenizationSettings
+    from polyxtal.workflows.homogenize.run import Homogenization, HomogenizationSettings
 
 
 def homogenize(
@@ -55,8 +55,8 @@ def homogenize(
 ) -> None:
     """Compute the elastic stiffness from the full field, beside Voigt, Reuss and Hill."""
     with one_sentence(debug):
-        from polyxtal.workflows.homogenize import HomogenizationSettings
-        from polyxtal.workflows.write_homogenization import check_folder, default_folder
+        from polyxtal.workflows.homogenize.run import HomogenizationSettings
+        from polyxtal.workflows.homogenize.write import check_folder, default_folder
 
         settings = HomogenizationSettings(
             tuple(material or ()),
@@ -77,8 +77,8 @@ def _homogenize(
 ) -> None:
     from rich.console import Console
 
-    from polyxtal.workflows.homogenize import homogenize as run
-    from polyxtal.workflows.write_homogenization import write_homogenization
+    from polyxtal.workflows.homogenize.run import homogenize as run
+    from polyxtal.workflows.homogenize.write import write_homogenization
 
     started = perf_counter()
     with stages() as shown:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from polyxtal.workflows.inputs import MapSettings
+    from polyxtal.workflows.inputs.files import MapSettings
 
 MAX_THRESHOLD = 62.0
 """Hardly any two cubic crystals are further apart. [degrees]"""
@@ -84,7 +84,7 @@ def map_settings(
     frame: str | None, threshold: float | None, exclude: list[str] | None, volume: int | None
 ) -> MapSettings:
     """Gather the options about EBSD maps."""
-    from polyxtal.workflows.inputs import MapSettings
+    from polyxtal.workflows.inputs.files import MapSettings
 
     if threshold is not None and not 0 < threshold <= MAX_THRESHOLD:
         raise ValueError(

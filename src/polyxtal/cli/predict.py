@@ -15,7 +15,7 @@ from polyxtal.cli.console import Stages, beware, one_sentence, say_time, stages
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from polyxtal.workflows.predict import Prediction, PredictionSettings
+    from polyxtal.workflows.predict.run import Prediction, PredictionSettings
 
 
 def predict(
@@ -57,8 +57,8 @@ def predict(
 ) -> None:
     """Predict stiffness, stress-strain curve and texture evolution; seconds to minutes."""
     with one_sentence(debug):
-        from polyxtal.workflows.predict import PredictionSettings
-        from polyxtal.workflows.write_prediction import check_folder, default_folder
+        from polyxtal.workflows.predict.run import PredictionSettings
+        from polyxtal.workflows.predict.write import check_folder, default_folder
 
         settings = PredictionSettings(
             material=tuple(material or ()),
@@ -85,8 +85,8 @@ def _predict(
 ) -> None:
     from rich.console import Console
 
-    from polyxtal.workflows.predict import predict as run
-    from polyxtal.workflows.write_prediction import write_prediction
+    from polyxtal.workflows.predict.run import predict as run
+    from polyxtal.workflows.predict.write import write_prediction
 
     started = perf_counter()
     with beware(), stages() as shown:

@@ -28,8 +28,8 @@ def pretrain(
 ) -> None:
     """Pretrain a model on ever new polycrystals: hours to days; killed, it goes on."""
     with one_sentence(debug):
-        from polyxtal.training.pretrain import pretrain as run
-        from polyxtal.training.pretrain_config import read_pretrain_config
+        from polyxtal.training.pretrain.config import read_pretrain_config
+        from polyxtal.training.pretrain.run import pretrain as run
 
         asked = read_pretrain_config(config)
         with counted("steps", asked.steps) as shown:

@@ -15,9 +15,9 @@ from polyxtal.cli.console import Stages, one_sentence, say_time, stages
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from polyxtal.workflows.run_folder import Run
-    from polyxtal.workflows.simulate import Preparation, Simulation
-    from polyxtal.workflows.simulation_settings import SimulationSettings
+    from polyxtal.workflows.simulate.folder import Run
+    from polyxtal.workflows.simulate.run import Preparation, Simulation
+    from polyxtal.workflows.simulate.settings import SimulationSettings
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -75,8 +75,8 @@ def simulate(
     """Simulate crystal plasticity in every voxel: minutes to hours; killed, it goes on."""
     try:
         with one_sentence(debug):
-            from polyxtal.workflows.run_folder import check_folder, default_folder
-            from polyxtal.workflows.simulation_settings import SimulationSettings
+            from polyxtal.workflows.simulate.folder import check_folder, default_folder
+            from polyxtal.workflows.simulate.settings import SimulationSettings
 
             settings = SimulationSettings(
                 material=tuple(material or ()),
@@ -110,10 +110,10 @@ def _simulate(
 ) -> None:
     from rich.console import Console
 
-    from polyxtal.workflows.run_folder import open_run
-    from polyxtal.workflows.simulate import prepare
-    from polyxtal.workflows.simulate import simulate as run_simulation
-    from polyxtal.workflows.write_simulation import write_simulation
+    from polyxtal.workflows.simulate.folder import open_run
+    from polyxtal.workflows.simulate.run import prepare
+    from polyxtal.workflows.simulate.run import simulate as run_simulation
+    from polyxtal.workflows.simulate.write import write_simulation
 
     started = perf_counter()
     with stages() as shown:
@@ -143,7 +143,7 @@ def _say_where_it_starts(run: Run) -> None:
 
 
 def _how_to_go_on(folder: Path | None) -> str:
-    from polyxtal.workflows.run_folder import UNFINISHED, reached
+    from polyxtal.workflows.simulate.folder import UNFINISHED, reached
 
     if folder is None or not (folder / UNFINISHED).exists():
         return "Stopped before anything was written: the same command starts again."

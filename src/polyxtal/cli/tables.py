@@ -11,7 +11,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from polyxtal.mechanics.moduli import EngineeringConstants
+    from polyxtal.mechanics.bounds.moduli import EngineeringConstants
 
 GPA = 1e-3
 """One megapascal. [GPa]"""

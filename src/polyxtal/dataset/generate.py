@@ -16,12 +16,12 @@ from time import perf_counter
 import numpy as np
 from filelock import FileLock, Timeout
 
+from polyxtal.algebra.threads import one_thread
+from polyxtal.dataset.build import label, realize
 from polyxtal.dataset.layout import encode_part, layout
-from polyxtal.dataset.realize import label, realize
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.dataset.store import LOCK, check_part, prepare, refuse_foreign, write_part
 from polyxtal.dataset.workers import Workers, cluster, cores, processes
-from polyxtal.mechanics.threads import one_thread
 
 AHEAD = 2
 """Parts given out for each worker, so that none waits for the writer."""

@@ -17,7 +17,7 @@ from polyxtal.crystal.elastic_constants import elastic_symmetry
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
-from polyxtal.mechanics.bounds import hill_average
+from polyxtal.mechanics.bounds.averages import hill_average
 from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.checkpoint import (
@@ -31,18 +31,22 @@ from polyxtal.model.checkpoint import (
     save_model,
 )
 from polyxtal.model.config import ModelConfig
-from polyxtal.model.heads.basis import StiffnessBasis, stiffness_basis
-from polyxtal.model.heads.curve_file import read_curve_head, save_curve_head
-from polyxtal.model.heads.curves import CurveHead
-from polyxtal.model.heads.files import StiffnessHead, read_stiffness_head, save_stiffness_head
-from polyxtal.model.heads.glance import Glance
-from polyxtal.model.heads.parameter_file import (
+from polyxtal.model.heads.curves.file import read_curve_head, save_curve_head
+from polyxtal.model.heads.curves.head import CurveHead
+from polyxtal.model.heads.parameters.file import (
     FittedParameters,
     read_parameter_head,
     save_parameter_head,
 )
-from polyxtal.model.inferred_network import infer_network
+from polyxtal.model.heads.stiffness.basis import StiffnessBasis, stiffness_basis
+from polyxtal.model.heads.stiffness.cls_encoder import Glance
+from polyxtal.model.heads.stiffness.file import (
+    StiffnessHead,
+    read_stiffness_head,
+    save_stiffness_head,
+)
 from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask, target_field
+from polyxtal.model.predicted_network import infer_network
 from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.model.windows import windows
 from polyxtal.network.tree import MaterialNetwork, check_size

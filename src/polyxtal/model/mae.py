@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from polyxtal.dataset.descriptors import DESCRIPTORS
 from polyxtal.dataset.features import feature
 from polyxtal.model.config import ModelConfig
-from polyxtal.model.offsets import OffsetBias
+from polyxtal.model.relative_position_bias import OffsetBias
 from polyxtal.model.tokens import patchify, sine_positions
 from polyxtal.model.transformer import CrossBlock, Transformer
 

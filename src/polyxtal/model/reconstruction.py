@@ -18,7 +18,7 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.model.mae import Mask, pick
-from polyxtal.model.offsets import periodic_offsets, periodic_steps
+from polyxtal.model.relative_position_bias import periodic_offsets, periodic_steps
 from polyxtal.model.tokens import patchify
 from polyxtal.texture.harmonics import cubic_harmonics
 from polyxtal.texture.zone import orientation_grid

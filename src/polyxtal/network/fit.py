@@ -28,9 +28,9 @@ from torch import Tensor
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.material import Material
-from polyxtal.mechanics.loading import LoadPath
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.loading.stepping import follow
 from polyxtal.mechanics.response import Response
-from polyxtal.mechanics.stepping import follow
 from polyxtal.network.offline import node_weights
 from polyxtal.network.sensitivity import stiffness_sensitivity
 from polyxtal.network.tree import MaterialNetwork

@@ -31,7 +31,7 @@ from torch import Tensor
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
-from polyxtal.mechanics.stepping import StepResult
+from polyxtal.mechanics.loading.stepping import StepResult
 from polyxtal.network.topology import BinaryTree
 
 MAX_ITERATIONS = 25

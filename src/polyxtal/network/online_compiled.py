@@ -11,7 +11,7 @@ from polyxtal.crystal.kernel.records import EXACT, INACTIVE
 from polyxtal.crystal.plasticity.compiled import law_groups
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
-from polyxtal.mechanics.stepping import StepResult
+from polyxtal.mechanics.loading.stepping import StepResult
 from polyxtal.network.online import Laminates
 from polyxtal.network.online_kernel import (
     CONVERGED,

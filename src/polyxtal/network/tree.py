@@ -19,9 +19,9 @@ from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
-from polyxtal.mechanics.loading import LoadPath
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.loading.stepping import respond
 from polyxtal.mechanics.response import Response
-from polyxtal.mechanics.stepping import respond
 from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.microstructure.phases import check_elastic_symmetry, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from mpl_toolkits.mplot3d import Axes3D
 from torch import Tensor
 
-from polyxtal.mechanics.moduli import young_modulus
+from polyxtal.mechanics.bounds.moduli import young_modulus
 from polyxtal.viz.style import INK, LABEL_SIZE, MODULUS_MAP, add_colorbar
 
 _GPA = 1e-3

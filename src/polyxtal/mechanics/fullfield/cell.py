@@ -26,11 +26,11 @@ import torch
 from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
+from polyxtal.mechanics.elastic.green import Frequencies, invert_acoustic
 from polyxtal.mechanics.fullfield.cell_law import CellLaw
 from polyxtal.mechanics.fullfield.krylov import conjugate_gradients
 from polyxtal.mechanics.fullfield.predictor import Predictor
-from polyxtal.mechanics.green import Frequencies, invert_acoustic
-from polyxtal.mechanics.stepping import StepResult
+from polyxtal.mechanics.loading.stepping import StepResult
 
 STRAIN_FLOOR = 1e-7
 """Stresses are compared with no less than that of this elastic strain. [-]"""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from polyxtal.files.atomic import atomic_file
-from polyxtal.mechanics.stepping import Progress
+from polyxtal.mechanics.loading.stepping import Progress
 from polyxtal.microstructure.io.hdf5 import children, open_hdf5, read_numbers
 
 KIND = "polyxtal simulation checkpoint"

@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polyxtal.mechanics.damask_engine import simulate_with_damask
+from polyxtal.algebra.threads import few_threads
+from polyxtal.mechanics.damask.engine import simulate_with_damask
+from polyxtal.mechanics.elastic.green import SCHEMES
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
 from polyxtal.mechanics.fullfield.cell_law import ReadableCellLaw
 from polyxtal.mechanics.fullfield.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from polyxtal.mechanics.fullfield.compiled_cell_law import CompiledCellLaw
 from polyxtal.mechanics.fullfield.history import FullFieldResponse, History, LocalFields
-from polyxtal.mechanics.green import SCHEMES
-from polyxtal.mechanics.loading import LoadPath
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.loading.stepping import Progress, follow
 from polyxtal.mechanics.response import Response
-from polyxtal.mechanics.stepping import Progress, follow
-from polyxtal.mechanics.threads import few_threads
 from polyxtal.microstructure.io.field_series import FieldSeries
 from polyxtal.microstructure.phased_materials import VOID, MaterialByPhase, PhasedMaterials
 from polyxtal.microstructure.polycrystal import Polycrystal

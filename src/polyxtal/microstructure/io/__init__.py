@@ -2,6 +2,6 @@
 
 from polyxtal.microstructure.io.dream3d import read_dream3d
 from polyxtal.microstructure.io.ebsd import read_ebsd
-from polyxtal.microstructure.io.extension import read, write
+from polyxtal.microstructure.io.registry import read, write
 
 __all__ = ["read", "read_dream3d", "read_ebsd", "write"]

@@ -1,0 +1,1 @@
+"""Networks in crystal plasticity against full fields."""

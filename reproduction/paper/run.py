@@ -1,0 +1,132 @@
+"""All steps in order, what they have in common, and the comparison of what came out."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polyxtal.files.atomic import atomic_file
+from polyxtal.files.claim import claim
+from polyxtal.files.output_folder import write_json
+from reproduction.latent.embedding import check_method
+from reproduction.paper import cost, curves, heads, materials, parameters, pretraining, stiffness
+from reproduction.paper.comparison import write_comparison
+from reproduction.paper.presets import PaperPreset
+from reproduction.paper.report import REPORT, write_report
+from reproduction.paper.steps import RESULTS, Step, Tell, finished, take
+from reproduction.pretrained import versions
+
+CONFIG, STUDY = "paper.json", "study.json"
+
+
+@dataclass(frozen=True)
+class PaperSettings:
+    """What is asked for.
+
+    Attributes:
+        name: Of the preset, or of its file.
+        preset: Sizes.
+        only: Names of steps to take; empty for all.
+
+    Raises:
+        ValueError: if there is no such step.
+    """
+
+    name: str
+    preset: PaperPreset
+    only: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Validate before anything is computed."""
+        known = [step.name for step in paper_steps(self.preset)]
+        unknown = [name for name in self.only if name not in known]
+        if unknown:
+            raise ValueError(
+                f"Option --only must name steps of {', '.join(known)}, but names '{unknown[0]}'."
+            )
+        check_method(self.preset.method)
+
+    @property
+    def command(self) -> str:
+        """The command that computes the same."""
+        return f"python -m reproduction paper --preset {self.name} --out DIR"
+
+
+def paper_steps(preset: PaperPreset) -> list[Step]:
+    """List the steps in order; later ones need earlier ones."""
+    return [
+        Step("materials", "Tables 1 and 3: the material", materials.run),
+        Step(
+            "pretraining", "Fig. 4: pretraining over the share of hidden patches", pretraining.run
+        ),
+        Step("latent", "Fig. 5: the map of latent vectors", pretraining.run_latent),
+        Step("stiffness", "Fig. 6 and 7: stiffness from [CLS]", stiffness.run),
+        Step("parameters", "Fig. 8 and 9: networks from [CLS]", parameters.run),
+        Step("heads", "Heads that predict networks", heads.run),
+        *(
+            Step(
+                name, f"Fig. 10 and Table 2: {part.title}" if place == 0 else part.title, curves.run
+            )
+            for place, (name, part) in enumerate(preset.curves.items())
+        ),
+        Step("cost", "What each answer costs", cost.run),
+    ]
+
+
+def study_paper(
+    settings: PaperSettings,
+    folder: str | Path,
+    on_step: Callable[[str], None] | None = None,
+    tell: Tell | None = None,
+) -> Path:
+    """Take all steps, or go on with them, and write the report.
+
+    Args:
+        settings: What is asked for.
+        folder: New, or of the same preset.
+        on_step: Called with each step's title before it.
+        tell: Called within a step with what is done, how much of it, and of how much.
+    Returns:
+        The report.
+    Raises:
+        FileNotFoundError: if there is no such model.
+        FileExistsError: if the folder holds something else.
+        ValueError: if it was begun with another preset.
+        ConvergenceError: if something does not converge.
+    """
+    target = Path(folder)
+    preset = settings.preset
+    claim(target, CONFIG, preset.model_dump(mode="json"), "a reproduction of the paper")
+    steps = paper_steps(preset)
+    for step in steps:
+        if settings.only and step.name not in settings.only:
+            continue
+        if on_step is not None and finished(target, step.name) is None:
+            on_step(step.title)
+        take(step, preset, target, tell or (lambda what, done, total: None))
+    return write_all(settings, target, steps)
+
+
+def write_all(settings: PaperSettings, folder: Path, steps: Sequence[Step]) -> Path:
+    """Write the comparison, what the study was made of, and the report, of all finished steps."""
+    results = folder / RESULTS
+    done: dict[str, Mapping[str, Any]] = {
+        step.name: about for step in steps if (about := finished(folder, step.name)) is not None
+    }
+    about = {
+        "command": settings.command,
+        "versions": versions(),
+        "machine": {"cores": os.cpu_count(), "processor": platform.machine()},
+        "preset": settings.preset.model_dump(mode="json"),
+        "steps": {name: {"seconds": one["seconds"]} for name, one in done.items()},
+        "unfinished": [step.name for step in steps if step.name not in done],
+    }
+    with atomic_file(results / STUDY) as temporary:
+        write_json(temporary, about)
+    write_comparison(settings.preset, results)
+    write_report(results, about, done)
+    return results / REPORT

@@ -1,0 +1,176 @@
+"""Steps of a reproduction: each one whole or to be gone on with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from polyxtal.files.atomic import atomic_file
+from polyxtal.files.bounded import read_bounded
+from polyxtal.files.output_folder import write_json
+from reproduction.paper.presets import PaperPreset
+
+WORK, RESULTS, DONE, SPENT = "work", "results", "step.json", "seconds.json"
+MAX_JSON = 1 << 24
+DPI = 100
+Tell = Callable[[str, int, int], None]
+"""Called with what is done, how much of it, and of how much."""
+
+
+@dataclass
+class Place:
+    """Where a step works, what it was asked for, and what it has written.
+
+    Attributes:
+        preset: Sizes.
+        folder: The whole reproduction.
+        name: Of the step.
+        tell: Called with progress.
+        tables: Captions of tables, by file.
+        pictures: Captions of pictures, by file.
+        commands: Commands that compute the step's parts one by one.
+        remarks: Sentences that belong to the results.
+    """
+
+    preset: PaperPreset
+    folder: Path
+    name: str
+    tell: Tell
+    tables: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
+    commands: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def work(self) -> Path:
+        """The step's own working folder, made if it is not there."""
+        place = self.folder / WORK / self.name
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def shared(self, name: str) -> Path:
+        """Name a working folder that several steps use."""
+        return self.folder / WORK / name
+
+    @property
+    def results(self) -> Path:
+        """The folder of tables and pictures, made if it is not there."""
+        place = self.folder / RESULTS / self.name
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def table(
+        self, file: str, caption: str, header: Sequence[str], rows: Iterable[Iterable[Any]]
+    ) -> None:
+        """Write a table; what is not known is an empty cell."""
+        write_table(self.results / file, header, rows)
+        self.tables[file] = caption
+
+    def picture(self, file: str, caption: str, figure: Figure) -> None:
+        """Write a picture of 256 colours, which takes a third of the space."""
+        whole = io.BytesIO()
+        figure.savefig(whole, format="png", dpi=DPI)
+        with atomic_file(self.results / file) as temporary, Image.open(whole) as image:
+            image.convert("RGB").quantize(256).save(temporary, format="png", optimize=True)
+        self.pictures[file] = caption
+
+
+class Step(NamedTuple):
+    """One part of the reproduction.
+
+    Attributes:
+        name: Of its folders.
+        title: In the report.
+        run: Computes it, or goes on with it.
+    """
+
+    name: str
+    title: str
+    run: Callable[[Place], None]
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a CSV file whose numbers have all their digits; NaN and None are empty cells."""
+    with (
+        atomic_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        table.writerows([_cell(value) for value in row] for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    unknown = value is None or (isinstance(value, float) and math.isnan(value))
+    return "" if unknown else value
+
+
+def finished(folder: Path, name: str) -> dict[str, Any] | None:
+    """Read what a finished step says of itself; None if it is not finished."""
+    path = folder / RESULTS / name / DONE
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(read_bounded(path, MAX_JSON))
+        files = (path.parent / file for kind in ("tables", "pictures") for file in found[kind])
+        return found if all(file.is_file() for file in files) else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None  # damaged: done again
+
+
+def take(step: Step, preset: PaperPreset, folder: Path, tell: Tell) -> dict[str, Any]:
+    """Do a step, unless it is finished; return what it says of itself.
+
+    The time of all attempts is added up, those that were killed up to their last sign of progress.
+    """
+    found = finished(folder, step.name)
+    if found is not None:
+        return found
+    before, started = _spent(folder, step.name), perf_counter()
+
+    def watch(what: str, done: int, total: int) -> None:
+        _spend(folder, step.name, before + perf_counter() - started)
+        tell(what, done, total)
+
+    place = Place(preset, folder, step.name, watch)
+    try:
+        step.run(place)
+    finally:
+        seconds = before + perf_counter() - started
+        _spend(folder, step.name, seconds)
+    about: Mapping[str, Any] = {
+        "title": step.title,
+        "seconds": round(seconds, 1),
+        "commands": place.commands,
+        "tables": place.tables,
+        "pictures": place.pictures,
+        "remarks": place.remarks,
+    }
+    with atomic_file(place.results / DONE) as temporary:
+        write_json(temporary, about)
+    return dict(about)
+
+
+def _spent(folder: Path, name: str) -> float:
+    path = folder / WORK / name / SPENT
+    try:
+        return float(json.loads(read_bounded(path, MAX_JSON))["seconds"]) if path.is_file() else 0.0
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0.0
+
+
+def _spend(folder: Path, name: str, seconds: float) -> None:
+    place = folder / WORK / name
+    place.mkdir(parents=True, exist_ok=True)
+    with atomic_file(place / SPENT) as temporary:
+        write_json(temporary, {"seconds": seconds})

@@ -1,0 +1,1 @@
+"""Reconstructions of hidden patches."""

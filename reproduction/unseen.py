@@ -1,0 +1,52 @@
+"""A model and the trivial predictors on many unseen RVEs, a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from polyxtal.model.foundation import FoundationModel
+from polyxtal.training.pretrain.config import PretrainConfig
+from polyxtal.training.pretrain.module import judge
+from reproduction.pretrained import unseen_batches
+
+Judgement = Mapping[str, Mapping[str, float]]
+"""By predictor, "model" first, as `judge` names them: "loss" [-] and "degrees"."""
+
+
+def plain(predictor: str) -> str:
+    """Name a predictor without commas, for a table's header."""
+    return predictor.replace(",", "")
+
+
+def judge_unseen(
+    config: PretrainConfig,
+    model: FoundationModel,
+    count: int,
+    seed: int = 0,
+    on_rve: Callable[[int], None] | None = None,
+) -> Judgement:
+    """Measure how well hidden patches are rebuilt; masks are drawn as in training.
+
+    Args:
+        config: The pretraining; `mask` says how much is hidden.
+        model: The model.
+        count: Number of RVEs.
+        seed: Of the RVEs.
+        on_rve: Called with the number of RVEs that are done.
+    Returns:
+        Plain loss and mean disorientation of the model and of the trivial predictors.
+    Raises:
+        ValueError: if the count is not positive or the seed out of range.
+    """
+    total: dict[str, dict[str, float]] = {}
+    done = 0
+    for batch in unseen_batches(config, count, seed):
+        size = len(batch["field"])
+        for predictor, measures in judge(config, model.autoencoder, batch).items():
+            sums = total.setdefault(predictor, dict.fromkeys(measures, 0.0))
+            for name, value in measures.items():
+                sums[name] += value * size / count
+        done += size
+        if on_rve is not None:
+            on_rve(done)
+    return total

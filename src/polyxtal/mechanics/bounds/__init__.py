@@ -1,0 +1,1 @@
+"""Bounds and averages of stiffness that need volume fractions and orientations only; moduli."""

@@ -1,0 +1,138 @@
+"""Lay a simulation out as the files that DAMASK 3's grid solver reads (SI units)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from polyxtal.crystal.material import Material
+from polyxtal.files.atomic import atomic_files
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.microstructure.io import write
+from polyxtal.microstructure.phases import check_lattices, per_phase
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+GRID_FILE = "grid.vti"
+MATERIAL_FILE = "material.yaml"
+LOAD_FILE = "load.yaml"
+NUMERICS_FILE = "numerics.yaml"
+
+NUMERICS: Mapping[str, float] = {
+    "N_iter_min": 1,
+    "N_iter_max": 200,
+    "eps_rel_div(P)": 2e-4,
+    "eps_abs_div(P)": 5e3,
+    "eps_rel_P": 1e-4,
+    "eps_abs_P": 1e3,
+}
+"""Iterations of an increment; tolerances of equilibrium and of prescribed stresses, each relative
+[-] and absolute [Pa], of which the larger counts. They are those of the reference simulations in
+`tests/verification/data`. DAMASK makes its divergence independent of size and resolution."""
+
+
+def write_damask_case(
+    folder: str | Path,
+    rve: Polycrystal,
+    material: Material | Mapping[str, Material],
+    path: LoadPath,
+    numerics: Mapping[str, float] | None = None,
+) -> None:
+    """Write `grid.vti`, `material.yaml`, `load.yaml` and `numerics.yaml` for `DAMASK_grid`.
+
+    The results of every increment are asked for (F, P, O). A phase whose name is not a plain word
+    is called `phase_0`, `phase_1`, … in the files. A phase without voxels is left out, and its
+    (empty) grains are written as of the first phase that has some.
+
+    Args:
+        folder: Where to write; made if need be. It holds this one case.
+        rve: The polycrystal.
+        material: One material for all grains, or one for each phase name.
+        path: The load path. Where the boundary conditions change, DAMASK is told not to
+            extrapolate from the increment before.
+        numerics: Replaces entries of `NUMERICS`.
+    Raises:
+        FileExistsError: if the folder holds another case.
+        ValueError: if a phase has no material, or an entry of `numerics` is unknown or invalid.
+    """
+    folder = Path(folder)
+    settings = {"solver": {"grid": {"mechanical": _merge_numerics(numerics)}}}
+    case, materials = _occupied_phases(rve, material)
+    folder.mkdir(parents=True, exist_ok=True)
+    write(case, folder / GRID_FILE, materials)
+    with atomic_files(folder / LOAD_FILE, folder / NUMERICS_FILE) as (load_file, numerics_file):
+        load_file.write_text(_dump(load_to_damask(path)), encoding="utf-8")
+        numerics_file.write_text(_dump(settings), encoding="utf-8")
+
+
+def load_to_damask(path: LoadPath) -> dict[str, Any]:
+    """Return the load in DAMASK's format, each step saying whether to extrapolate into it."""
+    load = path.to_damask()
+    before = None
+    for step in load["loadstep"]:
+        step["estimate_rate"] = step["boundary_conditions"] == before
+        before = step["boundary_conditions"]
+    return load
+
+
+def _occupied_phases(
+    rve: Polycrystal, material: Material | Mapping[str, Material]
+) -> tuple[Polycrystal, dict[str, Material]]:
+    """Keep the phases that have voxels, under names that every reader takes."""
+    members = rve.volume_fractions > 0
+    materials = per_phase(material, Material, rve.phase[members], rve.phase_names, "material")
+    place = torch.zeros(len(rve.phase_names), dtype=torch.int64)
+    place[list(materials)] = torch.arange(len(materials))
+    check_lattices(rve.lattices, materials, rve.phase_names)
+    for one in materials.values():
+        if not one.law().in_damask:
+            raise ValueError(
+                f"DAMASK must know the plasticity law of every phase, but that of {one.name!r} "
+                f"({one.law().name}) is polyxtal's own."
+            )
+    names = _plain_names([rve.phase_names[index] for index in materials])
+    lattices = [one.lattice for one in materials.values()]
+    case = Polycrystal(rve.grain_id, rve.orientations, rve.size, place[rve.phase], names, lattices)
+    return case, dict(zip(names, materials.values(), strict=True))
+
+
+def _plain_names(names: list[str]) -> list[str]:
+    """Rename what DAMASK's YAML reader or HDF5's paths could take for syntax.
+
+    DAMASK finds keys by their colons and results by `/`, so quoting a name would not help it.
+    """
+    plain = [
+        name if re.fullmatch(r"[A-Za-z][\w-]{0,63}", name, re.ASCII) else f"phase_{k}"
+        for k, name in enumerate(names)
+    ]
+    return plain if len(set(plain)) == len(plain) else [f"phase_{k}" for k in range(len(names))]
+
+
+def _merge_numerics(numerics: Mapping[str, float] | None) -> dict[str, float]:
+    given = dict(numerics or {})
+    for key, value in given.items():
+        if key not in NUMERICS:
+            raise ValueError(
+                f"Argument `numerics` must have keys among {', '.join(NUMERICS)}, but has '{key}'."
+            )
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"Argument `numerics`: {key} must be positive, but is {value}.")
+        if key.startswith("N_"):
+            if value != int(value):
+                raise ValueError(
+                    f"Argument `numerics`: {key} must be a whole number, but is {value}."
+                )
+            given[key] = int(value)
+    return {**NUMERICS, **given}
+
+
+def _dump(document: Mapping[str, Any]) -> str:
+    """Write block style, one value a line: the least that a YAML reader must understand."""
+    plain = json.loads(json.dumps(document, default=lambda number: number.item()))  # no NumPy types
+    return yaml.safe_dump(plain, default_flow_style=False, sort_keys=False)

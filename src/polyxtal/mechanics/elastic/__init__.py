@@ -1,0 +1,1 @@
+"""Full-field elasticity: the periodic cell problem by FFT."""

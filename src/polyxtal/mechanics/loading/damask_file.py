@@ -1,0 +1,137 @@
+"""DAMASK's load format: a YAML file with a list of load steps, stresses in Pa."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyxtal.files.yaml import read_yaml, shorten
+from polyxtal.mechanics.loading.step import FREE, LoadStep, Matrix, load_matrix
+
+PASCAL = 1e-6
+"""One pascal. [MPa]"""
+
+
+def parse_damask_load(
+    loadstep: str | Path | Mapping[str, Any] | Sequence[Any],
+) -> tuple[LoadStep, ...]:
+    """Parse a load file, its parsed content, or the parsed `loadstep` list.
+
+    Raises:
+        ValueError: naming the load step and the key that is missing, unknown or invalid.
+    """
+    where = "The load"
+    if isinstance(loadstep, str | Path):
+        where = f"{loadstep}: the load"
+        loadstep = read_yaml(loadstep)
+    if isinstance(loadstep, Mapping):
+        if "loadstep" not in loadstep:
+            raise ValueError(f"{where} must have a `loadstep` list, but has none.")
+        loadstep = loadstep["loadstep"]
+    if not isinstance(loadstep, Sequence) or isinstance(loadstep, str) or not loadstep:
+        raise ValueError(f"{where} must hold a list of load steps, but holds {shorten(loadstep)}.")
+    return tuple(_parse_step(step, f"{where}, step {k + 1}") for k, step in enumerate(loadstep))
+
+
+def dump_damask_load(steps: Iterable[LoadStep]) -> dict[str, Any]:
+    """Lay load steps out as DAMASK's load file."""
+
+    def rows(matrix: Matrix, scale: float) -> list[list[float | str]]:
+        return [["x" if math.isnan(v) else v * scale for v in row] for row in matrix]
+
+    dumped = []
+    for step in steps:
+        mechanical: dict[str, Any] = {}
+        if not np.isnan(step.deformation).all():
+            mechanical[step.deformation_kind] = rows(step.deformation, 1.0)
+        if not np.isnan(step.stress).all():
+            mechanical[step.stress_kind] = rows(step.stress, 1 / PASCAL)
+        discretization: dict[str, Any] = {"t": step.duration, "N": step.increments}
+        if step.ratio != 1.0:
+            discretization["r"] = step.ratio
+        dumped.append(
+            {
+                "boundary_conditions": {"mechanical": mechanical},
+                "discretization": discretization,
+                "f_out": 1,
+            }
+        )
+    return {"solver": {"mechanical": "spectral_basic"}, "loadstep": dumped}
+
+
+_STEP_KEYS = {"boundary_conditions", "discretization", "estimate_rate", "f_out", "f_restart"}
+
+
+def _parse_step(step: Any, where: str) -> LoadStep:
+    def need(mapping: Any, key: str) -> Any:
+        if not isinstance(mapping, Mapping) or key not in mapping:
+            raise ValueError(f"{where} must have the key `{key}`, but has none.")
+        return mapping[key]
+
+    mechanical = need(need(step, "boundary_conditions"), "mechanical")
+    discretization = need(step, "discretization")
+    for mapping, known in (
+        (step, _STEP_KEYS),
+        (step["boundary_conditions"], {"mechanical"}),
+        (mechanical, {"dot_F", "F", "L", "P", "dot_P"}),
+        (discretization, {"t", "N", "r"}),
+    ):
+        if not isinstance(mapping, Mapping):
+            raise ValueError(
+                f"{where} must map the keys {sorted(known)}, but holds {shorten(mapping)} instead."
+            )
+        unknown = set(mapping) - known
+        if unknown:
+            raise ValueError(
+                f"{where} must use the keys {sorted(known)}, but has `{min(map(str, unknown))}`."
+            )
+    kinds_f = [k for k in ("dot_F", "F", "L") if k in mechanical]
+    kinds_p = [k for k in ("P", "dot_P") if k in mechanical]
+    if len(kinds_f) > 1 or len(kinds_p) > 1 or not kinds_f + kinds_p:
+        raise ValueError(
+            f"{where} must prescribe one of dot_F, F, L and at most one of P, dot_P, "
+            f"but prescribes {kinds_f + kinds_p}."
+        )
+    try:
+        duration, count = (_number(need(discretization, key)) for key in ("t", "N"))
+        if not count.is_integer():
+            raise ValueError(f"`N` must be a whole number of increments, but is {count:g}.")
+        deformation = (
+            _parse_matrix(mechanical[kinds_f[0]]) if kinds_f else load_matrix([[FREE] * 3] * 3)
+        )
+        stress = (
+            _parse_matrix(mechanical[kinds_p[0]], PASCAL)
+            if kinds_p
+            else load_matrix([[FREE] * 3] * 3)
+        )
+        return LoadStep(
+            duration,
+            int(count),
+            deformation,
+            kinds_f[0] if kinds_f else "dot_F",  # type: ignore[arg-type]
+            stress,
+            kinds_p[0] if kinds_p else "P",  # type: ignore[arg-type]
+            _number(discretization.get("r", 1.0)),
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{where} is invalid: {error}") from error
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError(f"a number is needed, but {value} was given.")
+    return float(value)
+
+
+def _is_triple(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 3
+
+
+def _parse_matrix(rows: Any, scale: float = 1.0) -> Matrix:
+    if not (_is_triple(rows) and all(_is_triple(row) for row in rows)):
+        raise ValueError(f"a boundary condition must be a 3x3 matrix, but is {shorten(rows)}.")
+    return load_matrix([[FREE if v == "x" else _number(v) * scale for v in row] for row in rows])

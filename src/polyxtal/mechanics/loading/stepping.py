@@ -1,0 +1,240 @@
+"""Follow a load path with whatever can take one time step, cutting steps that do not converge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
+from polyxtal.mechanics.loading.path import LoadPath, LoadStep
+from polyxtal.mechanics.response import Response
+
+MAX_CUTS = 12
+"""An increment is halved at most this often before the computation gives up."""
+UNREACHABLE = 1e-7
+"""A step that is stuck below this residual is stuck at rounding, not at its size. [-]"""
+SAME_DIRECTION = 0.99
+"""Cosine between two rates of F above which the last increment predicts the next. [-]"""
+
+
+class StepResult(NamedTuple):
+    """Outcome of one attempted time step."""
+
+    converged: bool
+    iterations: int
+    residual: float
+    crystal_failed: bool = False  # the local law found no solution; `residual` is an older one
+
+
+@runtime_checkable
+class Stepper(Protocol):
+    """Something with a state that can be taken through one time step after another."""
+
+    def attempt(
+        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
+    ) -> StepResult:
+        """Try to reach the goal from the accepted state, without changing that state."""
+        ...
+
+    def accept(self) -> None:
+        """Make the state reached by the last attempt the accepted one."""
+        ...
+
+    def averages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the accepted volume averages F [-] and P [MPa], (3, 3) each."""
+        ...
+
+
+@runtime_checkable
+class CrystalStepper(Stepper, Protocol):
+    """A stepper made of crystals."""
+
+    def elastic_deformation(self) -> Tensor:
+        """Return the accepted F_e of every crystal, (crystals, 3, 3). [-]"""
+        ...
+
+
+@dataclass
+class Progress:
+    """How far along a path a stepper is: all that `follow` needs to go on from there.
+
+    Attributes:
+        step: Load steps done.
+        increment: Increments of the next one that are done.
+        time: Time reached. [s]
+        rate: Rate of the volume-average F in the last increment, None at the start. [1/s]
+        stress_controlled: Where P was prescribed then, None at the start.
+        counts: Increments, steps, cuts, iterations and largest relative residual so far.
+    """
+
+    step: int = 0
+    increment: int = 0
+    time: float = 0.0
+    rate: np.ndarray | None = None
+    stress_controlled: np.ndarray | None = None
+    counts: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("increments", "steps", "cuts", "iterations", "residual"), 0.0
+        )
+    )
+
+
+def respond(
+    path: LoadPath,
+    stepper: CrystalStepper,
+    weights: Float[Tensor, " crystals"],
+    on_increment: Callable[[float], None] | None = None,
+) -> Response:
+    """Take crystals along a path and keep the history.
+
+    Args:
+        path: The load path.
+        stepper: The crystals, undeformed.
+        weights: Volume fraction of every crystal. [-]
+        on_increment: Called with the time [s] after every increment of the path.
+    Returns:
+        Averages and orientations after every increment; row 0 is the undeformed state.
+    Raises:
+        ConvergenceError: if an increment does not converge in its smallest pieces.
+    """
+    time, deformation, stress, elastic = [], [], [], []
+
+    def record(now: float) -> None:
+        f, p = stepper.averages()
+        time.append(now)
+        deformation.append(torch.from_numpy(f))
+        stress.append(torch.from_numpy(p))
+        elastic.append(stepper.elastic_deformation())
+
+    def advance(now: float) -> None:
+        record(now)
+        if on_increment is not None:
+            on_increment(now)
+
+    record(0.0)
+    statistics = follow(path, stepper, advance)
+    return Response(
+        torch.tensor(time, dtype=torch.float64),
+        torch.stack(deformation),
+        torch.stack(stress),
+        matrix_to_quaternion(rotational_part(torch.stack(elastic))),
+        weights.detach().clone(),
+        statistics,
+    )
+
+
+def follow(
+    path: LoadPath,
+    stepper: Stepper,
+    on_increment: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, float]:
+    """Take a stepper along a path, increment by increment.
+
+    An increment that does not converge is halved, and halved again, up to `MAX_CUTS` times;
+    its pieces grow back as they converge.
+
+    Args:
+        path: The load path.
+        stepper: Its state advances to the end of the path.
+        on_increment: Called with the time [s] after every increment of the path.
+        progress: Where the stepper is on the path; brought up to date before `on_increment`.
+    Returns:
+        Statistics: increments, steps, cuts, iterations, largest relative residual.
+    Raises:
+        ConvergenceError: if an increment does not converge in its smallest pieces.
+    """
+    at = Progress() if progress is None else progress
+    for number, step in enumerate(path.steps[at.step :], start=at.step + 1):
+        lengths = step.time_increments()
+        for dt, remaining in zip(
+            lengths[at.increment :].tolist(),
+            np.cumsum(lengths[::-1])[::-1][at.increment :].tolist(),
+            strict=True,
+        ):
+            start_f, start_p = stepper.averages()
+            goal = step.goal(start_f, start_p, dt, remaining)
+            new = _turns(step, goal, start_f, dt, at.rate, at.stress_controlled)
+            where = f"load step {number}, time {at.time + dt:.6g} s"
+            _increment(stepper, dt, goal, step.stress_controlled, new, at.counts, where)
+            at.rate = (stepper.averages()[0] - start_f) / dt
+            at.stress_controlled = step.stress_controlled
+            at.time += dt
+            at.counts["increments"] += 1
+            at.increment += 1
+            if on_increment is not None:
+                on_increment(at.time)
+        at.step, at.increment = number, 0
+    return at.counts
+
+
+def _turns(
+    step: LoadStep,
+    goal: np.ndarray,
+    start: np.ndarray,
+    dt: float,
+    rate: np.ndarray | None,
+    mask: np.ndarray | None,
+) -> bool:
+    """Tell whether the coming increment leaves the direction of the last one."""
+    if rate is None or mask is None or not np.array_equal(mask, step.stress_controlled):
+        return True
+    prescribed = ~step.stress_controlled
+    wanted, last = ((goal - start) / dt)[prescribed], rate[prescribed]
+    sizes = [np.abs(v).max(initial=0.0) for v in (wanted, last)]
+    if min(sizes) == 0.0:
+        return bool(sizes[0] != sizes[1])
+    wanted, last = wanted / sizes[0], last / sizes[1]
+    return float(wanted @ last) < SAME_DIRECTION * float(
+        np.linalg.norm(wanted) * np.linalg.norm(last)
+    )
+
+
+def _increment(
+    stepper: Stepper,
+    dt: float,
+    goal: np.ndarray,
+    stress_controlled: np.ndarray,
+    new_direction: bool,
+    counts: dict[str, float],
+    where: str,
+) -> None:
+    done, piece, cuts = 0.0, 1.0, 0
+    start_f, start_p = stepper.averages()
+    start = np.where(stress_controlled, start_p, start_f)
+    while done < 1.0:
+        piece = min(piece, 1.0 - done)
+        waypoint = goal if done + piece == 1.0 else start + (done + piece) * (goal - start)
+        result = stepper.attempt(piece * dt, waypoint, stress_controlled, new_direction)
+        counts["steps"] += 1
+        counts["iterations"] += result.iterations
+        if result.converged:
+            stepper.accept()
+            counts["residual"] = max(counts["residual"], result.residual)
+            done, piece, new_direction = done + piece, piece * 2.0, False
+            continue
+        cuts += 1
+        counts["cuts"] += 1
+        piece *= 0.5
+        if piece < 0.5**MAX_CUTS:
+            left = (
+                "the plasticity law still finds no solution in some crystal"
+                if result.crystal_failed
+                else f"the relative residual is still {result.residual:.3g}"
+            )
+            stuck = not result.crystal_failed and result.residual < UNREACHABLE
+            advice = (
+                "allow a larger residual" if stuck else "take smaller increments or a slower rate"
+            )
+            raise ConvergenceError(
+                f"The step must converge, but at {where}, {left} after cutting the increment to "
+                f"{piece * dt:.3g} s; {advice}.",
+                float("inf") if result.crystal_failed else result.residual,
+            )

@@ -1,0 +1,1 @@
+"""Mean-field models: Taylor, Sachs, self-consistent."""

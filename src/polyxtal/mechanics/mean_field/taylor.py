@@ -1,0 +1,157 @@
+"""Taylor's assumption: every grain takes the macroscopic deformation. The baseline to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.plasticity.state import CrystalState
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.loading.stepping import StepResult, respond
+from polyxtal.mechanics.response import Response
+from polyxtal.microstructure.phased_materials import PhasedMaterials
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+MAX_ITERATIONS = 30
+STRESS_FLOOR = 1e-2
+"""Stresses are compared with no less than this. [MPa]"""
+
+
+class Taylor:
+    """Grains that all deform alike, as something that can be taken along a load path."""
+
+    def __init__(
+        self,
+        law: CompiledCrystalPlasticity,
+        start: CrystalState,
+        weights: Float[Tensor, "grains"],
+        tolerance: float = 1e-8,
+    ) -> None:
+        """Start undeformed."""
+        self.law, self.weights, self.tolerance = law, weights, tolerance
+        identity = torch.eye(3, dtype=torch.float64)
+        self._accepted = (identity, torch.zeros_like(identity), start)
+        self._attempted = self._accepted
+
+    def averages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the accepted F [-] and volume average of P [MPa], (3, 3) each."""
+        return self._accepted[0].numpy().copy(), self._accepted[1].numpy().copy()
+
+    def elastic_deformation(self) -> Float[Tensor, "grains 3 3"]:
+        """Return the accepted F_e of every grain. [-]"""
+        deformation, _, state = self._accepted
+        return deformation @ state.plastic_inverse
+
+    def attempt(
+        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
+    ) -> StepResult:
+        """Newton on the free components of F; the first iteration is elastic."""
+        target, mask = torch.from_numpy(goal), torch.from_numpy(stress_controlled)
+        deformation, _, start = self._accepted
+        state, residual = start, float("inf")
+        for iteration in range(MAX_ITERATIONS):
+            guess = CrystalState(start.plastic_inverse, start.internal, state.stress)
+            grains = deformation.expand(len(self.weights), 3, 3)
+            try:
+                update = self.law.update(grains, guess, dt if iteration else 0.0)
+            except (ConvergenceError, ValueError):
+                return StepResult(False, iteration + 1, residual, crystal_failed=True)
+            stress = torch.einsum("g,gij->ij", self.weights, update.stress)
+            tangent = torch.einsum("g,gijkl->ijkl", self.weights, update.tangent)
+            scale = max(float(update.stress.abs().max()), STRESS_FLOOR)
+            residual = float(torch.where(mask, stress - target, 0.0).abs().max()) / scale
+            reached = torch.equal(torch.where(mask, target, deformation), target)
+            if iteration and reached and residual < self.tolerance:
+                self._attempted = (deformation, stress, update.state)
+                return StepResult(True, iteration + 1, residual)
+            change = mixed_change(deformation, stress, tangent, target, mask)
+            deformation = torch.where(mask, deformation + change, target)
+            state = update.state
+        return StepResult(False, MAX_ITERATIONS, residual)
+
+    def accept(self) -> None:
+        """Make the state reached by the last attempt the accepted one."""
+        self._accepted = self._attempted
+
+
+def taylor_response(
+    rve: Polycrystal,
+    material: Material | Mapping[str, Material],
+    path: LoadPath,
+    on_increment: Callable[[float], None] | None = None,
+) -> Response:
+    """Compute the response to a load path under Taylor's assumption [Taylor1938].
+
+    The baseline: a prediction that does not come closer to the truth is worth nothing.
+
+    Args:
+        rve: Polycrystal; grains without voxels are left out.
+        material: One material for all grains, or one for each phase name.
+        path: Load path.
+        on_increment: Called with the time [s] after every increment, for progress.
+    Returns:
+        Response with the orientation of every grain at every increment.
+    Raises:
+        ConvergenceError: if an increment does not converge in its smallest pieces.
+        ValueError: if a phase has no material.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve, alloy = px.tessellate(grid=4, grains=4, seed=0), px.load_material("AA6022-T4")
+        >>> response = px.taylor_response(rve, alloy, px.LoadPath.uniaxial(0.01, increments=5))
+        >>> round(float(response.stress("xx")[-1]))  # MPa; the full field: 237
+        270
+    """
+    law, start, weights = crystals_of(rve, material)
+    return respond(path, Taylor(law, start, weights), weights, on_increment)
+
+
+def crystals_of(
+    rve: Polycrystal, material: Material | Mapping[str, Material]
+) -> tuple[CompiledCrystalPlasticity, CrystalState, Float[Tensor, "crystals"]]:
+    """Make every grain that has voxels one crystal.
+
+    Args:
+        rve: Polycrystal.
+        material: One material for all grains, or one for each phase name.
+    Returns:
+        The law of the crystals, their undeformed state, their volume fractions [-].
+    Raises:
+        ValueError: if a phase has no material.
+    """
+    volume = rve.volume_fractions
+    members = (volume > 0).nonzero().flatten()
+    phased = PhasedMaterials.of(material, rve.phase[members], rve.phase_names, rve.lattices)
+    law = CompiledCrystalPlasticity(phased.materials, phased.place)
+    return law, law.initial_state(rve.orientations[members]), volume[members]
+
+
+def mixed_change(
+    deformation: Float[Tensor, "3 3"],
+    stress: Float[Tensor, "3 3"],
+    tangent: Float[Tensor, "3 3 3 3"],
+    target: Float[Tensor, "3 3"],
+    stress_controlled: Bool[Tensor, "3 3"],
+) -> Float[Tensor, "3 3"]:
+    """Take one step of Newton's method under mixed boundary conditions.
+
+        ∂P/∂F : dF = P_target - P   where P is prescribed,   dF = F_target - F   elsewhere
+
+    Args:
+        deformation, stress, tangent: F [-], P [MPa] and ∂P/∂F [MPa] where the method stands.
+        target: P [MPa] where `stress_controlled`, F [-] elsewhere.
+        stress_controlled: Where P is prescribed.
+    Returns:
+        The change dF. [-]
+    """
+    identity = torch.eye(9, dtype=torch.float64)
+    matrix = torch.where(stress_controlled.reshape(9, 1), tangent.reshape(9, 9), identity)
+    right = torch.where(stress_controlled, target - stress, target - deformation)
+    return torch.linalg.solve(matrix, right.reshape(9)).reshape(3, 3)

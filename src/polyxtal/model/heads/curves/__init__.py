@@ -1,0 +1,1 @@
+"""The head that predicts stress-strain curves, from which networks are fitted."""

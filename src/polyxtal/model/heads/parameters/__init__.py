@@ -1,0 +1,1 @@
+"""The paper's network head: all parameters of a material network from [CLS]."""

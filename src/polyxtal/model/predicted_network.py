@@ -1,0 +1,153 @@
+"""From a polycrystal to a small network that does what is expected of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
+from polyxtal.crystal.material import Material
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.model.heads.curves.head import COMPARISON, CurveHead, cyclic_paths, missed_stiffness
+from polyxtal.network.fit import CurveTarget, StiffnessTarget, fit_network
+from polyxtal.network.stretched import typical_networks
+from polyxtal.network.tree import MaterialNetwork
+
+ZENER = (0.15, 0.4, 2.5, 7.0)
+"""Zener ratios of the crystals whose polycrystal's stiffness a network is to have."""
+ITERATIONS, STARTS = 16, 12
+"""Steps of a fit, and untrained networks of which the best ones are fitted."""
+FITS, FEW_LEAVES = 4, 64
+"""How many are fitted, to choose from; only one if leaves are many: then all are alike."""
+STIFFNESS_WEIGHT, MANY_LEAVES = 0.3, 128
+"""What stiffness weighs beside curves in a network of so many leaves; smaller ones can not have
+both, so there it weighs less, in proportion to the cube of the leaves. [-]"""
+
+
+def elastic_crystals() -> list[CubicElasticity]:
+    """List crystals of the Zener ratios `ZENER`; bulk modulus 150 GPa, Voigt's shear half that."""
+    bulk, shear = 150e3, 75e3
+    tetragonal = [5 * shear / (2 + 3 * zener) for zener in ZENER]
+    return [
+        CubicElasticity(bulk + 4 / 3 * t, bulk - 2 / 3 * t, zener * t)
+        for zener, t in zip(ZENER, tetragonal, strict=True)
+    ]
+
+
+def fit_count(leaves: int, material: Material) -> int:
+    """Say how many networks are fitted to choose one from; an elastic material has no cycles."""
+    return FITS if leaves <= FEW_LEAVES and material.plasticity is not None else 1
+
+
+def infer_network(
+    rve: Polycrystal,
+    leaves: int,
+    material: Material,
+    head: CurveHead,
+    stiffness: Callable[[Elasticity], Float[Tensor, "6 6"]],
+    seed: int = 0,
+    iterations: int | None = None,
+    on_stage: Callable[[str, int, int], None] | None = None,
+) -> MaterialNetwork:
+    """Expect curves and stiffness, then turn the normals of untrained networks to follow them.
+
+    Of few leaves, several are fitted, and the one that follows whole cycles best is taken.
+
+    Args:
+        rve: Polycrystal of one material.
+        leaves: Leaves of the network.
+        material: Whose curves are followed; an elastic one has none, and its stiffness is followed.
+        head: What full fields differ by from typical networks.
+        stiffness: Tells the polycrystal's expected stiffness for a crystal.
+        seed: Same seed, same network.
+        iterations: Steps of the fit, `ITERATIONS` if None.
+        on_stage: Called with what is done, how many steps of it, and of how many.
+    Raises:
+        ConvergenceError: if a network does not converge.
+    """
+    tell = on_stage or (lambda what, done, total: None)
+    iterations = ITERATIONS if iterations is None else iterations
+    fits = fit_count(leaves, material)
+    total = fits * iterations + 1
+    tell("expected curves", 0, total)
+    crystals: list[Elasticity] = [*elastic_crystals()]
+    curves: list[CurveTarget] = []
+    cycles: list[CurveTarget] = []
+    if material.plasticity is None:
+        crystals.append(material.elasticity)
+    else:
+        typical = typical_networks(rve, seed=seed)
+        missed = missed_stiffness(typical.stiffness(COMPARISON), stiffness(COMPARISON))
+        curves = head.expected(typical, material, missed)
+        if fits > 1:
+            cycles = head.expected(typical, material, missed, cyclic_paths())
+    goals = [StiffnessTarget(crystal, stiffness(crystal)) for crystal in crystals]
+    weight = STIFFNESS_WEIGHT * min(1.0, (leaves / MANY_LEAVES) ** 3)
+
+    starts = by_error(untrained_starts(rve, leaves, seed), material, curves, goals, weight)
+    fitted: list[MaterialNetwork] = []
+    for start in starts[:fits]:
+        before = len(fitted) * iterations
+
+        def step(done: int, _: float, before: int = before) -> None:
+            tell("fit", before + done + 1, total)
+
+        fit = fit_network(start, material, curves, goals, iterations, weight, step)
+        fitted.append(fit.network)
+    return best_start(fitted, material, cycles) if cycles else fitted[0]
+
+
+def by_error(
+    starts: Sequence[MaterialNetwork],
+    material: Material,
+    curves: Sequence[CurveTarget],
+    goals: Sequence[StiffnessTarget] = (),
+    weight: float = 1.0,
+) -> list[MaterialNetwork]:
+    """Order networks by how far they are from their targets as they are, the closest first.
+
+    Those that can not follow the curves are left out.
+
+    Raises:
+        ConvergenceError: if none can.
+    """
+    errors: list[tuple[float, int]] = []
+    failed: ConvergenceError | None = None
+    for place, start in enumerate(starts):
+        try:
+            error = fit_network(start, material, curves, goals, 0, weight).error
+        except ConvergenceError as caught:
+            failed = caught
+        else:
+            errors.append((error, place))
+    if failed is not None and not errors:
+        raise failed
+    return [starts[place] for _, place in sorted(errors)]
+
+
+def best_start(
+    starts: Sequence[MaterialNetwork],
+    material: Material,
+    curves: Sequence[CurveTarget],
+    goals: Sequence[StiffnessTarget] = (),
+    weight: float = 1.0,
+) -> MaterialNetwork:
+    """Pick the network that is closest to its targets as it is; raises as `by_error`."""
+    return by_error(starts, material, curves, goals, weight)[0]
+
+
+def untrained_starts(rve: Polycrystal, leaves: int, seed: int) -> list[MaterialNetwork]:
+    """Draw the networks that a fit may begin with.
+
+    The first eight are drawn by the seeds of the typical networks. With 128 leaves they are these
+    networks, but for their normals, and so closer to the mean of them than other starts are, by
+    about √(7/9), as members are of what a mean is taken over. They are preferred for that, which
+    does no harm: what is expected does not depend on the starts, every fit is led to it, and no
+    full field enters either. With another number of leaves the same seeds draw other networks.
+    """
+    drawn = torch.randint(2**62, (STARTS,), generator=torch.Generator().manual_seed(int(seed)))
+    return [MaterialNetwork.from_polycrystal(rve, leaves, one) for one in drawn.tolist()]

@@ -1,0 +1,1 @@
+"""Fine-tuning of heads on a pretrained encoder, and their baselines."""

@@ -1,0 +1,126 @@
+"""What a fine-tuning to stiffness is asked for, as a YAML file says it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from polyxtal.files.validated import validate_document
+from polyxtal.files.yaml import read_yaml
+from polyxtal.model.heads.stiffness.out_of_distribution import COMPONENTS
+
+Count = Annotated[int, Field(ge=1, le=10**6)]
+Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+_NAME = re.compile(r"[\w-][\w.-]{0,59}")
+
+
+def _plain_name(name: str) -> str:
+    """Make sure that a head's name can be a folder's, and of no other folder."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "`heads` must have names of letters, digits, dots and hyphens, "
+            f"but one is {name[:80]!r}"
+        )
+    return name
+
+
+HeadName = Annotated[str, AfterValidator(_plain_name)]
+
+
+class FitConfig(BaseModel):
+    """How a head is fitted.
+
+    Attributes:
+        encoder: "pretrained", or "untrained" for its first weights.
+        model: Another model than the fine-tuning's to begin with, as for `load_model`.
+        freeze: Keep the encoder; else it learns, too, each block at a lower rate than the next.
+        rate: Largest learning rate of the head.
+        encoder_rate: That of the encoder's last block, in proportion to `rate`.
+        layer_decay: Rate of a block over that of the next one.
+        decay: Weight decay.
+        epochs: Times that all training RVEs are seen, at most.
+        patience: Epochs without a better validation after which to stop.
+        batch: RVEs in a step.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: Literal["pretrained", "untrained"] = "pretrained"
+    model: str | None = None
+    freeze: bool = True
+    rate: Rate = 1e-3
+    encoder_rate: Rate = 0.1
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.75
+    decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 1e-2
+    epochs: Count = 200
+    patience: Count = 20
+    batch: Annotated[int, Field(ge=1, le=4096)] = 64
+
+
+class HeadConfig(FitConfig):
+    """One head that tells stiffness, and how it is fitted.
+
+    Attributes:
+        kind: "tensor", the full stiffness of any cubic crystal, see `TensorHead`; or "normal", the
+            paper's linear map from [CLS] to C11, C22 and C33 of the recipe's given crystals.
+        latent: Of a tensor head: let its weights depend on [CLS], too.
+        ridge: Start from a ridge regression; else from zero, as training from scratch does.
+    """
+
+    kind: Literal["tensor", "normal"]
+    latent: bool = False
+    ridge: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> HeadConfig:
+        if self.latent and self.kind != "tensor":
+            raise ValueError("`latent` must be left out unless `kind` is 'tensor'")
+        if self.kind == "tensor" and not self.freeze and not self.latent:
+            raise ValueError("`freeze` must be true for a tensor head without `latent`")
+        return self
+
+
+class StiffnessConfig(BaseModel):
+    """All that a fine-tuning to stiffness depends on; see `docs/finetuning.md`.
+
+    Attributes:
+        model: Model to begin with, as for `load_model`.
+        data: Folder of a labelled data set, as `polyxtal generate` writes it.
+        test: Folder of another one, to judge on; it must be labelled for the same given crystals.
+        labels: RVEs of `data` to use, the first ones; None for all.
+        validation: Share of them, drawn by the seed, that decides when to stop.
+        copies: Turned and rolled copies of each training RVE that a frozen encoder sees.
+        seeds: Times that each head is fitted, to another split.
+        heads: The heads by name. The first tensor head of a pretrained encoder is written with the
+            model, fitted by the seed that validated best.
+        components: Principal components of latent vectors.
+        hidden: Width of a tensor head's hidden layer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = "polyxtal-small"
+    data: str
+    test: str
+    labels: Count | None = None
+    validation: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    copies: Annotated[int, Field(ge=1, le=64)] = 4
+    seeds: Annotated[int, Field(ge=1, le=100)] = 3
+    heads: Annotated[dict[HeadName, HeadConfig], Field(min_length=1, max_length=20)] = {
+        "tensor": HeadConfig(kind="tensor")
+    }
+    components: Annotated[int, Field(ge=1, le=256)] = COMPONENTS
+    hidden: Annotated[int, Field(ge=1, le=1024)] = 16
+
+
+def read_stiffness_config(path: str | Path) -> StiffnessConfig:
+    """Read a configuration from a YAML file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no YAML or a field is missing, unknown or out of range.
+    """
+    return validate_document(StiffnessConfig, read_yaml(path), path)

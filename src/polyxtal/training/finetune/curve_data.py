@@ -1,0 +1,125 @@
+"""Full fields and typical networks of small polycrystals, computed once and kept.
+
+000000.safetensors ...   one polycrystal each, written whole or not at all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.material import Material
+from polyxtal.dataset.build import realize
+from polyxtal.dataset.recipe import Recipe
+from polyxtal.files.atomic import atomic_file
+from polyxtal.mechanics.fullfield.simulate import simulate
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.model.heads.curves.head import (
+    COMPARISON,
+    INCREMENTS,
+    loaded_stress,
+    missed_stiffness,
+    standard_paths,
+    typical_curves,
+)
+from polyxtal.network.stretched import typical_networks
+
+MAX_BYTES = 1 << 16
+SHAPES = {"full_field": (6, INCREMENTS), "typical": (6, INCREMENTS), "stiffness": (6, 6)}
+
+
+class Computed(NamedTuple):
+    """What does not depend on a model, and is kept.
+
+    Attributes:
+        full_field: Stress of the full field that does the work on each standard path. [MPa]
+        typical: That of typical networks. [MPa]
+        stiffness: Stiffness of typical networks of `COMPARISON` crystals, Mandel. [MPa]
+    """
+
+    full_field: Float[Tensor, "6 increments"]
+    typical: Float[Tensor, "6 increments"]
+    stiffness: Float[Tensor, "6 6"]
+
+
+class CurveData(NamedTuple):
+    """What is known of each polycrystal's standard paths.
+
+    Attributes:
+        full_field: Stress of the full field that does the work. [MPa]
+        typical: That of typical networks. [MPa]
+        missed: δ of each path, see `model.heads.curves`. [-]
+    """
+
+    full_field: Float[Tensor, "*n 6 increments"]
+    typical: Float[Tensor, "*n 6 increments"]
+    missed: Float[Tensor, "*n 6"]
+
+
+def curve_data(
+    recipe: Recipe,
+    count: int,
+    material: Material,
+    stiffness: Callable[[Polycrystal, CubicElasticity], Float[Tensor, "6 6"]],
+    folder: Path,
+    on_rve: Callable[[int], None] | None = None,
+) -> CurveData:
+    """Compute, or read again, the curves of a recipe's first polycrystals.
+
+    Args:
+        recipe: What polycrystals to make; small ones, for each costs six full-field simulations.
+        count: How many.
+        material: Of all crystals.
+        stiffness: Tells a polycrystal's expected stiffness for a crystal.
+        folder: Where they are kept, for this recipe and material alone.
+        on_rve: Called with the number that are ready.
+    Raises:
+        ConvergenceError: if a full field does not converge; says of which polycrystal.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number in range(count):
+        path = folder / f"{number:06d}.safetensors"
+        rve, row = realize(recipe, number).rve, _read(path)
+        if row is None:
+            row = _compute(rve, number, material)
+            with atomic_file(path) as temporary:
+                save_file({k: v.contiguous() for k, v in row._asdict().items()}, temporary)
+        missed = missed_stiffness(row.stiffness, stiffness(rve, COMPARISON))
+        rows.append(CurveData(row.full_field, row.typical, missed))
+        if on_rve is not None:
+            on_rve(number + 1)
+    return CurveData(*(torch.stack(values) for values in zip(*rows, strict=True)))
+
+
+def _read(path: Path) -> Computed | None:
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        return None
+    try:
+        row = load_file(path)
+    except (SafetensorError, OSError, ValueError):
+        return None  # damaged: computed anew
+    if {name: tuple(value.shape) for name, value in row.items()} != SHAPES:
+        return None
+    real = all(v.dtype == torch.float64 and bool(torch.isfinite(v).all()) for v in row.values())
+    return Computed(**row) if real else None
+
+
+def _compute(rve: Polycrystal, number: int, material: Material) -> Computed:
+    typical = typical_networks(rve, seed=number)
+    told = [
+        loaded_stress(c.response, k)
+        for k, c in enumerate(typical_curves(typical, material, standard_paths()))
+    ]
+    truth = [
+        loaded_stress(simulate(rve, material, path), k) for k, path in enumerate(standard_paths())
+    ]
+    return Computed(torch.stack(truth), torch.stack(told), typical.stiffness(COMPARISON))

@@ -1,0 +1,406 @@
+"""Fit the paper's network heads: all parameters of a material network from [CLS].
+
+finetuning.json            what the run was asked for
+predicted/seed-<k>.json    errors of predicted networks
+heads/<name>/seed-<k>/     state, curve, and, when finished, result.json and the model with its
+                           head, to be loaded with `load_model`
+table.csv, results.json    relative Frobenius errors on validation RVEs, means over the seeds
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from polyxtal.algebra.randomness import generator_of
+from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.dataset.fields import turn_stiffness
+from polyxtal.dataset.store import PolycrystalStore, open_dataset
+from polyxtal.files.bounded import read_bounded
+from polyxtal.files.validated import validate_document
+from polyxtal.files.yaml import read_yaml
+from polyxtal.mechanics.bounds.averages import hill_average
+from polyxtal.model.checkpoint import PARAMETERS_CONFIG
+from polyxtal.model.foundation import FoundationModel, load_model
+from polyxtal.model.heads.parameters.file import FittedParameters
+from polyxtal.model.heads.parameters.head import MAX_DEPTH, ParameterHead
+from polyxtal.model.heads.stiffness.file import fingerprint, head_fingerprint
+from polyxtal.network.topology import BinaryTree
+from polyxtal.network.tree import MaterialNetwork
+from polyxtal.training.finetune.config import FitConfig, HeadName
+from polyxtal.training.finetune.fit import (
+    Fitter,
+    Split,
+    encoder_of,
+    load_encoders,
+    own_encoders,
+    split_rves,
+)
+from polyxtal.training.finetune.folder import (
+    MAX_JSON,
+    MODEL,
+    RESULT,
+    claim,
+    data_set,
+    write_json,
+    write_results,
+)
+from polyxtal.training.finetune.stiffness_data import StiffnessData, encode_copies, read_labels
+
+PREDICTED = "predicted"
+COLUMNS = ["estimate", "rves", "training", "validation", "worst"]
+SPLIT, CRYSTALS = 10, 11
+"""Streams of random numbers: for the split, and for the crystals that a step looks at."""
+
+
+class ParameterConfig(BaseModel):
+    """All that a fine-tuning to network parameters depends on; see `docs/finetuning.md`.
+
+    Attributes:
+        model: Model to begin with, as for `load_model`.
+        data: Folder of a data set labelled for sampled crystals.
+        depth: N, for 2^N leaves.
+        validation: Share of the RVEs that is validated on, drawn by the seed.
+        crystals: Crystals of each RVE in a step, drawn from its labels.
+        seeds: Times that each head is fitted, to another split.
+        predicted: Validation RVEs of each split, the first ones, on which `predict_network` is
+            judged, too, with as many leaves, beside the baselines on the same ones; the model must
+            have heads for it.
+        heads: How heads are fitted, by name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = "polyxtal-small"
+    data: str
+    depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = 7
+    validation: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    crystals: Annotated[int, Field(ge=1, le=1000)] = 2
+    seeds: Annotated[int, Field(ge=1, le=100)] = 3
+    predicted: Annotated[int, Field(ge=0, le=10**6)] = 0
+    heads: Annotated[dict[HeadName, FitConfig], Field(min_length=1, max_length=20)]
+
+
+def read_parameter_config(path: str | Path) -> ParameterConfig:
+    """Read a configuration from a YAML file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no YAML or a field is missing, unknown or out of range.
+    """
+    return validate_document(ParameterConfig, read_yaml(path), path)
+
+
+class ParameterTask:
+    """Networks whose stiffness is that of the labels, from turned polycrystals turned along.
+
+    Args:
+        head: What learns.
+        stiffness: Labels, Mandel. [MPa]
+        constants: c11, c12, c44 of the labels' crystals. [MPa]
+        crystals: How many of them a training step looks at.
+    """
+
+    def __init__(
+        self, head: ParameterHead, stiffness: Tensor, constants: Tensor, crystals: int
+    ) -> None:
+        """Take the head as it is."""
+        self.head, self.stiffness, self.constants = head, stiffness, constants
+        self.crystals = min(crystals, constants.shape[1])
+        self.tree = BinaryTree.balanced(head.leaves)
+
+    def begin(
+        self, latent: Tensor, turns: Tensor, numbers: Tensor, aside: Tensor, aside_numbers: Tensor
+    ) -> None:
+        """Standardise latent vectors; all networks begin alike."""
+        seen = latent.flatten(0, 1)
+        deviation = seen.std(0)
+        self.head.input_mean.copy_(seen.mean(0))
+        self.head.input_scale.copy_(torch.where(deviation > 1e-6, deviation, 1.0))
+
+    def loss(self, latent: Tensor, turns: Tensor, numbers: Tensor) -> Tensor:
+        """Return the mean relative Frobenius error: of some crystals in training, else of all."""
+        count = self.constants.shape[1]
+        chosen = torch.arange(count)
+        if self.head.training and torch.is_grad_enabled():
+            # By the batch alone, so that a run that goes on sees what it would have seen.
+            generator = generator_of(int(numbers[0]), int(numbers.sum()), CRYSTALS)
+            chosen = torch.randperm(count, generator=generator)[: self.crystals]
+        truth = self.stiffness[numbers][:, chosen]
+        if len(turns):
+            truth = turn_stiffness(truth, turns)
+        constants = self.constants[numbers][:, chosen].to(latent.dtype)
+        found = self.head(latent).stiffness(constants, self.tree)
+        return relative_error(found, truth.to(found)).mean()
+
+
+def relative_error(found: Tensor, truth: Tensor) -> Tensor:
+    """Return |C - C_truth| / |C_truth|, Frobenius. [-]"""
+    return torch.linalg.matrix_norm(found - truth) / torch.linalg.matrix_norm(truth)
+
+
+def finetune_parameters(
+    config: ParameterConfig,
+    folder: str | Path,
+    on_step: Callable[[str, int, int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Fit all heads, or go on with it.
+
+    Args:
+        config: What is asked for.
+        folder: Where to; new, or of the same fine-tuning.
+        on_step: Called with what is done, how many steps of it, and of how many.
+    Returns:
+        Rows of the table: the number of validation RVEs of each seed, mean relative Frobenius error
+        on training and on these validation RVEs and the largest on the latter, of each head, of
+        Hill's average and of untrained networks with as many leaves; means over the seeds. [-]
+    Raises:
+        FileNotFoundError: if there is no such model or data set.
+        FileExistsError: if the folder holds something else.
+        ValueError: if the folder holds another fine-tuning, a data set does not fit, or a file is
+            damaged.
+        ConvergenceError: if a loss is no longer finite.
+    """
+    tell = on_step or (lambda what, done, total: None)
+    target = Path(folder)
+    pretrained = load_model(config.model)
+    models = load_encoders(pretrained, config.heads)
+    store = open_dataset(config.data)
+    _check(config, store, pretrained)
+    contents = _contents(config, store, pretrained) | {"heads": own_encoders(models, config.heads)}
+    asked = claim(target, config.model_dump(mode="json"), contents)
+    splits = [split_rves(len(store), config.validation, k, SPLIT) for k in range(config.seeds)]
+    data = read_labels(store, len(store))
+    constants = torch.from_numpy(store.read("constants", 0, len(store))).to(torch.float64)
+    errors: dict[str, list[Errors]] = {}
+    encoded = {}
+    for name in sorted({encoder_of(name, head) for name, head in config.heads.items()}):
+
+        def seen(done: int, total: int, name: str = name) -> None:
+            tell(f"RVEs that the {name} encoder saw", done, total)
+
+        encoded[name] = encode_copies(models[name], data, range(len(store)), 4, 0, seen)
+    for k, split in enumerate(splits):
+        for name, found in _baselines(config, store, data, constants, split, k).items():
+            errors.setdefault(name, []).append(found)
+        if config.predicted:
+
+            def ready(done: int, total: int, k: int = k) -> None:
+                tell(f"predicted networks, seed {k}", done, total)
+
+            errors.setdefault("predicted networks", []).append(
+                _predicted(config, store, data, constants, pretrained, target, split, k, ready)
+            )
+    for name, fit in config.heads.items():
+        for k, split in enumerate(splits):
+            place = target / "heads" / name / f"seed-{k}"
+            whole = (place / MODEL / PARAMETERS_CONFIG).is_file()
+            result = _read_result(place / RESULT, split) if whole else None
+            if result is None:
+
+                def said(epoch: int, loss: float, name: str = name, k: int = k) -> None:
+                    what = f"epochs of head {name}, seed {k}, validation {loss:.3g}"
+                    tell(what, epoch, config.heads[name].epochs)
+
+                result = _fit(
+                    config,
+                    fit,
+                    models[encoder_of(name, fit)],
+                    data,
+                    constants,
+                    encoded[encoder_of(name, fit)],
+                    split,
+                    place,
+                    k,
+                    said,
+                )
+            errors.setdefault(f"head {name}", []).append(result)
+    rows: list[dict[str, Any]] = []
+    for name, found in errors.items():
+        training, validation, worst = (
+            sum(column) / len(column)
+            for column in zip(*((e.training, e.validation, e.worst) for e in found), strict=True)
+        )
+        known = None if math.isnan(training) else training
+        row = name, found[0].rves, known, validation, worst
+        rows.append(dict(zip(COLUMNS, row, strict=True)))
+    write_results(target, COLUMNS, rows, {"asked": asked})
+    return rows
+
+
+class Errors(NamedTuple):
+    """Relative Frobenius errors of one estimate and seed. [-]
+
+    Attributes:
+        rves: Validation RVEs that it was judged on.
+        validation: Mean over them and all crystals.
+        worst: The largest.
+        training: Mean over training RVEs; NaN for what learns nothing from them.
+    """
+
+    rves: int
+    validation: float
+    worst: float
+    training: float = math.nan
+
+
+def _errors(found: Float[Tensor, "rves crystals"], training: float = math.nan) -> Errors:
+    return Errors(len(found), float(found.mean()), float(found.max()), training)
+
+
+def _contents(
+    config: ParameterConfig, store: PolycrystalStore, model: FoundationModel
+) -> dict[str, dict[str, Any]]:
+    """Say what model and data set are, as far as results depend on them."""
+    told_by: dict[str, Any] = {"encoder": fingerprint(model.autoencoder)}
+    if config.predicted:
+        assert model.stiffness is not None
+        assert model.curves is not None
+        told_by["stiffness_head"] = head_fingerprint(model.stiffness)
+        told_by["intercept"] = model.curves.intercept.tolist()
+        told_by["slope"] = model.curves.slope.tolist()
+    return {"model": told_by, "data": data_set(store)}
+
+
+def _fit(
+    config: ParameterConfig,
+    fit: FitConfig,
+    model: FoundationModel,
+    data: StiffnessData,
+    constants: Tensor,
+    encoded: tuple[Tensor, Tensor],
+    split: Split,
+    place: Path,
+    seed: int,
+    on_epoch: Callable[[int, float], None],
+) -> Errors:
+    head = ParameterHead(model.config.width, config.depth, seed)
+    task = ParameterTask(head, data.stiffness, constants, config.crystals)
+    fitter = Fitter(fit, task, model, data, split, encoded, seed)
+    fitter.run(place, on_epoch)
+    if "encoder" in fitter.parts:
+        changed = copy.deepcopy(model.autoencoder)
+        changed.encoder.load_state_dict(fitter.parts["encoder"].state_dict())
+        model = FoundationModel(changed, model.about)
+    latent = encode_copies(model, data, range(len(data.grain_id)))[0][:, 0]
+    train, validation = (
+        _judged(head, latent, data, constants, task.tree, numbers) for numbers in split
+    )
+    result = _errors(validation, float(train.mean()))
+    about = {"finetuning": config.model_dump(mode="json"), "head": fit.model_dump(mode="json")}
+    about |= {"seed": seed, "rves": len(split.train), "results": result._asdict()}
+    fitted = FittedParameters(head, fingerprint(model.autoencoder), about)
+    FoundationModel(model.autoencoder, model.about, parameters=fitted).save(place / MODEL)
+    write_json(place / RESULT, {"errors": [result.training, result.validation, result.worst]})
+    return result
+
+
+@torch.no_grad()
+def _judged(
+    head: ParameterHead,
+    latent: Tensor,
+    data: StiffnessData,
+    constants: Tensor,
+    tree: BinaryTree,
+    numbers: Tensor,
+) -> Float[Tensor, "rves crystals"]:
+    found = []
+    for part in numbers.split(16):
+        told = head(latent[part]).stiffness(constants[part].to(latent.dtype), tree)
+        found.append(relative_error(told, data.stiffness[part].to(latent.dtype)))
+    return torch.cat(found)
+
+
+def _baselines(
+    config: ParameterConfig,
+    store: PolycrystalStore,
+    data: StiffnessData,
+    constants: Tensor,
+    split: Split,
+    seed: int,
+) -> dict[str, Errors]:
+    """Judge what learns nothing: on all validation RVEs, and on those of predicted networks."""
+    found: dict[str, list[Tensor]] = {"Hill": [], "untrained networks": []}
+    for number in split.validation.tolist():
+        rve = store[number]
+        network = MaterialNetwork.from_polycrystal(rve, 2**config.depth, seed)
+        hill = partial(hill_average, rve)
+        for name, told in (("Hill", hill), ("untrained networks", network.stiffness)):
+            found[name].append(_errors_of(told, data.stiffness[number], constants[number]))
+    every = {name: torch.stack(errors) for name, errors in found.items()}
+    judged = {name: _errors(errors) for name, errors in every.items()}
+    if 0 < config.predicted < len(split.validation):
+        for name, errors in every.items():
+            judged[f"{name}, same RVEs"] = _errors(errors[: config.predicted])
+    return judged
+
+
+def _errors_of(
+    told: Callable[[CubicElasticity], Tensor], truth: Tensor, constants: Tensor
+) -> Float[Tensor, "crystals"]:
+    """Judge what tells one RVE's stiffness for a crystal."""
+    crystals = [CubicElasticity(c11, c12, c44) for c11, c12, c44 in constants.tolist()]
+    return relative_error(torch.stack([told(crystal) for crystal in crystals]), truth)
+
+
+def _predicted(
+    config: ParameterConfig,
+    store: PolycrystalStore,
+    data: StiffnessData,
+    constants: Tensor,
+    model: FoundationModel,
+    target: Path,
+    split: Split,
+    seed: int,
+    on_rve: Callable[[int, int], None],
+) -> Errors:
+    path = target / PREDICTED / f"seed-{seed}.json"
+    numbers = split.validation[: config.predicted]
+    kept = _read_result(path, Split(split.train, numbers))
+    if kept is not None:
+        return kept
+    found = []
+    for done, number in enumerate(numbers.tolist(), start=1):
+        network = model.predict_network(store[number], 2**config.depth, seed)
+        found.append(_errors_of(network.stiffness, data.stiffness[number], constants[number]))
+        on_rve(done, len(numbers))
+    result = _errors(torch.stack(found))
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, {"errors": [None, result.validation, result.worst]})
+    return result
+
+
+def _check(config: ParameterConfig, store: PolycrystalStore, model: FoundationModel) -> None:
+    if config.predicted and (model.stiffness is None or model.curves is None):
+        raise ValueError(
+            f"{config.model}: a model must have heads for stiffness and curves to judge predicted "
+            "networks, but lacks one; leave `predicted` out."
+        )
+    edge = model.config.voxels
+    if store.recipe.labels is None or store.recipe.grid != (edge, edge, edge):
+        raise ValueError(
+            f"{store.folder}: RVEs must have stiffness labels and the model's {edge}³ voxels, but "
+            f"have {store.recipe.grid} and labels {store.recipe.labels}."
+        )
+
+
+def _read_result(path: Path, split: Split) -> Errors | None:
+    if not path.is_file():
+        return None
+    try:
+        training, validation, worst = json.loads(read_bounded(path, MAX_JSON))["errors"]
+        known = math.nan if training is None else float(training)
+        found = Errors(len(split.validation), float(validation), float(worst), known)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None  # damaged: fitted anew, from the state beside it
+    return found if math.isfinite(found.validation + found.worst) else None

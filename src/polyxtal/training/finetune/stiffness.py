@@ -1,0 +1,349 @@
+"""Fine-tune to stiffness: several heads, several seeds, one table with all baselines.
+
+finetuning.json           what the run was asked for
+basis/                    what is known of each RVE without learning, see `stiffness_data`
+heads/<name>/seed-<k>/    state, curve, and, when finished, result.json; a tensor head's model
+table.csv, results.json   all heads and baselines on the test RVEs, means over the seeds
+model/                    the model with its stiffness head, to be loaded with `load_model`
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.dataset.layout import attributes, stamp
+from polyxtal.dataset.store import PolycrystalStore, open_dataset
+from polyxtal.files.bounded import read_bounded
+from polyxtal.model.foundation import FoundationModel, load_model
+from polyxtal.model.heads.stiffness.basis import StiffnessBasis
+from polyxtal.model.heads.stiffness.file import StiffnessHead, fingerprint
+from polyxtal.model.heads.stiffness.head import TensorHead, TensorHeadSizes
+from polyxtal.model.heads.stiffness.normal import NormalHead
+from polyxtal.model.heads.stiffness.out_of_distribution import fade
+from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.training.finetune.baselines import (
+    Scores,
+    averages,
+    crystal_names,
+    ridge_scores,
+    score_normals,
+    score_tensors,
+    texture_features,
+)
+from polyxtal.training.finetune.config import HeadConfig, StiffnessConfig
+from polyxtal.training.finetune.fit import (
+    Fitter,
+    Split,
+    encoder_of,
+    load_encoders,
+    own_encoders,
+    split_rves,
+)
+from polyxtal.training.finetune.folder import (
+    MAX_JSON,
+    MODEL,
+    RESULT,
+    claim,
+    data_set,
+    write_json,
+    write_results,
+)
+from polyxtal.training.finetune.stiffness_data import (
+    StiffnessData,
+    encode_copies,
+    load_stiffness_data,
+)
+from polyxtal.training.finetune.tasks import HeadTask, NormalTask, TensorTask
+
+SPLIT = 7
+"""Stream of random numbers for the split."""
+COLUMNS = ["estimate", "crystal", "C11", "C22", "C33", "least", "error", "over_hill"]
+
+
+def finetune_stiffness(
+    config: StiffnessConfig,
+    folder: str | Path,
+    on_step: Callable[[str, int, int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Fit all heads, or go on with it.
+
+    Args:
+        config: What is asked for.
+        folder: Where to; new, or of the same fine-tuning.
+        on_step: Called with what is done, how many steps of it, and of how many.
+    Returns:
+        Rows of the table: R² of C11, C22, C33 and their least, the mean relative Frobenius error,
+        and that over Hill's, of each estimate and crystal on the test RVEs, means over the seeds.
+    Raises:
+        FileNotFoundError: if there is no such model or data set.
+        FileExistsError: if the folder holds something else.
+        ValueError: if the folder holds another fine-tuning, a data set does not fit, or a file is
+            damaged.
+        ConvergenceError: if a loss is no longer finite.
+    """
+    tell = on_step or (lambda what, done, total: None)
+    target = Path(folder)
+    models = load_encoders(load_model(config.model), config.heads)
+    stores = open_dataset(config.data), open_dataset(config.test)
+    crystals = _check(config, stores, models["pretrained"])
+    contents = {
+        "model": {"encoder": fingerprint(models["pretrained"].autoencoder)},
+        "data": data_set(stores[0]),
+        "test": data_set(stores[1]),
+        "heads": own_encoders(models, config.heads),
+    }
+    asked = claim(target, config.model_dump(mode="json"), contents)
+    counts = config.labels or len(stores[0]), len(stores[1])
+    learned = any(head.kind == "tensor" for head in config.heads.values())
+    data, test = (
+        load_stiffness_data(
+            store,
+            target / "basis" / stamp(attributes(store.recipe))[:16],
+            count,
+            lambda done, name=name, count=count: tell(f"basis of {name} RVEs", done, count),
+            known=name == "test" or learned,
+        )
+        for store, count, name in zip(stores, counts, ("training", "test"), strict=True)
+    )
+    scores: dict[str, list[list[Scores]]] = {
+        name: [score_tensors(found, test.stiffness[:, : test.given])]
+        for name, found in averages(test, crystals).items()
+    }
+    encoded = {
+        name: _encode(config, name, model, data, test, tell) for name, model in models.items()
+    }
+    features = _features(encoded, data, test)
+    fitted: list[tuple[float, Path]] = []
+    usable = (n for n, h in config.heads.items() if (h.kind, h.encoder) == ("tensor", "pretrained"))
+    written = next(usable, None)
+    count = len(data.grain_id)
+    splits = [split_rves(count, config.validation, k, SPLIT) for k in range(config.seeds)]
+    for split in splits:
+        for name, found in ridge_scores(features, data, test, split.train).items():
+            scores.setdefault(name, []).append(found)
+    for name, head in config.heads.items():
+        for seed, split in enumerate(splits):
+            place = target / "heads" / name / f"seed-{seed}"
+
+            def said(epoch: int, loss: float, name: str = name, seed: int = seed) -> None:
+                what = f"epochs of head {name}, seed {seed}, validation {loss:.3g}"
+                tell(what, epoch, config.heads[name].epochs)
+
+            result = _read_result(place / RESULT)
+            if result is None:
+                result = _fit(
+                    config,
+                    head,
+                    models[encoder_of(name, head)],
+                    encoded[encoder_of(name, head)],
+                    data,
+                    test,
+                    split,
+                    place,
+                    seed,
+                    said,
+                )
+            found = [Scores(tuple(row["r_squared"]), row["error"]) for row in result["scores"]]
+            scores.setdefault(f"head {name}", []).append(found)
+            if name == written:
+                fitted.append((float(result["validation"]), place))
+    rows = list(_rows(scores, crystal_names(crystals)))
+    write_results(target, COLUMNS, rows, {"asked": asked, "convention": CONVENTION})
+    if fitted:
+        _write_model(target, min(fitted)[1], rows)
+    return rows
+
+
+def _check(
+    config: StiffnessConfig,
+    stores: tuple[PolycrystalStore, PolycrystalStore],
+    model: FoundationModel,
+) -> list[CubicElasticity]:
+    """Make sure that data sets and model fit; return the given crystals."""
+    train, test = (store.recipe.labels for store in stores)
+    for store, labels in zip(stores, (train, test), strict=True):
+        if labels is None or not labels.constants:
+            raise ValueError(
+                f"{store.folder}: a data set must have stiffness labels for given crystals, "
+                "`labels.constants`, but has none."
+            )
+        edge = model.config.voxels
+        if store.recipe.grid != (edge, edge, edge):
+            raise ValueError(
+                f"{store.folder}: RVEs must have the model's {edge}³ voxels, but have "
+                f"{store.recipe.grid}."
+            )
+    assert train is not None
+    assert test is not None
+    if train.constants != test.constants:
+        raise ValueError(
+            f"{stores[1].folder}: must be labelled for the crystals of {config.data}, but is for "
+            f"{list(test.constants)}."
+        )
+    first, second = (store.recipe for store in stores)
+    if first.seed == second.seed:
+        raise ValueError(
+            f"{stores[1].folder}: test RVEs must be of another seed than the training's, but both "
+            f"are {first.seed}."
+        )
+    return [CubicElasticity(*constants) for constants in train.constants]
+
+
+class Encoded(NamedTuple):
+    """What an encoder makes of all RVEs.
+
+    Attributes:
+        latent: Of training RVEs, as they are and copied. (n, copies and one, width)
+        turns: Of the copies. (n, copies and one)
+        test: Of test RVEs. (m, width)
+    """
+
+    latent: Tensor
+    turns: Tensor
+    test: Tensor
+
+
+def _encode(
+    config: StiffnessConfig,
+    name: str,
+    model: FoundationModel,
+    data: StiffnessData,
+    test: StiffnessData,
+    tell: Callable[[str, int, int], None],
+) -> Encoded:
+    """Encode all RVEs, and copies for heads that learn from this encoder as it is."""
+    frozen = any(head.freeze and encoder_of(n, head) == name for n, head in config.heads.items())
+    copies = config.copies if frozen else 0
+
+    def said(done: int, total: int) -> None:
+        tell(f"RVEs that the {name} encoder saw", done, total)
+
+    latent, turns = encode_copies(model, data, range(len(data.grain_id)), copies, on_rve=said)
+    return Encoded(latent, turns, encode_copies(model, test, range(len(test.grain_id)))[0][:, 0])
+
+
+def _features(
+    encoded: Mapping[str, Encoded], data: StiffnessData, test: StiffnessData
+) -> dict[str, tuple[Tensor, Tensor]]:
+    known, unknown = texture_features(data), texture_features(test)
+    found = {name: (known[name], unknown[name]) for name in known}
+    for name in ("untrained", *(name for name in encoded if name != "untrained")):
+        whose, _, own = name.partition(" of ")
+        label = f"ridge on {whose} [CLS]" + (f", {own}" if own else "")
+        found[label] = encoded[name].latent[:, 0], encoded[name].test
+    return found
+
+
+def _fit(
+    config: StiffnessConfig,
+    head: HeadConfig,
+    model: FoundationModel,
+    encoded: Encoded,
+    data: StiffnessData,
+    test: StiffnessData,
+    split: Split,
+    place: Path,
+    seed: int,
+    on_epoch: Callable[[int, float], None],
+) -> dict[str, Any]:
+    width = model.config.width
+    task: HeadTask
+    if head.kind == "normal":
+        task = NormalTask(data, width, head.ridge)
+    else:
+        sizes = TensorHeadSizes(
+            width=width, components=config.components, hidden=config.hidden, latent=head.latent
+        )
+        task = TensorTask(data, sizes, seed, head.ridge)
+    fitter = Fitter(head, task, model, data, split, (encoded.latent, encoded.turns), seed)
+    validation = fitter.run(place, on_epoch)
+    latent = encoded.test
+    if not head.freeze:
+        model = _with_encoder(model, fitter)
+        latent = encode_copies(model, test, range(len(test.grain_id)))[0][:, 0]
+    with torch.no_grad():
+        found = _judge(task, latent, test)
+    scores = [{"r_squared": list(s.r_squared), "error": s.error} for s in found]
+    result = {"validation": validation, "epochs": len(fitter.rows), "scores": scores}
+    if isinstance(task.head, TensorHead):
+        if not head.freeze:
+            everywhere = encode_copies(model, data, split.train)[0].flatten(0, 1)
+            aside = encode_copies(model, data, split.validation)[0][:, 0]
+            task.head.familiarity.fit(everywhere, aside)
+        about = {"finetuning": config.model_dump(mode="json"), "head": head.model_dump(mode="json")}
+        about |= {"seed": seed, "rves": len(split.train), "validation": validation}
+        stiffness = StiffnessHead(task.head, fingerprint(model.autoencoder), about)
+        FoundationModel(model.autoencoder, model.about, stiffness).save(place / MODEL)
+    write_json(place / RESULT, result)
+    return result
+
+
+def _with_encoder(model: FoundationModel, fitter: Fitter) -> FoundationModel:
+    changed = MaskedAutoencoder(model.config)
+    changed.load_state_dict(model.autoencoder.state_dict())
+    changed.encoder.load_state_dict(fitter.parts["encoder"].state_dict())
+    return FoundationModel(changed, model.about)
+
+
+def _judge(task: HeadTask, latent: Tensor, test: StiffnessData) -> list[Scores]:
+    truth = test.stiffness[:, : test.given]
+    if isinstance(task.head, NormalHead):
+        return score_normals(task.head.stiffness(latent), truth)
+    assert isinstance(task.head, TensorHead)
+    predicted = []
+    for k in range(test.given):
+        basis = StiffnessBasis(*(part[:, k] for part in test.basis))
+        # The labels' crystals are within the training's, so the gate is the polycrystal's alone.
+        gate = fade(task.head.familiarity(latent))
+        predicted.append(task.head.stiffness(basis, latent, gate))
+    return score_tensors(torch.stack(predicted, 1), truth)
+
+
+def _rows(scores: dict[str, list[list[Scores]]], names: list[str]) -> Iterator[dict[str, Any]]:
+    hill = [s.error for s in scores["Hill"][0]]
+    for estimate, by_seed in scores.items():
+        for k, crystal in enumerate(names):
+            every = [found[k] for found in by_seed]
+            normal = [sum(s.r_squared[i] for s in every) / len(every) for i in range(3)]
+            errors = [s.error for s in every if s.error is not None]
+            error = sum(errors) / len(errors) if errors else None
+            reference = hill[k]
+            ratio = error / reference if error is not None and reference else None
+            yield dict(
+                zip(COLUMNS, (estimate, crystal, *normal, min(normal), error, ratio), strict=True)
+            )
+
+
+CONVENTION = (
+    "C11, C22, C33: 1 - squared error over the variance of the test RVEs; least: of the three; "
+    "error: mean relative Frobenius error; over_hill: that over Hill's; means over the seeds"
+)
+
+
+def _write_model(target: Path, best: Path, rows: list[dict[str, Any]]) -> None:
+    model = load_model(best / MODEL)
+    assert model.stiffness is not None
+    name = f"head {best.parent.name}"
+    judged = [row for row in rows if row["estimate"] == name]
+    about = {**model.stiffness.about, "results": judged}
+    head = StiffnessHead(model.stiffness.tensor, model.stiffness.encoder, about)
+    FoundationModel(model.autoencoder, model.about, head).save(target / MODEL)
+
+
+def _read_result(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        result = json.loads(read_bounded(path, MAX_JSON))
+        finite = math.isfinite(result["validation"]) and len(result["scores"]) > 0
+        return result if finite else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None  # damaged: fitted anew, from the state beside it

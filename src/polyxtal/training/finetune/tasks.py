@@ -1,0 +1,174 @@
+"""What a head is to get right: its loss on latent vectors, and how it starts from a ridge."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+
+from polyxtal.dataset.fields import turn_stiffness
+from polyxtal.model.heads.stiffness.basis import INVARIANTS
+from polyxtal.model.heads.stiffness.head import PLAIN, TensorHead, TensorHeadSizes
+from polyxtal.model.heads.stiffness.normal import NormalHead, normal_components
+from polyxtal.training.finetune.ridge import PENALTIES, fit_ridge
+from polyxtal.training.finetune.stiffness_data import StiffnessData
+
+SMALLEST_GAP = 1e-5
+"""Added to the distance of the bounds, over the stiffness, that errors are relative to."""
+
+
+class HeadTask(Protocol):
+    """A head and what it is to learn."""
+
+    @property
+    def head(self) -> nn.Module:
+        """What learns."""
+        ...
+
+    def begin(
+        self,
+        latent: Float[Tensor, "n copies width"],
+        turns: Integer[Tensor, "n copies"],
+        numbers: Tensor,
+        aside: Float[Tensor, "m width"],
+        aside_numbers: Tensor,
+    ) -> None:
+        """Standardise, and start from a ridge on latent vectors of training RVEs and copies."""
+        ...
+
+    def loss(self, latent: Tensor, turns: Tensor, numbers: Tensor) -> Tensor:
+        """Return the mean squared error, standardised."""
+        ...
+
+
+class NormalTask:
+    """C11, C22 and C33 of the given crystals, from turned polycrystals turned along.
+
+    Args:
+        data: Labelled polycrystals.
+        width: Of the latent vectors.
+        ridge: Start from a ridge; else from the mean.
+    """
+
+    head: NormalHead
+
+    def __init__(self, data: StiffnessData, width: int, ridge: bool = True) -> None:
+        """Make the head."""
+        self.ridge = ridge
+        self.labels = data.stiffness[:, : data.given]
+        self.head = NormalHead(width, 3 * data.given)
+
+    def _targets(self, turns: Tensor, numbers: Tensor) -> Tensor:
+        return normal_components(turn_stiffness(self.labels[numbers], turns))
+
+    def begin(
+        self, latent: Tensor, turns: Tensor, numbers: Tensor, aside: Tensor, aside_numbers: Tensor
+    ) -> None:
+        """Take the ridge whose penalties leave-one-out errors choose, on the RVEs as they are."""
+        targets = self._targets(turns[:, 0], numbers)
+        ridge = fit_ridge(latent[:, 0], targets)
+        head = self.head
+        scale = targets.std(0).clamp_min(1e-30)
+        head.input_mean.copy_(ridge.mean)
+        head.input_scale.copy_(ridge.scale)
+        head.target_mean.copy_(targets.mean(0))
+        head.target_scale.copy_(scale)
+        if not self.ridge:
+            return
+        with torch.no_grad():
+            head.linear.weight.copy_((ridge.weights / scale).mT)
+            head.linear.bias.zero_()
+
+    def loss(self, latent: Tensor, turns: Tensor, numbers: Tensor) -> Tensor:
+        """Return the mean squared error over the variance."""
+        wanted = self._targets(turns, numbers).to(torch.float32)
+        standard = (wanted - self.head.target_mean) / self.head.target_scale
+        return (self.head(latent) - standard).square().mean()
+
+
+class TensorTask:
+    """The full stiffness of all crystals; a turn changes neither the weights nor the error.
+
+    Args:
+        data: Labelled polycrystals.
+        sizes: Of the head.
+        seed: Of its hidden layer.
+        ridge: Start from a ridge, if that validates better; else from the plain weights.
+    """
+
+    head: TensorHead
+
+    def __init__(
+        self, data: StiffnessData, sizes: TensorHeadSizes, seed: int, ridge: bool = True
+    ) -> None:
+        """Make the head; errors count over the distance of the bounds."""
+        self.ridge = ridge
+        self.head = TensorHead(sizes, seed)
+        basis, labels = data.basis, data.stiffness
+        gap = torch.linalg.matrix_norm(basis.voigt - basis.reuss)
+        gap = (gap + SMALLEST_GAP * torch.linalg.matrix_norm(labels))[..., None, None]
+        self.rest = ((basis.consistent - labels) / gap).flatten(-2)
+        self.terms = (basis.terms / gap[..., None, :, :]).flatten(-2)
+        self.invariants = basis.invariants
+
+    def begin(
+        self, latent: Tensor, turns: Tensor, numbers: Tensor, aside: Tensor, aside_numbers: Tensor
+    ) -> None:
+        """Learn what is familiar, and take the linear map whose penalty validates best."""
+        head = self.head
+        head.familiarity.fit(latent.flatten(0, 1), aside)
+        seen = self._inputs(latent[:, 0], numbers)
+        head.input_mean.copy_(seen.mean(0))
+        deviation = seen.std(0)
+        head.input_scale.copy_(torch.where(deviation > 1e-9, deviation, 1.0))
+        kinds = self.invariants[numbers].flatten(0, 1)[:, : len(INVARIANTS)]
+        for buffer, limit in (
+            (head.crystal_low, kinds.amin(0)),
+            (head.crystal_high, kinds.amax(0)),
+        ):
+            buffer.copy_(torch.stack([limit[0], limit[2]]))
+        if not self.ridge:
+            return
+        matrix, wanted = self._rows(latent[:, 0], numbers)
+        gram, right = matrix.mT @ matrix, matrix.mT @ wanted
+        least = self.loss(aside, turns[:0], aside_numbers)
+        for penalty in PENALTIES:
+            ridge = penalty * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+            solution = torch.linalg.solve(gram + ridge, right).unflatten(0, (-1, len(PLAIN)))
+            before = [p.detach().clone() for p in head.linear.parameters()]
+            with torch.no_grad():
+                head.linear.weight.copy_(solution[:-1].mT)
+                head.linear.bias.copy_(solution[-1])
+            found = self.loss(aside, turns[:0], aside_numbers)
+            if bool(found < least):
+                least = found
+                continue
+            with torch.no_grad():
+                for parameter, value in zip(head.linear.parameters(), before, strict=True):
+                    parameter.copy_(value)
+
+    def loss(self, latent: Tensor, turns: Tensor, numbers: Tensor) -> Tensor:
+        """Return the mean squared Frobenius error over the squared distance of the bounds."""
+        crystals = self.invariants.shape[1]
+        weights = self.head(
+            self.invariants[numbers].flatten(0, 1), latent.repeat_interleave(crystals, 0)
+        )
+        error = self.rest[numbers].flatten(0, 1)
+        error = error + torch.einsum("nk,nkp->np", weights, self.terms[numbers].flatten(0, 1))
+        return error.square().sum(-1).mean()
+
+    def _inputs(self, latent: Tensor, numbers: Tensor) -> Tensor:
+        crystals = self.invariants.shape[1]
+        invariants = self.invariants[numbers].flatten(0, 1)
+        return self.head.inputs(invariants, latent.repeat_interleave(crystals, 0))
+
+    def _rows(self, latent: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Linear equations for the weights' map: one for each component of each tensor."""
+        seen = self._inputs(latent, numbers)
+        seen = torch.cat([seen, seen.new_ones(len(seen), 1)], 1)
+        terms = self.terms[numbers].flatten(0, 1)
+        matrix = torch.einsum("nj,nkp->npjk", seen, terms).flatten(2).flatten(0, 1)
+        plain = torch.einsum("k,nkp->np", terms.new_tensor(PLAIN), terms)
+        return matrix, -(self.rest[numbers].flatten(0, 1) + plain).flatten()

@@ -1,0 +1,1 @@
+"""Pretraining of the masked autoencoder on generated polycrystals."""

@@ -1,0 +1,1 @@
+"""`polyxtal convert`: from one file format to another."""

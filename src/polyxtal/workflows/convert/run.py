@@ -1,0 +1,153 @@
+"""From one file format to another, on request smaller."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from polyxtal.crystal.material import Material
+from polyxtal.microstructure.io import write
+from polyxtal.microstructure.io.damask import MATERIAL_FILE
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.microstructure.resample import coarsen, crop, renumber
+from polyxtal.workflows.inputs.choose import material_file_beside, own_properties
+from polyxtal.workflows.inputs.files import MapSettings
+
+
+@dataclass(frozen=True)
+class ConversionSettings:
+    """What happens between reading and writing, in this order.
+
+    Attributes:
+        crop: Voxels kept, "x0:x1,y0:y1,z0:z1", 0-based and without the last; what is left out
+            reaches to the end of the grid. None for all.
+        coarsen: Voxels joined to one, "N" or "NX,NY,NZ". None for no coarsening.
+        renumber: Remove grains without voxels.
+        ebsd: How an EBSD map is read.
+    """
+
+    crop: str | None = None
+    coarsen: str | None = None
+    renumber: bool = False
+    ebsd: MapSettings = field(default_factory=MapSettings)
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """What was read and what was written.
+
+    Attributes:
+        read: The polycrystal as read.
+        written: The polycrystal as written.
+        files: All files that were written.
+        bare_phases: Phases written to `material.yaml` with nothing but their lattice.
+    """
+
+    read: Polycrystal
+    written: Polycrystal
+    files: tuple[Path, ...]
+    bare_phases: tuple[str, ...] = ()
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    settings: ConversionSettings | None = None,
+    force: bool = False,
+    on_stage: Callable[[str], None] | None = None,
+) -> Conversion:
+    """Read a polycrystal, make it smaller if asked to, and write it.
+
+    From `.vti` to `.vti`, the phases' properties in `material.yaml` go along, as far as a
+    `Material` holds them; no other format has properties.
+
+    Args:
+        source: Any file that `read` reads.
+        target: Any file that `write` writes; its folder must exist.
+        settings: What to change; None for nothing.
+        force: Replace the target, with the `material.yaml` beside a `.vti`.
+        on_stage: Called with the name of each stage.
+    Returns:
+        What was read and written.
+    Raises:
+        FileExistsError: if the target exists and `force` is not given, or is the source.
+        FileNotFoundError: if the source or the target's folder does not exist.
+        ValueError: if a file, an extension or a setting is invalid.
+    """
+    settings = settings or ConversionSettings()
+    begin = on_stage or (lambda _: None)
+    source, target = Path(source), Path(target)
+    _refuse_overwriting(source, target, force)
+    factors = None if settings.coarsen is None else _factors(settings.coarsen)
+    begin("read")
+    original = rve = settings.ebsd.read(source)
+    if settings.crop is not None:
+        begin("crop")
+        rve = crop(rve, _ranges(settings.crop, rve.grid))
+    if factors is not None:
+        begin("coarsen")
+        rve = coarsen(rve, factors)
+    if settings.renumber:
+        begin("renumber")
+        rve = renumber(rve)
+    begin("write")
+    damask = target.suffix.lower() == ".vti"
+    materials = _properties(source, rve) if damask else None
+    write(rve, target, materials)
+    if materials is None:
+        return Conversion(original, rve, (target,))
+    bare = tuple(name for name in rve.phase_names if name not in materials)
+    return Conversion(original, rve, (target, target.parent / MATERIAL_FILE), bare)
+
+
+def _refuse_overwriting(source: Path, target: Path, force: bool) -> None:
+    """Refuse to replace the source, under whatever name, and anything else without `force`."""
+    if _same(source, target):
+        raise FileExistsError(f"{target}: must be another file than the input, but is {source}.")
+    beside = material_file_beside(source) if target.suffix.lower() == ".vti" else None
+    if beside is not None and _same(beside, target.parent / MATERIAL_FILE):
+        raise FileExistsError(
+            f"{target}: must be written to a folder of its own, "
+            f"but the {MATERIAL_FILE} there is the input's."
+        )
+    if target.exists() and not force:
+        raise FileExistsError(
+            f"{target}: must not exist yet, but does; pass --force to replace it."
+        )
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and os.path.samefile(one, other)
+
+
+def _properties(source: Path, rve: Polycrystal) -> dict[str, Material]:
+    beside = material_file_beside(source)
+    return {} if beside is None else own_properties(beside, rve.phase_names)
+
+
+def _ranges(text: str, grid: Sequence[int]) -> list[tuple[int, int]]:
+    """Read "x0:x1,y0:y1,z0:z1"; an end left out is that of the grid."""
+    try:
+        parts = [part.split(":") if part.strip() else ["", ""] for part in text.split(",")]
+        return [
+            (int(start) if start.strip() else 0, int(stop) if stop.strip() else n)
+            for (start, stop), n in zip(parts, grid, strict=True)
+        ]
+    except ValueError as error:
+        raise ValueError(
+            f"Argument `crop` must be x0:x1,y0:y1,z0:z1, such as 0:32,:,8:, but is {text!r}."
+        ) from error
+
+
+def _factors(text: str) -> int | tuple[int, ...]:
+    try:
+        factors = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        factors = ()
+    if len(factors) not in (1, 3):
+        raise ValueError(
+            f"Argument `coarsen` must be one whole number, or three such as 2,2,1, but is {text!r}."
+        )
+    return factors[0] if len(factors) == 1 else factors

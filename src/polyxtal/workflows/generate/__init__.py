@@ -1,0 +1,1 @@
+"""`polyxtal generate`: a data set of polycrystals."""

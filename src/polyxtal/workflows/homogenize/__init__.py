@@ -1,0 +1,1 @@
+"""`polyxtal homogenize`: elastic stiffness from the full field."""

@@ -1,0 +1,176 @@
+"""From a file to its elastic stiffness by full-field simulation, beside the simple averages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.crystal.material import Material
+from polyxtal.mechanics.bounds.averages import hill_average, reuss_average, voigt_average
+from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
+from polyxtal.mechanics.elastic.homogenize import MAX_ITERATIONS, ElasticHomogenization
+from polyxtal.mechanics.elastic.homogenize import homogenize as solve
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.workflows.inputs.choose import choose_elasticity, choose_materials, with_lattices
+from polyxtal.workflows.inputs.files import MapSettings, identify_inputs, read_input
+
+FULL_FIELD = "full_field"
+BASELINES = ("reuss", "hill", "voigt")
+
+
+@dataclass(frozen=True)
+class HomogenizationSettings:
+    """What a homogenisation is asked for.
+
+    Attributes:
+        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
+        elastic: Elastic constants [GPa] instead, see `choose_elasticity`.
+        scheme: Discretisation, "fourier" or "rotated".
+        tol: Largest relative residual of stress equilibrium. [-]
+        float32: Compute in single precision.
+        max_iterations: Most iterations of a load case.
+        ebsd: How an EBSD map is read.
+
+    Raises:
+        ValueError: if both `material` and `elastic` are given, or no iteration is allowed.
+    """
+
+    material: tuple[str, ...] = ()
+    elastic: tuple[str, ...] = ()
+    scheme: str = "fourier"
+    tol: float = 1e-6
+    float32: bool = False
+    max_iterations: int = MAX_ITERATIONS
+    ebsd: MapSettings = field(default_factory=MapSettings)
+
+    def __post_init__(self) -> None:
+        """Validate that the crystals are said once, and that the solver may begin and must end."""
+        if self.material and self.elastic:
+            raise ValueError("Argument `elastic` must stand alone, but `material` is given, too.")
+        if self.max_iterations < 1:
+            raise ValueError(
+                f"Argument `max_iterations` must be at least 1, but is {self.max_iterations}."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Homogenization:
+    """Everything that `homogenize` found out.
+
+    Attributes:
+        settings: What was asked for.
+        inputs: Name and SHA-256 of every file that was read, by its part.
+        rve: The polycrystal.
+        materials: Material of every phase that has grains.
+        result: What the solver returned.
+        stiffness: Mandel stiffness by "full_field", "reuss", "hill", "voigt". [MPa]
+        constants: Engineering constants by the same names.
+        distance: How far each baseline is from the full field, relative Frobenius norm. [-]
+        seconds: Wall time of each stage. [s]
+    """
+
+    settings: HomogenizationSettings
+    inputs: Mapping[str, tuple[str, str]]
+    rve: Polycrystal
+    materials: Mapping[str, Material]
+    result: ElasticHomogenization
+    stiffness: Mapping[str, Float[Tensor, "6 6"]]
+    constants: Mapping[str, EngineeringConstants]
+    distance: Mapping[str, float]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def homogenize(
+    file: str | Path,
+    settings: HomogenizationSettings | None = None,
+    on_stage: Callable[[str], None] | None = None,
+    on_iteration: Callable[[int, int, float], None] | None = None,
+) -> Homogenization:
+    """Compute the elastic stiffness of a polycrystal file by full-field simulation.
+
+    Args:
+        file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
+        settings: How to compute; None for the defaults.
+        on_stage: Called with the name of each stage.
+        on_iteration: Called with the load case that is solved, its iteration, both from 1, and
+            its relative residual; a case that needs no iteration is not counted.
+    Returns:
+        The stiffness, beside Reuss's, Hill's and Voigt's average.
+    Raises:
+        FileNotFoundError: if a file does not exist.
+        ValueError: if a file or a setting is invalid, or a phase has no elasticity.
+        ConvergenceError: if a load case does not converge.
+    """
+    settings = settings or HomogenizationSettings()
+    seconds: dict[str, float] = {}
+    started = perf_counter()
+
+    def begin(stage: str) -> None:
+        nonlocal started
+        started = perf_counter()
+        if on_stage is not None:
+            on_stage(stage)
+
+    def end(stage: str) -> None:
+        seconds[stage] = perf_counter() - started
+
+    begin("read")
+    rve = read_input(file, settings.material, settings.ebsd)
+    if settings.elastic:
+        materials = choose_elasticity(rve, settings.elastic)
+    else:
+        materials = choose_materials(rve, file, settings.material)
+    rve = with_lattices(rve, materials)
+    inputs = identify_inputs(file, settings.material)
+    end("read")
+
+    begin("full field")
+    elasticity = {name: material.elasticity for name, material in materials.items()}
+    result = solve(
+        rve,
+        elasticity,
+        settings.tol,
+        scheme=settings.scheme,
+        dtype=torch.float32 if settings.float32 else torch.float64,
+        max_iterations=settings.max_iterations,
+        on_iteration=None if on_iteration is None else _by_case(settings.tol, on_iteration),
+    )
+    end("full field")
+
+    begin("baselines")
+    stiffness = {
+        FULL_FIELD: result.stiffness,
+        "reuss": reuss_average(rve, elasticity),
+        "hill": hill_average(rve, elasticity),
+        "voigt": voigt_average(rve, elasticity),
+    }
+    norm = torch.linalg.matrix_norm(result.stiffness)
+    distance = {
+        name: float(torch.linalg.matrix_norm(stiffness[name] - result.stiffness) / norm)
+        for name in BASELINES
+    }
+    constants = {name: engineering_constants(c) for name, c in stiffness.items()}
+    end("baselines")
+    return Homogenization(
+        settings, inputs, rve, materials, result, stiffness, constants, distance, seconds
+    )
+
+
+def _by_case(tol: float, report: Callable[[int, int, float], None]) -> Callable[[float], None]:
+    """Count cases and iterations: a case ends with the first residual that is small enough."""
+    case, iteration = 1, 0
+
+    def on_iteration(residual: float) -> None:
+        nonlocal case, iteration
+        iteration += 1
+        report(case, iteration, residual)
+        if residual <= tol:
+            case, iteration = case + 1, 0
+
+    return on_iteration

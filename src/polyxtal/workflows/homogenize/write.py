@@ -1,0 +1,150 @@
+"""Write a homogenisation to a folder, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
+from polyxtal.files import output_folder
+from polyxtal.files.output_folder import whole_folder, write_csv, write_json
+from polyxtal.workflows.homogenize.run import Homogenization
+from polyxtal.workflows.summary.material import material_summary
+
+SUMMARY, STIFFNESS, CONSTANTS = "homogenization.json", "stiffness.csv", "constants.csv"
+PICTURE = "young_modulus.png"
+KIND = "homogenization"
+
+
+def default_folder(file: str | Path) -> Path:
+    """Name the output folder of an input file: `out/<stem>-homogenization`."""
+    return output_folder.default_folder(file, KIND)
+
+
+def check_folder(folder: str | Path, force: bool = False) -> Path:
+    """Make sure, before anything is computed, that a homogenisation can be written.
+
+    Args:
+        folder: Output folder; what is missing above it is created when writing.
+        force: Allow a folder that holds an earlier homogenisation and nothing else.
+    Returns:
+        The folder with links resolved.
+    Raises:
+        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
+    """
+    return output_folder.check_folder(folder, KIND, _is_ours, force)
+
+
+def write_homogenization(
+    homogenization: Homogenization, folder: str | Path, force: bool = False, picture: bool = True
+) -> Path:
+    """Write all files of a homogenisation, or none.
+
+    Args:
+        homogenization: What to write.
+        folder: Output folder.
+        force: Replace an earlier homogenisation there.
+        picture: Draw `young_modulus.png`, too.
+    Returns:
+        The folder.
+    Raises:
+        FileExistsError, NotADirectoryError, PermissionError: see `check_folder`.
+    """
+    with whole_folder(check_folder(folder, force)) as temporary:
+        write_json(temporary / SUMMARY, summary(homogenization))
+        _write_stiffness(temporary / STIFFNESS, homogenization)
+        _write_constants(temporary / CONSTANTS, homogenization)
+        if picture:
+            _draw(temporary / PICTURE, homogenization)
+    return Path(folder)
+
+
+def summary(homogenization: Homogenization) -> dict[str, Any]:
+    """Gather what `homogenization.json` holds: plain numbers, lists and strings."""
+    from polyxtal.version import __version__
+
+    rve, result = homogenization.rve, homogenization.result
+    stiffness = homogenization.stiffness
+    return {
+        "polyxtal": __version__,
+        "inputs": {
+            part: {"name": name, "sha256": digest}
+            for part, (name, digest) in homogenization.inputs.items()
+        },
+        "parameters": asdict(homogenization.settings),
+        "microstructure": {"grid": rve.grid, "size": rve.size, "grains": rve.grains},
+        "materials": {n: material_summary(m) for n, m in homogenization.materials.items()},
+        "units": {
+            "stiffness": "MPa",
+            "stiffness_voigt_notation": "MPa",
+            "engineering_constants": "MPa, and - for nu and universal_anisotropy",
+            "distance_from_full_field": "-",
+            "materials": "MPa, and 1/s for slip_rate_reference",
+            "parameters": "GPa for elastic, - for tol",
+            "microstructure": "um for size",
+            "solver": "-",
+        },
+        "convention": {
+            "stiffness": "Mandel 6x6 in the order 11, 22, 33, 23, 13, 12; shear rows and columns "
+            "carry sqrt(2)",
+            "stiffness_voigt_notation": "Voigt 6x6 in the same order; engineering shear strain",
+            "distance_from_full_field": "Frobenius norm of the difference of the Mandel matrices, "
+            "over that of the full field's",
+            "residual": "largest of a load case: norm of the strain that would restore "
+            "equilibrium in the reference medium, over that of the mean strain",
+        },
+        "stiffness": {name: c.tolist() for name, c in stiffness.items()},
+        "stiffness_voigt_notation": {
+            name: stiffness_mandel_to_voigt(c).tolist() for name, c in stiffness.items()
+        },
+        "engineering_constants": {n: asdict(c) for n, c in homogenization.constants.items()},
+        "distance_from_full_field": dict(homogenization.distance),
+        "solver": {
+            "iterations": result.iterations,
+            "residual": result.residual,
+            "asymmetry": float(result.asymmetry),
+            "transforms": result.transforms,
+        },
+    }
+
+
+def _is_ours(name: str) -> bool:
+    return name in (SUMMARY, STIFFNESS, CONSTANTS, PICTURE)
+
+
+def _write_stiffness(path: Path, homogenization: Homogenization) -> None:
+    """Write one row for each component, first in Mandel's notation, then in Voigt's."""
+    stiffness = homogenization.stiffness
+    header = ["notation", "row", "column", *(f"{model} [MPa]" for model in stiffness)]
+
+    def rows() -> Iterator[list[float | str]]:
+        for notation in ("Mandel", "Voigt"):
+            voigt = notation == "Voigt"
+            tables = [stiffness_mandel_to_voigt(c) if voigt else c for c in stiffness.values()]
+            for i in range(6):
+                for j in range(6):
+                    yield [notation, i + 1, j + 1, *(float(table[i, j]) for table in tables)]
+
+    write_csv(path, header, rows())
+
+
+def _write_constants(path: Path, homogenization: Homogenization) -> None:
+    constants = {model: asdict(c) for model, c in homogenization.constants.items()}
+    names = next(iter(constants.values()))
+    units = {n: "MPa" if n.startswith(("E_", "G_", "bulk")) else "-" for n in names}
+    rows = ([n, units[n], *(values[n] for values in constants.values())] for n in names)
+    write_csv(path, ["constant", "unit", *constants], rows)
+
+
+def _draw(path: Path, homogenization: Homogenization) -> None:
+    from polyxtal.viz.stiffness import draw_young_modulus_surface
+    from polyxtal.viz.style import TITLE_SIZE, new_figure
+    from polyxtal.workflows.homogenize.run import FULL_FIELD
+
+    figure = new_figure(4.8, 3.8)
+    axes = figure.add_subplot(projection="3d")
+    draw_young_modulus_surface(axes, homogenization.stiffness[FULL_FIELD])
+    axes.set_title("Young's modulus over all directions", fontsize=TITLE_SIZE)
+    figure.savefig(path)

@@ -1,0 +1,1 @@
+"""What a workflow starts from: files, materials, load paths."""

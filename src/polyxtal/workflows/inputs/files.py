@@ -1,0 +1,91 @@
+"""The files that a computation rests on: read, listed, and told apart by their contents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyxtal.microstructure.equivalent import equivalent_rve
+from polyxtal.microstructure.io import read
+from polyxtal.microstructure.io.ebsd import EBSD_SUFFIXES, read_ebsd
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.workflows.inputs.choose import material_file_beside
+
+
+@dataclass(frozen=True)
+class MapSettings:
+    """How an EBSD map becomes a polycrystal; for other files, nothing may be given.
+
+    Attributes:
+        frame: What the Euler angles refer to, see `read_ebsd`.
+        threshold: Disorientation that parts grains; None for 5°. [rad]
+        exclude: Phases that their neighbours replace.
+        volume: Voxels along the edge of a statistically equivalent volume to take instead of the
+            map itself, see `equivalent_rve`; None for the map, as one layer.
+        volume_seed: Of that volume.
+    """
+
+    frame: str | None = None
+    threshold: float | None = None
+    exclude: tuple[str, ...] = ()
+    volume: int | None = None
+    volume_seed: int = 0
+
+    def read(self, file: str | Path) -> Polycrystal:
+        """Read any polycrystal file that needs no material file."""
+        if self.volume is None:
+            return read(file, frame=self.frame, threshold=self.threshold, exclude=self.exclude)
+        if Path(file).suffix.lower() not in EBSD_SUFFIXES:
+            raise ValueError(
+                f"{file}: argument `volume` must be left out except for "
+                f"{' and '.join(EBSD_SUFFIXES)} files."
+            )
+        ebsd = read_ebsd(file, frame=self.frame).exclude(*self.exclude)
+        grains = ebsd.grains() if self.threshold is None else ebsd.grains(self.threshold)
+        return equivalent_rve(grains, self.volume, seed=self.volume_seed)
+
+
+def read_input(
+    file: str | Path, material: Sequence[str] = (), ebsd: MapSettings | None = None
+) -> Polycrystal:
+    """Read the file; a grid without `material.yaml` may have its grains in the one given.
+
+    Args:
+        file: Any file that `read` reads.
+        material: What the user gave as materials, see `choose_materials`.
+        ebsd: How a map is read; None for a file that is none.
+    Raises:
+        FileNotFoundError: if a file does not exist.
+        ValueError: if a file is invalid.
+    """
+    elsewhere = len(material) == 1 and Path(material[0]).is_file()
+    grid = Path(file).suffix.lower() == ".vti" and Path(file).is_file()
+    if grid and elsewhere and material_file_beside(file) is None:
+        return read(file, material=material[0])
+    return (ebsd or MapSettings()).read(file)
+
+
+def identify_inputs(
+    file: str | Path, material: Sequence[str] = (), load: str | None = None
+) -> dict[str, tuple[str, str]]:
+    """Name every file that was read, and its SHA-256, by its part."""
+    given = {"microstructure": Path(file)}
+    beside = material_file_beside(file)
+    if beside is not None:
+        given["material"] = beside
+    for entry in material:
+        phase, separator, source = entry.partition("=")
+        path = Path(source if separator else entry)
+        if path.is_file():
+            given[f"material of {phase}" if separator else "material given"] = path
+    if load is not None:
+        given["load"] = Path(load)
+    return {part: (path.name, sha256(path)) for part, path in given.items()}
+
+
+def sha256(path: Path) -> str:
+    """Tell a file's contents apart, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""`polyxtal predict`: stiffness, stress-strain curve and texture evolution."""

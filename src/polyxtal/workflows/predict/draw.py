@@ -1,0 +1,58 @@
+"""One figure of a prediction: volume, curve, elastic surface, texture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from polyxtal.viz.stiffness import draw_young_modulus_surface
+from polyxtal.viz.style import TITLE_SIZE, new_figure
+from polyxtal.workflows.predict.run import Prediction
+from polyxtal.workflows.summary.panels import (
+    draw_curve_panel,
+    draw_texture_panel,
+    draw_volume_panel,
+)
+
+
+def draw_prediction(prediction: Prediction) -> Figure:
+    """Draw the four panels of a prediction.
+
+    Args:
+        prediction: What to draw.
+    Returns:
+        A figure to be saved by its `savefig`.
+    """
+    figure = new_figure(9.6, 7.6)
+    panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
+    draw_volume_panel(panels[0, 0], prediction.rve)
+    _draw_curve_panel(panels[0, 1].subplots(), prediction)
+    _draw_surface_panel(panels[1, 0], prediction)
+    _draw_texture_panel(panels[1, 1], prediction)
+    for letter, panel in zip("abcd", panels.flat, strict=True):
+        panel.text(0.01, 0.985, f"({letter})", fontsize=TITLE_SIZE, weight="bold", va="top")
+    return figure
+
+
+def _draw_curve_panel(axes: Axes, prediction: Prediction) -> None:
+    curves = {"Material network": prediction.response, **prediction.baselines}
+    draw_curve_panel(axes, curves, prediction.curve)
+
+
+def _draw_surface_panel(panel: SubFigure, prediction: Prediction) -> None:
+    axes: Any = panel.subplots(subplot_kw={"projection": "3d"})
+    draw_young_modulus_surface(axes, prediction.stiffness[prediction.answer])
+    axes.set_title("Young's modulus over all directions", fontsize=TITLE_SIZE)
+
+
+def _draw_texture_panel(panel: SubFigure, prediction: Prediction) -> None:
+    draw_texture_panel(
+        panel,
+        prediction.rve,
+        prediction.leaf_phase,
+        (prediction.orientations[0], prediction.orientations[-1]),
+        prediction.weights,
+        (prediction.texture.strength_start, prediction.texture.strength_end),
+    )

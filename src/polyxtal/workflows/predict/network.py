@@ -1,0 +1,105 @@
+"""The part of a prediction that a pretrained model tells."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import torch
+
+from polyxtal.crystal.material import Material
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.model import checkpoint
+from polyxtal.model.foundation import FoundationModel, load_model
+from polyxtal.model.predicted_network import ITERATIONS, fit_count, infer_network
+from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, check_size
+from polyxtal.workflows.inputs.files import sha256
+
+PARTS = {
+    "model": checkpoint.CONFIG,
+    "model weights": checkpoint.WEIGHTS,
+    "stiffness head": checkpoint.STIFFNESS_CONFIG,
+    "stiffness head weights": checkpoint.STIFFNESS_WEIGHTS,
+    "network head": checkpoint.NETWORK_CONFIG,
+}
+"""Files of a model's folder that an answer rests on, by their part."""
+
+
+def open_model(name: str) -> tuple[FoundationModel, dict[str, tuple[str, str]]]:
+    """Load a model that predicts networks, and name its files and their SHA-256 by their part.
+
+    Args:
+        name: See `load_model`.
+    Returns:
+        The model, and its files, each behind the name of the model.
+    Raises:
+        FileNotFoundError: if there is no such model.
+        ValueError: if a file is damaged, or the model lacks a head.
+    """
+    folder = checkpoint.find_model(name)
+    model = load_model(folder)
+    model.check_network()
+    # A folder goes by its last name: where it lies on one computer says nothing on another.
+    own = folder.resolve().name if Path(name).is_dir() else name
+    files = {part: folder / file for part, file in PARTS.items()}
+    named = {part: (f"{own}/{file.name}", sha256(file)) for part, file in files.items()}
+    return model, named
+
+
+def most_steps(leaves: int, material: Material) -> int:
+    """Say how often, at most, `predict_network` calls `on_step` for one network."""
+    return fit_count(leaves, material) * ITERATIONS
+
+
+def predict_network(
+    model: FoundationModel,
+    rve: Polycrystal,
+    material: Material,
+    leaves: int,
+    seed: int,
+    ensemble: int,
+    on_step: Callable[[str], None] | None = None,
+) -> MaterialNetwork | NetworkEnsemble:
+    """Predict one network, or several with seeds that are drawn from the one given.
+
+    They are those of `FoundationModel.predict_network`; the stiffness that all of them are to have
+    is predicted once.
+
+    Args:
+        model: With heads for stiffness and curves, see `FoundationModel.check_network`.
+        rve: Polycrystal of one phase.
+        material: Of its grains.
+        leaves: Leaves of each network.
+        seed: Same seed, same networks.
+        ensemble: Number of networks whose answers are averaged.
+        on_step: Called with what is done, after every step of every network.
+    Raises:
+        ConvergenceError: if a network does not converge.
+        ValueError: if the model lacks a head, the polycrystal has several phases, or `leaves`,
+            `seed` or `ensemble` is out of bounds.
+    """
+
+    model.check_network(rve)
+    check_size(leaves, seed, ensemble)
+
+    def tell(what: str, done: int, total: int) -> None:
+        if done and on_step is not None:
+            on_step(what)
+
+    drawn = [seed]
+    if ensemble > 1:
+        seeds = torch.Generator().manual_seed(seed)
+        drawn = torch.randint(2**62, (ensemble,), generator=seeds).tolist()
+    assert model.curves is not None
+    expected = cache(partial(model.predict_stiffness, rve))
+    with warnings.catch_warnings():
+        # The stiffness has told what is unfamiliar; crystals that goals are set by are not the
+        # user's.
+        warnings.simplefilter("ignore", UserWarning)
+        networks = [
+            infer_network(rve, leaves, material, model.curves, expected, one, on_stage=tell)
+            for one in drawn
+        ]
+    return NetworkEnsemble(tuple(networks)) if ensemble > 1 else networks[0]

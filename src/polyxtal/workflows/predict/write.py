@@ -1,0 +1,133 @@
+"""Write a prediction to a folder, whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from polyxtal.files import output_folder
+from polyxtal.files.output_folder import whole_folder, write_csv, write_json
+from polyxtal.mechanics.response import Response
+from polyxtal.workflows.predict.run import Prediction
+from polyxtal.workflows.summary.material import material_summary
+
+STIFFNESS, CURVE, ORIENTATIONS = "stiffness.json", "curve.csv", "orientations.csv"
+PICTURE = "prediction.png"
+KIND = "prediction"
+
+_COMPONENTS = [row + column for row in "xyz" for column in "xyz"]
+
+
+def default_folder(file: str | Path) -> Path:
+    """Name the output folder of an input file: `out/<stem>-prediction`."""
+    return output_folder.default_folder(file, KIND)
+
+
+def check_folder(folder: str | Path, force: bool = False) -> Path:
+    """Make sure, before anything is computed, that a prediction can be written.
+
+    Args:
+        folder: Output folder; what is missing above it is created when writing.
+        force: Allow a folder that holds an earlier prediction and nothing else.
+    Returns:
+        The folder with links resolved.
+    Raises:
+        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
+    """
+    return output_folder.check_folder(folder, KIND, _is_ours, force)
+
+
+def write_prediction(
+    prediction: Prediction, folder: str | Path, force: bool = False, picture: bool = True
+) -> Path:
+    """Write all files of a prediction, or none.
+
+    Args:
+        prediction: What to write.
+        folder: Output folder.
+        force: Replace an earlier prediction there.
+        picture: Draw `prediction.png`, too.
+    Returns:
+        The folder.
+    Raises:
+        FileExistsError, NotADirectoryError, PermissionError: see `check_folder`.
+    """
+    with whole_folder(check_folder(folder, force)) as temporary:
+        _write_files(prediction, temporary, picture)
+    return Path(folder)
+
+
+def _is_ours(name: str) -> bool:
+    baseline = name.startswith("curve-") and name.endswith(".csv")
+    return baseline or name in (STIFFNESS, CURVE, ORIENTATIONS, PICTURE)
+
+
+def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
+    write_json(folder / STIFFNESS, summary(prediction))
+    component = prediction.curve.component
+    _write_curve(folder / CURVE, prediction.response, component)
+    for name, response in prediction.baselines.items():
+        _write_curve(folder / f"curve-{name.lower()}.csv", response, component)
+    _write_orientations(folder / ORIENTATIONS, prediction)
+    if picture:
+        from polyxtal.workflows.predict.draw import draw_prediction
+
+        draw_prediction(prediction).savefig(folder / PICTURE)
+
+
+def summary(prediction: Prediction) -> dict[str, Any]:
+    """Gather what `stiffness.json` holds: plain numbers, lists and strings."""
+    from polyxtal.version import __version__
+
+    return {
+        "polyxtal": __version__,
+        "inputs": {
+            part: {"name": name, "sha256": digest}
+            for part, (name, digest) in prediction.inputs.items()
+        },
+        "parameters": asdict(prediction.settings),
+        "load": prediction.load.to_damask()["loadstep"],
+        "materials": {n: material_summary(m) for n, m in prediction.materials.items()},
+        "units": {
+            "stiffness": "MPa",
+            "engineering_constants": "MPa, and - for nu and universal_anisotropy",
+            "materials": "MPa, and 1/s for slip_rate_reference",
+            "load": "1/s, s, Pa: DAMASK's own",
+            "curve and baselines": "MPa, -",
+            "mean_rotation": "rad",
+            "unfamiliarity": "-, above 1: unlike what the model's head was fitted to",
+        },
+        "convention": {
+            "stiffness": "Mandel 6x6 in the order 11, 22, 33, 23, 13, 12; shear rows and columns "
+            "carry sqrt(2)",
+            "orientation": "unit quaternion, scalar first, v_sample = R(q) v_crystal",
+            "stress": "first Piola-Kirchhoff",
+            "strain": "engineering, F - 1",
+        },
+        "stiffness": {name: c.tolist() for name, c in prediction.stiffness.items()},
+        "engineering_constants": {name: asdict(c) for name, c in prediction.constants.items()},
+        "curve": asdict(prediction.curve),
+        "baselines": {n: asdict(curve) for n, curve in prediction.baseline_curves.items()},
+        "texture": asdict(prediction.texture),
+        "unfamiliarity": prediction.unfamiliarity,
+        "solver": dict(prediction.response.statistics),
+    }
+
+
+def _write_curve(path: Path, response: Response, component: str) -> None:
+    header = [f"strain_{component} [-]", f"stress_{component} [MPa]", "time [s]"]
+    header += [f"F_{c} [-]" for c in _COMPONENTS] + [f"P_{c} [MPa]" for c in _COMPONENTS]
+    columns = [response.strain(component), response.stress(component), response.time]
+    columns += [*response.F.reshape(-1, 9).T, *response.P.reshape(-1, 9).T]
+    write_csv(path, header, zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _write_orientations(path: Path, prediction: Prediction) -> None:
+    """Write one row for each leaf: its phase, volume fraction, and orientation twice."""
+    header = ["phase", "weight [-]"]
+    header += [f"{when}_q{k} [-]" for when in ("start", "end") for k in range(4)]
+    first, last = prediction.orientations[0].tolist(), prediction.orientations[-1].tolist()
+    leaves = zip(prediction.leaf_phase.tolist(), prediction.weights.tolist(), strict=True)
+    rows = zip(leaves, first, last, strict=True)
+    write_csv(path, header, ([phase, w, *a, *b] for (phase, w), a, b in rows))

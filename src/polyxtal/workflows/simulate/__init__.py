@@ -1,0 +1,1 @@
+"""`polyxtal simulate`: the full-field stress-strain curve."""

@@ -1,0 +1,106 @@
+"""One figure of a simulation: volume, curve, stress in a section, rotation of the grains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure, SubFigure
+from torch import Tensor
+
+from polyxtal.mechanics.fullfield.history import LocalFields
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.viz.style import (
+    DENSITY_MAP,
+    INK,
+    TITLE_SIZE,
+    add_colorbar,
+    new_figure,
+    style_axes,
+)
+from polyxtal.workflows.simulate.run import Simulation
+from polyxtal.workflows.summary.panels import (
+    draw_curve_panel,
+    draw_texture_panel,
+    draw_volume_panel,
+)
+
+
+def draw_simulation(simulation: Simulation) -> Figure:
+    """Draw the four panels of a simulation.
+
+    Args:
+        simulation: What to draw.
+    Returns:
+        A figure to be saved by its `savefig`.
+    """
+    figure = new_figure(9.6, 7.6)
+    panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
+    draw_volume_panel(panels[0, 0], simulation.prepared.rve)
+    _draw_curve_panel(panels[0, 1].subplots(), simulation)
+    if simulation.fields is None:
+        draw_volume_panel(panels[1, 0], _at_the_end(simulation), ", end")
+    else:
+        _draw_section(panels[1, 0].subplots(), simulation.prepared.rve, simulation.fields)
+    _draw_texture_panel(panels[1, 1], simulation)
+    for letter, panel in zip("abcd", panels.flat, strict=True):
+        panel.text(0.01, 0.985, f"({letter})", fontsize=TITLE_SIZE, weight="bold", va="top")
+    return figure
+
+
+def _at_the_end(simulation: Simulation) -> Polycrystal:
+    """Give the grains their last orientation; the voxels stay where they were."""
+    rve = simulation.prepared.rve
+    orientations = rve.orientations.clone()
+    orientations[simulation.crystals] = simulation.orientations[-1].to(orientations)
+    return Polycrystal(
+        rve.grain_id, orientations, rve.size, rve.phase, rve.phase_names, rve.lattices
+    )
+
+
+def _draw_curve_panel(axes: Axes, simulation: Simulation) -> None:
+    engine = simulation.prepared.settings.engine
+    name = "Full field" if engine == "polyxtal" else "Full field (DAMASK)"
+    curves = {name: simulation.response, **simulation.baselines}
+    draw_curve_panel(axes, curves, simulation.curve)
+
+
+def _draw_section(axes: Axes, rve: Polycrystal, fields: LocalFields) -> None:
+    """Draw the stress in the plane z = L_z / 2, on the undeformed grid."""
+    middle = rve.grid[2] // 2
+    layer = (slice(None), slice(None), slice(middle, middle + 1))
+    section = fields._replace(F=fields.F[layer], P=fields.P[layer])
+    stress = section.von_mises_stress()[:, :, 0].numpy()
+    x, y = (np.linspace(0, rve.size[k], rve.grid[k] + 1) for k in (0, 1))
+    filled = axes.pcolormesh(x, y, stress.T, cmap=DENSITY_MAP, linewidth=0, rasterized=True)
+    _draw_boundaries(axes, rve.grain_id[:, :, middle], x, y)
+    add_colorbar(axes, filled, "Von Mises stress [MPa]")
+    axes.set_aspect("equal")
+    axes.set_xlabel("x [µm]")
+    axes.set_ylabel("y [µm]")
+    style_axes(axes)
+    axes.grid(False)
+    axes.set_title("Stress at the end, section in mid-height", fontsize=TITLE_SIZE)
+
+
+def _draw_boundaries(axes: Axes, ids: Tensor, x: np.ndarray, y: np.ndarray) -> None:
+    i, j = np.nonzero((ids[1:] != ids[:-1]).numpy())
+    upright = np.stack([np.stack([x[i + 1], y[j]], -1), np.stack([x[i + 1], y[j + 1]], -1)], 1)
+    i, j = np.nonzero((ids[:, 1:] != ids[:, :-1]).numpy())
+    level = np.stack([np.stack([x[i], y[j + 1]], -1), np.stack([x[i + 1], y[j + 1]], -1)], 1)
+    segments = np.concatenate([upright, level])
+    axes.add_collection(LineCollection(list(segments), colors=INK, linewidths=0.5))
+
+
+def _draw_texture_panel(panel: SubFigure, simulation: Simulation) -> None:
+    rve, rotation = simulation.prepared.rve, simulation.rotation
+    draw_texture_panel(
+        panel,
+        rve,
+        rve.phase[simulation.crystals],
+        (simulation.orientations[0], simulation.orientations[-1]),
+        simulation.weights,
+        (rotation.strength_start, rotation.strength_end),
+    )

@@ -1,0 +1,258 @@
+"""The folder that a simulation lives in, from its start until all of its results are written.
+
+    unfinished.json   says of which simulation the run is; there until everything is written
+    checkpoint.h5     where the run goes on after it was killed
+    simulation.json   the last of the results; with it, and without unfinished.json, it is finished
+
+Everything is written file by file, each whole or not at all, in an order that a kill between any
+two of them leaves a folder that the same command takes up again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from polyxtal.files import output_folder
+from polyxtal.files.atomic import atomic_file
+from polyxtal.files.bounded import read_bounded
+from polyxtal.files.output_folder import write_json
+from polyxtal.mechanics.damask.case import GRID_FILE, LOAD_FILE, MATERIAL_FILE, NUMERICS_FILE
+from polyxtal.mechanics.damask.engine import JOB, LOG_FILE
+from polyxtal.microstructure.io.hdf5 import open_hdf5, read_numbers
+
+UNFINISHED, CHECKPOINT, SUMMARY = "unfinished.json", "checkpoint.h5", "simulation.json"
+CURVE, TAYLOR_CURVE, ORIENTATIONS = "curve.csv", "curve-taylor.csv", "orientations.csv"
+GRAINS, PICTURE = "grains.npz", "simulation.png"
+FIELDS, DAMASK_FOLDER = "fields", "damask"
+KIND = "polyxtal simulation"
+
+_NAMES = (
+    UNFINISHED,
+    CHECKPOINT,
+    SUMMARY,
+    CURVE,
+    TAYLOR_CURVE,
+    ORIENTATIONS,
+    GRAINS,
+    PICTURE,
+    f"{FIELDS}.pvd",
+    f"{FIELDS}.vtkhdf.series",
+)
+_MAX_BYTES = 2**28
+
+
+def default_folder(file: str | Path) -> Path:
+    """Name the output folder of an input file: `out/<stem>-simulation`."""
+    return output_folder.default_folder(file, "simulation")
+
+
+def check_folder(folder: str | Path, force: bool = False) -> Path:
+    """Make sure, before anything is computed, that a simulation can run in a folder.
+
+    Args:
+        folder: New, empty, or with an unfinished simulation; what else it holds then stays.
+        force: Allow a finished simulation, too.
+    Returns:
+        The folder with links resolved.
+    Raises:
+        FileExistsError: if it holds something else, or a finished simulation without `force`.
+        NotADirectoryError: if a file is in its way.
+        PermissionError: if nothing may be written there.
+    """
+    target = Path(folder).resolve()
+    if not target.is_dir():
+        return output_folder.check_folder(folder, "simulation", lambda _: False)
+    entries = sorted(entry.name for entry in target.iterdir() if not _is_temporary(entry.name))
+    if _read(target / UNFINISHED) is None and entries:
+        if _read(target / SUMMARY) is None:
+            raise FileExistsError(
+                f"{folder}: an output folder must be new, empty or of an earlier simulation, "
+                f"but holds '{entries[0]}' and no simulation."
+            )
+        if not force:
+            raise FileExistsError(
+                f"{folder}: a simulation to go on with must be unfinished, but this one is "
+                "finished; pass --force to replace it."
+            )
+    try:
+        with tempfile.TemporaryDirectory(prefix=".polyxtal-", dir=target):
+            pass
+    except OSError as error:
+        raise PermissionError(
+            f"{folder}: the folder to write into must be writable, but {error.strerror}."
+        ) from error
+    return target
+
+
+class Run:
+    """A simulation under way in its folder.
+
+    Attributes:
+        folder: The folder.
+        resumed_at: Time of load that an earlier run reached; None if this one starts anew. [s]
+        again: Whether an earlier run left nothing to go on from.
+        seconds_before: Wall time of the earlier runs. [s]
+    """
+
+    def __init__(
+        self, folder: Path, identity: Mapping[str, Any], earlier: Mapping[str, Any] | None
+    ) -> None:
+        """Start in a folder that holds nothing of another run."""
+        self.folder, self._identity = folder, identity
+        self.resumed_at = reached(folder)
+        self.again = earlier is not None and self.resumed_at is None
+        seconds = None if earlier is None else earlier.get("seconds")
+        usable = isinstance(seconds, int | float) and self.resumed_at is not None
+        self.seconds_before = float(seconds) if usable else 0.0  # type: ignore[arg-type]
+        self.note_seconds(0.0)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the checkpoint is."""
+        return self.folder / CHECKPOINT
+
+    def note_seconds(self, seconds: float) -> None:
+        """Keep the wall time [s] of this run for those that go on with it."""
+        content = {
+            "kind": KIND,
+            "simulation": dict(self._identity),
+            "seconds": self.seconds_before + seconds,
+        }
+        with atomic_file(self.folder / UNFINISHED) as temporary:
+            write_json(temporary, content)
+
+    def finish(self) -> None:
+        """Say that everything is written."""
+        (self.folder / UNFINISHED).unlink()
+        self.checkpoint.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_run(folder: str | Path, identity: Mapping[str, Any], force: bool = False) -> Iterator[Run]:
+    """Start a simulation in its folder, or go on with an unfinished one.
+
+    If the block raises before there is anything to go on from, the folder is as if it had not
+    been opened, except that a simulation that `force` replaces is gone.
+
+    Args:
+        folder: See `check_folder`.
+        identity: All that makes the simulation what it is, by part: plain numbers and strings.
+        force: Remove an earlier simulation, that is the files of such names, and start anew.
+    Raises:
+        BlockingIOError: if another process works in the folder.
+        FileExistsError: if it holds a finished simulation or something else, or an unfinished run
+            of another simulation, and `force` is not set.
+        ValueError: if the checkpoint is damaged.
+    """
+    new = not check_folder(folder, force).exists()
+    target = Path(folder).resolve()
+    target.mkdir(parents=True, exist_ok=True)
+    with _lock(target, folder):
+        check_folder(folder, force)  # once more, now that nobody else writes
+        earlier = None if force else _read(target / UNFINISHED)
+        if earlier is not None:
+            _require_same(folder, earlier.get("simulation"), identity)
+        if force:
+            # First, so that a kill leaves no checkpoint beside the note of another simulation.
+            (target / CHECKPOINT).unlink(missing_ok=True)
+        run = Run(target, identity, earlier)
+        _remove(target, everything=run.resumed_at is None)
+        try:
+            yield run
+        except BaseException:
+            if not run.checkpoint.exists() and not (target / DAMASK_FOLDER).exists():
+                _remove(target, everything=True)
+                (target / UNFINISHED).unlink(missing_ok=True)
+                if new:
+                    with suppress(OSError):
+                        target.rmdir()
+            raise
+
+
+def reached(folder: str | Path) -> float | None:
+    """Read how far the checkpoint in a folder is, None if there is none. [s]
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    checkpoint = Path(folder) / CHECKPOINT
+    if not checkpoint.exists():
+        return None
+    with open_hdf5(checkpoint) as file:
+        return float(read_numbers(file["progress/time"]).reshape(()))  # type: ignore[arg-type]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Read one of the two notes; None if there is none, or it is not of a simulation."""
+    try:
+        content = json.loads(read_bounded(path, _MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) and content.get("kind") == KIND else None
+
+
+def _require_same(folder: str | Path, earlier: Any, identity: Mapping[str, Any]) -> None:
+    known = earlier if isinstance(earlier, dict) else {}
+    for part, value in identity.items():
+        if known.get(part, ...) != value:
+            raise FileExistsError(
+                f"{folder}: an unfinished run to go on with must be of this very simulation, but "
+                f"its {part} is another; pass --force to replace it, or --out for another folder."
+            )
+
+
+@contextmanager
+def _lock(target: Path, folder: str | Path) -> Iterator[None]:
+    """Keep other processes out for as long as this one lives, where the system can."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(target, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(
+                f"{folder}: only one simulation must run in a folder, but another one is running."
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_ours(name: str) -> bool:
+    snapshot = rf"{FIELDS}_[0-9]{{4,9}}\.(vti|vtkhdf)"
+    return name in _NAMES or re.fullmatch(snapshot, name) is not None
+
+
+def _is_temporary(name: str) -> bool:
+    """Tell whether a killed run left this while it wrote a file of its own."""
+    match = re.fullmatch(r"\.(.+)-[0-9a-f]{12}(\.\w+)", name)
+    return match is not None and _is_ours(match[1] + match[2])
+
+
+def _remove(target: Path, everything: bool) -> None:
+    """Remove what a killed run left half, or all that an earlier run wrote but its note."""
+    for entry in sorted(target.iterdir()):
+        old = everything and _is_ours(entry.name) and entry.name != UNFINISHED
+        if old or _is_temporary(entry.name):
+            entry.unlink()
+    damask = target / DAMASK_FOLDER
+    if everything and damask.is_dir() and not damask.is_symlink():
+        given = (GRID_FILE, MATERIAL_FILE, LOAD_FILE, NUMERICS_FILE, LOG_FILE)
+        for entry in sorted(damask.iterdir()):
+            if entry.name in given or entry.name.startswith((f"{JOB}.", f"{JOB}_")):
+                entry.unlink()
+        with suppress(OSError):  # somebody else's files are in it
+            damask.rmdir()

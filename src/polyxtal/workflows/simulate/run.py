@@ -1,0 +1,377 @@
+"""From a file to its full-field stress-strain curve and the rotation of its grains."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.crystal.material import Material
+from polyxtal.mechanics.damask.engine import PROGRAMS, find_damask
+from polyxtal.mechanics.elastic.homogenize import homogenize
+from polyxtal.mechanics.fullfield.history import LocalFields
+from polyxtal.mechanics.fullfield.simulate import simulate as solve
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.mean_field.taylor import taylor_response
+from polyxtal.mechanics.response import Response
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.texture.measure import volume_shares
+from polyxtal.workflows.inputs.choose import choose_materials, with_lattices
+from polyxtal.workflows.inputs.files import identify_inputs, read_input
+from polyxtal.workflows.simulate.folder import DAMASK_FOLDER, FIELDS, Run
+from polyxtal.workflows.simulate.settings import SimulationSettings
+from polyxtal.workflows.summary.curve import CurveNumbers, curve_numbers
+from polyxtal.workflows.summary.texture import mean_texture_strength, rotation_of_crystals
+
+STIFFNESS_TOLERANCE = 1e-5
+"""Of the elastic stiffness, from which the proof stress takes its slope. [-]"""
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """A simulation that is read and checked, but not begun.
+
+    Attributes:
+        settings: What was asked for.
+        inputs: Name and SHA-256 of every file that was read, by its part.
+        rve: The polycrystal.
+        materials: Material of every phase that has grains, None of a void.
+        load: The load path.
+    """
+
+    settings: SimulationSettings
+    inputs: Mapping[str, tuple[str, str]]
+    rve: Polycrystal
+    materials: Mapping[str, Material | None]
+    load: LoadPath
+
+    def identity(self) -> dict[str, Any]:
+        """Tell simulations apart, part by part: what decides a number of the results."""
+        digest = hashlib.sha256()
+        for field_ in (self.rve.grain_id, self.rve.orientations, self.rve.phase):
+            digest.update(np.ascontiguousarray(field_.numpy()).tobytes())
+        materials = {name: m and asdict(m) for name, m in self.materials.items()}
+        return {
+            "polycrystal": [
+                *self.rve.grid,
+                *self.rve.size,
+                *self.rve.phase_names,
+                digest.hexdigest(),
+            ],
+            "material": _digest(materials),
+            "load": _digest(self.load.to_damask()),
+            **{
+                name: getattr(self.settings, name)
+                for name in ("tol", "scheme", "engine", "fields", "fields_every")
+            },
+        }
+
+    def increments_done(self, time: float) -> int:
+        """Count the increments that end at a time or before. [s]"""
+        ends = np.cumsum(np.concatenate([step.time_increments() for step in self.load]))
+        return int(np.searchsorted(ends, time * (1 + 1e-9), side="right"))
+
+
+@dataclass(frozen=True)
+class GrainRotation:
+    """How the crystals turn from start to end, each counted by its volume.
+
+    Attributes:
+        strength_start: `texture_strength` at the start. [-]
+        strength_end: That at the end. [-]
+        mean: Mean disorientation between a grain's start and end. [rad]
+        largest: Largest of a grain. [rad]
+    """
+
+    strength_start: float
+    strength_end: float
+    mean: float
+    largest: float
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """Everything that `simulate` found out.
+
+    Attributes:
+        prepared: The simulation.
+        response: The answer of the full field; its rows of grains are `crystals` here.
+        crystals: Grains that have voxels and are no voids, in ascending order.
+        orientations: Mean orientation of each of them at every time. [-]
+        weights: Volume fraction of each. [-]
+        stiffness: Elastic stiffness of the same cell, Mandel. [MPa]
+        curve: Key numbers of the loaded component.
+        rotation: Rotation of the grains.
+        baselines: Responses of simpler models to the same load: "Taylor" or none.
+        baseline_curves: Their key numbers for the same component.
+        baseline_rotations: The rotation of the grains in them.
+        why_no_baseline: A sentence if a baseline was asked for and there is none.
+        seconds: Wall time of each stage; the full field's is that of all runs together. [s]
+        resumed_at: Time of load that this run went on from, None if it did not. [s]
+    """
+
+    prepared: Preparation
+    response: Response
+    crystals: Int[Tensor, "crystals"]
+    orientations: Float[Tensor, "times crystals 4"]
+    weights: Float[Tensor, "crystals"]
+    stiffness: Float[Tensor, "6 6"]
+    curve: CurveNumbers
+    rotation: GrainRotation
+    baselines: Mapping[str, Response] = field(default_factory=dict)
+    baseline_curves: Mapping[str, CurveNumbers] = field(default_factory=dict)
+    baseline_rotations: Mapping[str, GrainRotation] = field(default_factory=dict)
+    why_no_baseline: str | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    resumed_at: float | None = None
+
+    @property
+    def fields(self) -> LocalFields | None:
+        """Every voxel at the end, if the engine tells."""
+        return getattr(self.response, "fields", None)
+
+
+def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Preparation:
+    """Read and check all that a simulation needs.
+
+    Args:
+        file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
+        settings: What to simulate; None for the defaults.
+    Raises:
+        FileNotFoundError: if a file does not exist.
+        ValueError: if a file or a setting is invalid, or a phase has no material.
+        RuntimeError: if DAMASK is asked for and not installed.
+
+    Example:
+        >>> SimulationSettings(strain=0.02, axis="z").load_path().increments
+        40
+    """
+    settings = settings or SimulationSettings()
+    if settings.engine == "damask" and find_damask() is None:
+        raise RuntimeError(
+            f"Engine 'damask' must find the program {PROGRAMS[0]} on the PATH, but does not."
+        )
+    load = settings.load_path()
+    rve = read_input(file, settings.material, settings.ebsd)
+    solid = _without_voids(rve, settings.void)
+    materials: dict[str, Material | None] = {**choose_materials(solid, file, settings.material)}
+    materials |= dict.fromkeys(settings.void)
+    rve = with_lattices(rve, materials)
+    inputs = identify_inputs(file, settings.material, settings.load)
+    return Preparation(settings, inputs, rve, materials, load)
+
+
+def simulate(
+    prepared: Preparation,
+    run: Run,
+    on_stage: Callable[[str, int], None] | None = None,
+    on_increment: Callable[[float, int], None] | None = None,
+) -> Simulation:
+    """Simulate the full field, or go on with it.
+
+    Args:
+        prepared: The simulation.
+        run: Its folder, which keeps the checkpoint and the series of fields.
+        on_stage: Called with each stage's name and its number of calls of `on_increment`.
+        on_increment: Called with the time [s] and the number of every increment that is done.
+    Returns:
+        The simulation's results.
+    Raises:
+        ConvergenceError: if an increment does not converge, or the stiffness does not.
+        ValueError: if the checkpoint is damaged or of another simulation.
+        OSError: if the checkpoint or a series cannot be written.
+    """
+    settings, rve, load = prepared.settings, prepared.rve, prepared.load
+    seconds: dict[str, float] = {}
+    started = perf_counter()
+
+    def begin(stage: str, calls: int = 0) -> None:
+        nonlocal started
+        started = perf_counter()
+        if on_stage is not None:
+            on_stage(stage, calls)
+
+    def tell(time: float) -> None:
+        if on_increment is not None:
+            on_increment(time, prepared.increments_done(time))
+
+    # First, because what fails should fail before the hours are spent.
+    begin("stiffness")
+    stiffness = _stiffness(prepared)
+    seconds["stiffness"] = perf_counter() - started
+
+    done = prepared.increments_done(run.resumed_at or 0.0)
+    begin("full field", load.increments - done)
+    response = _full_field(prepared, run, tell)
+    seconds["full field"] = run.seconds_before + perf_counter() - started
+    curve = curve_numbers(response, stiffness, load)
+    crystals, orientations = _crystals(prepared, response)
+    weights = rve.volume_fractions[crystals]
+
+    baselines: dict[str, Response] = {}
+    why = None
+    if settings.taylor and settings.void:
+        why = "Taylor's baseline is left out: it knows no voids."
+    elif settings.taylor:
+        begin("baseline", load.increments)
+        try:
+            baselines["Taylor"] = taylor_response(rve, _solids(prepared), load, tell)
+        except ConvergenceError as error:
+            why = f"Taylor's baseline is left out: {error}"
+        seconds["baseline"] = perf_counter() - started
+    return Simulation(
+        prepared,
+        response,
+        crystals,
+        orientations,
+        weights,
+        stiffness,
+        curve,
+        grain_rotation(rve, orientations, weights, rve.phase[crystals]),
+        baselines,
+        {n: curve_numbers(b, stiffness, load, curve.component) for n, b in baselines.items()},
+        {
+            n: grain_rotation(rve, _known(b.orientations), weights, rve.phase[crystals])
+            for n, b in baselines.items()
+        },
+        why,
+        seconds,
+        run.resumed_at,
+    )
+
+
+def grain_rotation(
+    rve: Polycrystal,
+    orientations: Float[Tensor, "times grains 4"],
+    weights: Float[Tensor, "grains"],
+    phase: Int[Tensor, "grains"],
+) -> GrainRotation:
+    """Compare the grains' first orientations with their last.
+
+    Args:
+        rve: Polycrystal that the phases are those of.
+        orientations: Orientation of every grain at every time. [-]
+        weights: Volume of every grain in any unit.
+        phase: Phase of every grain.
+    """
+    first, last = orientations[0], orientations[-1]
+    angle = rotation_of_crystals(rve, phase, first, last)
+    return GrainRotation(
+        mean_texture_strength(rve, phase, first, weights),
+        mean_texture_strength(rve, phase, last, weights),
+        float(volume_shares(first, weights) @ angle),
+        float(angle.max()),
+    )
+
+
+def _full_field(prepared: Preparation, run: Run, tell: Callable[[float], None]) -> Response:
+    settings, resumed_at = prepared.settings, run.resumed_at
+    if settings.engine == "damask":
+        return solve(
+            prepared.rve,
+            _solids(prepared),
+            prepared.load,
+            engine="damask",
+            folder=run.folder / DAMASK_FOLDER,
+            on_increment=tell,
+        )
+    started = noted = perf_counter()
+
+    def after_increment(time: float) -> None:
+        nonlocal noted
+        if resumed_at is not None and time <= resumed_at:
+            return  # where it goes on
+        tell(time)
+        if perf_counter() - noted >= settings.checkpoint_every:
+            noted = perf_counter()
+            run.note_seconds(noted - started)
+
+    try:
+        return solve(
+            prepared.rve,
+            prepared.materials,
+            prepared.load,
+            settings.tol,
+            scheme=settings.scheme,
+            checkpoint=run.checkpoint,
+            checkpoint_seconds=settings.checkpoint_every,
+            fields=settings.fields and run.folder / f"{FIELDS}.{settings.fields}",
+            fields_every=settings.fields_every,
+            threads=settings.threads,
+            engine=settings.engine,
+            on_increment=after_increment,
+        )
+    finally:
+        if run.checkpoint.exists():
+            with suppress(OSError):
+                run.note_seconds(perf_counter() - started)
+
+
+def _stiffness(prepared: Preparation) -> Float[Tensor, "6 6"]:
+    """Find the cell's elastic stiffness; finite differences where the simulation's scheme fails."""
+    elasticity: Any = {name: m and m.elasticity for name, m in prepared.materials.items()}
+    scheme = prepared.settings.scheme
+    try:
+        found = homogenize(prepared.rve, elasticity, STIFFNESS_TOLERANCE, scheme=scheme)
+    except ConvergenceError:
+        if scheme == "rotated":
+            raise
+        found = homogenize(prepared.rve, elasticity, STIFFNESS_TOLERANCE, scheme="rotated")
+    return found.stiffness
+
+
+def _without_voids(rve: Polycrystal, voids: tuple[str, ...]) -> Polycrystal:
+    """Count the grains of voids to a phase that is none, so that no material is missed for them."""
+    used = [rve.phase_names[k] for k in sorted(set(rve.phase.tolist()))]
+    for name in voids:
+        if name not in used:
+            raise ValueError(
+                f"Argument `void` must name a phase of the grains ({', '.join(used)}), "
+                f"but is {name!r}."
+            )
+    solid = [rve.phase_names.index(name) for name in used if name not in voids]
+    if not solid:
+        raise ValueError(
+            f"Argument `void` must leave a phase that is none, but names {', '.join(used)}."
+        )
+    is_void = ~torch.isin(rve.phase, torch.tensor(solid))
+    phase = torch.where(is_void, solid[0], rve.phase)
+    return Polycrystal(
+        rve.grain_id, rve.orientations, rve.size, phase, rve.phase_names, rve.lattices
+    )
+
+
+def _solids(prepared: Preparation) -> dict[str, Material]:
+    return {name: m for name, m in prepared.materials.items() if m is not None}
+
+
+def _crystals(prepared: Preparation, response: Response) -> tuple[Tensor, Tensor]:
+    """Find the grains with crystals in them, and their orientations."""
+    rve, orientations = prepared.rve, _known(response.orientations)
+    void = [n for n, m in prepared.materials.items() if m is None]
+    places = torch.tensor([rve.phase_names.index(n) for n in void], dtype=torch.int64)
+    occupied = rve.volume_fractions > 0
+    solid = occupied & ~torch.isin(rve.phase, places)
+    # DAMASK's result has rows for the grains with voxels only.
+    rows = solid if orientations.shape[1] == rve.grains else solid[occupied]
+    return solid.nonzero().flatten(), orientations[:, rows]
+
+
+def _known(orientations: Tensor | None) -> Tensor:
+    assert orientations is not None
+    return orientations
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,98 @@
+"""What a simulation from a file is asked for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from polyxtal.mechanics.elastic.green import SCHEMES
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.workflows.inputs.choose import changed_settings, check_load_stands_alone, load_of
+from polyxtal.workflows.inputs.files import MapSettings
+
+ENGINES = ("polyxtal", "damask")
+FIELD_FORMATS = ("vti", "vtkhdf")
+NOT_FOR_DAMASK = ("void", "tol", "scheme", "fields", "threads")
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """What a simulation is asked for.
+
+    Attributes:
+        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
+        void: Phases that are voids.
+        path: Kind of load, see `choose_load`.
+        strain: Engineering strain, or the amount of shear. [-]
+        rate: Its rate. [1/s]
+        axis: Loaded axis or axes, see `choose_load`.
+        unload: Take the stress back to zero at the end.
+        load: DAMASK load file instead of `path`, `strain`, `rate`, `axis` and `unload`.
+        tol: Largest relative stress out of balance. [-]
+        scheme: "fourier" or "rotated".
+        engine: "polyxtal", or "damask" for DAMASK's grid solver.
+        fields: Format of the series of local fields, "vti" or "vtkhdf"; None for no series.
+        fields_every: Increments between two of them; None for the last increment only.
+        threads: Threads of the crystal plasticity; None for as many as torch uses.
+        checkpoint_every: Time between two checkpoints. [s]
+        taylor: Compute Taylor's baseline, too; voids have none.
+        ebsd: How an EBSD map is read.
+
+    Raises:
+        ValueError: if a number is out of range, or two settings do not go together.
+    """
+
+    material: tuple[str, ...] = ()
+    void: tuple[str, ...] = ()
+    path: str = "uniaxial"
+    strain: float = 0.05
+    rate: float = 1e-3
+    axis: str | None = None
+    unload: bool = False
+    load: str | None = None
+    tol: float = 1e-4
+    scheme: str = "fourier"
+    engine: str = "polyxtal"
+    fields: str | None = None
+    fields_every: int | None = None
+    threads: int | None = None
+    checkpoint_every: float = 60.0
+    taylor: bool = True
+    ebsd: MapSettings = field(default_factory=MapSettings)
+
+    def __post_init__(self) -> None:
+        """Validate all that can be told without the file."""
+        check_load_stands_alone(self)
+        if not 0 < self.tol < 1:
+            raise ValueError(f"Argument `tol` must be between 0 and 1, but is {self.tol:g}.")
+        for name, value, known in (
+            ("scheme", self.scheme, SCHEMES),
+            ("engine", self.engine, ENGINES),
+            ("fields", self.fields or FIELD_FORMATS[0], FIELD_FORMATS),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f"Argument `{name}` must be {' or '.join(known)}, but is {value!r}."
+                )
+        for name in ("fields_every", "threads"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise ValueError(f"Argument `{name}` must be at least 1, but is {count}.")
+        if self.fields_every is not None and self.fields is None:
+            raise ValueError(
+                "Argument `fields_every` must come with `fields`, but that is not given."
+            )
+        if not (math.isfinite(self.checkpoint_every) and self.checkpoint_every >= 0):
+            raise ValueError(
+                "Argument `checkpoint_every` must be finite and not negative, "
+                f"but is {self.checkpoint_every}."
+            )
+        if self.engine == "damask":
+            for name in changed_settings(self, NOT_FOR_DAMASK):
+                raise ValueError(
+                    f"Argument `{name}` must be left out with engine damask, but is given."
+                )
+
+    def load_path(self) -> LoadPath:
+        """Build or read the load path."""
+        return load_of(self)

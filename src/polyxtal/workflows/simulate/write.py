@@ -1,0 +1,155 @@
+"""Write what a simulation found out to the folder that it ran in, each file whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyxtal.files.atomic import atomic_files
+from polyxtal.files.output_folder import write_csv, write_json
+from polyxtal.mechanics.response import Response
+from polyxtal.workflows.simulate.folder import (
+    CURVE,
+    GRAINS,
+    KIND,
+    ORIENTATIONS,
+    PICTURE,
+    SUMMARY,
+    TAYLOR_CURVE,
+    Run,
+)
+from polyxtal.workflows.simulate.run import Simulation
+from polyxtal.workflows.summary.material import material_summary
+
+_COMPONENTS = [row + column for row in "xyz" for column in "xyz"]
+
+
+def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> None:
+    """Write all files of a simulation, then declare its run finished.
+
+    A kill on the way leaves the run unfinished, with its checkpoint at the end of the load.
+
+    Args:
+        simulation: What to write.
+        run: Its run.
+        picture: Draw `simulation.png`, too.
+    Raises:
+        OSError: if a file cannot be written; the run stays unfinished.
+    """
+    names = [CURVE, ORIENTATIONS, GRAINS]
+    names += [TAYLOR_CURVE] if "Taylor" in simulation.baselines else []
+    names += [PICTURE] if picture else []
+    names += [SUMMARY]  # last, because it tells that the others are there
+    with atomic_files(*(run.folder / name for name in names)) as temporary:
+        path = dict(zip(names, temporary, strict=True))
+        component = simulation.curve.component
+        _write_curve(path[CURVE], simulation.response, component)
+        if TAYLOR_CURVE in path:
+            _write_curve(path[TAYLOR_CURVE], simulation.baselines["Taylor"], component)
+        _write_orientations(path[ORIENTATIONS], simulation)
+        _write_grains(path[GRAINS], simulation)
+        if picture:
+            from polyxtal.workflows.simulate.draw import draw_simulation
+
+            draw_simulation(simulation).savefig(path[PICTURE])
+        write_json(path[SUMMARY], summary(simulation))
+    run.finish()
+
+
+def summary(simulation: Simulation) -> dict[str, Any]:
+    """Gather what `simulation.json` holds: plain numbers, lists and strings."""
+    from polyxtal.version import __version__
+
+    prepared = simulation.prepared
+    rve = prepared.rve
+    return {
+        "kind": KIND,
+        "polyxtal": __version__,
+        "inputs": {
+            part: {"name": name, "sha256": digest}
+            for part, (name, digest) in prepared.inputs.items()
+        },
+        "parameters": asdict(prepared.settings),
+        "microstructure": {"grid": rve.grid, "size": rve.size, "grains": rve.grains},
+        "load": prepared.load.to_damask()["loadstep"],
+        "materials": {name: m and material_summary(m) for name, m in prepared.materials.items()},
+        "units": {
+            "stiffness": "MPa",
+            "materials": "MPa, and 1/s for slip_rate_reference",
+            "microstructure": "um for size",
+            "load": "1/s, s, Pa: DAMASK's own",
+            "curve and baselines": "MPa, -",
+            "rotation": "rad for mean and largest, - for strengths of texture",
+            "cost": "s of wall time for seconds, s of load for resumed_at",
+            "grains.npz": "s for time, MPa for P, - for the others",
+        },
+        "convention": {
+            "materials": "null is a void",
+            "stiffness": "elastic, of the full field; Mandel 6x6 in the order 11, 22, 33, 23, 13, "
+            "12; shear rows and columns carry sqrt(2)",
+            "orientation": "unit quaternion, scalar first, v_sample = R(q) v_crystal; mean of a "
+            "grain",
+            "stress": "first Piola-Kirchhoff",
+            "strain": "engineering, F - 1",
+            "grains": "0-based; those without voxels and those of voids are left out",
+            "grains.npz": "orientation, F and P: averages over the grain, indexed (time, grain, "
+            "...); F and P by the engine polyxtal only",
+            "cost": "seconds of the full field are those of all runs that led here",
+        },
+        "stiffness": simulation.stiffness.tolist(),
+        "curve": asdict(simulation.curve),
+        "rotation": asdict(simulation.rotation),
+        "baselines": {
+            name: {
+                "curve": asdict(curve),
+                "rotation": asdict(simulation.baseline_rotations[name]),
+            }
+            for name, curve in simulation.baseline_curves.items()
+        },
+        "solver": dict(simulation.response.statistics),
+        "cost": {
+            "seconds": dict(simulation.seconds),
+            "resumed_at": simulation.resumed_at,
+        },
+    }
+
+
+def _write_curve(path: Path, response: Response, component: str) -> None:
+    """Write the loaded component, the time, and all of F and P, as a prediction does."""
+    header = [f"strain_{component} [-]", f"stress_{component} [MPa]", "time [s]"]
+    header += [f"F_{c} [-]" for c in _COMPONENTS] + [f"P_{c} [MPa]" for c in _COMPONENTS]
+    columns = [response.strain(component), response.stress(component), response.time]
+    columns += [*response.F.reshape(-1, 9).T, *response.P.reshape(-1, 9).T]
+    write_csv(path, header, zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _write_orientations(path: Path, simulation: Simulation) -> None:
+    """Write one row for each grain: its phase, volume fraction, and orientation twice."""
+    header = ["grain", "phase", "weight [-]"]
+    header += [f"{when}_q{k} [-]" for when in ("start", "end") for k in range(4)]
+    grains = simulation.crystals
+    columns = grains, simulation.prepared.rve.phase[grains], simulation.weights
+    first, last = simulation.orientations[0].tolist(), simulation.orientations[-1].tolist()
+    leading = zip(*(column.tolist() for column in columns), strict=True)
+    rows = zip(leading, first, last, strict=True)
+    write_csv(path, header, ([*lead, *a, *b] for lead, a, b in rows))
+
+
+def _write_grains(path: Path, simulation: Simulation) -> None:
+    """Write the averages over every grain at every increment."""
+    grains = simulation.crystals
+    arrays = {
+        "time": simulation.response.time,
+        "grain": grains,
+        "phase": simulation.prepared.rve.phase[grains],
+        "weight": simulation.weights,
+        "orientation": simulation.orientations,
+    }
+    for name in ("F", "P"):
+        average = getattr(simulation.response, f"grain_{name}", None)
+        if average is not None:
+            arrays[name] = average[:, grains]
+    np.savez(path, allow_pickle=False, **{name: array.numpy() for name, array in arrays.items()})

@@ -1,0 +1,1 @@
+"""Numbers and panels that several workflows share."""

@@ -1,0 +1,130 @@
+"""The few numbers that a stress-strain curve is quoted by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.mandel import mandel_to_tensor4
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.response import Response, loaded_component
+
+PROOF_OFFSET = 2e-3
+"""Plastic strain at which the proof stress is read. [-]"""
+HARDENING_SHARE = 0.1
+"""Share of the strain, up to its end, over which hardening is measured. [-]"""
+
+
+@dataclass(frozen=True)
+class CurveNumbers:
+    """Key numbers of the loaded component, from the start to the first reversal of its strain.
+
+    Attributes:
+        component: The loaded component, such as "xx".
+        elastic_slope: Stress over strain at the start, from the stiffness; None if the load does
+            not start with this component. [MPa]
+        proof_stress: First Piola-Kirchhoff stress at 0.2 % plastic strain; None if the curve does
+            not reach it. [MPa]
+        strain: Engineering strain at the first reversal, or at the end. [-]
+        stress: Stress there. [MPa]
+        hardening: Secant slope over the last tenth of that strain; None without strain. [MPa]
+    """
+
+    component: str
+    elastic_slope: float | None
+    proof_stress: float | None
+    strain: float
+    stress: float
+    hardening: float | None
+
+
+def elastic_slope(stiffness: Float[Tensor, "6 6"], path: LoadPath, component: str) -> float | None:
+    """Solve the linear elastic problem of the load's first moment for P_ij / (F_ij - δ_ij).
+
+    Args:
+        stiffness: Mandel stiffness. [MPa]
+        path: Load path; its first step counts.
+        component: Such as "xx".
+    Returns:
+        Slope, or None if the component does not strain. [MPa]
+    """
+    step = path.steps[0]
+    c = mandel_to_tensor4(stiffness.detach()).reshape(9, 9).numpy()
+    scale = float(np.abs(c).max())
+    free = step.stress_controlled.reshape(9)
+    dt = float(step.time_increments()[0])
+    goal = step.goal(np.eye(3), np.zeros((3, 3)), dt, step.duration).reshape(9)
+    rows = np.where(free[:, None], c / scale, np.eye(9))
+    right = np.where(free, goal / scale, goal - np.eye(3).reshape(9))
+    # Least squares, because a rotation left free has no answer of its own.
+    strain = np.linalg.lstsq(rows, right, rcond=None)[0]
+    k = 3 * "xyz".index(component[0]) + "xyz".index(component[1])
+    if not abs(strain[k]) > 1e-9 * np.abs(strain).max():
+        return None
+    return float((c @ strain)[k] / strain[k])
+
+
+def curve_numbers(
+    response: Response,
+    stiffness: Float[Tensor, "6 6"],
+    path: LoadPath,
+    component: str | None = None,
+) -> CurveNumbers:
+    """Read the key numbers off a response.
+
+    Args:
+        response: Response to the path.
+        stiffness: Mandel stiffness of the same body. [MPa]
+        path: Load path.
+        component: Such as "xx"; None for the one that the load does the most work on.
+    """
+    row, column = loaded_component(response)
+    component = component or "xyz"[row] + "xyz"[column]
+    strain, stress = _first_loading(response, component)
+    slope = elastic_slope(stiffness, path, component)
+    sign = -1.0 if strain[-1] < 0 else 1.0
+    return CurveNumbers(
+        component,
+        slope,
+        None if slope is None else _proof_stress(sign * strain, sign * stress, slope, sign),
+        float(strain[-1]),
+        float(stress[-1]),
+        _hardening(sign * strain, sign * stress),
+    )
+
+
+def _first_loading(response: Response, component: str) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the curve at the first reversal of its strain."""
+    strain = response.strain(component).detach().numpy()
+    stress = response.stress(component).detach().numpy()
+    steps = np.diff(strain)
+    moving = np.flatnonzero(np.abs(steps) > 1e-12)
+    if len(moving) == 0:
+        return strain[:1], stress[:1]
+    back = np.flatnonzero(steps * np.sign(steps[moving[0]]) < -1e-12)
+    end = len(strain) if len(back) == 0 else int(back[0]) + 1
+    return strain[:end], stress[:end]
+
+
+def _proof_stress(
+    strain: np.ndarray, stress: np.ndarray, slope: float, sign: float
+) -> float | None:
+    """Intersect the curve with the elastic line shifted by the offset."""
+    above = stress - slope * (strain - PROOF_OFFSET)
+    crossed = np.flatnonzero((above <= 0) & (strain > PROOF_OFFSET))
+    if len(crossed) == 0:
+        return None
+    k = int(crossed[0])
+    share = above[k - 1] / (above[k - 1] - above[k])
+    return float(sign * (stress[k - 1] + share * (stress[k] - stress[k - 1])))
+
+
+def _hardening(strain: np.ndarray, stress: np.ndarray) -> float | None:
+    end = float(strain[-1])
+    if not end > 0:
+        return None
+    before = np.interp((1 - HARDENING_SHARE) * end, strain, stress)
+    return float((stress[-1] - before) / (HARDENING_SHARE * end))

@@ -1,0 +1,151 @@
+"""Panels that the figures of several workflows share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+from torch import Tensor
+
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.mechanics.response import Response
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.viz.curves import draw_curves
+from polyxtal.viz.density import pole_density
+from polyxtal.viz.poles import main_plane, plane_name
+from polyxtal.viz.sphere import hemisphere_grid
+from polyxtal.viz.style import INK, LABEL_SIZE, TICK_SIZE, TITLE_SIZE
+from polyxtal.viz.texture import draw_ipf_key, draw_pole_figure
+from polyxtal.viz.volume import draw_volume
+from polyxtal.workflows.summary.curve import CurveNumbers
+
+
+class ShownCrystals(NamedTuple):
+    """Crystals that one figure of a texture can show: all, or those of the largest phase.
+
+    Attributes:
+        members: Which crystals.
+        lattice: Their lattice, that of the largest phase; None for cubic ones.
+        phase: Index of the largest phase.
+        only: Name of that phase, if others differ from it in their Laue group and are left out.
+    """
+
+    members: Bool[Tensor, " crystals"]
+    lattice: Lattice | None
+    phase: int
+    only: str | None
+
+
+def shown_crystals(
+    rve: Polycrystal, phase: Int[Tensor, " crystals"], weights: Float[Tensor, " crystals"]
+) -> ShownCrystals:
+    """Choose the crystals that a figure of the texture shows.
+
+    Args:
+        rve: Polycrystal that the phases are those of.
+        phase: Phase of every crystal.
+        weights: Volume of every crystal in any unit.
+    """
+    volume = torch.zeros(len(rve.phase_names), dtype=torch.float64)
+    volume.index_add_(0, phase, weights.to(volume))
+    largest = int(volume.argmax())
+    groups = {rve.laue_group(index) for index in phase[weights > 0].unique().tolist()}
+    alone = len(groups) > 1
+    members = phase == largest if alone else torch.ones_like(phase, dtype=torch.bool)
+    only = rve.phase_names[largest] if alone else None
+    return ShownCrystals(members, rve.lattices[largest], largest, only)
+
+
+def draw_volume_panel(panel: SubFigure, rve: Polycrystal, when: str = "") -> None:
+    """Draw the cube of voxels with its key of colours; `when` ends the title.
+
+    Every grain has the colour of its own Laue group; if these differ, the key is that of the
+    largest phase, and the title says so.
+    """
+    axes = panel.subplots()
+    draw_volume(axes, rve)
+    shown = shown_crystals(rve, rve.phase, rve.volume_fractions)
+    key = f"\ncolour key of the largest phase, {shown.only}" if shown.only else ""
+    axes.set_title(axes.get_title() + when + key, fontsize=TITLE_SIZE)
+    # Beside the cube's upper edge, which the layout's own boxes would not allow.
+    draw_ipf_key(panel.add_axes((0.79, 0.77, 0.19, 0.19)), rve.laue_group(shown.phase))
+
+
+def draw_texture_panel(
+    panel: SubFigure,
+    rve: Polycrystal,
+    phase: Int[Tensor, " crystals"],
+    ends: tuple[Float[Tensor, "crystals 4"], Float[Tensor, "crystals 4"]],
+    weights: Float[Tensor, " crystals"],
+    strengths: tuple[float, float],
+) -> None:
+    """Draw the main poles at start and end on one scale of colours.
+
+    If phases differ in their Laue group, the poles are those of the largest phase, and the titles
+    say so.
+
+    Args:
+        panel: Part of a figure, without axes.
+        rve: Polycrystal that the phases are those of.
+        phase: Phase of every crystal.
+        ends: Orientations at start and end. [-]
+        weights: Volume of every crystal in any unit.
+        strengths: Texture strength of all crystals at start and end. [-]
+    """
+    members, lattice, _, only = shown_crystals(rve, phase, weights)
+    plane, grid = main_plane(lattice), hemisphere_grid(45).reshape(-1, 3)
+    share = weights[members]
+    shown = [q[members] for q in ends]
+    densities = [pole_density(q, share, plane, grid, lattice=lattice) for q in shown]
+    peak = max(2.0, *(float(density.max()) for density in densities))
+    both = panel.subplots(1, 2)
+    for axes, q, when, strength in zip(both, shown, ("start", "end"), strengths, strict=True):
+        draw_pole_figure(axes, q, share, plane, peak=peak, colorbar=False, lattice=lattice)
+        title = f"Pole figure {plane_name(plane, lattice)}, {when}"
+        name = f"\nlargest phase, {only}" if only else ""
+        axes.set_title(title + name, fontsize=TITLE_SIZE)
+        axes.text(
+            0.5,
+            -0.04,
+            f"texture strength {f'of all phases {strength:.3f}' if only else f'{strength:.3f}'}",
+            transform=axes.transAxes,
+            ha="center",
+            va="top",
+            fontsize=TICK_SIZE,
+            color=INK,
+        )
+    filled = both[1].collections[0]
+    bar = panel.colorbar(filled, ax=list(both), orientation="horizontal", shrink=0.6, aspect=26)
+    bar.set_label("Density [multiples of random]", fontsize=LABEL_SIZE, color=INK)
+    bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
+    bar.outline.set_linewidth(0.5)
+
+
+def draw_curve_panel(axes: Axes, curves: Mapping[str, Response], curve: CurveNumbers) -> None:
+    """Draw the loaded component of responses by name, and mark the proof stress of `curve`."""
+    component = curve.component
+    normal = component[0] == component[1]
+    draw_curves(
+        axes,
+        {name: (r.strain(component), r.stress(component)) for name, r in curves.items()},
+        strain_label=f"{'Engineering strain' if normal else 'Amount of shear'}, {component}",
+        stress_label=f"First Piola-Kirchhoff stress, {component}",
+    )
+    if curve.proof_stress is not None and curve.elastic_slope is not None:
+        strain = 100 * (curve.proof_stress / curve.elastic_slope)
+        strain += 0.2 if curve.proof_stress > 0 else -0.2
+        axes.plot([strain], [curve.proof_stress], "o", color=INK, markersize=5, zorder=5)
+        axes.annotate(
+            f"0.2 % proof stress\n{curve.proof_stress:.1f} MPa",
+            (strain, curve.proof_stress),
+            xytext=(14, -14) if curve.proof_stress > 0 else (14, 14),
+            textcoords="offset points",
+            fontsize=TICK_SIZE,
+            color=INK,
+            va="top" if curve.proof_stress > 0 else "bottom",
+        )
+    axes.set_title("Stress-strain curve", fontsize=TITLE_SIZE)
