@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import counted, one_sentence
+from polyxtal.cli.console import friendly_errors, progress_bar
 
 if TYPE_CHECKING:
     from reproduction.masking.measure import MaskingStudy, Run
@@ -50,20 +50,18 @@ def latent(
     debug: options.Debug = False,
 ) -> None:
     """Map latent vectors of unseen polycrystals, coloured by texture index and by C11."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from polyxtal.crystal.load_material import load_material
-        from polyxtal.workflows.inputs.choose import cubic_elasticity
+        from polyxtal.workflows.inputs.elasticity import cubic_elasticity
         from reproduction.latent.measure import LatentSettings, map_latents, measure_latents
         from reproduction.latent.write import check_folder, write_latent
 
         crystal = cubic_elasticity(elastic) if elastic else load_material(ALUMINIUM).elasticity
         settings = LatentSettings(model, crystal, count, method, seed)
         check_folder(out, force)
-        with counted("RVEs", count) as shown:
-            latents = measure_latents(settings, shown)
-        with counted("maps", len(latents.vectors)) as shown:
-            shown(0)
-            found = map_latents(latents, shown)
+        with progress_bar() as progress:
+            latents = measure_latents(settings, progress)
+            found = map_latents(latents, progress)
         picture = write_latent(found, out, force)
         rows = (
             [name, where, *(f"{value:.3f}" for value in scores[where])]
@@ -116,7 +114,7 @@ def masking(
     debug: options.Debug = False,
 ) -> None:
     """Pretrain a model for each share of hidden patches, and compare; killed, it goes on."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         if (config is None) == (existing is None):
             raise ValueError("Either CONFIG or --from must be given, but not both and not none.")
         if existing is not None and (ratios, steps, stop_after) != (None, None, None):
@@ -144,9 +142,8 @@ def masking(
             folders = found
         runs = read_runs(folders)
         _warn(runs)
-        with counted("RVEs judged", len(runs) * judge) as shown:
-            shown(0)
-            compared = judge_runs(runs, judge, seed, shown)
+        with progress_bar() as progress:
+            compared = judge_runs(runs, judge, seed, progress)
         picture = write_masking(compared, out)
         _print_masking(compared)
         typer.echo(f"Written to {out}; picture: {picture}")
@@ -167,15 +164,14 @@ def reconstruction(
     debug: options.Debug = False,
 ) -> None:
     """Draw slices: true, masked, rebuilt by the model and by the trivial predictors."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from reproduction.reconstruction.measure import ReconstructionSettings, study_reconstruction
         from reproduction.reconstruction.write import check_folder, write_reconstruction
 
         settings = ReconstructionSettings(model, count, mask, judge, seed)
         check_folder(out, force)
-        with counted("RVEs judged", judge) as shown:
-            shown(0)
-            found = study_reconstruction(settings, shown)
+        with progress_bar() as progress:
+            found = study_reconstruction(settings, progress)
         picture = write_reconstruction(found, out, force)
         _print_table(
             f"Hidden patches of {judge} unseen RVEs, {100 * found.mask:g} % hidden",
@@ -197,15 +193,14 @@ def probe(
     debug: options.Debug = False,
 ) -> None:
     """Read stiffness, texture index and grain size off frozen features with few labels."""
-    with one_sentence(debug):
-        from polyxtal.dataset.store import open_dataset
+    with friendly_errors(debug):
         from reproduction.probing.measure import ProbeSettings, parse_labels, study_probes
         from reproduction.probing.write import check_folder, grouped, write_probes
 
         settings = ProbeSettings(model, str(data), parse_labels(labels), test, draws)
         check_folder(out, force)
-        with counted("RVEs", len(open_dataset(data))) as shown:
-            found = study_probes(settings, shown)
+        with progress_bar() as progress:
+            found = study_probes(settings, progress)
         picture = write_probes(found, out, force)
         for count in settings.labels:
             scores = {name: grouped(found, name, count) for name in found.scores}
@@ -230,7 +225,7 @@ def card(
     debug: options.Debug = False,
 ) -> None:
     """Hand a model on: half-precision weights and a card with what the studies measured."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from reproduction.model_card import release_model
 
         written = release_model(
@@ -255,13 +250,13 @@ def _sweep(
 
     check_sweep(out)
     asked = sweep_configs(config, parse_ratios(ratios), steps)
-    with counted("steps", sum(one.steps for one in asked.values())) as shown:
+    with progress_bar() as progress:
         finished = sweep(
             asked,
             out,
             accelerator=accelerator,
             stop_after=stop_after,
-            on_step=lambda done, _, name: shown(done, name),
+            progress=progress,
         )
     if len(finished) == len(asked):
         return finished
@@ -273,7 +268,7 @@ def _warn(runs: Sequence[Run]) -> None:
     from reproduction.masking.measure import other_differences
 
     if names := other_differences(runs):
-        typer.echo(f"Beware: the pretrainings also differ in {', '.join(names)}.", err=True)
+        typer.echo(f"Warning: the pretrainings also differ in {', '.join(names)}.", err=True)
 
 
 def _judged_rows(judgement: Mapping[str, Mapping[str, float]]) -> Iterable[list[str]]:
@@ -331,7 +326,7 @@ def curves(
     debug: options.Debug = False,
 ) -> None:
     """Compare predicted networks with full fields, beside every baseline; killed, it goes on."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from reproduction.curves.cases import POLYCRYSTALS, CaseSettings
         from reproduction.curves.measure import CurveSettings, study_curves, summary_rows
         from reproduction.curves.write import write_curves
@@ -339,13 +334,8 @@ def curves(
         names = POLYCRYSTALS if polycrystals is None else _parts(polycrystals)
         cases = CaseSettings(grid, grains, material, strain, seed, zener, _parts(loads), names)
         settings = CurveSettings(model, cases, leaves, seeds, fitted)
-        with counted("percent of a stage", 200) as shown:
-
-            def tell(what: str, done: int, of: int) -> None:
-                begun = 100 if what == "polycrystals" else 0
-                shown(begun + 100 * done // of, f"{done} of {of} {what}")
-
-            found = study_curves(settings, out, tell)
+        with progress_bar() as progress:
+            found = study_curves(settings, out, progress)
         picture = write_curves(found, out)
         rows = [tuple(row.values()) for row in summary_rows(found.rows)]
         _print_table(
@@ -369,27 +359,15 @@ def paper(
     debug: options.Debug = False,
 ) -> None:
     """Make the paper's figures and tables anew, beside every baseline; killed, it goes on."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from reproduction.paper.presets import read_preset
-        from reproduction.paper.run import PaperSettings, paper_steps, study_paper
+        from reproduction.paper.run import PaperSettings, study_paper
 
         chosen = read_preset(preset)
         names = () if only is None else _parts(only)
         settings = PaperSettings(preset, chosen, names)
-        titles = [step.title for step in paper_steps(chosen)]
-        with counted("steps", len(titles)) as shown:
-            begun = 0
-
-            def begin(title: str) -> None:
-                nonlocal begun
-                begun = titles.index(title)
-                shown(begun, title)
-
-            def tell(what: str, done: int, total: int) -> None:
-                shown(begun, f"{titles[begun]}: {done} of {total} {what}")
-
-            report = study_paper(settings, out, begin, tell)
-            shown(len(titles))
+        with progress_bar() as progress:
+            report = study_paper(settings, out, progress)
         typer.echo(f"Written to {out}; report: {report}")
 
 
@@ -401,7 +379,7 @@ def table(
     debug: options.Debug = False,
 ) -> None:
     """Put the table of results into a document such as the README."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from reproduction.paper.readme_table import agrees, put_table
 
         if check:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.training.pretrain.config import PretrainConfig
 from polyxtal.training.pretrain.module import judge
@@ -23,7 +24,7 @@ def judge_unseen(
     model: FoundationModel,
     count: int,
     seed: int = 0,
-    on_rve: Callable[[int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> Judgement:
     """Measure how well hidden patches are rebuilt; masks are drawn as in training.
 
@@ -32,7 +33,7 @@ def judge_unseen(
         model: The model.
         count: Number of RVEs.
         seed: Of the RVEs.
-        on_rve: Called with the number of RVEs that are done.
+        progress: Called as RVEs are evaluated.
     Returns:
         Plain loss and mean disorientation of the model and of the trivial predictors.
     Raises:
@@ -47,6 +48,5 @@ def judge_unseen(
             for name, value in measures.items():
                 sums[name] += value * size / count
         done += size
-        if on_rve is not None:
-            on_rve(done)
+        progress("RVEs evaluated", done, count)
     return total

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
@@ -201,14 +202,14 @@ class Case(NamedTuple):
 def full_field_cases(
     settings: CaseSettings,
     folder: Path,
-    on_case: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[Case]:
     """Compute the full fields, or read again those that are there.
 
     Args:
         settings: What is judged on.
         folder: Where they are kept, for these settings alone, but any names and loads.
-        on_case: Called with the cases that are ready, and of how many.
+        progress: Called after each case.
     Raises:
         ConvergenceError: if a full field does not converge.
         FileNotFoundError: if there is no such material.
@@ -226,8 +227,7 @@ def full_field_cases(
             if found is None:
                 found = _simulate(rve, material, path, file)
             cases.append(Case(name, load, rve, path, *found))
-            if on_case is not None:
-                on_case(len(cases), len(polycrystals) * len(paths))
+            progress("full fields", len(cases), len(polycrystals) * len(paths))
     return cases
 
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_file
 from polyxtal.mechanics.fullfield.simulate import simulate
@@ -165,7 +166,7 @@ class CurveStudy:
 def study_curves(
     settings: CurveSettings,
     folder: Path,
-    on_step: Callable[[str, int, int], None] | None = None,
+    progress: Progress = no_progress,
     others: Mapping[str, tuple[str, Maker]] | None = None,
 ) -> CurveStudy:
     """Compute full fields and all answers, both kept in the folder, and compare them.
@@ -173,7 +174,7 @@ def study_curves(
     Args:
         settings: What is asked for.
         folder: New, or of the same cases.
-        on_step: Called with what is done, how much of it, and of how much.
+        progress: Called after each full field and each polycrystal.
         others: More networks to judge by name, each with what identifies it and how it is made.
     Raises:
         FileNotFoundError: if there is no such model or material.
@@ -182,7 +183,6 @@ def study_curves(
         ConvergenceError: if something but Sachs's model does not converge; that one is left out
             where it does not.
     """
-    tell = on_step or (lambda what, done, total: None)
     model, material = load_model(find_model(settings.model)), settings.cases.law()
     if model.stiffness is None or model.curves is None:
         raise ValueError(
@@ -192,16 +192,14 @@ def study_curves(
     makers = _makers(settings, model, material)
     makers |= {name: make for name, (_, make) in (others or {}).items()}
     place = folder / f"answers-{_stamp(settings, others or {})}"
-    cases = full_field_cases(
-        settings.cases, folder, lambda done, total: tell("full fields", done, total)
-    )
+    cases = full_field_cases(settings.cases, folder, progress)
     rows: list[CurveRow] = []
     curves: dict[tuple[str, str], dict[str, Response]] = {}
     turned: dict[tuple[str, str], dict[str, Tensor]] = {}
     seconds: dict[str, float] = {}
     names = list(dict.fromkeys(case.name for case in cases))
     for number, name in enumerate(names):
-        tell("polycrystals", number, len(names))
+        progress("polycrystals", number, len(names))
         mine = {case.load: case for case in cases if case.name == name}
         file = place / f"{name}.npz".replace(" ", "-")
         found = _read(file, mine)
@@ -233,7 +231,7 @@ def study_curves(
             turned[name, answer.load].setdefault(answer.estimate, answer.turned)
         for kind, value in took.items():
             seconds[kind] = seconds.get(kind, 0.0) + value
-    tell("polycrystals", len(names), len(names))
+    progress("polycrystals", len(names), len(names))
     return CurveStudy(settings, rows, curves, turned, seconds)
 
 

@@ -9,7 +9,7 @@ degree 4, of which elasticity in a texture depends.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.dataset.build import Sample, realize
 from polyxtal.mechanics.elastic.homogenize import homogenize
@@ -111,14 +112,12 @@ class LatentMaps:
     scores: Mapping[str, Mapping[str, tuple[float, float]]]
 
 
-def measure_latents(
-    settings: LatentSettings, on_rve: Callable[[int], None] | None = None
-) -> Latents:
+def measure_latents(settings: LatentSettings, progress: Progress = no_progress) -> Latents:
     """Make unseen RVEs, encode and homogenise them.
 
     Args:
         settings: What is asked for.
-        on_rve: Called with the number of RVEs that are done.
+        progress: Called as RVEs are encoded.
     Raises:
         FileNotFoundError, ValueError: if there is no such model, or it can not be studied.
         ConvergenceError: if an RVE's stiffness does not converge.
@@ -138,8 +137,7 @@ def measure_latents(
             index.append(index_of(sample.texture))
             c11.append(float(stiffness[0, 0]))
             grains.append(sample.rve.grains)
-            if on_rve is not None:
-                on_rve(number + 1)
+            progress("RVEs", number + 1, settings.count)
         rves = [sample.rve for sample in samples]
         for name, model in encoders.items():
             parts[name].append(model.encode(rves))
@@ -160,12 +158,12 @@ def index_of(texture: Texture) -> float:
     return texture.index() if isinstance(texture, HullTexture) else texture_index(texture)
 
 
-def map_latents(latents: Latents, on_map: Callable[[int], None] | None = None) -> LatentMaps:
+def map_latents(latents: Latents, progress: Progress = no_progress) -> LatentMaps:
     """Map the RVEs onto planes, and measure how well each map and its vectors order them.
 
     Args:
         latents: What `measure_latents` returned.
-        on_map: Called with the number of maps that are done.
+        progress: Called after each map.
     """
     settings = latents.settings
     targets = torch.stack([latents.c11, latents.texture_index.log()], -1)
@@ -178,6 +176,5 @@ def map_latents(latents: Latents, on_map: Callable[[int], None] | None = None) -
             of_c11, of_index = neighbour_r_squared(points, targets).tolist()
             found[where] = (of_c11, of_index)
         scores[name] = found
-        if on_map is not None:
-            on_map(len(maps))
+        progress("maps", len(maps), len(latents.vectors))
     return LatentMaps(latents, maps, scores)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.model.checkpoint import CONFIG
 from polyxtal.training.pretrain.run import CURVE, MODEL, load_curve
 from reproduction.pretrained import Pretrained, find_model, open_model
@@ -104,7 +105,7 @@ def other_differences(runs: Sequence[Run]) -> list[str]:
 
 
 def judge_runs(
-    runs: Sequence[Run], count: int, seed: int = 0, on_rve: Callable[[int], None] | None = None
+    runs: Sequence[Run], count: int, seed: int = 0, progress: Progress = no_progress
 ) -> MaskingStudy:
     """Measure all models, and the trivial predictors at their share, on the same unseen RVEs.
 
@@ -112,17 +113,16 @@ def judge_runs(
         runs: What `read_runs` returned.
         count: Number of RVEs.
         seed: Of the RVEs.
-        on_rve: Called with the number of RVEs that are done, over all models.
+        progress: Called as RVEs are evaluated, counted over all models.
     Raises:
         ValueError: if the count is not positive or the seed out of range.
     """
     judgements = []
     for number, run in enumerate(runs):
 
-        def tell(done: int, before: int = number * count) -> None:
-            if on_rve is not None:
-                on_rve(before + done)
+        def report(stage: str, done: int, _: int, note: str = "", before: int = number * count):
+            progress(stage, before + done, len(runs) * count, note)
 
         config, model = run.pretrained.config, run.pretrained.model
-        judgements.append(judge_unseen(config, model, count, seed, tell))
+        judgements.append(judge_unseen(config, model, count, seed, report))
     return MaskingStudy(runs, judgements, count, seed)

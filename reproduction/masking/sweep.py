@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.files.validated import validate_document
 from polyxtal.model.checkpoint import CONFIG, read_model
 from polyxtal.training.pretrain.config import KINDS, PretrainConfig, read_pretrain_config
@@ -85,7 +86,7 @@ def sweep(
     *,
     accelerator: str = "auto",
     stop_after: float | None = None,
-    on_step: Callable[[int, int, str], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[Path]:
     """Pretrain one model after the other; what is finished is skipped, what is begun goes on.
 
@@ -94,7 +95,7 @@ def sweep(
         folder: Where to, each into a folder of its own.
         accelerator: Lightning's: "cpu", "gpu", "auto".
         stop_after: Seconds after which to save and stop; None for no limit.
-        on_step: Called with steps done, of all, and which model is trained.
+        progress: Called after every step with the steps of all models, and which is trained.
     Returns:
         Folders of the pretrainings that are finished.
     Raises:
@@ -111,11 +112,10 @@ def sweep(
             if left is not None and left <= 0:
                 break
 
-            def tell(
-                done: int, _: int, __: Mapping[str, float], at: int = before, name: str = name
+            def report(
+                stage: str, done: int, _: int, __: str = "", at: int = before, name: str = name
             ) -> None:
-                if on_step is not None:
-                    on_step(at + done, total, name)
+                progress(stage, at + done, total, name)
 
             with _quiet_lightning():
                 pretrain(
@@ -124,14 +124,13 @@ def sweep(
                     accelerator=accelerator,
                     devices=1,
                     stop_after=left,
-                    on_step=tell,
+                    progress=report,
                 )
             if not is_finished(target / name, config):
                 break
         before += config.steps
         finished.append(target / name)
-        if on_step is not None:
-            on_step(before, total, name)
+        progress("steps", before, total, name)
     return finished
 
 

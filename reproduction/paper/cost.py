@@ -73,7 +73,7 @@ def run(place: Place) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         for done, (answer, name, compute) in enumerate(timed):
-            place.tell("answers timed", done, len(timed))
+            place.progress("answers timed", done, len(timed))
             best = min(_seconds(compute) for _ in range(REPEATS))
             if name == "full field":
                 full[answer] = best

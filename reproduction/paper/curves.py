@@ -52,7 +52,7 @@ def run(place: Place) -> None:
     )
     stamp = hashlib.sha256(json.dumps(cases.common(), sort_keys=True).encode()).hexdigest()[:12]
     others = _inferred(place) if part.leaves == 2**place.preset.parameters.depth else {}
-    study = study_curves(settings, place.shared(f"cases-{stamp}"), place.tell, others)
+    study = study_curves(settings, place.shared(f"cases-{stamp}"), place.progress, others)
     place.table(
         "errors.csv",
         f"Every answer. {write_curves.CONVENTION}.",

@@ -37,7 +37,7 @@ def run(place: Place) -> None:
         seeds=part.seeds,
         heads={"tensor": HeadConfig(kind="tensor")},
     )
-    rows = finetune_stiffness(stiffness, place.work / "stiffness", place.tell)
+    rows = finetune_stiffness(stiffness, place.work / "stiffness", place.progress)
     place.table(
         "stiffness.csv",
         "Stiffness of unseen RVEs by the head for the full tensor, beside all baselines.",
@@ -49,7 +49,7 @@ def run(place: Place) -> None:
     found = finetune_network(
         network,
         place.work / "network",
-        lambda done, total: place.tell("small polycrystals simulated", done, total),
+        place.progress,
     )
     place.table(
         "curves.csv",

@@ -47,7 +47,7 @@ def run(place: Place) -> None:
         predicted=part.predicted if place.preset.predicting else 0,
         heads=heads,
     )
-    rows = finetune_parameters(config, place.work / "heads", place.tell)
+    rows = finetune_parameters(config, place.work / "heads", place.progress)
     labels = part.data.labels
     sampled = labels.sampled if labels else None
     low, high = sampled.zener if sampled else (math.nan, math.nan)

@@ -37,15 +37,12 @@ def run(place: Place) -> None:
             _name(share): preset.pretraining.model_copy(update={"mask": share})
             for share in preset.shares
         }
-        sweep(asked, place.work, on_step=lambda done, total, name: place.tell(name, done, total))
+        sweep(asked, place.work, progress=place.progress)
         assert all(is_finished(place.work / name, one) for name, one in asked.items())
     models = pretrained_models(preset, place.folder)
     folders = models.values() if preset.models else (Path(m).parent for m in models.values())
     runs = read_runs([*folders])
-    total = len(runs) * preset.judged
-    study = judge_runs(
-        runs, preset.judged, on_rve=lambda done: place.tell("RVEs judged", done, total)
-    )
+    study = judge_runs(runs, preset.judged, progress=place.progress)
     place.table(
         "rebuilt.csv",
         f"Hidden patches of {preset.judged} unseen RVEs: mean squared error [-] and mean "
@@ -79,8 +76,8 @@ def run_latent(place: Place) -> None:
     crystal = load_material("AA6022-T4").elasticity
     settings = LatentSettings(model, crystal, preset.latents, preset.method)
     count = settings.count
-    latents = measure_latents(settings, lambda done: place.tell("RVEs", done, count))
-    place.tell("maps", 0, len(latents.vectors))
+    latents = measure_latents(settings, place.progress)
+    place.progress("maps", 0, len(latents.vectors))
     found = map_latents(latents)
     rows = [
         (name, where, *scores[where]) for name, scores in found.scores.items() for where in scores

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.claim import claim
 from polyxtal.files.output_folder import write_json
@@ -17,7 +18,7 @@ from reproduction.paper import cost, curves, heads, materials, parameters, pretr
 from reproduction.paper.comparison import write_comparison
 from reproduction.paper.presets import PaperPreset
 from reproduction.paper.report import REPORT, write_report
-from reproduction.paper.steps import RESULTS, Step, Tell, finished, take
+from reproduction.paper.steps import RESULTS, Step, finished, take
 from reproduction.pretrained import versions
 
 CONFIG, STUDY = "paper.json", "study.json"
@@ -80,16 +81,14 @@ def paper_steps(preset: PaperPreset) -> list[Step]:
 def study_paper(
     settings: PaperSettings,
     folder: str | Path,
-    on_step: Callable[[str], None] | None = None,
-    tell: Tell | None = None,
+    progress: Progress = no_progress,
 ) -> Path:
     """Take all steps, or go on with them, and write the report.
 
     Args:
         settings: What is asked for.
         folder: New, or of the same preset.
-        on_step: Called with each step's title before it.
-        tell: Called within a step with what is done, how much of it, and of how much.
+        progress: Called before each step, with its title, and within it.
     Returns:
         The report.
     Raises:
@@ -105,9 +104,9 @@ def study_paper(
     for step in steps:
         if settings.only and step.name not in settings.only:
             continue
-        if on_step is not None and finished(target, step.name) is None:
-            on_step(step.title)
-        take(step, preset, target, tell or (lambda what, done, total: None))
+        if finished(target, step.name) is None:
+            progress(step.title, 0, 0)
+        take(step, preset, target, progress)
     return write_all(settings, target, steps)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 from PIL import Image
 
+from polyxtal.algebra.progress import Progress
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
 from polyxtal.files.output_folder import write_json
@@ -23,8 +24,6 @@ from reproduction.paper.presets import PaperPreset
 WORK, RESULTS, DONE, SPENT = "work", "results", "step.json", "seconds.json"
 MAX_JSON = 1 << 24
 DPI = 100
-Tell = Callable[[str, int, int], None]
-"""Called with what is done, how much of it, and of how much."""
 
 
 @dataclass
@@ -35,7 +34,7 @@ class Place:
         preset: Sizes.
         folder: The whole reproduction.
         name: Of the step.
-        tell: Called with progress.
+        progress: Called with progress.
         tables: Captions of tables, by file.
         pictures: Captions of pictures, by file.
         commands: Commands that compute the step's parts one by one.
@@ -45,7 +44,7 @@ class Place:
     preset: PaperPreset
     folder: Path
     name: str
-    tell: Tell
+    progress: Progress
     tables: dict[str, str] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
@@ -128,7 +127,7 @@ def finished(folder: Path, name: str) -> dict[str, Any] | None:
         return None  # damaged: done again
 
 
-def take(step: Step, preset: PaperPreset, folder: Path, tell: Tell) -> dict[str, Any]:
+def take(step: Step, preset: PaperPreset, folder: Path, progress: Progress) -> dict[str, Any]:
     """Do a step, unless it is finished; return what it says of itself.
 
     The time of all attempts is added up, those that were killed up to their last sign of progress.
@@ -138,9 +137,9 @@ def take(step: Step, preset: PaperPreset, folder: Path, tell: Tell) -> dict[str,
         return found
     before, started = _spent(folder, step.name), perf_counter()
 
-    def watch(what: str, done: int, total: int) -> None:
+    def watch(stage: str, done: int, total: int, note: str = "", /) -> None:
         _spend(folder, step.name, before + perf_counter() - started)
-        tell(what, done, total)
+        progress(f"{step.title}: {stage}", done, total, note)
 
     place = Place(preset, folder, step.name, watch)
     try:

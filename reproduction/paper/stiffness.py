@@ -28,7 +28,7 @@ def data_set(place: Place, name: str, recipe: Recipe) -> Path:
         recipe,
         folder,
         workers=1,
-        on_part=lambda done, total: place.tell(f"parts of {name}", done, total),
+        progress=place.progress,
     )
     return folder
 
@@ -53,7 +53,7 @@ def run(place: Place) -> None:
         seeds=part.seeds,
         heads=heads,
     )
-    rows = finetune_stiffness(config, place.work / "heads", place.tell)
+    rows = finetune_stiffness(config, place.work / "heads", place.progress)
     columns = list(rows[0])
     learn = round((1 - part.validation) * part.train.count)
     place.table(

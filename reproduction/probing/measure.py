@@ -9,7 +9,7 @@ that [CLS] was taught, computed.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.dataset.descriptors import describe
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand
@@ -104,14 +105,12 @@ def parse_labels(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def study_probes(
-    settings: ProbeSettings, on_rve: Callable[[int], None] | None = None
-) -> ProbeStudy:
+def study_probes(settings: ProbeSettings, progress: Progress = no_progress) -> ProbeStudy:
     """Encode a data set and fit the probes.
 
     Args:
         settings: What is asked for.
-        on_rve: Called with the number of RVEs that are encoded.
+        progress: Called as RVEs are encoded.
     Raises:
         FileNotFoundError: if there is no such model or data set.
         ValueError: if the data set is too small, has no stiffness for given crystals, is of
@@ -120,7 +119,7 @@ def study_probes(
     pretrained, store = open_model(settings.model), open_dataset(settings.data)
     _check(settings, pretrained, store)
     names, targets = labels_of(store)
-    features = features_of(pretrained, store, on_rve)
+    features = features_of(pretrained, store, progress)
     scores = probe(features, targets, settings.labels, settings.test, settings.draws)
     recipe = store.recipe.model_dump(mode="json")
     return ProbeStudy(settings, pretrained.identity, recipe, names, scores)
@@ -179,7 +178,7 @@ def labels_of(store: PolycrystalStore) -> tuple[list[str], Float[Tensor, "n targ
 
 
 def features_of(
-    pretrained: Pretrained, store: PolycrystalStore, on_rve: Callable[[int], None] | None = None
+    pretrained: Pretrained, store: PolycrystalStore, progress: Progress = no_progress
 ) -> dict[str, Float[Tensor, "n width"]]:
     """Compute all features of a data set, by name."""
     encoders = {"pretrained": pretrained.model, "untrained": untrained(pretrained)}
@@ -189,8 +188,7 @@ def features_of(
         for name, pooled in _latent(encoders, field):
             parts.setdefault(name, []).append(pooled)
         parts.setdefault("descriptors", []).append(describe(ids, orientations))
-        if on_rve is not None:
-            on_rve(start + len(ids))
+        progress("RVEs", start + len(ids), len(store))
     found = {name: torch.cat(values) for name, values in parts.items()}
     mean = found["mean harmonics"] = found["descriptors"][:, :HARMONICS]
     first, second = torch.triu_indices(mean.shape[1], mean.shape[1])

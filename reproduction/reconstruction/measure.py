@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.model.mae import Mask, target_field
 from polyxtal.model.reconstruction import (
@@ -117,13 +118,13 @@ class ReconstructionStudy:
 
 
 def study_reconstruction(
-    settings: ReconstructionSettings, on_rve: Callable[[int], None] | None = None
+    settings: ReconstructionSettings, progress: Progress = no_progress
 ) -> ReconstructionStudy:
     """Rebuild unseen RVEs, and measure how well.
 
     Args:
         settings: What is asked for.
-        on_rve: Called with the number of judged RVEs that are done.
+        progress: Called as RVEs are evaluated.
     Raises:
         FileNotFoundError, ValueError: if there is no such model, or it can not be studied.
     """
@@ -136,7 +137,7 @@ def study_reconstruction(
         for batch in unseen_batches(config, settings.count, settings.seed)
         for one in rebuild_slices(pretrained, config, batch)
     ]
-    judgement = judge_unseen(config, pretrained.model, settings.judge, settings.seed, on_rve)
+    judgement = judge_unseen(config, pretrained.model, settings.judge, settings.seed, progress)
     return ReconstructionStudy(settings, pretrained.identity, config.mask, slices, judgement)
 
 

@@ -111,8 +111,8 @@ def test_a_finished_sweep_is_left_alone_and_can_be_extended(config, swept):
     before = {p: p.stat().st_mtime_ns for p in swept.glob("mask-*/**/*") if p.is_file()}
     configs = sweep_configs(config, (0.2, 0.6))
     told = []
-    sweep(configs, swept, accelerator="cpu", on_step=lambda *what: told.append(what))
-    assert told == [(40, 80, "mask-20"), (80, 80, "mask-60")]
+    sweep(configs, swept, accelerator="cpu", progress=lambda *what: told.append(what))
+    assert told == [("steps", 40, 80, "mask-20"), ("steps", 80, 80, "mask-60")]
     after = {p: p.stat().st_mtime_ns for p in swept.glob("mask-*/**/*") if p.is_file()}
     assert after == before
 

@@ -81,8 +81,10 @@ def test_rves_are_judged_alike_in_parts_and_at_once(model):
     whole = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
     assert whole["number"].tolist() == list(range(count))
     told = []
-    parts = judge_unseen(pretrained.config, pretrained.model, count, on_rve=told.append)
-    assert told == [AT_ONCE, count]
+    parts = judge_unseen(
+        pretrained.config, pretrained.model, count, progress=lambda *given: told.append(given)
+    )
+    assert told == [("RVEs evaluated", done, count) for done in (AT_ONCE, count)]
     for name, row in judge(pretrained.config, pretrained.model.autoencoder, whole).items():
         assert parts[name] == pytest.approx(row, rel=1e-5)
 

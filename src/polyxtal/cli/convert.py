@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import one_sentence, stages
+from polyxtal.cli.console import friendly_errors, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,7 +50,7 @@ def convert(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
 ) -> None:
     """Convert a polycrystal file to another format, on request cropped or coarsened."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from rich.console import Console
 
         from polyxtal.workflows.convert.run import ConversionSettings
@@ -58,8 +58,8 @@ def convert(
 
         ebsd = options.map_settings(frame, threshold, exclude, volume)
         settings = ConversionSettings(crop, coarsen, renumber, ebsd)
-        with stages() as shown:
-            conversion = run(source, target, settings, force, shown.begin)
+        with progress_bar() as progress:
+            conversion = run(source, target, settings, force, progress)
         Console(highlight=False).print(_table(conversion))
         for name in conversion.bare_phases:
             typer.echo(f"Phase {name} is written without properties: DAMASK's solver wants them.")

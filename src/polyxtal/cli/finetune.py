@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import counted, one_sentence
+from polyxtal.cli.console import friendly_errors, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,23 +21,6 @@ def main() -> None:
     """Fit heads to a pretrained model from labelled polycrystals."""
 
 
-@contextmanager
-def _staged(stages: int) -> Iterator[Callable[[str, int, int], None]]:
-    """Show progress of fits that take so many stages of unequal length, each in percent.
-
-    Yields what to call with what is done, how many steps of it, and of how many. What a stage is
-    called may end in its latest validation.
-    """
-    with counted("percent of a stage", 100 * stages) as shown:
-        begun: dict[str, int] = {}
-
-        def tell(what: str, done: int, of: int) -> None:
-            stage = begun.setdefault(what.partition(", validation")[0], len(begun))
-            shown(100 * stage + 100 * done // of, f"{done} of {of} {what}")
-
-        yield tell
-
-
 @app.command()
 def stiffness(
     config: Annotated[Path, typer.Argument(help="Configuration (YAML): see examples/finetune/.")],
@@ -47,7 +28,7 @@ def stiffness(
     debug: options.Debug = False,
 ) -> None:
     """Fit heads that tell stiffness, and print them beside all baselines; killed, it goes on."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from rich.console import Console
 
         from polyxtal.training.finetune.config import read_stiffness_config
@@ -55,11 +36,8 @@ def stiffness(
         from polyxtal.training.finetune.stiffness import finetune_stiffness
 
         asked = read_stiffness_config(config)
-        heads = asked.heads.values()
-        bases = 1 + any(head.kind == "tensor" for head in heads)
-        encoders = 2 + sum(head.model is not None for head in heads)
-        with _staged(bases + encoders + asked.seeds * len(asked.heads)) as tell:
-            rows = finetune_stiffness(asked, out, tell)
+        with progress_bar() as progress:
+            rows = finetune_stiffness(asked, out, progress)
         Console(highlight=False, width=120).print(_table(rows))
         model = f"; the model is in {out / MODEL}" if (out / MODEL).is_dir() else ""
         typer.echo(f"Written to {out / TABLE}{model}")
@@ -86,7 +64,7 @@ def network(
     debug: options.Debug = False,
 ) -> None:
     """Fit the head that tells curves to full fields of small polycrystals; killed, it goes on."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from rich.console import Console
         from rich.table import Table
 
@@ -98,8 +76,8 @@ def network(
         from polyxtal.training.finetune.folder import MODEL, TABLE
 
         asked = read_network_config(config)
-        with counted("polycrystals", asked.recipe.count) as shown:
-            rows = finetune_network(asked, out, lambda done, _: shown(done))
+        with progress_bar() as progress:
+            rows = finetune_network(asked, out, progress)
         title = "Error in stress on standard paths of unseen polycrystals, means over the seeds [%]"
         table = Table("mode", "estimate", "mean", "root mean square", "largest", title=title)
         for row in rows:
@@ -117,11 +95,10 @@ def parameters(
     debug: options.Debug = False,
 ) -> None:
     """Fit the paper's heads that tell all parameters of a network; killed, it goes on."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from rich.console import Console
         from rich.table import Table
 
-        from polyxtal.training.finetune.fit import encoder_of
         from polyxtal.training.finetune.folder import TABLE
         from polyxtal.training.finetune.parameters import (
             COLUMNS,
@@ -130,10 +107,8 @@ def parameters(
         )
 
         asked = read_parameter_config(config)
-        encoders = len({encoder_of(name, head) for name, head in asked.heads.items()})
-        stages = encoders + asked.seeds * (len(asked.heads) + bool(asked.predicted))
-        with _staged(stages) as tell:
-            rows = finetune_parameters(asked, out, tell)
+        with progress_bar() as progress:
+            rows = finetune_parameters(asked, out, progress)
         title = "Relative Frobenius error of the stiffness, means over the seeds [%]"
         table = Table("estimate", "RVEs", *COLUMNS[2:], title=title)
         for row in rows:

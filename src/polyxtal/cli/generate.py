@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import counted, one_sentence
+from polyxtal.cli.console import friendly_errors, progress_bar
 
 if TYPE_CHECKING:
     from polyxtal.dataset.generate import Generation
@@ -36,18 +36,18 @@ def generate(
 ) -> None:
     """Make a data set of polycrystals with labels: minutes to days; killed, it goes on."""
     try:
-        with one_sentence(debug):
+        with friendly_errors(debug):
             from polyxtal.dataset.generate import generate as run
             from polyxtal.dataset.recipe import read_recipe
 
             asked = read_recipe(recipe)
-            with counted("RVEs", asked.count) as shown:
+            with progress_bar() as progress:
                 done = run(
                     asked,
                     out,
                     workers=workers,
                     scheduler=scheduler,
-                    on_part=lambda whole, _: shown(min(whole * asked.part, asked.count)),
+                    progress=progress,
                 )
             _say(done)
             from polyxtal.workflows.generate.describe import describe, draw_overview

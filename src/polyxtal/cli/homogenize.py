@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import one_sentence, say_time, stages
+from polyxtal.cli.console import friendly_errors, print_timing, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,7 +54,7 @@ def homogenize(
     debug: options.Debug = False,
 ) -> None:
     """Compute the elastic stiffness from the full field, beside Voigt, Reuss and Hill."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from polyxtal.workflows.homogenize.run import HomogenizationSettings
         from polyxtal.workflows.homogenize.write import check_folder, default_folder
 
@@ -81,13 +81,9 @@ def _homogenize(
     from polyxtal.workflows.homogenize.write import write_homogenization
 
     started = perf_counter()
-    with stages() as shown:
-
-        def on_iteration(case: int, iteration: int, residual: float) -> None:
-            shown.advance(f"load case {case}, iteration {iteration}, residual {residual:.1e}")
-
-        homogenization = run(file, settings, shown.begin, on_iteration)
-        shown.begin("write")
+    with progress_bar() as progress:
+        homogenization = run(file, settings, progress)
+        progress("write", 0, 0)
         write_homogenization(homogenization, folder, force, picture)
     console = Console(highlight=False)
     for table in _tables(homogenization):
@@ -97,7 +93,7 @@ def _homogenize(
         f"Full field ({settings.scheme}, {'single' if settings.float32 else 'double'} precision): "
         f"{result.iterations} iterations, residual {result.residual:.1e}, {wall:.2f} s."
     )
-    say_time(perf_counter() - started, dict(homogenization.seconds))
+    print_timing(perf_counter() - started, homogenization.seconds)
     typer.echo(f"Written to {folder}")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import one_sentence
+from polyxtal.cli.console import friendly_errors
 
 
 def materials(
@@ -15,7 +15,7 @@ def materials(
     debug: options.Debug = False,
 ) -> None:
     """List the materials that ship: lattice, plasticity law, validity and sources."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from dataclasses import asdict
 
         from rich.console import Console

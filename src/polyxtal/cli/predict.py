@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import Stages, beware, one_sentence, say_time, stages
+from polyxtal.cli.console import deferred_warnings, friendly_errors, print_timing, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,7 +56,7 @@ def predict(
     debug: options.Debug = False,
 ) -> None:
     """Predict stiffness, stress-strain curve and texture evolution; seconds to minutes."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from polyxtal.workflows.predict.run import PredictionSettings
         from polyxtal.workflows.predict.write import check_folder, default_folder
 
@@ -89,30 +89,16 @@ def _predict(
     from polyxtal.workflows.predict.write import write_prediction
 
     started = perf_counter()
-    with beware(), stages() as shown:
-        prediction = run(file, settings, *_callbacks(shown))
-        shown.begin("write")
+    with deferred_warnings(), progress_bar() as progress:
+        prediction = run(file, settings, progress)
+        progress("write", 0, 0)
         write_prediction(prediction, folder, force, picture)
     console = Console(highlight=False)
     for table in _tables(prediction):
         console.print(table)
-    say_time(perf_counter() - started, dict(prediction.seconds))
+    print_timing(perf_counter() - started, prediction.seconds)
     # Plain, because a console would break a long path into lines.
     typer.echo(f"Written to {folder}")
-
-
-def _callbacks(
-    shown: Stages,
-) -> tuple[Callable[[str, int], None], Callable[[float], None], Callable[[str], None]]:
-    def on_stage(name: str, calls: int) -> None:
-        # Kernels compile before the first increment, and cannot say how far they are.
-        note = "compiling the kernels: half a minute, the first time only" if calls else ""
-        shown.begin(name, calls, note)
-
-    def on_increment(time: float) -> None:
-        shown.advance(f"{time:.3g} s of load")
-
-    return on_stage, on_increment, shown.advance
 
 
 def _tables(prediction: Prediction) -> Iterator[Table]:

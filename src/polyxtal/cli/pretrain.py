@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import counted, one_sentence
+from polyxtal.cli.console import friendly_errors, progress_bar
 
 
 def pretrain(
@@ -27,12 +27,12 @@ def pretrain(
     debug: options.Debug = False,
 ) -> None:
     """Pretrain a model on ever new polycrystals: hours to days; killed, it goes on."""
-    with one_sentence(debug):
+    with friendly_errors(debug):
         from polyxtal.training.pretrain.config import read_pretrain_config
         from polyxtal.training.pretrain.run import pretrain as run
 
         asked = read_pretrain_config(config)
-        with counted("steps", asked.steps) as shown:
+        with progress_bar() as progress:
             run(
                 asked,
                 out,
@@ -41,10 +41,6 @@ def pretrain(
                 strategy=strategy,
                 nodes=nodes,
                 stop_after=stop_after,
-                on_step=lambda done, _, measured: shown(done, _note(measured)),
+                progress=progress,
             )
         typer.echo(f"Written to {out}; the model is in {out / 'model'}")
-
-
-def _note(measured: dict[str, float]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in measured.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import Stages, one_sentence, say_time, stages
+from polyxtal.cli.console import friendly_errors, print_timing, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from polyxtal.workflows.simulate.folder import Run
-    from polyxtal.workflows.simulate.run import Preparation, Simulation
+    from polyxtal.workflows.simulate.run import Simulation
     from polyxtal.workflows.simulate.settings import SimulationSettings
 
 INTERRUPTED = 130
@@ -74,7 +74,7 @@ def simulate(
 ) -> None:
     """Simulate crystal plasticity in every voxel: minutes to hours; killed, it goes on."""
     try:
-        with one_sentence(debug):
+        with friendly_errors(debug):
             from polyxtal.workflows.simulate.folder import check_folder, default_folder
             from polyxtal.workflows.simulate.settings import SimulationSettings
 
@@ -116,21 +116,21 @@ def _simulate(
     from polyxtal.workflows.simulate.write import write_simulation
 
     started = perf_counter()
-    with stages() as shown:
-        shown.begin("read")
+    with progress_bar() as progress:
+        progress("read", 0, 0)
         prepared = prepare(file, settings)
     with open_run(folder, prepared.identity(), force) as run:
         _say_where_it_starts(run)
-        with stages() as shown:
-            simulation = run_simulation(prepared, run, *_callbacks(shown, prepared))
-            shown.begin("write")
+        with progress_bar() as progress:
+            simulation = run_simulation(prepared, run, progress)
+            progress("write", 0, 0)
             write_simulation(simulation, run, picture)
     console = Console(highlight=False)
     for table in _tables(simulation):
         console.print(table)
     if simulation.why_no_baseline:
         typer.echo(simulation.why_no_baseline)
-    say_time(perf_counter() - started + run.seconds_before, dict(simulation.seconds))
+    print_timing(perf_counter() - started + run.seconds_before, simulation.seconds)
     # Plain, because a console would break a long path into lines.
     typer.echo(f"Written to {folder}")
 
@@ -151,49 +151,6 @@ def _how_to_go_on(folder: Path | None) -> str:
     if time is None:
         return "Stopped: the same command starts again."
     return f"Stopped: the same command goes on from t = {time:.6g} s, the last checkpoint."
-
-
-def _callbacks(
-    shown: Stages, prepared: Preparation
-) -> tuple[Callable[[str, int], None], Callable[[float, int], None]]:
-    total, clock = prepared.load.increments, _Clock(prepared.load.increments)
-
-    def on_stage(name: str, calls: int) -> None:
-        clock.restart()
-        # Kernels compile before the first increment, and cannot say how far they are.
-        note = "compiling the kernels: a minute, the first time only" if calls else ""
-        shown.begin(name, calls, note)
-
-    def on_increment(time: float, number: int) -> None:
-        left = clock.left(number)
-        shown.advance(f"{time:.3g} s of load, increment {number} of {total}{left}")
-
-    return on_stage, on_increment
-
-
-class _Clock:
-    """Estimates the time left from the pace of the increments after the first one."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget the pace."""
-        self._first: tuple[int, float] | None = None
-
-    def left(self, number: int) -> str:
-        """Say how long the increments after this one will take, if that is known."""
-        now = perf_counter()
-        if self._first is None:
-            self._first = number, now
-            return ""
-        first, since = self._first
-        seconds = (now - since) / max(number - first, 1) * (self._total - number)
-        hours, minutes = int(seconds // 3600), int(seconds % 3600 // 60)
-        if hours:
-            return f", about {hours} h {minutes} min left"
-        return f", about {minutes} min {seconds % 60:.0f} s left"
 
 
 def _tables(simulation: Simulation) -> Iterator[Table]:

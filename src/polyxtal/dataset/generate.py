@@ -16,6 +16,7 @@ from time import perf_counter
 import numpy as np
 from filelock import FileLock, Timeout
 
+from polyxtal.algebra.progress import Progress
 from polyxtal.algebra.threads import one_thread
 from polyxtal.dataset.build import label, realize
 from polyxtal.dataset.layout import encode_part, layout
@@ -52,6 +53,7 @@ def generate(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    progress: Progress | None = None,
     on_part: Callable[[int, int], None] | None = None,
 ) -> Generation:
     """Make a data set, or go on with one that was begun.
@@ -66,8 +68,8 @@ def generate(
         workers: Local processes of one thread; None for one a core; 1 computes in this process.
         scheduler: Address of a Dask scheduler, such as "tcp://host:8786", to compute on its
             workers instead; they need the same version of polyxtal, but not this folder.
-        on_part: Called with the number of parts that are whole, and of all, at the start and
-            after each.
+        progress: Called with the number of finished RVEs at the start and after each part.
+        on_part: Deprecated: called with the number of finished parts and of all.
     Returns:
         What was found and made.
     Raises:
@@ -105,13 +107,18 @@ def generate(
         generation = Generation(recipe.parts)
         todo = _survey(target, recipe, generation)
         done = generation.found
-        if on_part is not None:
-            on_part(done, recipe.parts)
+
+        def tell(parts: int) -> None:
+            if progress is not None:
+                progress("RVEs", min(parts * recipe.part, recipe.count), recipe.count)
+            if on_part is not None:
+                on_part(parts, recipe.parts)
+
+        tell(done)
         with closing(_computed(recipe, todo, workers, scheduler)) as computed:
             for part, files in computed:
                 _store(target, recipe, part, files, generation)
-                if on_part is not None:
-                    on_part(done + len(generation.made), recipe.parts)
+                tell(done + len(generation.made))
     generation.seconds = perf_counter() - started
     return generation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.elastic_constants import elastic_symmetry
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
+from polyxtal.deprecation import renamed_arguments
 from polyxtal.mechanics.bounds.averages import hill_average
 from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -291,6 +293,7 @@ class FoundationModel:
         self._check_crystals(rve)
         return float(self._stiffness_head().tensor.familiarity(self._glance(rve)))
 
+    @renamed_arguments(on_stage="progress")
     @torch.no_grad()
     def predict_network(
         self,
@@ -298,7 +301,7 @@ class FoundationModel:
         leaves: int = 32,
         seed: int = 0,
         material: Material | None = None,
-        on_stage: Callable[[str, int, int], None] | None = None,
+        progress: Progress = no_progress,
     ) -> MaterialNetwork:
         """Predict a small network that does what the polycrystal is expected to do.
 
@@ -312,7 +315,7 @@ class FoundationModel:
             leaves: Leaves of the network.
             seed: Same seed, same network.
             material: Whose curves it follows, AA6022-T4 if None. It may be used with others.
-            on_stage: Called with what is done, how many steps of it, and of how many.
+            progress: Called after every step of a fit.
         Raises:
             ConvergenceError: if a network does not converge.
             ValueError: if the model lacks a head, the polycrystal has several phases, or `leaves`
@@ -329,7 +332,7 @@ class FoundationModel:
             curves,
             lambda crystal: self.predict_stiffness(rve, crystal),
             seed,
-            on_stage=on_stage,
+            progress=progress,
         )
 
     def check_network(self, rve: Polycrystal | None = None) -> None:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -51,7 +52,7 @@ def infer_network(
     stiffness: Callable[[Elasticity], Float[Tensor, "6 6"]],
     seed: int = 0,
     iterations: int | None = None,
-    on_stage: Callable[[str, int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> MaterialNetwork:
     """Expect curves and stiffness, then turn the normals of untrained networks to follow them.
 
@@ -65,15 +66,14 @@ def infer_network(
         stiffness: Tells the polycrystal's expected stiffness for a crystal.
         seed: Same seed, same network.
         iterations: Steps of the fit, `ITERATIONS` if None.
-        on_stage: Called with what is done, how many steps of it, and of how many.
+        progress: Called after every step of a fit.
     Raises:
         ConvergenceError: if a network does not converge.
     """
-    tell = on_stage or (lambda what, done, total: None)
     iterations = ITERATIONS if iterations is None else iterations
     fits = fit_count(leaves, material)
     total = fits * iterations + 1
-    tell("expected curves", 0, total)
+    progress("expected curves", 0, total)
     crystals: list[Elasticity] = [*elastic_crystals()]
     curves: list[CurveTarget] = []
     cycles: list[CurveTarget] = []
@@ -94,7 +94,7 @@ def infer_network(
         before = len(fitted) * iterations
 
         def step(done: int, _: float, before: int = before) -> None:
-            tell("fit", before + done + 1, total)
+            progress("fit", before + done + 1, total)
 
         fit = fit_network(start, material, curves, goals, iterations, weight, step)
         fitted.append(fit.network)

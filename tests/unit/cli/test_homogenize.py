@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from hashlib import sha256
 
 import pytest
@@ -14,7 +15,7 @@ from polyxtal.cli import app
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.workflows.homogenize import write as writing
 from polyxtal.workflows.homogenize.run import HomogenizationSettings, homogenize
-from polyxtal.workflows.inputs.choose import choose_elasticity
+from polyxtal.workflows.inputs.materials import choose_elasticity
 
 COPPER = px.CubicElasticity(168.4e3, 121.4e3, 75.4e3)
 STIFF = px.CubicElasticity(500e3, 120e3, 160e3)
@@ -236,10 +237,14 @@ def test_progress_shows_on_a_terminal_only(case, tmp_path, monkeypatch):
 
 
 def test_iterations_are_counted_by_case(case):
-    stages, calls = [], []
-    answer = homogenize(case / "grid.vti", None, stages.append, lambda *call: calls.append(call))
+    told = []
+    answer = homogenize(case / "grid.vti", None, lambda *report: told.append(report))
+    stages = list(dict.fromkeys(stage for stage, *_ in told))
     assert stages == ["read", "full field", "baselines"]
     assert set(answer.seconds) == set(stages)
+    form = r"load case (\d+), iteration (\d+), residual (\S+)"
+    found = [re.fullmatch(form, note) for _, done, _, note in told if done]
+    calls = [(int(one[1]), int(one[2]), float(one[3])) for one in found]
     cases = sorted({case for case, _, _ in calls})
     assert cases == [1, 2, 3, 4, 5]
     ends = []
@@ -249,7 +254,9 @@ def test_iterations_are_counted_by_case(case):
         assert all(residual > 1e-6 for _, residual in own[:-1])
         ends.append(own[-1])
     assert max(iteration for iteration, _ in ends) == answer.result.iterations
-    assert max(residual for _, residual in ends) == answer.result.residual <= 1e-6
+    largest = max(residual for _, residual in ends)
+    assert largest == pytest.approx(answer.result.residual, rel=0.06)
+    assert answer.result.residual <= 1e-6
 
 
 @pytest.mark.parametrize(

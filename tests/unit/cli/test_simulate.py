@@ -24,7 +24,6 @@ import polyxtal as px
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.cli import app
-from polyxtal.cli import simulate as cli
 from polyxtal.mechanics.fullfield import simulate as engine
 from polyxtal.workflows.simulate import folder as run_folder
 from polyxtal.workflows.simulate import run as workflow
@@ -170,40 +169,11 @@ def test_progress_shows_on_a_terminal(case, tmp_path, monkeypatch):
     shown = run(case, tmp_path / "out").stderr
     for text in (
         "read",
-        "full field (compiling the kernels",
+        "full field, compiling",
         "baseline",
         "write",
     ):
         assert text in shown
-
-
-def test_progress_says_how_much_is_left(case, monkeypatch):
-    settings = workflow.SimulationSettings(load=str(case / "load.yaml"))
-    prepared = workflow.prepare(case / "grid.vti", settings)
-    now = 100.0
-    monkeypatch.setattr(cli, "perf_counter", lambda: now)
-    notes = []
-
-    class Shown:
-        def begin(self, *_):
-            notes.clear()
-
-        def advance(self, note):
-            notes.append(note)
-
-    on_stage, on_increment = cli._callbacks(Shown(), prepared)
-    for _ in range(2):
-        on_stage("full field", 3)
-        on_increment(2.0, 1)
-        now += 3700.0
-        on_increment(4.0, 2)
-        now += 20.0
-        on_increment(6.0, 3)
-        assert notes == [
-            "2 s of load, increment 1 of 3",
-            "4 s of load, increment 2 of 3, about 1 h 1 min left",
-            "6 s of load, increment 3 of 3, about 0 min 0 s left",
-        ]
 
 
 @pytest.mark.parametrize(("kind", "index"), [("vti", "fields.pvd"), ("vtkhdf", None)])

@@ -59,15 +59,15 @@ def whole_parts(folder, recipe=RECIPE):
 
 def test_what_is_told(tmp_path, whole):
     told = []
-    done = generate(RECIPE, tmp_path, workers=1, on_part=lambda *given: told.append(given))
-    assert told == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+    done = generate(RECIPE, tmp_path, workers=1, progress=lambda *given: told.append(given))
+    assert told == [("RVEs", n, RECIPE.count) for n in (0, 2, 4, 6, 7)]
     assert (done.parts, done.found, done.damaged, done.made) == (4, 0, {}, [0, 1, 2, 3])
     assert done.seconds > 0
     (tmp_path / "parts" / "000002.json").unlink()
     (tmp_path / "parts" / "000001.json").write_text("x")
     told.clear()
-    done = generate(RECIPE, tmp_path, workers=1, on_part=lambda *given: told.append(given))
-    assert told == [(2, 4), (3, 4), (4, 4)]
+    done = generate(RECIPE, tmp_path, workers=1, progress=lambda *given: told.append(given))
+    assert [count for _, count, _ in told] == [4, 6, 7]
     assert (done.found, done.made) == (2, [1, 2])
     assert done.damaged == {1: "damaged: 000001.json can not be read"}
     assert generate(RECIPE, tmp_path).made == []

@@ -236,7 +236,7 @@ def test_a_predicted_network_does_what_is_expected(model, monkeypatch):
     stages: list[tuple[str, int, int]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        net = model.predict_network(rve, leaves=32, on_stage=lambda *stage: stages.append(stage))
+        net = model.predict_network(rve, leaves=32, progress=lambda *stage: stages.append(stage))
         again = model.predict_network(rve, leaves=32)
         other = model.predict_network(rve, leaves=32, seed=1)
         expected = model.predict_stiffness(rve, COMPARISON)

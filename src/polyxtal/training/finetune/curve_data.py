@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material
 from polyxtal.dataset.build import realize
@@ -70,7 +71,7 @@ def curve_data(
     material: Material,
     stiffness: Callable[[Polycrystal, CubicElasticity], Float[Tensor, "6 6"]],
     folder: Path,
-    on_rve: Callable[[int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> CurveData:
     """Compute, or read again, the curves of a recipe's first polycrystals.
 
@@ -80,7 +81,7 @@ def curve_data(
         material: Of all crystals.
         stiffness: Tells a polycrystal's expected stiffness for a crystal.
         folder: Where they are kept, for this recipe and material alone.
-        on_rve: Called with the number that are ready.
+        progress: Called after each polycrystal.
     Raises:
         ConvergenceError: if a full field does not converge; says of which polycrystal.
     """
@@ -95,8 +96,7 @@ def curve_data(
                 save_file({k: v.contiguous() for k, v in row._asdict().items()}, temporary)
         missed = missed_stiffness(row.stiffness, stiffness(rve, COMPARISON))
         rows.append(CurveData(row.full_field, row.typical, missed))
-        if on_rve is not None:
-            on_rve(number + 1)
+        progress("small polycrystals simulated", number + 1, count)
     return CurveData(*(torch.stack(values) for values in zip(*rows, strict=True)))
 
 

@@ -9,7 +9,6 @@ model/              the model with its heads, to be loaded with `load_model`
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.load_material import load_material
@@ -77,14 +77,14 @@ def read_network_config(path: str | Path) -> NetworkConfig:
 def finetune_network(
     config: NetworkConfig,
     folder: str | Path,
-    on_rve: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[dict[str, Any]]:
     """Simulate, fit and judge, or go on with it.
 
     Args:
         config: What is asked for.
         folder: Where to; new, or of the same fine-tuning.
-        on_rve: Called with the polycrystals that are ready, and of how many.
+        progress: Called after each polycrystal.
     Returns:
         Rows of the table: for tension and shear, the error in stress of the standard paths'
         increments relative to each path's largest stress, of typical networks and of the head, on
@@ -124,15 +124,7 @@ def finetune_network(
             return model.predict_stiffness(rve, crystal)
 
     count = config.recipe.count
-    tell = on_rve or (lambda done, total: None)
-    data = curve_data(
-        config.recipe,
-        count,
-        material,
-        expected,
-        target / CURVES,
-        lambda done: tell(done, count),
-    )
+    data = curve_data(config.recipe, count, material, expected, target / CURVES, progress)
     rows = _judged(config, data)
     about = {"finetuning": config.model_dump(mode="json"), "results": rows}
     head = replace(fit_curve_head(data, about), stiffness=told_by)

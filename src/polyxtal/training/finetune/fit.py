@@ -10,7 +10,7 @@ import copy
 import csv
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.files.atomic import atomic_file
 from polyxtal.model.foundation import FoundationModel, load_model
@@ -167,8 +168,13 @@ class Fitter:
             groups.append({"params": [parameter], "lr": rate})
         return groups
 
-    def run(self, folder: Path, on_epoch: Callable[[int, float], None] | None = None) -> float:
+    def run(self, folder: Path, progress: Progress = no_progress, stage: str = "fit") -> float:
         """Train until validation no longer improves; return its best loss.
+
+        Args:
+            folder: Folder of the checkpoint.
+            progress: Called after every epoch.
+            stage: Name of the fit in reports of progress.
 
         Raises:
             ConvergenceError: if the loss is no longer finite.
@@ -193,8 +199,8 @@ class Fitter:
                 self.best_loss, self.best_epoch = validation, epoch + 1
                 self.best = self._parameters()
             self._save(folder)
-            if on_epoch is not None:
-                on_epoch(epoch + 1, validation)
+            note = f"validation {validation:.3g}"
+            progress(stage, epoch + 1, self.config.epochs, note)
         self.parts.load_state_dict(self.best)
         self.parts.eval()
         return self.best_loss

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, as_stage, no_progress
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.fields import turn_stiffness
@@ -152,14 +153,14 @@ def relative_error(found: Tensor, truth: Tensor) -> Tensor:
 def finetune_parameters(
     config: ParameterConfig,
     folder: str | Path,
-    on_step: Callable[[str, int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[dict[str, Any]]:
     """Fit all heads, or go on with it.
 
     Args:
         config: What is asked for.
         folder: Where to; new, or of the same fine-tuning.
-        on_step: Called with what is done, how many steps of it, and of how many.
+        progress: Called as RVEs are encoded, after every predicted network and every epoch.
     Returns:
         Rows of the table: the number of validation RVEs of each seed, mean relative Frobenius error
         on training and on these validation RVEs and the largest on the latter, of each head, of
@@ -171,7 +172,6 @@ def finetune_parameters(
             damaged.
         ConvergenceError: if a loss is no longer finite.
     """
-    tell = on_step or (lambda what, done, total: None)
     target = Path(folder)
     pretrained = load_model(config.model)
     models = load_encoders(pretrained, config.heads)
@@ -185,21 +185,14 @@ def finetune_parameters(
     errors: dict[str, list[Errors]] = {}
     encoded = {}
     for name in sorted({encoder_of(name, head) for name, head in config.heads.items()}):
-
-        def seen(done: int, total: int, name: str = name) -> None:
-            tell(f"RVEs that the {name} encoder saw", done, total)
-
-        encoded[name] = encode_copies(models[name], data, range(len(store)), 4, 0, seen)
+        report = as_stage(progress, f"RVEs encoded, {name}")
+        encoded[name] = encode_copies(models[name], data, range(len(store)), 4, 0, report)
     for k, split in enumerate(splits):
         for name, found in _baselines(config, store, data, constants, split, k).items():
             errors.setdefault(name, []).append(found)
         if config.predicted:
-
-            def ready(done: int, total: int, k: int = k) -> None:
-                tell(f"predicted networks, seed {k}", done, total)
-
             errors.setdefault("predicted networks", []).append(
-                _predicted(config, store, data, constants, pretrained, target, split, k, ready)
+                _predicted(config, store, data, constants, pretrained, target, split, k, progress)
             )
     for name, fit in config.heads.items():
         for k, split in enumerate(splits):
@@ -207,11 +200,6 @@ def finetune_parameters(
             whole = (place / MODEL / PARAMETERS_CONFIG).is_file()
             result = _read_result(place / RESULT, split) if whole else None
             if result is None:
-
-                def said(epoch: int, loss: float, name: str = name, k: int = k) -> None:
-                    what = f"epochs of head {name}, seed {k}, validation {loss:.3g}"
-                    tell(what, epoch, config.heads[name].epochs)
-
                 result = _fit(
                     config,
                     fit,
@@ -222,7 +210,7 @@ def finetune_parameters(
                     split,
                     place,
                     k,
-                    said,
+                    as_stage(progress, f"epochs of head {name}, seed {k}"),
                 )
             errors.setdefault(f"head {name}", []).append(result)
     rows: list[dict[str, Any]] = []
@@ -282,12 +270,12 @@ def _fit(
     split: Split,
     place: Path,
     seed: int,
-    on_epoch: Callable[[int, float], None],
+    progress: Progress,
 ) -> Errors:
     head = ParameterHead(model.config.width, config.depth, seed)
     task = ParameterTask(head, data.stiffness, constants, config.crystals)
     fitter = Fitter(fit, task, model, data, split, encoded, seed)
-    fitter.run(place, on_epoch)
+    fitter.run(place, progress)
     if "encoder" in fitter.parts:
         changed = copy.deepcopy(model.autoencoder)
         changed.encoder.load_state_dict(fitter.parts["encoder"].state_dict())
@@ -362,7 +350,7 @@ def _predicted(
     target: Path,
     split: Split,
     seed: int,
-    on_rve: Callable[[int, int], None],
+    progress: Progress,
 ) -> Errors:
     path = target / PREDICTED / f"seed-{seed}.json"
     numbers = split.validation[: config.predicted]
@@ -373,7 +361,7 @@ def _predicted(
     for done, number in enumerate(numbers.tolist(), start=1):
         network = model.predict_network(store[number], 2**config.depth, seed)
         found.append(_errors_of(network.stiffness, data.stiffness[number], constants[number]))
-        on_rve(done, len(numbers))
+        progress(f"predicted networks, seed {seed}", done, len(numbers))
     result = _errors(torch.stack(found))
     path.parent.mkdir(exist_ok=True)
     write_json(path, {"errors": [None, result.validation, result.worst]})

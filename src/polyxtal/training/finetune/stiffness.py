@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, as_stage, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.layout import attributes, stamp
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
@@ -71,14 +72,14 @@ COLUMNS = ["estimate", "crystal", "C11", "C22", "C33", "least", "error", "over_h
 def finetune_stiffness(
     config: StiffnessConfig,
     folder: str | Path,
-    on_step: Callable[[str, int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[dict[str, Any]]:
     """Fit all heads, or go on with it.
 
     Args:
         config: What is asked for.
         folder: Where to; new, or of the same fine-tuning.
-        on_step: Called with what is done, how many steps of it, and of how many.
+        progress: Called as RVEs are prepared and encoded, and after every epoch.
     Returns:
         Rows of the table: R² of C11, C22, C33 and their least, the mean relative Frobenius error,
         and that over Hill's, of each estimate and crystal on the test RVEs, means over the seeds.
@@ -89,7 +90,6 @@ def finetune_stiffness(
             damaged.
         ConvergenceError: if a loss is no longer finite.
     """
-    tell = on_step or (lambda what, done, total: None)
     target = Path(folder)
     models = load_encoders(load_model(config.model), config.heads)
     stores = open_dataset(config.data), open_dataset(config.test)
@@ -108,7 +108,7 @@ def finetune_stiffness(
             store,
             target / "basis" / stamp(attributes(store.recipe))[:16],
             count,
-            lambda done, name=name, count=count: tell(f"basis of {name} RVEs", done, count),
+            as_stage(progress, f"basis of {name} RVEs"),
             known=name == "test" or learned,
         )
         for store, count, name in zip(stores, counts, ("training", "test"), strict=True)
@@ -118,7 +118,7 @@ def finetune_stiffness(
         for name, found in averages(test, crystals).items()
     }
     encoded = {
-        name: _encode(config, name, model, data, test, tell) for name, model in models.items()
+        name: _encode(config, name, model, data, test, progress) for name, model in models.items()
     }
     features = _features(encoded, data, test)
     fitted: list[tuple[float, Path]] = []
@@ -132,11 +132,6 @@ def finetune_stiffness(
     for name, head in config.heads.items():
         for seed, split in enumerate(splits):
             place = target / "heads" / name / f"seed-{seed}"
-
-            def said(epoch: int, loss: float, name: str = name, seed: int = seed) -> None:
-                what = f"epochs of head {name}, seed {seed}, validation {loss:.3g}"
-                tell(what, epoch, config.heads[name].epochs)
-
             result = _read_result(place / RESULT)
             if result is None:
                 result = _fit(
@@ -149,7 +144,7 @@ def finetune_stiffness(
                     split,
                     place,
                     seed,
-                    said,
+                    as_stage(progress, f"epochs of head {name}, seed {seed}"),
                 )
             found = [Scores(tuple(row["r_squared"]), row["error"]) for row in result["scores"]]
             scores.setdefault(f"head {name}", []).append(found)
@@ -217,16 +212,13 @@ def _encode(
     model: FoundationModel,
     data: StiffnessData,
     test: StiffnessData,
-    tell: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> Encoded:
     """Encode all RVEs, and copies for heads that learn from this encoder as it is."""
     frozen = any(head.freeze and encoder_of(n, head) == name for n, head in config.heads.items())
     copies = config.copies if frozen else 0
-
-    def said(done: int, total: int) -> None:
-        tell(f"RVEs that the {name} encoder saw", done, total)
-
-    latent, turns = encode_copies(model, data, range(len(data.grain_id)), copies, on_rve=said)
+    report = as_stage(progress, f"RVEs encoded, {name}")
+    latent, turns = encode_copies(model, data, range(len(data.grain_id)), copies, 0, report)
     return Encoded(latent, turns, encode_copies(model, test, range(len(test.grain_id)))[0][:, 0])
 
 
@@ -252,7 +244,7 @@ def _fit(
     split: Split,
     place: Path,
     seed: int,
-    on_epoch: Callable[[int, float], None],
+    progress: Progress,
 ) -> dict[str, Any]:
     width = model.config.width
     task: HeadTask
@@ -264,7 +256,7 @@ def _fit(
         )
         task = TensorTask(data, sizes, seed, head.ridge)
     fitter = Fitter(head, task, model, data, split, (encoded.latent, encoded.turns), seed)
-    validation = fitter.run(place, on_epoch)
+    validation = fitter.run(place, progress)
     latent = encoded.test
     if not head.freeze:
         model = _with_encoder(model, fitter)

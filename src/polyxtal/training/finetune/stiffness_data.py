@@ -5,7 +5,7 @@ basis/000000.safetensors ...   tensors and invariants of so many RVEs, see `Stif
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.features import feature
@@ -68,7 +69,7 @@ def load_stiffness_data(
     store: PolycrystalStore,
     folder: Path,
     count: int | None = None,
-    on_rve: Callable[[int], None] | None = None,
+    progress: Progress = no_progress,
     known: bool = True,
 ) -> StiffnessData:
     """Read labels and compute, or read again, what is known of each RVE.
@@ -77,7 +78,7 @@ def load_stiffness_data(
         store: A labelled data set.
         folder: Where the basis is kept, for this data set alone.
         count: RVEs to read, the first ones; None for all.
-        on_rve: Called with the number of RVEs that are ready.
+        progress: Called as RVEs are prepared.
         known: Compute the basis; else it stays empty.
     Raises:
         ValueError: if the data set has no stiffness labels or not so many RVEs.
@@ -98,8 +99,7 @@ def load_stiffness_data(
     for start in range(0, stop, PART):
         end = min(stop, start + PART)
         parts.append(_part(store, folder, start, end))
-        if on_rve is not None:
-            on_rve(end)
+        progress("basis of RVEs", end, stop)
     basis = StiffnessBasis(*(torch.cat(values) for values in zip(*parts, strict=True)))
     return data._replace(basis=basis)
 
@@ -145,7 +145,7 @@ def encode_copies(
     numbers: Integer[Tensor, " n"] | Sequence[int],
     copies: int = 0,
     seed: int = 0,
-    on_rve: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[Float[Tensor, "n copies_and_one width"], Integer[Tensor, "n copies_and_one"]]:
     """Encode RVEs as they are, then turned and rolled copies of them.
 
@@ -155,7 +155,7 @@ def encode_copies(
         numbers: Which of them.
         copies: Copies of each.
         seed: Of the moves.
-        on_rve: Called with how many are encoded, copies included, and of how many.
+        progress: Called as RVEs are encoded; copies count.
     Returns:
         Latent vectors of [CLS], and the turn of each copy, 0 for none.
     """
@@ -171,9 +171,8 @@ def encode_copies(
             fields, turns = data.fields(part, model.config.features, generator)
             latent[-1].append(model.encode_fields(fields))
             turned[-1].append(turns)
-            if on_rve is not None:
-                done += len(part)
-                on_rve(done, (copies + 1) * len(numbers))
+            done += len(part)
+            progress("RVEs encoded", done, (copies + 1) * len(numbers))
     return (
         torch.stack([torch.cat(parts) for parts in latent], 1),
         torch.stack([torch.cat(parts) for parts in turned], 1),

@@ -13,7 +13,7 @@ import csv
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import ValidationError
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
 from polyxtal.model.checkpoint import save_model
@@ -57,7 +58,7 @@ def pretrain(
     strategy: str = "auto",
     nodes: int = 1,
     stop_after: float | None = None,
-    on_step: Callable[[int, int, dict[str, float]], None] | None = None,
+    progress: Progress = no_progress,
 ) -> MaskedAutoencoder:
     """Pretrain, or go on with a pretraining.
 
@@ -69,7 +70,7 @@ def pretrain(
         strategy: Lightning's: "auto", "ddp".
         nodes: Machines.
         stop_after: Seconds after which to save and stop; None for no limit.
-        on_step: Called with steps done, of all, and what was measured last.
+        progress: Called after every step, with what was measured last.
     Returns:
         The model, trained.
     Raises:
@@ -83,7 +84,7 @@ def pretrain(
         )
     target = Path(folder)
     module = Pretraining(config)
-    keeper = _Keeper(config, target, stop_after, on_step)
+    keeper = _Keeper(config, target, stop_after, progress)
     with _one_sentence():
         trainer = _trainer(config, target, keeper, accelerator, devices, strategy, nodes)
     if config.batch % (config.accumulate * trainer.world_size):
@@ -169,9 +170,9 @@ class _Keeper(Callback):
         config: PretrainConfig,
         folder: Path,
         stop_after: float | None,
-        on_step: Callable[[int, int, dict[str, float]], None] | None,
+        progress: Progress,
     ) -> None:
-        self.config, self.folder, self.on_step = config, folder, on_step
+        self.config, self.folder, self.progress = config, folder, progress
         self.started = self.saved = time.monotonic()
         self.stop_after = stop_after
         self.seconds_before, self.due = 0.0, False
@@ -211,8 +212,9 @@ class _Keeper(Callback):
             rate = float(trainer.optimizers[0].param_groups[0]["lr"])
             self._row(step).update(loss=loss, rate=rate, seconds=self._seconds())
             self.measured["loss"] = loss
-        if self.on_step is not None and trainer.is_global_zero:
-            self.on_step(step, self.config.steps, self.measured)
+        if trainer.is_global_zero:
+            found = (f"{name.replace('_', ' ')} {v:.4g}" for name, v in self.measured.items())
+            self.progress("steps", step, self.config.steps, ", ".join(found))
         now = time.monotonic()
         late = self.stop_after is not None and now - self.started > self.stop_after
         due = late or now - self.saved > self.config.save_every or step == self.config.steps

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.io import write
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import coarsen, crop, renumber
-from polyxtal.workflows.inputs.choose import material_file_beside, own_properties
 from polyxtal.workflows.inputs.files import MapSettings
+from polyxtal.workflows.inputs.materials import material_file_beside, own_properties
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def convert(
     target: str | Path,
     settings: ConversionSettings | None = None,
     force: bool = False,
-    on_stage: Callable[[str], None] | None = None,
+    progress: Progress = no_progress,
 ) -> Conversion:
     """Read a polycrystal, make it smaller if asked to, and write it.
 
@@ -68,7 +69,7 @@ def convert(
         target: Any file that `write` writes; its folder must exist.
         settings: What to change; None for nothing.
         force: Replace the target, with the `material.yaml` beside a `.vti`.
-        on_stage: Called with the name of each stage.
+        progress: Called at the beginning of each stage.
     Returns:
         What was read and written.
     Raises:
@@ -77,22 +78,21 @@ def convert(
         ValueError: if a file, an extension or a setting is invalid.
     """
     settings = settings or ConversionSettings()
-    begin = on_stage or (lambda _: None)
     source, target = Path(source), Path(target)
     _refuse_overwriting(source, target, force)
     factors = None if settings.coarsen is None else _factors(settings.coarsen)
-    begin("read")
+    progress("read", 0, 0)
     original = rve = settings.ebsd.read(source)
     if settings.crop is not None:
-        begin("crop")
+        progress("crop", 0, 0)
         rve = crop(rve, _ranges(settings.crop, rve.grid))
     if factors is not None:
-        begin("coarsen")
+        progress("coarsen", 0, 0)
         rve = coarsen(rve, factors)
     if settings.renumber:
-        begin("renumber")
+        progress("renumber", 0, 0)
         rve = renumber(rve)
-    begin("write")
+    progress("write", 0, 0)
     damask = target.suffix.lower() == ".vti"
     materials = _properties(source, rve) if damask else None
     write(rve, target, materials)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, Stages
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.averages import hill_average, reuss_average, voigt_average
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
 from polyxtal.mechanics.elastic.homogenize import MAX_ITERATIONS, ElasticHomogenization
 from polyxtal.mechanics.elastic.homogenize import homogenize as solve
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.workflows.inputs.choose import choose_elasticity, choose_materials, with_lattices
 from polyxtal.workflows.inputs.files import MapSettings, identify_inputs, read_input
+from polyxtal.workflows.inputs.materials import choose_elasticity, choose_materials, with_lattices
 
 FULL_FIELD = "full_field"
 BASELINES = ("reuss", "hill", "voigt")
@@ -89,17 +89,15 @@ class Homogenization:
 def homogenize(
     file: str | Path,
     settings: HomogenizationSettings | None = None,
-    on_stage: Callable[[str], None] | None = None,
-    on_iteration: Callable[[int, int, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Homogenization:
     """Compute the elastic stiffness of a polycrystal file by full-field simulation.
 
     Args:
         file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
         settings: How to compute; None for the defaults.
-        on_stage: Called with the name of each stage.
-        on_iteration: Called with the load case that is solved, its iteration, both from 1, and
-            its relative residual; a case that needs no iteration is not counted.
+        progress: Called after every iteration with the load case that is solved, its iteration,
+            both from 1, and its relative residual; a case that needs no iteration is not counted.
     Returns:
         The stiffness, beside Reuss's, Hill's and Voigt's average.
     Raises:
@@ -108,68 +106,54 @@ def homogenize(
         ConvergenceError: if a load case does not converge.
     """
     settings = settings or HomogenizationSettings()
-    seconds: dict[str, float] = {}
-    started = perf_counter()
+    stages = Stages(progress)
+    with stages.stage("read"):
+        rve = read_input(file, settings.material, settings.ebsd)
+        if settings.elastic:
+            materials = choose_elasticity(rve, settings.elastic)
+        else:
+            materials = choose_materials(rve, file, settings.material)
+        rve = with_lattices(rve, materials)
+        inputs = identify_inputs(file, settings.material)
 
-    def begin(stage: str) -> None:
-        nonlocal started
-        started = perf_counter()
-        if on_stage is not None:
-            on_stage(stage)
-
-    def end(stage: str) -> None:
-        seconds[stage] = perf_counter() - started
-
-    begin("read")
-    rve = read_input(file, settings.material, settings.ebsd)
-    if settings.elastic:
-        materials = choose_elasticity(rve, settings.elastic)
-    else:
-        materials = choose_materials(rve, file, settings.material)
-    rve = with_lattices(rve, materials)
-    inputs = identify_inputs(file, settings.material)
-    end("read")
-
-    begin("full field")
     elasticity = {name: material.elasticity for name, material in materials.items()}
-    result = solve(
-        rve,
-        elasticity,
-        settings.tol,
-        scheme=settings.scheme,
-        dtype=torch.float32 if settings.float32 else torch.float64,
-        max_iterations=settings.max_iterations,
-        on_iteration=None if on_iteration is None else _by_case(settings.tol, on_iteration),
-    )
-    end("full field")
+    with stages.stage("full field") as step:
+        result = solve(
+            rve,
+            elasticity,
+            settings.tol,
+            scheme=settings.scheme,
+            dtype=torch.float32 if settings.float32 else torch.float64,
+            max_iterations=settings.max_iterations,
+            on_iteration=_by_case(settings.tol, step),
+        )
 
-    begin("baselines")
-    stiffness = {
-        FULL_FIELD: result.stiffness,
-        "reuss": reuss_average(rve, elasticity),
-        "hill": hill_average(rve, elasticity),
-        "voigt": voigt_average(rve, elasticity),
-    }
-    norm = torch.linalg.matrix_norm(result.stiffness)
-    distance = {
-        name: float(torch.linalg.matrix_norm(stiffness[name] - result.stiffness) / norm)
-        for name in BASELINES
-    }
-    constants = {name: engineering_constants(c) for name, c in stiffness.items()}
-    end("baselines")
+    with stages.stage("baselines"):
+        stiffness = {
+            FULL_FIELD: result.stiffness,
+            "reuss": reuss_average(rve, elasticity),
+            "hill": hill_average(rve, elasticity),
+            "voigt": voigt_average(rve, elasticity),
+        }
+        norm = torch.linalg.matrix_norm(result.stiffness)
+        distance = {
+            name: float(torch.linalg.matrix_norm(stiffness[name] - result.stiffness) / norm)
+            for name in BASELINES
+        }
+        constants = {name: engineering_constants(c) for name, c in stiffness.items()}
     return Homogenization(
-        settings, inputs, rve, materials, result, stiffness, constants, distance, seconds
+        settings, inputs, rve, materials, result, stiffness, constants, distance, stages.seconds
     )
 
 
-def _by_case(tol: float, report: Callable[[int, int, float], None]) -> Callable[[float], None]:
+def _by_case(tol: float, step: Callable[[str], None]) -> Callable[[float], None]:
     """Count cases and iterations: a case ends with the first residual that is small enough."""
     case, iteration = 1, 0
 
     def on_iteration(residual: float) -> None:
         nonlocal case, iteration
         iteration += 1
-        report(case, iteration, residual)
+        step(f"load case {case}, iteration {iteration}, residual {residual:.1e}")
         if residual <= tol:
             case, iteration = case + 1, 0
 

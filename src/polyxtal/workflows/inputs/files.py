@@ -11,7 +11,7 @@ from polyxtal.microstructure.equivalent import equivalent_rve
 from polyxtal.microstructure.io import read
 from polyxtal.microstructure.io.ebsd import EBSD_SUFFIXES, read_ebsd
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.workflows.inputs.choose import material_file_beside
+from polyxtal.workflows.inputs.materials import material_file_beside
 
 
 @dataclass(frozen=True)

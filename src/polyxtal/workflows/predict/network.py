@@ -84,9 +84,9 @@ def predict_network(
     model.check_network(rve)
     check_size(leaves, seed, ensemble)
 
-    def tell(what: str, done: int, total: int) -> None:
+    def report(stage: str, done: int, total: int, note: str = "", /) -> None:
         if done and on_step is not None:
-            on_step(what)
+            on_step(stage)
 
     drawn = [seed]
     if ensemble > 1:
@@ -99,7 +99,7 @@ def predict_network(
         # user's.
         warnings.simplefilter("ignore", UserWarning)
         networks = [
-            infer_network(rve, leaves, material, model.curves, expected, one, on_stage=tell)
+            infer_network(rve, leaves, material, model.curves, expected, one, progress=report)
             for one in drawn
         ]
     return NetworkEnsemble(tuple(networks)) if ensemble > 1 else networks[0]

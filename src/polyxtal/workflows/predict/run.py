@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from polyxtal.algebra.progress import COMPILING, Progress, Stages, time_of_load
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.averages import hill_average, reuss_average, voigt_average
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
@@ -18,10 +18,11 @@ from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.model.foundation import FoundationModel
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, check_size
 from polyxtal.texture.measure import volume_shares
-from polyxtal.workflows.inputs.choose import choose_materials, with_lattices
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
+from polyxtal.workflows.inputs.materials import choose_materials, with_lattices
 from polyxtal.workflows.predict.network import most_steps, open_model, predict_network
 from polyxtal.workflows.predict.settings import PredictionSettings
 from polyxtal.workflows.summary.curve import CurveNumbers, curve_numbers
@@ -106,20 +107,15 @@ class Prediction:
 def predict(
     file: str | Path,
     settings: PredictionSettings | None = None,
-    on_stage: Callable[[str, int], None] | None = None,
-    on_increment: Callable[[float], None] | None = None,
-    on_step: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Prediction:
     """Predict stiffness, stress-strain curve and texture evolution of a polycrystal file.
 
     Args:
         file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
         settings: What to predict; None for the defaults.
-        on_stage: Called with each stage's name and its number of calls of `on_increment`, or for
-            "predict network" the largest number of calls of `on_step`.
-        on_increment: Called with the time [s] after every increment of every network and of the
-            baseline, from several threads at once.
-        on_step: Called with what is done, after every step of predicting a network.
+        progress: Called after every step of predicting a network, and every increment of every
+            network and of the baseline, from several threads at once.
     Returns:
         The prediction.
     Raises:
@@ -135,87 +131,85 @@ def predict(
         40
     """
     settings = settings or PredictionSettings()
-    seconds: dict[str, float] = {}
-    started = perf_counter()
+    stages = Stages(progress)
+    with stages.stage("read"):
+        load = settings.load_path()
+        leaves, ensemble = settings.network_size
+        check_size(leaves, settings.seed, ensemble)
+        model, parts = (None, {}) if settings.model is None else open_model(settings.model)
+        rve = read_input(file, settings.material, settings.ebsd)
+        materials = choose_materials(rve, file, settings.material)
+        rve = with_lattices(rve, materials)
+        inputs = identify_inputs(file, settings.material, settings.load) | parts
+        if model is not None:
+            model.check_network(rve)
 
-    def begin(stage: str, calls: int = 0) -> None:
-        nonlocal started
-        started = perf_counter()
-        if on_stage is not None:
-            on_stage(stage, calls)
-
-    def end(stage: str) -> None:
-        seconds[stage] = perf_counter() - started
-
-    begin("read")
-    load = settings.load_path()
-    leaves, ensemble = settings.network_size
-    check_size(leaves, settings.seed, ensemble)
-    model, parts = (None, {}) if settings.model is None else open_model(settings.model)
-    rve = read_input(file, settings.material, settings.ebsd)
-    materials = choose_materials(rve, file, settings.material)
-    rve = with_lattices(rve, materials)
-    inputs = identify_inputs(file, settings.material, settings.load) | parts
-    if model is not None:
-        model.check_network(rve)
-    end("read")
-
-    begin("stiffness")
-    elasticity = {name: material.elasticity for name, material in materials.items()}
-    averages = {
-        "voigt": voigt_average(rve, elasticity),
-        "reuss": reuss_average(rve, elasticity),
-        "hill": hill_average(rve, elasticity),
-    }
-    unfamiliarity = None
-    if model is None:
-        network = MaterialNetwork.from_polycrystal(rve, leaves, settings.seed, ensemble=ensemble)
-        stiffness = {"network": network.stiffness(elasticity), **averages}
-        end("stiffness")
-    else:
-        told = model.predict_stiffness(rve, elasticity)
-        unfamiliarity = model.unfamiliarity(rve)
-        end("stiffness")
-        (material,) = materials.values()
-        begin("predict network", most_steps(leaves, material) * ensemble)
-        network = predict_network(model, rve, material, leaves, settings.seed, ensemble, on_step)
-        stiffness = {"model": told, "network": network.stiffness(elasticity), **averages}
-        end("predict network")
-
-    begin("response", load.increments * ensemble)
-    response = network.respond(materials, load, on_increment=on_increment)
-    end("response")
+    network, stiffness, unfamiliarity = _networks(settings, rve, materials, model, stages)
+    with stages.stage("response", load.increments * ensemble, note=COMPILING) as step:
+        response = network.respond(materials, load, on_increment=lambda t: step(time_of_load(t)))
     curve = curve_numbers(response, stiffness["network"], load)
 
     baselines: dict[str, Response] = {}
     if settings.taylor:
-        begin("baseline", load.increments)
-        baselines["Taylor"] = taylor_response(rve, materials, load, on_increment)
-        end("baseline")
-
+        with stages.stage("baseline", load.increments, note=COMPILING) as step:
+            baselines["Taylor"] = taylor_response(
+                rve, materials, load, lambda t: step(time_of_load(t))
+            )
     members = network.members if isinstance(network, NetworkEnsemble) else (network,)
     leaf_phase = torch.cat([member.phase for member in members])
     return Prediction(
-        settings,
-        inputs,
-        rve,
-        materials,
-        load,
-        stiffness,
-        {name: engineering_constants(c) for name, c in stiffness.items()},
-        response,
-        leaf_phase,
-        curve,
-        _texture_change(rve, response, leaf_phase),
-        baselines,
-        {
+        settings=settings,
+        inputs=inputs,
+        rve=rve,
+        materials=materials,
+        load=load,
+        stiffness=stiffness,
+        constants={name: engineering_constants(c) for name, c in stiffness.items()},
+        response=response,
+        leaf_phase=leaf_phase,
+        curve=curve,
+        texture=_texture_change(rve, response, leaf_phase),
+        baselines=baselines,
+        baseline_curves={
             # Equal strain in all grains: elastically, that is Voigt's average.
             name: curve_numbers(baseline, stiffness["voigt"], load, curve.component)
             for name, baseline in baselines.items()
         },
-        seconds,
-        unfamiliarity,
+        seconds=stages.seconds,
+        unfamiliarity=unfamiliarity,
     )
+
+
+def _networks(
+    settings: PredictionSettings,
+    rve: Polycrystal,
+    materials: Mapping[str, Material],
+    model: FoundationModel | None,
+    stages: Stages,
+) -> tuple[MaterialNetwork | NetworkEnsemble, dict[str, Float[Tensor, "6 6"]], float | None]:
+    """Build or predict the networks; return also all stiffnesses and the unfamiliarity."""
+    leaves, ensemble = settings.network_size
+    elasticity = {name: material.elasticity for name, material in materials.items()}
+    unfamiliarity = None
+    with stages.stage("stiffness"):
+        averages = {
+            "voigt": voigt_average(rve, elasticity),
+            "reuss": reuss_average(rve, elasticity),
+            "hill": hill_average(rve, elasticity),
+        }
+        if model is None:
+            network = MaterialNetwork.from_polycrystal(
+                rve, leaves, settings.seed, ensemble=ensemble
+            )
+            return network, {"network": network.stiffness(elasticity), **averages}, None
+        predicted = model.predict_stiffness(rve, elasticity)
+        unfamiliarity = model.unfamiliarity(rve)
+    (material,) = materials.values()
+    steps = most_steps(leaves, material) * ensemble
+    with stages.stage("predict network", steps, note=COMPILING) as step:
+        network = predict_network(model, rve, material, leaves, settings.seed, ensemble, step)
+        stiffness = {"model": predicted, "network": network.stiffness(elasticity), **averages}
+    return network, stiffness, unfamiliarity
 
 
 def _texture_change(

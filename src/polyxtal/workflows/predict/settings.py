@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from polyxtal.mechanics.loading.path import LoadPath
-from polyxtal.workflows.inputs.choose import check_load_stands_alone, load_of
 from polyxtal.workflows.inputs.files import MapSettings
+from polyxtal.workflows.inputs.load import LoadSettings
 
 UNTRAINED, PREDICTED = (256, 4), (32, 1)
 """Leaves of each network and number of networks if not given: untrained, and from a model."""
 
 
 @dataclass(frozen=True)
-class PredictionSettings:
-    """What a prediction is asked for.
+class PredictionSettings(LoadSettings):
+    """Settings of a prediction, beside those of its load.
 
     Attributes:
         material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
-        path: Kind of load, see `choose_load`.
-        strain: Engineering strain, or the amount of shear. [-]
-        rate: Its rate. [1/s]
-        axis: Loaded axis or axes, see `choose_load`.
-        unload: Take the stress back to zero at the end.
-        load: DAMASK load file instead of `path`, `strain`, `rate`, `axis` and `unload`.
-        model: Pretrained model with heads that tell stiffness and networks, see `load_model`; None
-            for networks without training.
-        leaves: Leaves of each network; None becomes that of `UNTRAINED` or `PREDICTED`.
-        ensemble: Number of networks whose answers are averaged; None likewise.
-        seed: Same seed, same answer.
-        taylor: Compute Taylor's baseline, too; its cost grows with the number of grains.
+        model: Pretrained model with heads for stiffness and networks, see `load_model`; None for
+            untrained networks.
+        leaves: Number of leaves per network; None for that of `UNTRAINED` or `PREDICTED`.
+        ensemble: Number of networks whose responses are averaged; None likewise.
+        seed: Random seed.
+        taylor: Compute the Taylor model, too; its cost grows with the number of grains.
         ebsd: How an EBSD map is read.
 
     Raises:
@@ -37,12 +30,6 @@ class PredictionSettings:
     """
 
     material: tuple[str, ...] = ()
-    path: str = "uniaxial"
-    strain: float = 0.05
-    rate: float = 1e-3
-    axis: str | None = None
-    unload: bool = False
-    load: str | None = None
     model: str | None = None
     leaves: int | None = None
     ensemble: int | None = None
@@ -52,7 +39,7 @@ class PredictionSettings:
 
     def __post_init__(self) -> None:
         """Validate that the load is said once, and fill in the size of the networks."""
-        check_load_stands_alone(self)
+        super().__post_init__()
         usual = UNTRAINED if self.model is None else PREDICTED
         for name, value in zip(("leaves", "ensemble"), usual, strict=True):
             if getattr(self, name) is None:
@@ -64,7 +51,3 @@ class PredictionSettings:
         assert self.leaves is not None
         assert self.ensemble is not None
         return self.leaves, self.ensemble
-
-    def load_path(self) -> LoadPath:
-        """Build or read the load path."""
-        return load_of(self)

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.progress import COMPILING, Progress, Stages, time_of_load
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.damask.engine import PROGRAMS, find_damask
 from polyxtal.mechanics.elastic.homogenize import homogenize
@@ -27,8 +28,8 @@ from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
-from polyxtal.workflows.inputs.choose import choose_materials, with_lattices
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
+from polyxtal.workflows.inputs.materials import choose_materials, with_lattices
 from polyxtal.workflows.simulate.folder import DAMASK_FOLDER, FIELDS, Run
 from polyxtal.workflows.simulate.settings import SimulationSettings
 from polyxtal.workflows.summary.curve import CurveNumbers, curve_numbers
@@ -175,16 +176,14 @@ def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Pre
 def simulate(
     prepared: Preparation,
     run: Run,
-    on_stage: Callable[[str, int], None] | None = None,
-    on_increment: Callable[[float, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Simulation:
     """Simulate the full field, or go on with it.
 
     Args:
         prepared: The simulation.
         run: Its folder, which keeps the checkpoint and the series of fields.
-        on_stage: Called with each stage's name and its number of calls of `on_increment`.
-        on_increment: Called with the time [s] and the number of every increment that is done.
+        progress: Called after every increment, counted from the beginning of the load.
     Returns:
         The simulation's results.
     Raises:
@@ -192,63 +191,57 @@ def simulate(
         ValueError: if the checkpoint is damaged or of another simulation.
         OSError: if the checkpoint or a series cannot be written.
     """
-    settings, rve, load = prepared.settings, prepared.rve, prepared.load
-    seconds: dict[str, float] = {}
-    started = perf_counter()
-
-    def begin(stage: str, calls: int = 0) -> None:
-        nonlocal started
-        started = perf_counter()
-        if on_stage is not None:
-            on_stage(stage, calls)
-
-    def tell(time: float) -> None:
-        if on_increment is not None:
-            on_increment(time, prepared.increments_done(time))
-
+    rve, load = prepared.rve, prepared.load
+    stages = Stages(progress)
     # First, because what fails should fail before the hours are spent.
-    begin("stiffness")
-    stiffness = _stiffness(prepared)
-    seconds["stiffness"] = perf_counter() - started
+    with stages.stage("stiffness"):
+        stiffness = _stiffness(prepared)
 
     done = prepared.increments_done(run.resumed_at or 0.0)
-    begin("full field", load.increments - done)
-    response = _full_field(prepared, run, tell)
-    seconds["full field"] = run.seconds_before + perf_counter() - started
+    with stages.stage("full field", load.increments, done, COMPILING) as step:
+        response = _full_field(prepared, run, lambda t: step(time_of_load(t)))
+    stages.seconds["full field"] += run.seconds_before
     curve = curve_numbers(response, stiffness, load)
     crystals, orientations = _crystals(prepared, response)
-    weights = rve.volume_fractions[crystals]
+    weights, phase = rve.volume_fractions[crystals], rve.phase[crystals]
 
-    baselines: dict[str, Response] = {}
-    why = None
-    if settings.taylor and settings.void:
-        why = "Taylor's baseline is left out: it knows no voids."
-    elif settings.taylor:
-        begin("baseline", load.increments)
-        try:
-            baselines["Taylor"] = taylor_response(rve, _solids(prepared), load, tell)
-        except ConvergenceError as error:
-            why = f"Taylor's baseline is left out: {error}"
-        seconds["baseline"] = perf_counter() - started
+    baselines, why = _baselines(prepared, stages)
     return Simulation(
-        prepared,
-        response,
-        crystals,
-        orientations,
-        weights,
-        stiffness,
-        curve,
-        grain_rotation(rve, orientations, weights, rve.phase[crystals]),
-        baselines,
-        {n: curve_numbers(b, stiffness, load, curve.component) for n, b in baselines.items()},
-        {
-            n: grain_rotation(rve, _known(b.orientations), weights, rve.phase[crystals])
+        prepared=prepared,
+        response=response,
+        crystals=crystals,
+        orientations=orientations,
+        weights=weights,
+        stiffness=stiffness,
+        curve=curve,
+        rotation=grain_rotation(rve, orientations, weights, phase),
+        baselines=baselines,
+        baseline_curves={
+            n: curve_numbers(b, stiffness, load, curve.component) for n, b in baselines.items()
+        },
+        baseline_rotations={
+            n: grain_rotation(rve, _known(b.orientations), weights, phase)
             for n, b in baselines.items()
         },
-        why,
-        seconds,
-        run.resumed_at,
+        why_no_baseline=why,
+        seconds=stages.seconds,
+        resumed_at=run.resumed_at,
     )
+
+
+def _baselines(prepared: Preparation, stages: Stages) -> tuple[dict[str, Response], str | None]:
+    """Compute the Taylor model if asked for, or say in a sentence why there is none."""
+    if not prepared.settings.taylor:
+        return {}, None
+    if prepared.settings.void:
+        return {}, "Taylor's baseline is left out: it knows no voids."
+    solids, load = _solids(prepared), prepared.load
+    with stages.stage("baseline", load.increments, note=COMPILING) as step:
+        try:
+            response = taylor_response(prepared.rve, solids, load, lambda t: step(time_of_load(t)))
+        except ConvergenceError as error:
+            return {}, f"Taylor's baseline is left out: {error}"
+    return {"Taylor": response}, None
 
 
 def grain_rotation(

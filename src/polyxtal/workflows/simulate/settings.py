@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass, field
 
 from polyxtal.mechanics.elastic.green import SCHEMES
-from polyxtal.mechanics.loading.path import LoadPath
-from polyxtal.workflows.inputs.choose import changed_settings, check_load_stands_alone, load_of
 from polyxtal.workflows.inputs.files import MapSettings
+from polyxtal.workflows.inputs.load import LoadSettings
 
 ENGINES = ("polyxtal", "damask")
 FIELD_FORMATS = ("vti", "vtkhdf")
@@ -16,18 +15,12 @@ NOT_FOR_DAMASK = ("void", "tol", "scheme", "fields", "threads")
 
 
 @dataclass(frozen=True)
-class SimulationSettings:
-    """What a simulation is asked for.
+class SimulationSettings(LoadSettings):
+    """Settings of a simulation, beside those of its load.
 
     Attributes:
         material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
         void: Phases that are voids.
-        path: Kind of load, see `choose_load`.
-        strain: Engineering strain, or the amount of shear. [-]
-        rate: Its rate. [1/s]
-        axis: Loaded axis or axes, see `choose_load`.
-        unload: Take the stress back to zero at the end.
-        load: DAMASK load file instead of `path`, `strain`, `rate`, `axis` and `unload`.
         tol: Largest relative stress out of balance. [-]
         scheme: "fourier" or "rotated".
         engine: "polyxtal", or "damask" for DAMASK's grid solver.
@@ -44,12 +37,6 @@ class SimulationSettings:
 
     material: tuple[str, ...] = ()
     void: tuple[str, ...] = ()
-    path: str = "uniaxial"
-    strain: float = 0.05
-    rate: float = 1e-3
-    axis: str | None = None
-    unload: bool = False
-    load: str | None = None
     tol: float = 1e-4
     scheme: str = "fourier"
     engine: str = "polyxtal"
@@ -62,7 +49,7 @@ class SimulationSettings:
 
     def __post_init__(self) -> None:
         """Validate all that can be told without the file."""
-        check_load_stands_alone(self)
+        super().__post_init__()
         if not 0 < self.tol < 1:
             raise ValueError(f"Argument `tol` must be between 0 and 1, but is {self.tol:g}.")
         for name, value, known in (
@@ -88,11 +75,7 @@ class SimulationSettings:
                 f"but is {self.checkpoint_every}."
             )
         if self.engine == "damask":
-            for name in changed_settings(self, NOT_FOR_DAMASK):
+            for name in self.changed(NOT_FOR_DAMASK):
                 raise ValueError(
                     f"Argument `{name}` must be left out with engine damask, but is given."
                 )
-
-    def load_path(self) -> LoadPath:
-        """Build or read the load path."""
-        return load_of(self)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from contextlib import contextmanager
 from shutil import rmtree
 
 import pytest
@@ -16,7 +15,6 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.cli import app
-from polyxtal.cli.finetune import _staged
 from polyxtal.dataset.recipe import make_recipe
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
@@ -320,29 +318,6 @@ def test_the_command_line_prints_the_table(finished, tmp_path):
     result = CliRunner().invoke(app, asked)
     assert result.exit_code == 0, result.output
     assert "untrained networks" in result.output
-
-
-def test_progress_counts_stages_by_their_names(monkeypatch):
-    told = []
-
-    @contextmanager
-    def counted(what, total):
-        told.append((what, total))
-        yield lambda *shown: told.append(shown)
-
-    monkeypatch.setattr("polyxtal.cli.finetune.counted", counted)
-    with _staged(3) as tell:
-        tell("RVEs", 5, 10)
-        tell("epochs of head a, validation 0.3", 1, 4)
-        tell("epochs of head a, validation 0.2", 4, 4)
-        tell("epochs of head b", 2, 2)
-    assert told == [
-        ("percent of a stage", 300),
-        (50, "5 of 10 RVEs"),
-        (125, "1 of 4 epochs of head a, validation 0.3"),
-        (200, "4 of 4 epochs of head a, validation 0.2"),
-        (300, "2 of 2 epochs of head b"),
-    ]
 
 
 def test_splits_are_drawn_by_seed_and_stream_and_leave_two_to_learn_from():

@@ -272,14 +272,14 @@ def test_a_run_stopped_at_a_validation_keeps_it(tmp_path):
 
     saved = []
 
-    def stop(step, _, measured):
+    def stop(stage, step, total, note):
         saved.append(step)
         if step == 22 and len(saved) == 22:
             raise Stop
 
     often = config.model_copy(update={"save_every": 1e-9})
     with pytest.raises(Stop):
-        pretrain(often, parts, accelerator="cpu", devices=1, on_step=stop)
+        pretrain(often, parts, accelerator="cpu", devices=1, progress=stop)
     pretrain(often, parts, accelerator="cpu", devices=1)
     assert [row["step"] for row in curve(parts)] == [20, 40]
     assert curve(parts) == curve(whole)

@@ -12,7 +12,8 @@ import torch
 import polyxtal as px
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.texture.measure import texture_strength
-from polyxtal.workflows.inputs.choose import choose_load, choose_materials, shipped_materials
+from polyxtal.workflows.inputs.load import choose_load
+from polyxtal.workflows.inputs.materials import choose_materials, shipped_materials
 from polyxtal.workflows.predict import write as writing
 from polyxtal.workflows.predict.run import PredictionSettings, predict
 from polyxtal.workflows.predict.write import check_folder, default_folder, write_prediction
@@ -82,11 +83,12 @@ def test_baseline_is_taylors(case, prediction):
 
 
 def test_progress_counts_every_increment_of_every_network(case):
-    stages, times = [], []
+    reports = []
     settings = PredictionSettings(load=str(case / "load.yaml"), leaves=2, ensemble=2)
-    predict(case / "grid.vti", settings, lambda name, n: stages.append((name, n)), times.append)
+    predict(case / "grid.vti", settings, lambda *report: reports.append(report))
+    stages = [(stage, total) for stage, done, total, _ in reports if not done]
     assert stages == [("read", 0), ("stiffness", 0), ("response", 6), ("baseline", 3)]
-    assert len(times) == 9
+    assert sum(done > 0 for _, done, *_ in reports) == 9
 
 
 def test_phases_without_plasticity_answer_elastically(tmp_path):

@@ -1,0 +1,54 @@
+"""What all verbs print in the same way."""
+
+from __future__ import annotations
+
+import pytest
+
+from polyxtal.cli import console
+from polyxtal.cli.console import progress_bar
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that is set by hand. [s]"""
+    now = [100.0]
+    monkeypatch.setattr(console, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_a_log_gets_a_line_from_time_to_time(clock, capsys):
+    with progress_bar() as progress:
+        progress("full field", 1, 4)
+        clock[0] += 20.0
+        progress("full field", 2, 4, "2 s of load")
+        clock[0] += 20.0
+        progress("full field", 3, 4, "3 s of load")
+        clock[0] += 1.0
+        progress("full field", 4, 4, "4 s of load")
+        progress("baseline", 0, 0)
+        clock[0] += 31.0
+        progress("baseline", 1, 0, "1 s of load")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "3 of 4 full field, 3 s of load, 40 s, left 20 s",
+        "4 of 4 full field, 4 s of load, 41 s, left 0 s",
+        "baseline, 1 s of load, 31 s",
+    ]
+
+
+def test_a_short_run_prints_no_progress(clock, capsys):
+    with progress_bar() as progress:
+        for done in range(5):
+            progress("response", done, 4)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_stage_and_note(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar() as progress:
+        progress("read", 0, 0)
+        progress("response", 1, 4, "0.5 s of load")
+    err = capsys.readouterr().err
+    assert "read" in err
+    assert "response, 0.5 s of load" in err
