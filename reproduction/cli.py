@@ -54,11 +54,11 @@ def latent(
         from polyxtal.crystal.load_material import load_material
         from polyxtal.workflows.inputs.elasticity import cubic_elasticity
         from reproduction.latent.measure import LatentSettings, map_latents, measure_latents
-        from reproduction.latent.write import check_folder, write_latent
+        from reproduction.latent.write import OUTPUT, write_latent
 
         crystal = cubic_elasticity(elastic) if elastic else load_material(ALUMINIUM).elasticity
         settings = LatentSettings(model, crystal, count, method, seed)
-        check_folder(out, force)
+        OUTPUT.check(out, force)
         with progress_bar() as progress:
             latents = measure_latents(settings, progress)
             found = map_latents(latents, progress)
@@ -129,10 +129,10 @@ def masking(
                 f"Options --judge and --seed must be at least 1 and 0, but are {judge} and {seed}."
             )
         from reproduction.masking.measure import judge_runs, read_runs
-        from reproduction.masking.write import check_folder, write_masking
+        from reproduction.masking.write import OUTPUT, write_masking
 
         if existing is not None:
-            check_folder(out, force)
+            OUTPUT.check(out, force)
             folders: Sequence[str | Path] = existing.split(",")
         else:
             assert config is not None
@@ -166,10 +166,10 @@ def reconstruction(
     """Draw slices: true, masked, rebuilt by the model and by the trivial predictors."""
     with friendly_errors(debug):
         from reproduction.reconstruction.measure import ReconstructionSettings, study_reconstruction
-        from reproduction.reconstruction.write import check_folder, write_reconstruction
+        from reproduction.reconstruction.write import OUTPUT, write_reconstruction
 
         settings = ReconstructionSettings(model, count, mask, judge, seed)
-        check_folder(out, force)
+        OUTPUT.check(out, force)
         with progress_bar() as progress:
             found = study_reconstruction(settings, progress)
         picture = write_reconstruction(found, out, force)
@@ -195,10 +195,10 @@ def probe(
     """Read stiffness, texture index and grain size off frozen features with few labels."""
     with friendly_errors(debug):
         from reproduction.probing.measure import ProbeSettings, parse_labels, study_probes
-        from reproduction.probing.write import check_folder, grouped, write_probes
+        from reproduction.probing.write import OUTPUT, grouped, write_probes
 
         settings = ProbeSettings(model, str(data), parse_labels(labels), test, draws)
-        check_folder(out, force)
+        OUTPUT.check(out, force)
         with progress_bar() as progress:
             found = study_probes(settings, progress)
         picture = write_probes(found, out, force)

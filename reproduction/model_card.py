@@ -16,15 +16,14 @@ from typing import Any
 
 import torch
 
-from polyxtal.files import output_folder
 from polyxtal.files.bounded import read_bounded
-from polyxtal.files.output_folder import whole_folder
+from polyxtal.files.output_folder import OutputFolder, whole_folder
 from polyxtal.model.checkpoint import CARD, CONFIG, WEIGHTS, read_model, save_model
 from polyxtal.training.pretrain.run import CURVE, MODEL, load_curve
 from reproduction.probing import write as write_probing
 from reproduction.reconstruction import write as write_reconstruction
 
-KIND = "model"
+OUTPUT = OutputFolder("model", (CONFIG, WEIGHTS, CARD, CURVE))
 MAX_RESULT = 16 << 20
 FEATURE_NAMES = {
     "quaternion": "unit quaternions in the fundamental zone (the paper's inputs)",
@@ -36,16 +35,6 @@ LOSS_NAMES = {
     "symmetric": "squared distance from the closest copy of the true quaternion",
     "distance": "distance from the truth, for quaternions from its closest copy",
 }
-
-
-def check_folder(folder: str | Path, force: bool = False) -> Path:
-    """Make sure that the model can be written.
-
-    Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
-    """
-    ours = (CONFIG, WEIGHTS, CARD, CURVE)
-    return output_folder.check_folder(folder, KIND, lambda name: name in ours, force)
 
 
 def release_model(
@@ -81,7 +70,7 @@ def release_model(
         if where is not None:
             results[name] = _result(Path(where) / file, weights)
     kept = {k: v for k, v in about.items() if k not in ("format", "format_version", "polyxtal")}
-    target = check_folder(folder, force)
+    target = OUTPUT.check(folder, force)
     curve = load_curve(source) if (source / CURVE).is_file() else []
     text = "\n".join(_card(target.name, kept, results, curve)) + "\n"
     with whole_folder(target) as temporary:

@@ -25,7 +25,7 @@ from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_file
-from polyxtal.files.claim import claim
+from polyxtal.files.run_folder import RunFolder
 from polyxtal.mechanics.fullfield.simulate import simulate
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.response import Response
@@ -217,7 +217,7 @@ def full_field_cases(
         ValueError: if it holds those of other settings, or of another law.
     """
     material = settings.law()
-    claim(folder, CONFIG, settings.common(), "a set of cases")
+    RunFolder(folder, CONFIG, "a set of cases").claim(settings.common())
     polycrystals, paths = list(settings.polycrystals()), settings.paths()
     cases: list[Case] = []
     for name, rve in polycrystals:

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from polyxtal.files.atomic import atomic_files
-from polyxtal.files.output_folder import write_csv, write_json
+from polyxtal.files.plain import write_csv, write_json
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.viz.curves import draw_curves
 from polyxtal.viz.style import new_figure

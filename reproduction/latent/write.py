@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 from torch import Tensor
 
-from polyxtal.files import output_folder
-from polyxtal.files.output_folder import whole_folder, write_csv, write_json
+from polyxtal.files.output_folder import OutputFolder
+from polyxtal.files.plain import write_csv, write_json
 from polyxtal.viz.sphere import to_numpy
 from polyxtal.viz.style import (
     DENSITY_MAP,
@@ -32,19 +32,9 @@ from reproduction.latent.measure import PRETRAINED, UNTRAINED, LatentMaps
 from reproduction.pretrained import UNSEEN_SEED, versions
 
 SUMMARY, TABLE, PICTURE = "latent.json", "latent.csv", "latent.png"
-KIND = "study of latent vectors"
+OUTPUT = OutputFolder("study of latent vectors", (SUMMARY, TABLE, PICTURE))
 PROPERTIES = ("c11", "log_texture_index")
 _NAMES = {"umap": "UMAP", "pca": "Principal axis"}
-
-
-def check_folder(folder: str | Path, force: bool = False) -> Path:
-    """Make sure, before anything is computed, that the study can be written.
-
-    Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
-    """
-    ours = (SUMMARY, TABLE, PICTURE)
-    return output_folder.check_folder(folder, KIND, lambda name: name in ours, force)
 
 
 def write_latent(study: LatentMaps, folder: str | Path, force: bool = False) -> Path:
@@ -53,9 +43,9 @@ def write_latent(study: LatentMaps, folder: str | Path, force: bool = False) -> 
     Returns:
         The picture.
     Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `check_folder`.
+        FileExistsError, NotADirectoryError, PermissionError: see `OutputFolder.check`.
     """
-    with whole_folder(check_folder(folder, force)) as temporary:
+    with OUTPUT.write(folder, force) as temporary:
         write_json(temporary / SUMMARY, summary(study))
         _write_table(temporary / TABLE, study)
         draw_latent(study).savefig(temporary / PICTURE)

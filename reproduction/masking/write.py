@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from polyxtal.files import output_folder
 from polyxtal.files.atomic import atomic_files
-from polyxtal.files.output_folder import write_csv, write_json
+from polyxtal.files.output_folder import OutputFolder
+from polyxtal.files.plain import write_csv, write_json
 from reproduction.masking.draw import draw_masking
 from reproduction.masking.measure import MaskingStudy, other_differences
 from reproduction.pretrained import UNSEEN_SEED, versions
@@ -16,17 +16,8 @@ from reproduction.unseen import plain
 
 SUMMARY, CURVES, TABLE, PICTURE = "masking.json", "curves.csv", "summary.csv", "masking.png"
 FILES = (SUMMARY, CURVES, TABLE, PICTURE)
-KIND = "masking study"
+OUTPUT = OutputFolder("masking study", FILES)
 MEASURED = ("loss", "validation_loss", "validation_degrees")
-
-
-def check_folder(folder: str | Path, force: bool = False) -> Path:
-    """Make sure that a study of pretrainings that lie elsewhere can be written.
-
-    Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
-    """
-    return output_folder.check_folder(folder, KIND, lambda name: name in FILES, force)
 
 
 def write_masking(study: MaskingStudy, folder: str | Path) -> Path:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.algebra.progress import Progress, no_progress
-from polyxtal.files.atomic import atomic_file
-from polyxtal.files.claim import claim
-from polyxtal.files.output_folder import write_json
+from polyxtal.files.plain import write_json
+from polyxtal.files.run_folder import RunFolder
 from reproduction.latent.embedding import check_method
 from reproduction.paper import cost, curves, heads, materials, parameters, pretraining, stiffness
 from reproduction.paper.comparison import write_comparison
@@ -99,7 +98,7 @@ def study_paper(
     """
     target = Path(folder)
     preset = settings.preset
-    claim(target, CONFIG, preset.model_dump(mode="json"), "a reproduction of the paper")
+    RunFolder(target, CONFIG, "a reproduction of the paper").claim(preset.model_dump(mode="json"))
     steps = paper_steps(preset)
     for step in steps:
         if settings.only and step.name not in settings.only:
@@ -124,8 +123,7 @@ def write_all(settings: PaperSettings, folder: Path, steps: Sequence[Step]) -> P
         "steps": {name: {"seconds": one["seconds"]} for name, one in done.items()},
         "unfinished": [step.name for step in steps if step.name not in done],
     }
-    with atomic_file(results / STUDY) as temporary:
-        write_json(temporary, about)
+    write_json(results / STUDY, about)
     write_comparison(settings.preset, results)
     write_report(results, about, done)
     return results / REPORT

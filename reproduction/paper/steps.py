@@ -18,7 +18,7 @@ from PIL import Image
 from polyxtal.algebra.progress import Progress
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
-from polyxtal.files.output_folder import write_json
+from polyxtal.files.plain import write_json
 from reproduction.paper.presets import PaperPreset
 
 WORK, RESULTS, DONE, SPENT = "work", "results", "step.json", "seconds.json"
@@ -155,8 +155,7 @@ def take(step: Step, preset: PaperPreset, folder: Path, progress: Progress) -> d
         "pictures": place.pictures,
         "remarks": place.remarks,
     }
-    with atomic_file(place.results / DONE) as temporary:
-        write_json(temporary, about)
+    write_json(place.results / DONE, about)
     return dict(about)
 
 
@@ -171,5 +170,4 @@ def _spent(folder: Path, name: str) -> float:
 def _spend(folder: Path, name: str, seconds: float) -> None:
     place = folder / WORK / name
     place.mkdir(parents=True, exist_ok=True)
-    with atomic_file(place / SPENT) as temporary:
-        write_json(temporary, {"seconds": seconds})
+    write_json(place / SPENT, {"seconds": seconds})

@@ -8,26 +8,17 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from polyxtal.files import output_folder
-from polyxtal.files.output_folder import whole_folder, write_csv, write_json
+from polyxtal.files.output_folder import OutputFolder
+from polyxtal.files.plain import write_csv, write_json
 from polyxtal.viz.style import INK, LINE_COLORS, TICK_SIZE, new_figure, style_axes
 from reproduction.pretrained import versions
 from reproduction.probing.measure import ProbeStudy
 
 SUMMARY, TABLE, PICTURE = "probe.json", "probe.csv", "probe.png"
 FILES = (SUMMARY, TABLE, PICTURE)
-KIND = "study of probes"
+OUTPUT = OutputFolder("study of probes", FILES)
 LEAST = -0.1
 """R² below which nothing is drawn."""
-
-
-def check_folder(folder: str | Path, force: bool = False) -> Path:
-    """Make sure, before anything is computed, that the study can be written.
-
-    Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
-    """
-    return output_folder.check_folder(folder, KIND, lambda name: name in FILES, force)
 
 
 def write_probes(study: ProbeStudy, folder: str | Path, force: bool = False) -> Path:
@@ -36,9 +27,9 @@ def write_probes(study: ProbeStudy, folder: str | Path, force: bool = False) -> 
     Returns:
         The picture.
     Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `check_folder`.
+        FileExistsError, NotADirectoryError, PermissionError: see `OutputFolder.check`.
     """
-    with whole_folder(check_folder(folder, force)) as temporary:
+    with OUTPUT.write(folder, force) as temporary:
         write_json(temporary / SUMMARY, summary(study))
         header = ["features", "labels", "target", "r_squared", "deviation"]
         write_csv(temporary / TABLE, header, _rows(study))

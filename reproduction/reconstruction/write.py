@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from polyxtal.files import output_folder
-from polyxtal.files.output_folder import whole_folder, write_csv, write_json
+from polyxtal.files.output_folder import OutputFolder
+from polyxtal.files.plain import write_csv, write_json
 from reproduction.pretrained import UNSEEN_SEED, versions
 from reproduction.reconstruction.draw import draw_reconstruction
 from reproduction.reconstruction.measure import ReconstructionStudy
@@ -16,16 +16,7 @@ from reproduction.unseen import plain
 SUMMARY, TABLE = "reconstruction.json", "reconstruction.csv"
 SLICES, PICTURE = "slices.csv", "reconstruction.png"
 FILES = (SUMMARY, TABLE, SLICES, PICTURE)
-KIND = "study of reconstructions"
-
-
-def check_folder(folder: str | Path, force: bool = False) -> Path:
-    """Make sure, before anything is computed, that the study can be written.
-
-    Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
-    """
-    return output_folder.check_folder(folder, KIND, lambda name: name in FILES, force)
+OUTPUT = OutputFolder("study of reconstructions", FILES)
 
 
 def write_reconstruction(
@@ -36,9 +27,9 @@ def write_reconstruction(
     Returns:
         The picture.
     Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `check_folder`.
+        FileExistsError, NotADirectoryError, PermissionError: see `OutputFolder.check`.
     """
-    with whole_folder(check_folder(folder, force)) as temporary:
+    with OUTPUT.write(folder, force) as temporary:
         write_json(temporary / SUMMARY, summary(study))
         rows = ([plain(name), row["loss"], row["degrees"]] for name, row in study.judgement.items())
         write_csv(temporary / TABLE, ["predictor", "loss [-]", "disorientation [degrees]"], rows)

@@ -56,7 +56,7 @@ def homogenize(
     """Compute the elastic stiffness from the full field, beside Voigt, Reuss and Hill."""
     with friendly_errors(debug):
         from polyxtal.workflows.homogenize.run import HomogenizationSettings
-        from polyxtal.workflows.homogenize.write import check_folder, default_folder
+        from polyxtal.workflows.homogenize.write import OUTPUT
 
         settings = HomogenizationSettings(
             tuple(material or ()),
@@ -67,8 +67,8 @@ def homogenize(
             max_iterations,
             options.map_settings(frame, threshold, exclude, volume),
         )
-        folder = default_folder(file) if out is None else out
-        check_folder(folder, force)
+        folder = OUTPUT.default(file) if out is None else out
+        OUTPUT.check(folder, force)
         _homogenize(file, settings, folder, force, not no_picture)
 
 

@@ -58,7 +58,7 @@ def predict(
     """Predict stiffness, stress-strain curve and texture evolution; seconds to minutes."""
     with friendly_errors(debug):
         from polyxtal.workflows.predict.run import PredictionSettings
-        from polyxtal.workflows.predict.write import check_folder, default_folder
+        from polyxtal.workflows.predict.write import OUTPUT
 
         settings = PredictionSettings(
             material=tuple(material or ()),
@@ -75,8 +75,8 @@ def predict(
             taylor=not no_taylor,
             ebsd=options.map_settings(frame, threshold, exclude, volume),
         )
-        folder = default_folder(file) if out is None else out
-        check_folder(folder, force)
+        folder = OUTPUT.default(file) if out is None else out
+        OUTPUT.check(folder, force)
         _predict(file, settings, folder, force, not no_picture)
 
 

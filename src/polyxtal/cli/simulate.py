@@ -75,7 +75,7 @@ def simulate(
     """Simulate crystal plasticity in every voxel: minutes to hours; killed, it goes on."""
     try:
         with friendly_errors(debug):
-            from polyxtal.workflows.simulate.folder import check_folder, default_folder
+            from polyxtal.workflows.simulate.folder import OUTPUT, check_folder
             from polyxtal.workflows.simulate.settings import SimulationSettings
 
             settings = SimulationSettings(
@@ -97,7 +97,7 @@ def simulate(
                 taylor=not no_taylor,
                 ebsd=options.map_settings(frame, threshold, exclude, volume),
             )
-            out = default_folder(file) if out is None else out
+            out = OUTPUT.default(file) if out is None else out
             check_folder(out, force)
             _simulate(file, settings, out, force, not no_picture)
     except KeyboardInterrupt:

@@ -28,6 +28,8 @@ from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.fields import turn_stiffness
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.plain import write_json
+from polyxtal.files.run_folder import MAX_JSON
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.bounds.averages import hill_average
@@ -48,12 +50,10 @@ from polyxtal.training.finetune.fit import (
     split_rves,
 )
 from polyxtal.training.finetune.folder import (
-    MAX_JSON,
     MODEL,
     RESULT,
     claim,
     data_set,
-    write_json,
     write_results,
 )
 from polyxtal.training.finetune.stiffness_data import StiffnessData, encode_copies, read_labels

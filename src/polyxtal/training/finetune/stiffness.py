@@ -23,6 +23,8 @@ from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.layout import attributes, stamp
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.plain import write_json
+from polyxtal.files.run_folder import MAX_JSON
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.stiffness.basis import StiffnessBasis
 from polyxtal.model.heads.stiffness.file import StiffnessHead, fingerprint
@@ -49,12 +51,10 @@ from polyxtal.training.finetune.fit import (
     split_rves,
 )
 from polyxtal.training.finetune.folder import (
-    MAX_JSON,
     MODEL,
     RESULT,
     claim,
     data_set,
-    write_json,
     write_results,
 )
 from polyxtal.training.finetune.stiffness_data import (

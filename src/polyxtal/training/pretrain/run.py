@@ -10,7 +10,6 @@ model/           the model as it is, to be loaded with `load_model`
 from __future__ import annotations
 
 import csv
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from pydantic import ValidationError
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.files.atomic import atomic_file
-from polyxtal.files.bounded import read_bounded
+from polyxtal.files.run_folder import RunFolder
 from polyxtal.model.checkpoint import save_model
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.training.pretrain.config import PretrainConfig
@@ -38,6 +37,8 @@ STRATEGIES = ("auto", "ddp")
 CONFIG, CHECKPOINT, CURVE, MODEL = "pretraining.json", "last.ckpt", "curve.csv", "model"
 LOG_EVERY = 50
 MAX_CONFIG = 1 << 20
+FREE = ("save_every", "workers", "validate_every", "compile", "precision")
+"""Settings that may change when a pretraining is resumed."""
 COLUMNS: list[str] = [
     "step",
     "rves",
@@ -98,7 +99,8 @@ def pretrain(
             f"{config.validation}."
         )
     if trainer.is_global_zero:
-        _claim(target, config)
+        record = RunFolder(target, CONFIG, "a pretraining")
+        record.claim(config.model_dump(mode="json"), FREE, _complete)
     found = _checkpoint(target)
     with _one_sentence():
         # Numbers, names and tensors only: no code is loaded from a checkpoint.
@@ -283,35 +285,12 @@ class _Keeper(Callback):
             table.writerows(self.rows)
 
 
-def _claim(folder: Path, config: PretrainConfig) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(config.model_dump(mode="json"), indent=2) + "\n"
-    path = folder / CONFIG
-    if path.is_file():
-        earlier, now = _read_earlier(path), json.loads(text)
-        free = ("save_every", "workers", "validate_every", "compile", "precision")
-        wrong = [name for name in now if name not in free and earlier.get(name) != now[name]]
-        if wrong:
-            raise ValueError(
-                f"{folder}: a pretraining must go on with what it was begun with, but "
-                f"`{wrong[0]}` is {earlier.get(wrong[0])} there and {now[wrong[0]]} here."
-            )
-        return
-    if any(folder.iterdir()):
-        raise FileExistsError(f"{folder}: must be new, empty or hold a pretraining, but is not.")
-    with atomic_file(path) as temporary:
-        temporary.write_text(text)
-
-
-def _read_earlier(path: Path) -> dict[str, Any]:
+def _complete(earlier: dict[str, Any]) -> dict[str, Any]:
+    """Give fields that are newer than an earlier run their defaults."""
     try:
-        earlier = json.loads(read_bounded(path, MAX_CONFIG))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: must say what was begun, but can not be read.") from error
-    try:  # fields that are newer than the run take their defaults
         return PretrainConfig.model_validate(earlier).model_dump(mode="json")
     except ValidationError:
-        return earlier if isinstance(earlier, dict) else {}
+        return earlier
 
 
 def load_curve(folder: str | Path) -> list[dict[str, float]]:

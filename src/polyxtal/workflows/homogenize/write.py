@@ -8,33 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
-from polyxtal.files import output_folder
-from polyxtal.files.output_folder import whole_folder, write_csv, write_json
+from polyxtal.files.output_folder import OutputFolder
+from polyxtal.files.plain import write_csv, write_json
 from polyxtal.workflows.homogenize.run import Homogenization
 from polyxtal.workflows.summary.material import material_summary
 
 SUMMARY, STIFFNESS, CONSTANTS = "homogenization.json", "stiffness.csv", "constants.csv"
 PICTURE = "young_modulus.png"
-KIND = "homogenization"
-
-
-def default_folder(file: str | Path) -> Path:
-    """Name the output folder of an input file: `out/<stem>-homogenization`."""
-    return output_folder.default_folder(file, KIND)
-
-
-def check_folder(folder: str | Path, force: bool = False) -> Path:
-    """Make sure, before anything is computed, that a homogenisation can be written.
-
-    Args:
-        folder: Output folder; what is missing above it is created when writing.
-        force: Allow a folder that holds an earlier homogenisation and nothing else.
-    Returns:
-        The folder with links resolved.
-    Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
-    """
-    return output_folder.check_folder(folder, KIND, _is_ours, force)
+OUTPUT = OutputFolder("homogenization", (SUMMARY, STIFFNESS, CONSTANTS, PICTURE))
 
 
 def write_homogenization(
@@ -50,9 +31,9 @@ def write_homogenization(
     Returns:
         The folder.
     Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `check_folder`.
+        FileExistsError, NotADirectoryError, PermissionError: see `OutputFolder.check`.
     """
-    with whole_folder(check_folder(folder, force)) as temporary:
+    with OUTPUT.write(folder, force) as temporary:
         write_json(temporary / SUMMARY, summary(homogenization))
         _write_stiffness(temporary / STIFFNESS, homogenization)
         _write_constants(temporary / CONSTANTS, homogenization)
@@ -108,10 +89,6 @@ def summary(homogenization: Homogenization) -> dict[str, Any]:
             "transforms": result.transforms,
         },
     }
-
-
-def _is_ours(name: str) -> bool:
-    return name in (SUMMARY, STIFFNESS, CONSTANTS, PICTURE)
 
 
 def _write_stiffness(path: Path, homogenization: Homogenization) -> None:

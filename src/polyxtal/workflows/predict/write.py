@@ -6,36 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from polyxtal.files import output_folder
-from polyxtal.files.output_folder import whole_folder, write_csv, write_json
+from polyxtal.files.output_folder import OutputFolder
+from polyxtal.files.plain import write_csv, write_json
 from polyxtal.mechanics.response import Response
 from polyxtal.workflows.predict.run import Prediction
 from polyxtal.workflows.summary.material import material_summary
 
 STIFFNESS, CURVE, ORIENTATIONS = "stiffness.json", "curve.csv", "orientations.csv"
 PICTURE = "prediction.png"
-KIND = "prediction"
+OUTPUT = OutputFolder("prediction", (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, PICTURE))
 
 _COMPONENTS = [row + column for row in "xyz" for column in "xyz"]
-
-
-def default_folder(file: str | Path) -> Path:
-    """Name the output folder of an input file: `out/<stem>-prediction`."""
-    return output_folder.default_folder(file, KIND)
-
-
-def check_folder(folder: str | Path, force: bool = False) -> Path:
-    """Make sure, before anything is computed, that a prediction can be written.
-
-    Args:
-        folder: Output folder; what is missing above it is created when writing.
-        force: Allow a folder that holds an earlier prediction and nothing else.
-    Returns:
-        The folder with links resolved.
-    Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `output_folder.check_folder`.
-    """
-    return output_folder.check_folder(folder, KIND, _is_ours, force)
 
 
 def write_prediction(
@@ -51,16 +32,11 @@ def write_prediction(
     Returns:
         The folder.
     Raises:
-        FileExistsError, NotADirectoryError, PermissionError: see `check_folder`.
+        FileExistsError, NotADirectoryError, PermissionError: see `OutputFolder.check`.
     """
-    with whole_folder(check_folder(folder, force)) as temporary:
+    with OUTPUT.write(folder, force) as temporary:
         _write_files(prediction, temporary, picture)
     return Path(folder)
-
-
-def _is_ours(name: str) -> bool:
-    baseline = name.startswith("curve-") and name.endswith(".csv")
-    return baseline or name in (STIFFNESS, CURVE, ORIENTATIONS, PICTURE)
 
 
 def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:

@@ -11,18 +11,16 @@ two of them leaves a folder that the same command takes up again.
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from polyxtal.files import output_folder
-from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
-from polyxtal.files.output_folder import write_json
+from polyxtal.files.output_folder import OutputFolder, check_writable
+from polyxtal.files.plain import write_json
+from polyxtal.files.run_folder import RunFolder
 from polyxtal.mechanics.damask.case import GRID_FILE, LOAD_FILE, MATERIAL_FILE, NUMERICS_FILE
 from polyxtal.mechanics.damask.engine import JOB, LOG_FILE
 from polyxtal.microstructure.io.hdf5 import open_hdf5, read_numbers
@@ -33,6 +31,7 @@ GRAINS, PICTURE = "grains.npz", "simulation.png"
 FIELDS, DAMASK_FOLDER = "fields", "damask"
 KIND = "polyxtal simulation"
 
+OUTPUT = OutputFolder("simulation", ())
 _NAMES = (
     UNFINISHED,
     CHECKPOINT,
@@ -46,11 +45,6 @@ _NAMES = (
     f"{FIELDS}.vtkhdf.series",
 )
 _MAX_BYTES = 2**28
-
-
-def default_folder(file: str | Path) -> Path:
-    """Name the output folder of an input file: `out/<stem>-simulation`."""
-    return output_folder.default_folder(file, "simulation")
 
 
 def check_folder(folder: str | Path, force: bool = False) -> Path:
@@ -68,7 +62,7 @@ def check_folder(folder: str | Path, force: bool = False) -> Path:
     """
     target = Path(folder).resolve()
     if not target.is_dir():
-        return output_folder.check_folder(folder, "simulation", lambda _: False)
+        return OUTPUT.check(folder)
     entries = sorted(entry.name for entry in target.iterdir() if not _is_temporary(entry.name))
     if _read(target / UNFINISHED) is None and entries:
         if _read(target / SUMMARY) is None:
@@ -81,13 +75,7 @@ def check_folder(folder: str | Path, force: bool = False) -> Path:
                 f"{folder}: a simulation to go on with must be unfinished, but this one is "
                 "finished; pass --force to replace it."
             )
-    try:
-        with tempfile.TemporaryDirectory(prefix=".polyxtal-", dir=target):
-            pass
-    except OSError as error:
-        raise PermissionError(
-            f"{folder}: the folder to write into must be writable, but {error.strerror}."
-        ) from error
+    check_writable(target, folder)
     return target
 
 
@@ -125,8 +113,7 @@ class Run:
             "simulation": dict(self._identity),
             "seconds": self.seconds_before + seconds,
         }
-        with atomic_file(self.folder / UNFINISHED) as temporary:
-            write_json(temporary, content)
+        write_json(self.folder / UNFINISHED, content)
 
     def finish(self) -> None:
         """Say that everything is written."""
@@ -154,7 +141,7 @@ def open_run(folder: str | Path, identity: Mapping[str, Any], force: bool = Fals
     new = not check_folder(folder, force).exists()
     target = Path(folder).resolve()
     target.mkdir(parents=True, exist_ok=True)
-    with _lock(target, folder):
+    with RunFolder(folder, UNFINISHED, "a simulation").lock():
         check_folder(folder, force)  # once more, now that nobody else writes
         earlier = None if force else _read(target / UNFINISHED)
         if earlier is not None:
@@ -206,29 +193,6 @@ def _require_same(folder: str | Path, earlier: Any, identity: Mapping[str, Any])
                 f"{folder}: an unfinished run to go on with must be of this very simulation, but "
                 f"its {part} is another; pass --force to replace it, or --out for another folder."
             )
-
-
-@contextmanager
-def _lock(target: Path, folder: str | Path) -> Iterator[None]:
-    """Keep other processes out for as long as this one lives, where the system can."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    descriptor = os.open(target, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockingIOError(
-                f"{folder}: only one simulation must run in a folder, but another one is running."
-            ) from None
-        except OSError:
-            pass  # a file system without locks
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _is_ours(name: str) -> bool:

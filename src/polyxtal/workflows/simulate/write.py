@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyxtal.files.atomic import atomic_files
-from polyxtal.files.output_folder import write_csv, write_json
+from polyxtal.files.plain import write_csv, write_json
 from polyxtal.mechanics.response import Response
 from polyxtal.workflows.simulate.folder import (
     CURVE,

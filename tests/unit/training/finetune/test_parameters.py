@@ -197,7 +197,7 @@ def test_finished_heads_are_not_fitted_again(finished, monkeypatch):
 
 def test_what_does_not_fit_is_refused(finished, tmp_path):
     place, config, _ = finished
-    with pytest.raises(ValueError, match="but `depth` is another there"):
+    with pytest.raises(ValueError, match="but `depth` is 2 there and 3 here"):
         finetune_parameters(config.model_copy(update={"depth": 3}), place / "run")
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="must be new, empty or hold a fine-tuning"):
@@ -217,7 +217,7 @@ def test_another_data_set_at_the_same_path_is_refused(finished):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         px.generate(make_recipe({**RECIPE, "seed": 7}), place / "data", workers=1)
-    with pytest.raises(ValueError, match="data holds something else now: `seed` was 1 and is 7"):
+    with pytest.raises(ValueError, match=r"but `contents\.data\.seed` is 1 there and 7 here"):
         finetune_parameters(config, place / "run")
     rmtree(place / "data")
     (place / "aside").rename(place / "data")
@@ -227,7 +227,7 @@ def test_another_data_set_at_the_same_path_is_refused(finished):
     FoundationModel(other, {}).save(place / "other")
     (place / "model").rename(place / "aside")
     (place / "other").rename(place / "model")
-    with pytest.raises(ValueError, match="model holds something else now: `encoder` was"):
+    with pytest.raises(ValueError, match=r"but `contents\.model\.encoder` is"):
         finetune_parameters(config, place / "run")
     (place / "model").rename(place / "other")
     (place / "aside").rename(place / "model")
@@ -284,7 +284,7 @@ def test_predicted_networks_stand_beside(finished, tmp_path, monkeypatch):
     # Predicted networks are those of the heads that the folder was begun with.
     stiffer = CurveHead(nothing, nothing + 0.1)
     FoundationModel(full.autoencoder, {}, full.stiffness, stiffer).save(tmp_path / "model")
-    with pytest.raises(ValueError, match="model holds something else now: `slope` was"):
+    with pytest.raises(ValueError, match=r"but `contents\.model\.slope` is"):
         finetune_parameters(asked, tmp_path / "run")
 
 

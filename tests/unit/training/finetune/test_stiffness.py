@@ -165,7 +165,7 @@ def test_another_data_set_at_the_same_path_is_refused(finished):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             px.generate(make_recipe({**RECIPE, **change}), place / name, workers=1)
-        sentence = f"{name} holds something else now: `{next(iter(change))}` was"
+        sentence = rf"but `contents\.{name}\.{next(iter(change))}` is"
         with pytest.raises(ValueError, match=sentence):
             finetune_stiffness(config(place), folder)
         rmtree(place / name)

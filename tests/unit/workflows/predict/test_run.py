@@ -16,7 +16,7 @@ from polyxtal.workflows.inputs.load import choose_load
 from polyxtal.workflows.inputs.materials import choose_materials, shipped_materials
 from polyxtal.workflows.predict import write as writing
 from polyxtal.workflows.predict.run import PredictionSettings, predict
-from polyxtal.workflows.predict.write import check_folder, default_folder, write_prediction
+from polyxtal.workflows.predict.write import OUTPUT, write_prediction
 from polyxtal.workflows.summary.curve import curve_numbers, elastic_slope
 
 ALLOY = px.load_material("AA6022-T4")
@@ -353,17 +353,17 @@ def test_force_never_removes_what_no_prediction_wrote(prediction, tmp_path):
 def test_folder_errors(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError, match="is a file"):
-        check_folder(tmp_path / "file")
+        OUTPUT.check(tmp_path / "file")
     with pytest.raises(NotADirectoryError, match="must lie in a folder"):
-        check_folder(tmp_path / "file" / "out")
+        OUTPUT.check(tmp_path / "file" / "out")
 
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
     with pytest.raises(PermissionError, match="writable, but Permission denied"):
-        check_folder(tmp_path / "out")
+        OUTPUT.check(tmp_path / "out")
 
 
 def test_default_folder_is_named_after_the_file():
-    assert default_folder("a/b/sample.vti").as_posix() == "out/sample-prediction"
+    assert OUTPUT.default("a/b/sample.vti").as_posix() == "out/sample-prediction"

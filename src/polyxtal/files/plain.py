@@ -1,0 +1,25 @@
+"""Plain files that other programs read: JSON and CSV, each written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from polyxtal.files.atomic import atomic_file
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain numbers, strings, lists and mappings; NaN and infinity are refused."""
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+    with atomic_file(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[float | str]]) -> None:
+    """Write rows of numbers, each with all its digits, and of words without commas."""
+    lines = [",".join(header)]
+    lines += [",".join(v if isinstance(v, str) else repr(v) for v in row) for row in rows]
+    with atomic_file(path) as temporary:
+        temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
