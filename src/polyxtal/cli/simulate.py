@@ -111,7 +111,7 @@ def _simulate(
     from rich.console import Console
 
     from polyxtal.workflows.simulate.folder import open_run
-    from polyxtal.workflows.simulate.run import prepare
+    from polyxtal.workflows.simulate.prepare import prepare
     from polyxtal.workflows.simulate.run import simulate as run_simulation
     from polyxtal.workflows.simulate.write import write_simulation
 

@@ -26,6 +26,7 @@ from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.cli import app
 from polyxtal.mechanics.fullfield import simulate as engine
 from polyxtal.workflows.simulate import folder as run_folder
+from polyxtal.workflows.simulate import prepare as preparation
 from polyxtal.workflows.simulate import run as workflow
 
 ALLOY = px.load_material("AA6022-T4")
@@ -392,7 +393,7 @@ def test_another_simulation_is_not_gone_on_with(case, tmp_path, monkeypatch, opt
     (case / "other.yaml").write_text(json.dumps(other), encoding="utf-8")
     load = () if part == "load" else ("--load", "load.yaml")
     file = () if part == "polycrystal" else ("grid.vti",)
-    first = workflow.prepare("grid.vti", workflow.SimulationSettings(load="load.yaml"))
+    first = preparation.prepare("grid.vti", preparation.SimulationSettings(load="load.yaml"))
     out = tmp_path / "out"
     with run_folder.open_run(out, first.identity()) as started:
         started.checkpoint.write_bytes(b"so that it is kept")
@@ -448,8 +449,8 @@ def test_folder_errors(case, tmp_path):
 
 def test_only_one_process_runs_in_a_folder(case, tmp_path):
     out = tmp_path / "out"
-    settings = workflow.SimulationSettings(load=str(case / "load.yaml"))
-    prepared = workflow.prepare(case / "grid.vti", settings)
+    settings = preparation.SimulationSettings(load=str(case / "load.yaml"))
+    prepared = preparation.prepare(case / "grid.vti", settings)
     with run_folder.open_run(out, prepared.identity()) as other:
         check_error(
             run(case, out), "only one process must work on a simulation, but another one is"
@@ -495,7 +496,7 @@ def test_checkpoint_of_another_version_is_refused(case, tmp_path, stopped):
     ],
 )
 def test_option_errors(case, tmp_path, monkeypatch, options, sentence):
-    monkeypatch.setattr(workflow, "find_damask", lambda: None)
+    monkeypatch.setattr(preparation, "find_damask", lambda: None)
     check_error(run(case, tmp_path / "out", *options), sentence)
     assert not (tmp_path / "out").exists()
 
@@ -536,7 +537,7 @@ def test_damask_is_given_the_folder(case, tmp_path, monkeypatch):
             (folder / name).write_text("")
         return px.taylor_response(rve, material, path, on_increment)
 
-    monkeypatch.setattr(workflow, "find_damask", lambda: case / "DAMASK_grid")
+    monkeypatch.setattr(preparation, "find_damask", lambda: case / "DAMASK_grid")
     monkeypatch.setattr(engine, "simulate_with_damask", stand_in)
     out = tmp_path / "out"
     result = invoke(

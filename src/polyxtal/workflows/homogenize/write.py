@@ -11,7 +11,7 @@ from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
 from polyxtal.files.output_folder import OutputFolder
 from polyxtal.files.plain import write_csv, write_json
 from polyxtal.workflows.homogenize.run import Homogenization
-from polyxtal.workflows.summary.material import material_summary
+from polyxtal.workflows.summary.provenance import provenance
 
 SUMMARY, STIFFNESS, CONSTANTS = "homogenization.json", "stiffness.csv", "constants.csv"
 PICTURE = "young_modulus.png"
@@ -44,19 +44,11 @@ def write_homogenization(
 
 def summary(homogenization: Homogenization) -> dict[str, Any]:
     """Gather what `homogenization.json` holds: plain numbers, lists and strings."""
-    from polyxtal.version import __version__
-
     rve, result = homogenization.rve, homogenization.result
     stiffness = homogenization.stiffness
     return {
-        "polyxtal": __version__,
-        "inputs": {
-            part: {"name": name, "sha256": digest}
-            for part, (name, digest) in homogenization.inputs.items()
-        },
-        "parameters": asdict(homogenization.settings),
+        **provenance(homogenization.inputs, homogenization.settings, homogenization.materials),
         "microstructure": {"grid": rve.grid, "size": rve.size, "grains": rve.grains},
-        "materials": {n: material_summary(m) for n, m in homogenization.materials.items()},
         "units": {
             "stiffness": "MPa",
             "stiffness_voigt_notation": "MPa",

@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from polyxtal.viz.stiffness import draw_young_modulus_surface
-from polyxtal.viz.style import TITLE_SIZE, new_figure
+from polyxtal.viz.style import TITLE_SIZE
 from polyxtal.workflows.predict.run import Prediction
 from polyxtal.workflows.summary.panels import (
     draw_curve_panel,
     draw_texture_panel,
     draw_volume_panel,
+    four_panels,
 )
 
 
@@ -25,14 +26,11 @@ def draw_prediction(prediction: Prediction) -> Figure:
     Returns:
         A figure to be saved by its `savefig`.
     """
-    figure = new_figure(9.6, 7.6)
-    panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
+    figure, panels = four_panels()
     draw_volume_panel(panels[0, 0], prediction.rve)
     _draw_curve_panel(panels[0, 1].subplots(), prediction)
     _draw_surface_panel(panels[1, 0], prediction)
     _draw_texture_panel(panels[1, 1], prediction)
-    for letter, panel in zip("abcd", panels.flat, strict=True):
-        panel.text(0.01, 0.985, f"({letter})", fontsize=TITLE_SIZE, weight="bold", va="top")
     return figure
 
 

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.files.output_folder import OutputFolder
-from polyxtal.files.plain import write_csv, write_json
-from polyxtal.mechanics.response import Response
+from polyxtal.files.plain import write_json
 from polyxtal.workflows.predict.run import Prediction
-from polyxtal.workflows.summary.material import material_summary
+from polyxtal.workflows.summary.provenance import provenance
+from polyxtal.workflows.summary.tables import write_curve, write_orientations
 
 STIFFNESS, CURVE, ORIENTATIONS = "stiffness.json", "curve.csv", "orientations.csv"
 PICTURE = "prediction.png"
 OUTPUT = OutputFolder("prediction", (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, PICTURE))
-
-_COMPONENTS = [row + column for row in "xyz" for column in "xyz"]
 
 
 def write_prediction(
@@ -42,10 +40,11 @@ def write_prediction(
 def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
     write_json(folder / STIFFNESS, summary(prediction))
     component = prediction.curve.component
-    _write_curve(folder / CURVE, prediction.response, component)
+    write_curve(folder / CURVE, prediction.response, component)
     for name, response in prediction.baselines.items():
-        _write_curve(folder / f"curve-{name.lower()}.csv", response, component)
-    _write_orientations(folder / ORIENTATIONS, prediction)
+        write_curve(folder / f"curve-{name.lower()}.csv", response, component)
+    leading = {"phase": prediction.leaf_phase, "weight [-]": prediction.weights}
+    write_orientations(folder / ORIENTATIONS, leading, prediction.orientations)
     if picture:
         from polyxtal.workflows.predict.draw import draw_prediction
 
@@ -54,17 +53,9 @@ def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
 
 def summary(prediction: Prediction) -> dict[str, Any]:
     """Gather what `stiffness.json` holds: plain numbers, lists and strings."""
-    from polyxtal.version import __version__
-
     return {
-        "polyxtal": __version__,
-        "inputs": {
-            part: {"name": name, "sha256": digest}
-            for part, (name, digest) in prediction.inputs.items()
-        },
-        "parameters": asdict(prediction.settings),
+        **provenance(prediction.inputs, prediction.settings, prediction.materials),
         "load": prediction.load.to_damask()["loadstep"],
-        "materials": {n: material_summary(m) for n, m in prediction.materials.items()},
         "units": {
             "stiffness": "MPa",
             "engineering_constants": "MPa, and - for nu and universal_anisotropy",
@@ -89,21 +80,3 @@ def summary(prediction: Prediction) -> dict[str, Any]:
         "unfamiliarity": prediction.unfamiliarity,
         "solver": dict(prediction.response.statistics),
     }
-
-
-def _write_curve(path: Path, response: Response, component: str) -> None:
-    header = [f"strain_{component} [-]", f"stress_{component} [MPa]", "time [s]"]
-    header += [f"F_{c} [-]" for c in _COMPONENTS] + [f"P_{c} [MPa]" for c in _COMPONENTS]
-    columns = [response.strain(component), response.stress(component), response.time]
-    columns += [*response.F.reshape(-1, 9).T, *response.P.reshape(-1, 9).T]
-    write_csv(path, header, zip(*(column.tolist() for column in columns), strict=True))
-
-
-def _write_orientations(path: Path, prediction: Prediction) -> None:
-    """Write one row for each leaf: its phase, volume fraction, and orientation twice."""
-    header = ["phase", "weight [-]"]
-    header += [f"{when}_q{k} [-]" for when in ("start", "end") for k in range(4)]
-    first, last = prediction.orientations[0].tolist(), prediction.orientations[-1].tolist()
-    leaves = zip(prediction.leaf_phase.tolist(), prediction.weights.tolist(), strict=True)
-    rows = zip(leaves, first, last, strict=True)
-    write_csv(path, header, ([phase, w, *a, *b] for (phase, w), a, b in rows))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -17,7 +15,6 @@ from polyxtal.viz.style import (
     INK,
     TITLE_SIZE,
     add_colorbar,
-    new_figure,
     style_axes,
 )
 from polyxtal.workflows.simulate.run import Simulation
@@ -25,6 +22,7 @@ from polyxtal.workflows.summary.panels import (
     draw_curve_panel,
     draw_texture_panel,
     draw_volume_panel,
+    four_panels,
 )
 
 
@@ -36,8 +34,7 @@ def draw_simulation(simulation: Simulation) -> Figure:
     Returns:
         A figure to be saved by its `savefig`.
     """
-    figure = new_figure(9.6, 7.6)
-    panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
+    figure, panels = four_panels()
     draw_volume_panel(panels[0, 0], simulation.prepared.rve)
     _draw_curve_panel(panels[0, 1].subplots(), simulation)
     if simulation.fields is None:
@@ -45,8 +42,6 @@ def draw_simulation(simulation: Simulation) -> Figure:
     else:
         _draw_section(panels[1, 0].subplots(), simulation.prepared.rve, simulation.fields)
     _draw_texture_panel(panels[1, 1], simulation)
-    for letter, panel in zip("abcd", panels.flat, strict=True):
-        panel.text(0.01, 0.985, f"({letter})", fontsize=TITLE_SIZE, weight="bold", va="top")
     return figure
 
 

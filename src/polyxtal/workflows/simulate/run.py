@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -19,69 +15,20 @@ from torch import Tensor
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.progress import COMPILING, Progress, Stages, time_of_load
 from polyxtal.crystal.material import Material
-from polyxtal.mechanics.damask.engine import PROGRAMS, find_damask
 from polyxtal.mechanics.elastic.homogenize import homogenize
 from polyxtal.mechanics.fullfield.history import LocalFields
 from polyxtal.mechanics.fullfield.simulate import simulate as solve
-from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
-from polyxtal.workflows.inputs.files import identify_inputs, read_input
-from polyxtal.workflows.inputs.materials import choose_materials, with_lattices
 from polyxtal.workflows.simulate.folder import DAMASK_FOLDER, FIELDS, Run
-from polyxtal.workflows.simulate.settings import SimulationSettings
+from polyxtal.workflows.simulate.prepare import Preparation
 from polyxtal.workflows.summary.curve import CurveNumbers, curve_numbers
 from polyxtal.workflows.summary.texture import mean_texture_strength, rotation_of_crystals
 
 STIFFNESS_TOLERANCE = 1e-5
 """Of the elastic stiffness, from which the proof stress takes its slope. [-]"""
-
-
-@dataclass(frozen=True, eq=False)
-class Preparation:
-    """A simulation that is read and checked, but not begun.
-
-    Attributes:
-        settings: What was asked for.
-        inputs: Name and SHA-256 of every file that was read, by its part.
-        rve: The polycrystal.
-        materials: Material of every phase that has grains, None of a void.
-        load: The load path.
-    """
-
-    settings: SimulationSettings
-    inputs: Mapping[str, tuple[str, str]]
-    rve: Polycrystal
-    materials: Mapping[str, Material | None]
-    load: LoadPath
-
-    def identity(self) -> dict[str, Any]:
-        """Tell simulations apart, part by part: what decides a number of the results."""
-        digest = hashlib.sha256()
-        for field_ in (self.rve.grain_id, self.rve.orientations, self.rve.phase):
-            digest.update(np.ascontiguousarray(field_.numpy()).tobytes())
-        materials = {name: m and asdict(m) for name, m in self.materials.items()}
-        return {
-            "polycrystal": [
-                *self.rve.grid,
-                *self.rve.size,
-                *self.rve.phase_names,
-                digest.hexdigest(),
-            ],
-            "material": _digest(materials),
-            "load": _digest(self.load.to_damask()),
-            **{
-                name: getattr(self.settings, name)
-                for name in ("tol", "scheme", "engine", "fields", "fields_every")
-            },
-        }
-
-    def increments_done(self, time: float) -> int:
-        """Count the increments that end at a time or before. [s]"""
-        ends = np.cumsum(np.concatenate([step.time_increments() for step in self.load]))
-        return int(np.searchsorted(ends, time * (1 + 1e-9), side="right"))
 
 
 @dataclass(frozen=True)
@@ -141,36 +88,6 @@ class Simulation:
     def fields(self) -> LocalFields | None:
         """Every voxel at the end, if the engine tells."""
         return getattr(self.response, "fields", None)
-
-
-def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Preparation:
-    """Read and check all that a simulation needs.
-
-    Args:
-        file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
-        settings: What to simulate; None for the defaults.
-    Raises:
-        FileNotFoundError: if a file does not exist.
-        ValueError: if a file or a setting is invalid, or a phase has no material.
-        RuntimeError: if DAMASK is asked for and not installed.
-
-    Example:
-        >>> SimulationSettings(strain=0.02, axis="z").load_path().increments
-        40
-    """
-    settings = settings or SimulationSettings()
-    if settings.engine == "damask" and find_damask() is None:
-        raise RuntimeError(
-            f"Engine 'damask' must find the program {PROGRAMS[0]} on the PATH, but does not."
-        )
-    load = settings.load_path()
-    rve = read_input(file, settings.material, settings.ebsd)
-    solid = _without_voids(rve, settings.void)
-    materials: dict[str, Material | None] = {**choose_materials(solid, file, settings.material)}
-    materials |= dict.fromkeys(settings.void)
-    rve = with_lattices(rve, materials)
-    inputs = identify_inputs(file, settings.material, settings.load)
-    return Preparation(settings, inputs, rve, materials, load)
 
 
 def simulate(
@@ -324,27 +241,6 @@ def _stiffness(prepared: Preparation) -> Float[Tensor, "6 6"]:
     return found.stiffness
 
 
-def _without_voids(rve: Polycrystal, voids: tuple[str, ...]) -> Polycrystal:
-    """Count the grains of voids to a phase that is none, so that no material is missed for them."""
-    used = [rve.phase_names[k] for k in sorted(set(rve.phase.tolist()))]
-    for name in voids:
-        if name not in used:
-            raise ValueError(
-                f"Argument `void` must name a phase of the grains ({', '.join(used)}), "
-                f"but is {name!r}."
-            )
-    solid = [rve.phase_names.index(name) for name in used if name not in voids]
-    if not solid:
-        raise ValueError(
-            f"Argument `void` must leave a phase that is none, but names {', '.join(used)}."
-        )
-    is_void = ~torch.isin(rve.phase, torch.tensor(solid))
-    phase = torch.where(is_void, solid[0], rve.phase)
-    return Polycrystal(
-        rve.grain_id, rve.orientations, rve.size, phase, rve.phase_names, rve.lattices
-    )
-
-
 def _solids(prepared: Preparation) -> dict[str, Material]:
     return {name: m for name, m in prepared.materials.items() if m is not None}
 
@@ -364,7 +260,3 @@ def _crystals(prepared: Preparation, response: Response) -> tuple[Tensor, Tensor
 def _known(orientations: Tensor | None) -> Tensor:
     assert orientations is not None
     return orientations
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyxtal.files.atomic import atomic_files
-from polyxtal.files.plain import write_csv, write_json
-from polyxtal.mechanics.response import Response
+from polyxtal.files.plain import write_json
 from polyxtal.workflows.simulate.folder import (
     CURVE,
     GRAINS,
@@ -22,9 +21,8 @@ from polyxtal.workflows.simulate.folder import (
     Run,
 )
 from polyxtal.workflows.simulate.run import Simulation
-from polyxtal.workflows.summary.material import material_summary
-
-_COMPONENTS = [row + column for row in "xyz" for column in "xyz"]
+from polyxtal.workflows.summary.provenance import provenance
+from polyxtal.workflows.summary.tables import write_curve, write_orientations
 
 
 def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> None:
@@ -46,10 +44,16 @@ def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> 
     with atomic_files(*(run.folder / name for name in names)) as temporary:
         path = dict(zip(names, temporary, strict=True))
         component = simulation.curve.component
-        _write_curve(path[CURVE], simulation.response, component)
+        write_curve(path[CURVE], simulation.response, component)
         if TAYLOR_CURVE in path:
-            _write_curve(path[TAYLOR_CURVE], simulation.baselines["Taylor"], component)
-        _write_orientations(path[ORIENTATIONS], simulation)
+            write_curve(path[TAYLOR_CURVE], simulation.baselines["Taylor"], component)
+        grains = simulation.crystals
+        leading = {
+            "grain": grains,
+            "phase": simulation.prepared.rve.phase[grains],
+            "weight [-]": simulation.weights,
+        }
+        write_orientations(path[ORIENTATIONS], leading, simulation.orientations)
         _write_grains(path[GRAINS], simulation)
         if picture:
             from polyxtal.workflows.simulate.draw import draw_simulation
@@ -61,21 +65,13 @@ def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> 
 
 def summary(simulation: Simulation) -> dict[str, Any]:
     """Gather what `simulation.json` holds: plain numbers, lists and strings."""
-    from polyxtal.version import __version__
-
     prepared = simulation.prepared
     rve = prepared.rve
     return {
         "kind": KIND,
-        "polyxtal": __version__,
-        "inputs": {
-            part: {"name": name, "sha256": digest}
-            for part, (name, digest) in prepared.inputs.items()
-        },
-        "parameters": asdict(prepared.settings),
+        **provenance(prepared.inputs, prepared.settings, prepared.materials),
         "microstructure": {"grid": rve.grid, "size": rve.size, "grains": rve.grains},
         "load": prepared.load.to_damask()["loadstep"],
-        "materials": {name: m and material_summary(m) for name, m in prepared.materials.items()},
         "units": {
             "stiffness": "MPa",
             "materials": "MPa, and 1/s for slip_rate_reference",
@@ -115,27 +111,6 @@ def summary(simulation: Simulation) -> dict[str, Any]:
             "resumed_at": simulation.resumed_at,
         },
     }
-
-
-def _write_curve(path: Path, response: Response, component: str) -> None:
-    """Write the loaded component, the time, and all of F and P, as a prediction does."""
-    header = [f"strain_{component} [-]", f"stress_{component} [MPa]", "time [s]"]
-    header += [f"F_{c} [-]" for c in _COMPONENTS] + [f"P_{c} [MPa]" for c in _COMPONENTS]
-    columns = [response.strain(component), response.stress(component), response.time]
-    columns += [*response.F.reshape(-1, 9).T, *response.P.reshape(-1, 9).T]
-    write_csv(path, header, zip(*(column.tolist() for column in columns), strict=True))
-
-
-def _write_orientations(path: Path, simulation: Simulation) -> None:
-    """Write one row for each grain: its phase, volume fraction, and orientation twice."""
-    header = ["grain", "phase", "weight [-]"]
-    header += [f"{when}_q{k} [-]" for when in ("start", "end") for k in range(4)]
-    grains = simulation.crystals
-    columns = grains, simulation.prepared.rve.phase[grains], simulation.weights
-    first, last = simulation.orientations[0].tolist(), simulation.orientations[-1].tolist()
-    leading = zip(*(column.tolist() for column in columns), strict=True)
-    rows = zip(leading, first, last, strict=True)
-    write_csv(path, header, ([*lead, *a, *b] for lead, a, b in rows))
 
 
 def _write_grains(path: Path, simulation: Simulation) -> None:

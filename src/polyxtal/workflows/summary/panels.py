@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from matplotlib.axes import Axes
-from matplotlib.figure import SubFigure
+from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
@@ -18,7 +18,7 @@ from polyxtal.viz.curves import draw_curves
 from polyxtal.viz.density import pole_density
 from polyxtal.viz.poles import main_plane, plane_name
 from polyxtal.viz.sphere import hemisphere_grid
-from polyxtal.viz.style import INK, LABEL_SIZE, TICK_SIZE, TITLE_SIZE
+from polyxtal.viz.style import INK, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, new_figure
 from polyxtal.viz.texture import draw_ipf_key, draw_pole_figure
 from polyxtal.viz.volume import draw_volume
 from polyxtal.workflows.summary.curve import CurveNumbers
@@ -58,6 +58,15 @@ def shown_crystals(
     members = phase == largest if alone else torch.ones_like(phase, dtype=torch.bool)
     only = rve.phase_names[largest] if alone else None
     return ShownCrystals(members, rve.lattices[largest], largest, only)
+
+
+def four_panels() -> tuple[Figure, Any]:
+    """Make a figure of four panels with the letters (a) to (d); return it and its 2 x 2 panels."""
+    figure = new_figure(9.6, 7.6)
+    panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
+    for letter, panel in zip("abcd", panels.flat, strict=True):
+        panel.text(0.01, 0.985, f"({letter})", fontsize=TITLE_SIZE, weight="bold", va="top")
+    return figure, panels
 
 
 def draw_volume_panel(panel: SubFigure, rve: Polycrystal, when: str = "") -> None:
