@@ -106,7 +106,7 @@ def _tables(prediction: Prediction) -> Iterator[Table]:
 
     from rich.table import Table
 
-    from polyxtal.cli.tables import constants_table, stiffness_table
+    from polyxtal.cli.tables import constants_table, curve_table, stiffness_table
 
     answer = prediction.stiffness[prediction.answer]
     yield stiffness_table(answer, "Stiffness [GPa], Voigt notation")
@@ -115,17 +115,7 @@ def _tables(prediction: Prediction) -> Iterator[Table]:
     constants = {title: prediction.constants[name] for title, name in columns.items()}
     yield constants_table(constants, bounds=("Reuss", "Voigt"))
 
-    curves = {"network": prediction.curve, **prediction.baseline_curves}
-    component, end = prediction.curve.component, 100 * prediction.curve.strain
-    table = Table("", *curves, title=f"Stress-strain curve [MPa], {component}")
-    for label, name in (
-        ("0.2 % proof stress", "proof_stress"),
-        (f"stress at {end:.3g} % strain", "stress"),
-        ("hardening there", "hardening"),
-    ):
-        values = [getattr(curve, name) for curve in curves.values()]
-        table.add_row(label, *("not reached" if v is None else f"{v:.1f}" for v in values))
-    yield table
+    yield curve_table({"network": prediction.curve, **prediction.baseline_curves})
 
     texture = prediction.texture
     table = Table(title="Texture", show_header=False)

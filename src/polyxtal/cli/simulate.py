@@ -158,17 +158,9 @@ def _tables(simulation: Simulation) -> Iterator[Table]:
 
     from rich.table import Table
 
-    curves = {"full field": simulation.curve, **simulation.baseline_curves}
-    component, end = simulation.curve.component, 100 * simulation.curve.strain
-    table = Table("", *curves, title=f"Stress-strain curve [MPa], {component}")
-    for label, name in (
-        ("0.2 % proof stress", "proof_stress"),
-        (f"stress at {end:.3g} % strain", "stress"),
-        ("hardening there", "hardening"),
-    ):
-        values = [getattr(curve, name) for curve in curves.values()]
-        table.add_row(label, *("not reached" if v is None else f"{v:.1f}" for v in values))
-    yield table
+    from polyxtal.cli.tables import curve_table
+
+    yield curve_table({"full field": simulation.curve, **simulation.baseline_curves})
 
     rotations = {"full field": simulation.rotation, **simulation.baseline_rotations}
     table = Table("", *rotations, title="Rotation of the grains")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from polyxtal.mechanics.bounds.moduli import EngineeringConstants
+    from polyxtal.workflows.summary.curve import CurveNumbers
 
 GPA = 1e-3
 """One megapascal. [GPa]"""
@@ -49,4 +50,23 @@ def constants_table(
             else:
                 row.append(f"({value:.4f})" if model in bounds else f"{value:.4f}")
         table.add_row(name, *row)
+    return table
+
+
+def curve_table(curves: Mapping[str, CurveNumbers]) -> Table:
+    """Show key numbers of stress-strain curves to the same strain, a column for each model.
+
+    Args:
+        curves: Key numbers by model, the answer first.
+    """
+    answer = next(iter(curves.values()))
+    component, end = answer.component, 100 * answer.strain
+    table = Table("", *curves, title=f"Stress-strain curve [MPa], {component}")
+    for label, name in (
+        ("0.2 % proof stress", "proof_stress"),
+        (f"stress at {end:.3g} % strain", "stress"),
+        ("hardening there", "hardening"),
+    ):
+        values = [getattr(curve, name) for curve in curves.values()]
+        table.add_row(label, *("not reached" if v is None else f"{v:.1f}" for v in values))
     return table
