@@ -15,10 +15,10 @@ from tiny_stiffness import tiny_stiffness_model
 from typer.testing import CliRunner
 
 import polyxtal as px
-from polyxtal.cli import app
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
 from polyxtal.network.stretched import typical_networks
+from reproduction.cli import app
 from reproduction.curves import cases as curve_cases
 from reproduction.curves.cases import POLYCRYSTALS, CaseSettings, full_field_cases, with_zener
 from reproduction.curves.measure import CurveRow, CurveSettings, study_curves, summary_rows
@@ -218,7 +218,7 @@ def test_the_command_line_writes_tables_and_picture(finished, model, monkeypatch
         "reproduction.curves.measure.study_curves",
         lambda given, *_: asked_for.append(given) or study,
     )
-    asked = ["study", "curves", model, "--out", str(folder), "--grid", "4", "--grains", "6"]
+    asked = ["curves", model, "--out", str(folder), "--grid", "4", "--grains", "6"]
     asked += ["--polycrystals", ",".join(NAMES), "--strain", "0.004"]
     result = CliRunner().invoke(app, [*asked, "--leaves", "4", "--seeds", "2"])
     assert result.exit_code == 0, result.output

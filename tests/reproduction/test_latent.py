@@ -13,12 +13,12 @@ import torch
 from tiny_model import SIZES
 from typer.testing import CliRunner
 
-from polyxtal.cli import app
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.model.checkpoint import save_model
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.texture.distribution import UniformTexture
 from polyxtal.training.pretrain.config import PretrainConfig
+from reproduction.cli import app
 from reproduction.latent.embedding import embed, neighbour_r_squared, principal_axes
 from reproduction.latent.measure import LatentSettings, index_of, map_latents, measure_latents
 from reproduction.latent.write import draw_latent
@@ -47,7 +47,7 @@ def model(request, tmp_path_factory):
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(app, ["study", "latent", *map(str, arguments)])
+    return CliRunner().invoke(app, ["latent", *map(str, arguments)])
 
 
 def test_table_and_summary_hold_what_was_measured(model, tmp_path):

@@ -13,7 +13,7 @@ import yaml
 from tiny_model import SIZES
 from typer.testing import CliRunner
 
-from polyxtal.cli import app
+from reproduction.cli import app
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
@@ -66,7 +66,7 @@ def swept(config):
 
 def invoke(*arguments):
     options = [] if "--from" in arguments else ["--accelerator", "cpu"]
-    return CliRunner().invoke(app, ["study", "masking", *map(str, arguments), *options])
+    return CliRunner().invoke(app, ["masking", *map(str, arguments), *options])
 
 
 def table(path):

@@ -14,9 +14,9 @@ from tiny_paper import tiny_preset, write_preset
 from typer.testing import CliRunner
 
 import polyxtal as px
-from polyxtal.cli import app
 from polyxtal.files.validated import validate_document
 from polyxtal.network.stretched import typical_networks
+from reproduction.cli import app
 from reproduction.paper import comparison, readme_table, steps
 from reproduction.paper.presets import PaperPreset, read_preset, shipped_presets
 from reproduction.paper.published import MEAN_ERROR
@@ -187,11 +187,11 @@ def test_time_of_killed_attempts_counts(finished, tmp_path):
     settings, *_ = finished
 
     def stop(place):
-        place.tell("half", 1, 2)
+        place.progress("half", 1, 2)
         raise KeyboardInterrupt
 
     def go_on(place):
-        place.tell("half", 2, 2)
+        place.progress("half", 2, 2)
 
     with pytest.raises(KeyboardInterrupt):
         steps.take(steps.Step("slow", "Slow", stop), settings.preset, tmp_path, lambda *_: None)
@@ -252,7 +252,7 @@ def test_the_table_goes_between_its_marks(finished, tmp_path):
     document = tmp_path / "README.md"
     document.write_text(f"before\n{readme_table.BEGIN}\nSTALE\n{readme_table.END}\nafter\n")
     runner = CliRunner()
-    asked = ["study", "table", str(results), "--into", str(document)]
+    asked = ["table", str(results), "--into", str(document)]
     refused = runner.invoke(app, [*asked, "--check"])
     assert refused.exit_code == 2
     assert "must hold the table" in refused.output
@@ -280,8 +280,6 @@ def test_a_document_without_marks_is_refused(finished, tmp_path, text):
 
 def test_the_command_line_names_the_report(finished, monkeypatch):
     settings, folder, *_ = finished
-    result = CliRunner().invoke(
-        app, ["study", "paper", "--preset", settings.name, "--out", str(folder)]
-    )
+    result = CliRunner().invoke(app, ["paper", "--preset", settings.name, "--out", str(folder)])
     assert result.exit_code == 0, result.output
     assert "report.html" in result.output

@@ -13,11 +13,11 @@ from tiny_model import SIZES
 from typer.testing import CliRunner
 
 import polyxtal as px
-from polyxtal.cli import app
 from polyxtal.dataset.recipe import make_recipe
 from polyxtal.model.checkpoint import save_model
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.training.finetune.ridge import fit_ridge, r_squared
+from reproduction.cli import app
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
@@ -59,7 +59,7 @@ def data(tmp_path_factory):
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(app, ["study", *map(str, arguments)])
+    return CliRunner().invoke(app, [*map(str, arguments)])
 
 
 @pytest.fixture(scope="module")

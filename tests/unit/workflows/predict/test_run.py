@@ -315,7 +315,7 @@ def test_picture_and_baseline(prediction, tmp_path):
 
 
 def test_failure_in_the_middle_leaves_nothing(prediction, tmp_path, monkeypatch):
-    monkeypatch.setattr(writing, "_write_orientations", lambda *_: 1 / 0)
+    monkeypatch.setattr(writing, "write_orientations", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_prediction(prediction, tmp_path / "out", picture=False)
     assert list(tmp_path.iterdir()) == []
@@ -324,7 +324,7 @@ def test_failure_in_the_middle_leaves_nothing(prediction, tmp_path, monkeypatch)
 def test_failure_while_replacing_keeps_the_earlier_one(prediction, tmp_path, monkeypatch):
     write_prediction(prediction, tmp_path / "out", picture=False)
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    monkeypatch.setattr(writing, "_write_orientations", lambda *_: 1 / 0)
+    monkeypatch.setattr(writing, "write_orientations", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_prediction(prediction, tmp_path / "out", force=True, picture=False)
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
