@@ -134,7 +134,8 @@ OURS: Mapping[str, Any] = {
     "offsets": True,
     "summary": True,
 }
-"""What differs from the paper's design and learns from fewer polycrystals, see `docs/log.md`."""
+"""Differences from the paper's design that need fewer polycrystals, see
+`docs/negative_results.md`."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {

@@ -156,7 +156,7 @@ def _transform(components: Tensor, grain_id: Tensor) -> np.ndarray:
     field = np.empty((len(components), len(grains)), np.float32)
     spread(components.to(torch.float32).contiguous().numpy(), grains, field)
     field = field.reshape(-1, *grain_id.shape)
-    if grain_id.shape[2] % 2:  # whichever is faster, see `docs/log.md`
+    if grain_id.shape[2] % 2:  # whichever is faster, see `docs/negative_results.md`
         transform = np.asarray(scipy.fft.rfftn(field, axes=(1, 2, 3), norm="forward"))
     else:
         given = torch.from_numpy(field)
