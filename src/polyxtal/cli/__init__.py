@@ -1,6 +1,6 @@
-"""The command line: one file a verb, no logic of its own.
+"""Command line: one file per command, without logic of its own.
 
-Whatever needs torch is imported inside the verbs, so that help and mistakes answer at once.
+Imports that need torch are deferred into the commands, so that help and usage errors are fast.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """From a voxel polycrystal to its stiffness, stress-strain curve and texture."""
+    """Predict stiffness, stress-strain curve and texture of a voxel polycrystal."""
 
 
-# Help lists the verbs in this order.
+# Help lists the commands in this order.
 for verb in (
     predict.predict,
     homogenize.homogenize,

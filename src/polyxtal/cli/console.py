@@ -1,4 +1,4 @@
-"""What all verbs print in the same way: errors, warnings, progress, timing."""
+"""Console output common to all commands: errors, warnings, progress, timing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from polyxtal.algebra.progress import Progress
 
 USER_ERROR, NOT_CONVERGED = 2, 3
-"""Exit codes: what the user can mend, and a solver that gives up."""
+"""Exit codes: an error in the input, and a solver that does not converge."""
 
 
 @contextmanager
 def friendly_errors(debug: bool) -> Iterator[None]:
-    """Print an error that the user can mend as one sentence, and exit; with `debug`, raise it."""
+    """Report expected errors as one sentence and an exit code; with `debug`, re-raise them."""
     from polyxtal.algebra.convergence import ConvergenceError
 
     try:
@@ -49,12 +49,12 @@ def deferred_warnings() -> Iterator[None]:
 
 
 LOG_EVERY = 30.0
-"""Time between two lines of progress where there is no terminal. [s]"""
+"""Interval between progress lines without a terminal. [s]"""
 
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Show progress on the error stream: a bar in a terminal, a line from time to time in a log."""
+    """Show progress on stderr: a bar in a terminal, occasional lines in a log."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -76,7 +76,7 @@ def progress_bar() -> Iterator[Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("remaining"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
@@ -88,16 +88,16 @@ def progress_bar() -> Iterator[Progress]:
                 current = stage
                 bar.reset(task, total=total or None, completed=done)
             text = f"{stage}, {note}" if note else stage
-            # At once, because a compiler holds up the thread that would refresh.
+            # Refresh now: compilation blocks the thread that would do it.
             bar.update(task, description=text, completed=done, total=total or None, refresh=True)
 
         yield report
 
 
 class _Log:
-    """Progress as lines of a log, one every `LOG_EVERY` seconds at most.
+    """Progress as log lines, at most one per `LOG_EVERY` seconds.
 
-    A stage that had a line gets one at its end, too.
+    A stage with a line also gets one at its end.
     """
 
     def __init__(self) -> None:
@@ -114,13 +114,13 @@ class _Log:
             return
         self._logged, self._began = now, True
         spent, steps = now - self._started, done - self._first
-        left = f", left {spent / steps * (total - done):.0f} s" if steps and total else ""
+        left = f", {spent / steps * (total - done):.0f} s remaining" if steps and total else ""
         count = f"{done} of {total} " if total else ""
         text = f"{stage}, {note}" if note else stage
-        typer.echo(f"{count}{text}, {spent:.0f} s{left}", err=True)
+        typer.echo(f"{count}{text}, {spent:.0f} s elapsed{left}", err=True)
 
 
 def print_timing(total: float, parts: Mapping[str, float]) -> None:
-    """Print the wall time of a verb and of its stages. [s]"""
+    """Print the wall time of a command and of its stages. [s]"""
     stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in parts.items())
     typer.echo(f"Took {total:.1f} s ({stages}).")

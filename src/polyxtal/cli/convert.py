@@ -1,4 +1,4 @@
-"""`polyxtal convert`: polycrystals from one file format to another."""
+"""`polyxtal convert`: convert polycrystals between file formats."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ def convert(
         str | None,
         typer.Option(
             metavar="x0:x1,y0:y1,z0:z1",
-            help="Keep these voxels only, counted from 0, x1 not included; 0:32,:,8: is allowed, "
-            "too. What is cut out is no longer periodic, yet everything that computes takes it to "
-            "be: grains end at the faces that were cut.",
+            help="Range of voxels to keep, 0-based, x1 excluded; 0:32,:,8: is valid, too. A "
+            "cropped volume is no longer periodic, but all solvers treat it as periodic.",
         ),
     ] = None,
     coarsen: Annotated[
         str | None,
         typer.Option(
             metavar="N|NX,NY,NZ",
-            help="Join blocks of N voxels along each axis, after --crop; the grain with most "
-            "voxels wins. A periodic volume stays periodic.",
+            help="Merge blocks of N voxels along each axis, after --crop, by majority of grains. "
+            "A periodic volume stays periodic.",
         ),
     ] = None,
     renumber: Annotated[
@@ -46,10 +45,10 @@ def convert(
     threshold: options.Threshold = None,
     exclude: options.Exclude = None,
     volume: options.Volume = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace OUT.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
+    debug: options.Debug = False,
 ) -> None:
-    """Convert a polycrystal file to another format, on request cropped or coarsened."""
+    """Convert a polycrystal file to another format; optionally crop or coarsen it."""
     with friendly_errors(debug):
         from rich.console import Console
 
@@ -62,7 +61,7 @@ def convert(
             conversion = run(source, target, settings, force, progress)
         Console(highlight=False).print(_table(conversion))
         for name in conversion.bare_phases:
-            typer.echo(f"Phase {name} is written without properties: DAMASK's solver wants them.")
+            typer.echo(f"Phase {name} is written without properties, which DAMASK needs.")
         typer.echo(f"Written to {' and '.join(str(file) for file in conversion.files)}")
 
 
@@ -79,6 +78,6 @@ def _table(conversion: Conversion) -> Table:
     table.add_row("voxel [µm]", *(product(rve.spacing) for rve in both))
     table.add_row("grains", *(str(rve.grains) for rve in both))
     empty = (int((rve.volume_fractions == 0).sum()) for rve in both)
-    table.add_row("of them without voxels", *map(str, empty))
+    table.add_row("grains without voxels", *map(str, empty))
     table.add_row("phases", *(", ".join(rve.phase_names) for rve in both))
     return table

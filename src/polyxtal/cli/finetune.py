@@ -1,4 +1,4 @@
-"""`polyxtal finetune`: heads on a pretrained model, one subcommand for each."""
+"""`polyxtal finetune`: fit heads of a pretrained model, one subcommand per head."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def main() -> None:
 
 @app.command()
 def stiffness(
-    config: Annotated[Path, typer.Argument(help="Configuration (YAML): see examples/finetune/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the fine-tuning, new or begun.")],
+    config: Annotated[Path, typer.Argument(help="Configuration (YAML), see examples/finetune/.")],
+    out: Annotated[Path, typer.Option(help="Output folder, new or to resume.")],
     debug: options.Debug = False,
 ) -> None:
-    """Fit heads that tell stiffness, and print them beside all baselines; killed, it goes on."""
+    """Fit heads that predict stiffness and compare them with all baselines (resumable)."""
     with friendly_errors(debug):
         from rich.console import Console
 
@@ -46,8 +46,8 @@ def stiffness(
 def _table(rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
-    columns = ("R² C11", "C22", "C33", "least", "error", "over Hill's")
-    table = Table("estimate", "crystal", *columns, title="Test RVEs, means over the seeds")
+    columns = ("R² C11", "C22", "C33", "smallest", "error", "relative to Hill")
+    table = Table("estimate", "crystal", *columns, title="Test RVEs, means over seeds")
     for row in rows:
         values = [f"{row[name]:.6f}" for name in ("C11", "C22", "C33", "least")]
         error, ratio = row["error"], row["over_hill"]
@@ -59,11 +59,11 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 @app.command()
 def network(
-    config: Annotated[Path, typer.Argument(help="Configuration (YAML): see examples/finetune/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the fine-tuning, new or begun.")],
+    config: Annotated[Path, typer.Argument(help="Configuration (YAML), see examples/finetune/.")],
+    out: Annotated[Path, typer.Option(help="Output folder, new or to resume.")],
     debug: options.Debug = False,
 ) -> None:
-    """Fit the head that tells curves to full fields of small polycrystals; killed, it goes on."""
+    """Fit the head that predicts curves to full-field simulations (resumable)."""
     with friendly_errors(debug):
         from rich.console import Console
         from rich.table import Table
@@ -78,7 +78,7 @@ def network(
         asked = read_network_config(config)
         with progress_bar() as progress:
             rows = finetune_network(asked, out, progress)
-        title = "Error in stress on standard paths of unseen polycrystals, means over the seeds [%]"
+        title = "Error in stress on standard paths of unseen polycrystals, means over seeds [%]"
         table = Table("mode", "estimate", "mean", "root mean square", "largest", title=title)
         for row in rows:
             table.add_row(
@@ -90,11 +90,11 @@ def network(
 
 @app.command()
 def parameters(
-    config: Annotated[Path, typer.Argument(help="Configuration (YAML): see examples/finetune/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the fine-tuning, new or begun.")],
+    config: Annotated[Path, typer.Argument(help="Configuration (YAML), see examples/finetune/.")],
+    out: Annotated[Path, typer.Option(help="Output folder, new or to resume.")],
     debug: options.Debug = False,
 ) -> None:
-    """Fit the paper's heads that tell all parameters of a network; killed, it goes on."""
+    """Fit the paper's heads that predict all parameters of a network (resumable)."""
     with friendly_errors(debug):
         from rich.console import Console
         from rich.table import Table
@@ -109,7 +109,7 @@ def parameters(
         asked = read_parameter_config(config)
         with progress_bar() as progress:
             rows = finetune_parameters(asked, out, progress)
-        title = "Relative Frobenius error of the stiffness, means over the seeds [%]"
+        title = "Relative Frobenius error of the stiffness, means over seeds [%]"
         table = Table("estimate", "RVEs", *COLUMNS[2:], title=title)
         for row in rows:
             numbers = ("" if row[n] is None else f"{100 * row[n]:.2f}" for n in COLUMNS[2:])

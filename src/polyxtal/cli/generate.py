@@ -1,4 +1,4 @@
-"""`polyxtal generate`: a data set of polycrystals with labels, from a recipe."""
+"""`polyxtal generate`: generate a data set of labelled polycrystals from a recipe."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ INTERRUPTED = 130
 
 
 def generate(
-    recipe: Annotated[Path, typer.Argument(help="Recipe (YAML): see examples/recipes/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the data set, new or begun.")],
+    recipe: Annotated[Path, typer.Argument(help="Recipe (YAML), see examples/recipes/.")],
+    out: Annotated[Path, typer.Option(help="Folder of the data set, new or to resume.")],
     workers: Annotated[
-        int | None, typer.Option(help="Local processes, or one a core.", show_default=False)
+        int | None,
+        typer.Option(help="Local worker processes (default: one per core).", show_default=False),
     ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Compute on a Dask cluster instead, as tcp://host:8786.",
+            help="Address of a Dask scheduler to compute on instead, such as tcp://host:8786.",
             show_default=False,
         ),
     ] = None,
     no_picture: options.NoPicture = False,
     debug: options.Debug = False,
 ) -> None:
-    """Make a data set of polycrystals with labels: minutes to days; killed, it goes on."""
+    """Generate a data set of labelled polycrystals: minutes to days (resumable)."""
     try:
         with friendly_errors(debug):
             from polyxtal.dataset.generate import generate as run
@@ -55,15 +56,17 @@ def generate(
             for line in describe(out):
                 typer.echo(line)
             if not no_picture:
-                typer.echo(f"Picture: {draw_overview(out)}")
+                typer.echo(f"Figure: {draw_overview(out)}")
     except KeyboardInterrupt:
-        typer.echo("Stopped; what is whole is kept: the same command goes on from there.", err=True)
+        typer.echo(
+            "Interrupted; completed parts are kept. Rerun the same command to resume.", err=True
+        )
         raise typer.Exit(INTERRUPTED) from None
 
 
 def _say(done: Generation) -> None:
     for part, wrong in sorted(done.damaged.items()):
-        typer.echo(f"Part {part} was {wrong}; it was made again.")
-    before = f", {done.found} were there" if done.found else ""
+        typer.echo(f"Part {part} was {wrong}; regenerated.")
+    before = f" ({done.found} already present)" if done.found else ""
     made = len(done.made)
-    typer.echo(f"Made {made} of {done.parts} parts{before}, in {done.seconds:.1f} s.")
+    typer.echo(f"Generated {made} of {done.parts} parts{before} in {done.seconds:.1f} s.")

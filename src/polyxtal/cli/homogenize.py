@@ -1,4 +1,4 @@
-"""`polyxtal homogenize`: elastic stiffness from the full field."""
+"""`polyxtal homogenize`: elastic stiffness of the full field."""
 
 from __future__ import annotations
 
@@ -20,16 +20,13 @@ if TYPE_CHECKING:
 
 def homogenize(
     file: options.File,
-    material: Annotated[
-        list[str] | None,
-        typer.Option(help="Shipped name or DAMASK phase file; PHASE=NAME, repeated, for several."),
-    ] = None,
+    material: options.Material = None,
     elastic: Annotated[
         list[str] | None,
         typer.Option(
-            help="Elastic constants [GPa] in place of --material: C11,C12,C44 of a cubic crystal, "
-            "hexagonal:C11,C12,C13,C33,C44, tetragonal:C11,C12,C13,C33,C44,C66, or likewise "
-            "trigonal, orthorhombic, monoclinic, triclinic; PHASE=…, repeated, for several."
+            help="Elastic constants [GPa] instead of --material: C11,C12,C44 of a cubic crystal, "
+            "hexagonal:C11,C12,C13,C33,C44, tetragonal:C11,C12,C13,C33,C44,C66, and similarly "
+            "trigonal, orthorhombic, monoclinic, triclinic; for several phases, repeat PHASE=…."
         ),
     ] = None,
     frame: options.Frame = None,
@@ -38,22 +35,30 @@ def homogenize(
     volume: options.Volume = None,
     scheme: Annotated[
         str,
-        typer.Option(help="fourier, or rotated for a high contrast between phases."),
+        typer.Option(
+            help="Discretisation: fourier, or rotated for a high contrast between phases."
+        ),
     ] = "fourier",
-    tol: Annotated[float, typer.Option(help="Largest relative residual of equilibrium.")] = 1e-6,
+    tol: Annotated[
+        float, typer.Option(help="Tolerance of the relative equilibrium residual.")
+    ] = 1e-6,
     float32: Annotated[
-        bool, typer.Option("--float32", help="Single precision: half the memory.")
+        bool, typer.Option("--float32", help="Use single precision, with half the memory.")
     ] = False,
-    max_iterations: Annotated[int, typer.Option(help="Most iterations of a load case.")] = 1000,
+    max_iterations: Annotated[
+        int, typer.Option(help="Maximum number of iterations per load case.")
+    ] = 1000,
     out: Annotated[
         Path | None,
-        typer.Option(help="Output folder, or out/<file>-homogenization.", show_default=False),
+        typer.Option(
+            help="Output folder (default: out/<file>-homogenization).", show_default=False
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier result.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an earlier result.")] = False,
     no_picture: options.NoPicture = False,
     debug: options.Debug = False,
 ) -> None:
-    """Compute the elastic stiffness from the full field, beside Voigt, Reuss and Hill."""
+    """Compute the full-field elastic stiffness, beside Voigt, Reuss and Hill."""
     with friendly_errors(debug):
         from polyxtal.workflows.homogenize.run import HomogenizationSettings
         from polyxtal.workflows.homogenize.write import OUTPUT
@@ -105,11 +110,9 @@ def _tables(homogenization: Homogenization) -> Iterator[Table]:
 
     columns = {"Reuss": "reuss", "Hill": "hill", "full field": "full_field", "Voigt": "voigt"}
     stiffness = {title: homogenization.stiffness[name] for title, name in columns.items()}
-    yield stiffness_table(
-        stiffness["full field"], "Stiffness from the full field [GPa], Voigt notation"
-    )
+    yield stiffness_table(stiffness["full field"], "Full-field stiffness [GPa], Voigt notation")
 
-    table = Table("", *columns, title="Stiffness compared [GPa], Voigt notation")
+    table = Table("", *columns, title="Comparison [GPa], Voigt notation")
     voigt = [stiffness_mandel_to_voigt(c) for c in stiffness.values()]
     for row, column in ((1, 1), (2, 2), (3, 3), (2, 3), (1, 3), (1, 2), (4, 4), (5, 5), (6, 6)):
         values = (GPA * float(c[row - 1, column - 1]) for c in voigt)

@@ -1,4 +1,4 @@
-"""`polyxtal materials`: the materials that ship with the package."""
+"""`polyxtal materials`: list the shipped materials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def materials(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     debug: options.Debug = False,
 ) -> None:
-    """List the materials that ship: lattice, plasticity law, validity and sources."""
+    """List the shipped materials: lattice, plasticity law, validity and sources."""
     with friendly_errors(debug):
         from dataclasses import asdict
 
@@ -29,7 +29,7 @@ def materials(
 
             typer.echo(dumps({name: asdict(entry) for name, entry in entries.items()}, indent=2))
             return
-        table = Table("name", "lattice", "law", "systems", "what and where it holds", "sources")
+        table = Table("name", "lattice", "law", "systems", "description and validity", "sources")
         for name, entry in entries.items():
             ratio = "" if entry.c_over_a is None else f", c/a {entry.c_over_a:g}"
             table.add_row(

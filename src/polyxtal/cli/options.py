@@ -1,4 +1,4 @@
-"""Options that several verbs share, said once."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ if TYPE_CHECKING:
     from polyxtal.workflows.inputs.files import MapSettings
 
 MAX_THRESHOLD = 62.0
-"""Hardly any two cubic crystals are further apart. [degrees]"""
+"""About the largest disorientation of two cubic crystals. [degrees]"""
 KINDS = ".vti (with material.yaml), .dream3d, .npz, or an EBSD map, .ang or .ctf."
 File = Annotated[Path, typer.Argument(help=KINDS)]
 Frame = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|W,X,Y,Z",
-        help="What the Euler angles of an EBSD map refer to, which no file says: map, edax-1 to "
-        "edax-4 or oxford, or the unit quaternion that turns their axes into the map's.",
+        help="Reference frame of the Euler angles of an EBSD map, which is not stored in the "
+        "file: map, edax-1 to edax-4, oxford, or a unit quaternion from its axes to the map's. "
+        "Required for EBSD maps.",
         show_default=False,
     ),
 ]
 Threshold = Annotated[
     float | None,
     typer.Option(
-        help="Disorientation that parts grains of an EBSD map [°], or 5.", show_default=False
+        help="Disorientation threshold between grains of an EBSD map [°] (default: 5).",
+        show_default=False,
     ),
 ]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="PHASE", help="Phase of an EBSD map that its neighbours replace; repeatable."
+        metavar="PHASE",
+        help="Phase of an EBSD map to fill from neighbouring points; repeatable.",
     ),
 ]
 Volume = Annotated[
@@ -42,48 +45,54 @@ Volume = Annotated[
         metavar="N",
         min=2,
         max=1024,
-        help="Take a statistically equivalent volume of N voxels along each edge instead of an "
-        "EBSD map itself, which is one layer.",
+        help="Replace an EBSD map, a single layer, by a statistically equivalent volume of "
+        "N voxels along each edge.",
         show_default=False,
     ),
 ]
 Material = Annotated[
     list[str] | None,
-    typer.Option(help="Shipped name or DAMASK phase file; PHASE=NAME, repeated, for several."),
+    typer.Option(
+        help="Name of a shipped material, or DAMASK phase file; for several phases, repeat "
+        "PHASE=NAME."
+    ),
 ]
 Load = Annotated[
-    Path | None, typer.Option(help="DAMASK load file, in place of the five options above.")
+    Path | None,
+    typer.Option(
+        help="DAMASK load file, instead of --path, --strain, --rate, --axis and --unload."
+    ),
 ]
-Kind = Annotated[str, typer.Option(help="Kind of load: uniaxial, cyclic, shear or plane-strain.")]
-Strain = Annotated[float, typer.Option(help="Engineering strain; negative compresses.")]
+Kind = Annotated[str, typer.Option(help="Load path: uniaxial, cyclic, shear or plane-strain.")]
+Strain = Annotated[float, typer.Option(help="Final engineering strain; negative in compression.")]
 Rate = Annotated[float, typer.Option(help="Strain rate [1/s].")]
 Axis = Annotated[
     str | None,
     typer.Option(
-        help="Loaded axis, or x; for shear direction and normal, or xy; for plane strain "
-        "loaded and held axis, or zy.",
+        help="Loaded axis (default: x); for shear, direction and normal (default: xy); for plane "
+        "strain, loaded and constrained axis (default: zy).",
         show_default=False,
     ),
 ]
-Unload = Annotated[bool, typer.Option("--unload", help="Unload to zero stress.")]
+Unload = Annotated[bool, typer.Option("--unload", help="Unload to zero stress at the end.")]
 Model = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FOLDER",
-        help="Pretrained model with heads, which tells the stiffness and a small network for the "
-        "curve; or networks without training.",
+        help="Pretrained model with heads that predict the stiffness and a small network for the "
+        "curve (default: networks without training).",
         show_default=False,
     ),
 ]
-NoPicture = Annotated[bool, typer.Option("--no-picture", help="Write numbers only.")]
-NoTaylor = Annotated[bool, typer.Option("--no-taylor", help="Skip Taylor's baseline.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
+NoPicture = Annotated[bool, typer.Option("--no-picture", help="Skip figures.")]
+NoTaylor = Annotated[bool, typer.Option("--no-taylor", help="Skip the Taylor baseline.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")]
 
 
 def map_settings(
     frame: str | None, threshold: float | None, exclude: list[str] | None, volume: int | None
 ) -> MapSettings:
-    """Gather the options about EBSD maps."""
+    """Collect the EBSD options."""
     from polyxtal.workflows.inputs.files import MapSettings
 
     if threshold is not None and not 0 < threshold <= MAX_THRESHOLD:

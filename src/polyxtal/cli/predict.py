@@ -1,4 +1,4 @@
-"""`polyxtal predict`: stiffness, stress-strain curve and texture evolution by the network."""
+"""`polyxtal predict`: stiffness, stress-strain curve and texture evolution of a network."""
 
 from __future__ import annotations
 
@@ -35,22 +35,24 @@ def predict(
     leaves: Annotated[
         int | None,
         typer.Option(
-            help="Leaves of each network, or 256; with a model, or 32.", show_default=False
+            help="Leaves per network (default: 256; 32 with --model).", show_default=False
         ),
     ] = None,
     ensemble: Annotated[
         int | None,
         typer.Option(
-            help="Networks whose answers are averaged, or 4; with a model, or 1.",
+            help="Number of networks to average (default: 4; 1 with --model).",
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option(help="Output folder, or out/<file>-prediction.", show_default=False),
+        typer.Option(help="Output folder (default: out/<file>-prediction).", show_default=False),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier prediction.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite an earlier prediction.")
+    ] = False,
     no_picture: options.NoPicture = False,
     no_taylor: options.NoTaylor = False,
     debug: options.Debug = False,
@@ -119,13 +121,16 @@ def _tables(prediction: Prediction) -> Iterator[Table]:
 
     texture = prediction.texture
     table = Table(title="Texture", show_header=False)
-    table.add_row("strength, grains of the file", f"{texture.strength_grains:.4f}")
-    table.add_row("strength, network at the start", f"{texture.strength_start:.4f}")
-    table.add_row("strength, network at the end", f"{texture.strength_end:.4f}")
+    table.add_row("strength, grains of the input", f"{texture.strength_grains:.4f}")
+    table.add_row("strength, network, initial", f"{texture.strength_start:.4f}")
+    table.add_row("strength, network, final", f"{texture.strength_end:.4f}")
     table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
     yield table
 
     if prediction.unfamiliarity is not None:
         table = Table(title=f"Model {prediction.settings.model}", show_header=False)
-        table.add_row("unfamiliarity, above 1 is far", f"{prediction.unfamiliarity:.3f}")
+        table.add_row(
+            "out-of-distribution score (above 1: far from the training data)",
+            f"{prediction.unfamiliarity:.3f}",
+        )
         yield table

@@ -1,4 +1,4 @@
-"""`polyxtal pretrain`: a masked autoencoder of orientation fields."""
+"""`polyxtal pretrain`: pretrain a masked autoencoder of orientation fields."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from polyxtal.cli.console import friendly_errors, progress_bar
 
 
 def pretrain(
-    config: Annotated[Path, typer.Argument(help="Configuration (YAML): see examples/pretrain/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the pretraining, new or begun.")],
-    accelerator: Annotated[str, typer.Option(help="cpu, gpu, or auto.")] = "auto",
-    devices: Annotated[int, typer.Option(help="Processes, or GPUs, on each machine.")] = 1,
-    strategy: Annotated[
-        str, typer.Option(help="How processes share the work: auto or ddp.")
-    ] = "auto",
-    nodes: Annotated[int, typer.Option(help="Machines.")] = 1,
+    config: Annotated[Path, typer.Argument(help="Configuration (YAML), see examples/pretrain/.")],
+    out: Annotated[Path, typer.Option(help="Output folder, new or to resume.")],
+    accelerator: Annotated[str, typer.Option(help="Accelerator: cpu, gpu or auto.")] = "auto",
+    devices: Annotated[int, typer.Option(help="Number of processes or GPUs per node.")] = 1,
+    strategy: Annotated[str, typer.Option(help="Distributed strategy: auto or ddp.")] = "auto",
+    nodes: Annotated[int, typer.Option(help="Number of nodes.")] = 1,
     stop_after: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Save and stop then.", show_default=False),
+        typer.Option(
+            metavar="SECONDS",
+            help="Time after which to save a checkpoint and stop.",
+            show_default=False,
+        ),
     ] = None,
     debug: options.Debug = False,
 ) -> None:
-    """Pretrain a model on ever new polycrystals: hours to days; killed, it goes on."""
+    """Pretrain a model on polycrystals generated on the fly: hours to days (resumable)."""
     with friendly_errors(debug):
         from polyxtal.training.pretrain.config import read_pretrain_config
         from polyxtal.training.pretrain.run import pretrain as run

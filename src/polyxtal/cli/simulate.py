@@ -1,4 +1,4 @@
-"""`polyxtal simulate`: stress-strain curve and grain rotation from the full field."""
+"""`polyxtal simulate`: full-field stress-strain curve and grain rotation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def simulate(
     file: options.File,
     material: options.Material = None,
     void: Annotated[
-        list[str] | None, typer.Option(metavar="PHASE", help="Phase that is a void; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="PHASE", help="Phase to treat as a void; repeatable."),
     ] = None,
     frame: options.Frame = None,
     threshold: options.Threshold = None,
@@ -39,40 +40,51 @@ def simulate(
     axis: options.Axis = None,
     unload: options.Unload = False,
     load: options.Load = None,
-    tol: Annotated[float, typer.Option(help="Largest relative stress out of balance.")] = 1e-4,
+    tol: Annotated[
+        float, typer.Option(help="Tolerance of the relative equilibrium residual.")
+    ] = 1e-4,
     scheme: Annotated[
         str,
-        typer.Option(help="fourier, or rotated for voids and a high contrast between phases."),
+        typer.Option(
+            help="Discretisation: fourier, or rotated for voids and a high contrast of phases."
+        ),
     ] = "fourier",
     engine: Annotated[
-        str, typer.Option(help="polyxtal, or damask to run DAMASK_grid on the same inputs.")
+        str, typer.Option(help="Solver: polyxtal, or damask to run DAMASK_grid on the same inputs.")
     ] = "polyxtal",
     fields: Annotated[
         str | None,
         typer.Option(
-            help="Write local fields for ParaView as a series: vti or vtkhdf.", show_default=False
+            help="Format of a series of local fields for ParaView: vti or vtkhdf.",
+            show_default=False,
         ),
     ] = None,
     fields_every: Annotated[
         int | None,
-        typer.Option(help="Increments between two of them, or the last only.", show_default=False),
+        typer.Option(
+            help="Increments between two sets of fields (default: the last increment only).",
+            show_default=False,
+        ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="Threads, or one for each core.", show_default=False)
+        int | None,
+        typer.Option(help="Number of threads (default: one per core).", show_default=False),
     ] = None,
     checkpoint_every: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Time between two checkpoints.")
+        float, typer.Option(metavar="SECONDS", help="Interval between checkpoints.")
     ] = 60.0,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder to run in, or out/<file>-simulation.", show_default=False),
+        typer.Option(help="Output folder (default: out/<file>-simulation).", show_default=False),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier simulation.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite an earlier simulation.")
+    ] = False,
     no_picture: options.NoPicture = False,
     no_taylor: options.NoTaylor = False,
     debug: options.Debug = False,
 ) -> None:
-    """Simulate crystal plasticity in every voxel: minutes to hours; killed, it goes on."""
+    """Simulate crystal plasticity at every voxel: minutes to hours (resumable)."""
     try:
         with friendly_errors(debug):
             from polyxtal.workflows.simulate.folder import OUTPUT, check_folder
@@ -137,20 +149,20 @@ def _simulate(
 
 def _say_where_it_starts(run: Run) -> None:
     if run.resumed_at is not None:
-        typer.echo(f"Goes on from t = {run.resumed_at:.6g} s.")
+        typer.echo(f"Resuming from t = {run.resumed_at:.6g} s.")
     elif run.again:
-        typer.echo("Starts again, because the earlier run left nothing to go on from.")
+        typer.echo("Restarting: the earlier run left no checkpoint.")
 
 
 def _how_to_go_on(folder: Path | None) -> str:
     from polyxtal.workflows.simulate.folder import UNFINISHED, reached
 
     if folder is None or not (folder / UNFINISHED).exists():
-        return "Stopped before anything was written: the same command starts again."
+        return "Interrupted before anything was written."
     time = reached(folder)
     if time is None:
-        return "Stopped: the same command starts again."
-    return f"Stopped: the same command goes on from t = {time:.6g} s, the last checkpoint."
+        return "Interrupted before the first checkpoint. Rerun the same command to restart."
+    return f"Interrupted. Rerun the same command to resume from t = {time:.6g} s."
 
 
 def _tables(simulation: Simulation) -> Iterator[Table]:
@@ -163,22 +175,22 @@ def _tables(simulation: Simulation) -> Iterator[Table]:
     yield curve_table({"full field": simulation.curve, **simulation.baseline_curves})
 
     rotations = {"full field": simulation.rotation, **simulation.baseline_rotations}
-    table = Table("", *rotations, title="Rotation of the grains")
+    table = Table("", *rotations, title="Grain rotation")
     found = rotations.values()
     table.add_row("mean", *(f"{degrees(r.mean):.2f}°" for r in found))
     table.add_row("largest", *(f"{degrees(r.largest):.2f}°" for r in found))
-    table.add_row("texture strength at the start", *(f"{r.strength_start:.4f}" for r in found))
-    table.add_row("texture strength at the end", *(f"{r.strength_end:.4f}" for r in found))
+    table.add_row("initial texture strength", *(f"{r.strength_start:.4f}" for r in found))
+    table.add_row("final texture strength", *(f"{r.strength_end:.4f}" for r in found))
     yield table
 
     counts = simulation.response.statistics
     table = Table(title="Full field", show_header=False)
     for label, name in (
         ("increments", "increments"),
-        ("cuts of increments", "cuts"),
+        ("cutbacks", "cuts"),
         ("Newton iterations" if "tangents" in counts else "iterations", "iterations"),
         ("conjugate-gradient iterations", "krylov_iterations"),
-        ("evaluations of the crystals' law", "evaluations"),
+        ("evaluations of the constitutive law", "evaluations"),
     ):
         if name in counts:
             table.add_row(label, f"{counts[name]:.0f}")

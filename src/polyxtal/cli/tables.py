@@ -1,4 +1,4 @@
-"""Tables that several verbs print."""
+"""Tables shared by several commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GPA = 1e-3
 
 
 def stiffness_table(stiffness: Tensor, title: str) -> Table:
-    """Show a Mandel stiffness [MPa] in Voigt's notation. [GPa]"""
+    """Return a table of a Mandel stiffness [MPa] in Voigt notation. [GPa]"""
     from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
 
     table = Table(title=title, show_header=False)
@@ -31,11 +31,13 @@ def stiffness_table(stiffness: Tensor, title: str) -> Table:
 def constants_table(
     constants: Mapping[str, EngineeringConstants], bounds: Collection[str]
 ) -> Table:
-    """Show engineering constants, a column a model; what is no bound is in brackets there.
+    """Return a table of engineering constants, one column per model.
+
+    Ratios in the columns of `bounds` are in brackets, because only moduli are bounded.
 
     Args:
-        constants: Constants by the model's name, in the order of the columns. [MPa, -]
-        bounds: Models that bound moduli, but not ratios.
+        constants: Engineering constants by model name, in column order. [MPa, -]
+        bounds: Names of models that bound the moduli.
     """
     table = Table("", *constants, title="Engineering constants [GPa, -]")
     values = {model: asdict(c) for model, c in constants.items()}
@@ -54,10 +56,10 @@ def constants_table(
 
 
 def curve_table(curves: Mapping[str, CurveNumbers]) -> Table:
-    """Show key numbers of stress-strain curves to the same strain, a column for each model.
+    """Return a table of key numbers of stress-strain curves up to the same strain.
 
     Args:
-        curves: Key numbers by model, the answer first.
+        curves: Key numbers by model name, in column order, the result first.
     """
     answer = next(iter(curves.values()))
     component, end = answer.component, 100 * answer.strain
@@ -65,7 +67,7 @@ def curve_table(curves: Mapping[str, CurveNumbers]) -> Table:
     for label, name in (
         ("0.2 % proof stress", "proof_stress"),
         (f"stress at {end:.3g} % strain", "stress"),
-        ("hardening there", "hardening"),
+        ("hardening modulus there", "hardening"),
     ):
         values = [getattr(curve, name) for curve in curves.values()]
         table.add_row(label, *("not reached" if v is None else f"{v:.1f}" for v in values))

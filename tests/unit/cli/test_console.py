@@ -31,8 +31,8 @@ def test_a_log_gets_a_line_from_time_to_time(clock, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "3 of 4 full field, 3 s of load, 40 s, left 20 s",
-        "4 of 4 full field, 4 s of load, 41 s, left 0 s",
+        "3 of 4 full field, 3 s of load, 40 s elapsed, 20 s remaining",
+        "4 of 4 full field, 4 s of load, 41 s elapsed, 0 s remaining",
         "baseline, 1 s of load, 31 s",
     ]
 

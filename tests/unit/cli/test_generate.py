@@ -1,4 +1,4 @@
-"""`polyxtal generate`: what it prints, and that a run that is killed goes on to the same bytes."""
+"""`polyxtal generate`: its output, and that a resumed run gives the same bytes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_what_is_printed(recipe, tmp_path, whole):
     result = invoke(recipe, "--out", out, "--workers", 1)
     assert result.exit_code == 0, result.output
     made, size, index, c11, picture = result.stdout.splitlines()
-    assert made.startswith("Made 3 of 3 parts, in ")
+    assert made.startswith("Generated 3 of 3 parts in ")
     assert size.startswith("5 RVEs of 6 x 6 x 6 voxels in 0.0 MB: ")
     assert index.startswith("Texture index: median ")
     values = open_dataset(out).read("stiffness")[:, 0, 0, 0] / 1e3
@@ -92,7 +92,7 @@ def test_what_is_printed(recipe, tmp_path, whole):
         f"C11 for crystal 1: mean {values.mean():.1f} GPa, "
         f"from {values.min():.1f} to {values.max():.1f}."
     )
-    assert picture == f"Picture: {out / PICTURE}"
+    assert picture == f"Figure: {out / PICTURE}"
     assert result.stderr == ""
     image = matplotlib.image.imread(out / PICTURE)
     assert image.shape[0] > 500
@@ -107,13 +107,13 @@ def test_without_a_picture_and_with_damage(recipe, tmp_path, whole):
     result = invoke(recipe, "--out", out, "--workers", 1, "--no-picture")
     assert result.exit_code == 0, result.output
     first, second, *_ = result.stdout.splitlines()
-    assert first == ("Part 1 was damaged: 000001.json can not be read; it was made again.")
-    assert second.startswith("Made 1 of 3 parts, 2 were there, in ")
-    assert "Picture" not in result.stdout
+    assert first == ("Part 1 was damaged: 000001.json can not be read; regenerated.")
+    assert second.startswith("Generated 1 of 3 parts (2 already present) in ")
+    assert "Figure" not in result.stdout
     assert not (out / PICTURE).exists()
     assert tree(out) == tree(whole)
     result = invoke(recipe, "--out", out, "--no-picture")
-    assert result.stdout.startswith("Made 0 of 3 parts, 3 were there, in ")
+    assert result.stdout.startswith("Generated 0 of 3 parts (3 already present) in ")
 
 
 def test_without_labels(tmp_path):
@@ -135,8 +135,8 @@ def test_progress_is_said_from_time_to_time(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(console, "perf_counter", clock)
     result = invoke(recipe, "--out", tmp_path / "out", "--workers", 1, "--no-picture")
     assert result.stderr.splitlines() == [
-        "2 of 5 RVEs, 20 s, left 30 s",
-        "5 of 5 RVEs, 60 s, left 0 s",
+        "2 of 5 RVEs, 20 s elapsed, 30 s remaining",
+        "5 of 5 RVEs, 60 s elapsed, 0 s remaining",
     ]
 
 
@@ -317,7 +317,7 @@ def test_interrupted_run_says_how_to_go_on(tmp_path):
     assert stdout == ""
     *progress, said = stderr.splitlines()
     assert all(" of 1000 RVEs, " in line for line in progress)
-    assert said == "Stopped; what is whole is kept: the same command goes on from there."
+    assert said == "Interrupted; completed parts are kept. Rerun the same command to resume."
     check_ended(below)
     assert records(out) >= 1
     assert not [path for path in tree(out) if "/." in path]

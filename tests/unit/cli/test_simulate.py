@@ -1,6 +1,6 @@
 """`polyxtal simulate`: its numbers and files, and one sentence for every mistake.
 
-A run that is killed goes on with the same command, and ends as if nothing had happened.
+An interrupted run is resumed by the same command and gives the result of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -242,10 +242,10 @@ def test_killed_run_goes_on_with_the_same_command(case, tmp_path, monkeypatch):
     again = invoke(*arguments(killed))
     assert again.exit_code == 0, again.output
     assert times[0] == reached  # and nothing before it is computed again
-    assert again.stdout.startswith(f"Goes on from t = {reached:.6g} s.\n")
+    assert again.stdout.startswith(f"Resuming from t = {reached:.6g} s.\n")
     undisturbed = invoke(*arguments(whole))
     assert undisturbed.exit_code == 0, undisturbed.output
-    assert "Goes on" not in undisturbed.stdout
+    assert "Resuming" not in undisturbed.stdout
     assert names(killed) == names(whole)
     for name in ("curve.csv", "orientations.csv"):
         (header, rows), (truth_header, truth) = table(killed / name), table(whole / name)
@@ -296,9 +296,7 @@ def test_interrupted_run_says_how_to_go_on(case, tmp_path, stopped):
     result = run(case, out, "--checkpoint-every", 0)
     assert result.exit_code == 130
     assert result.stdout == ""
-    assert result.stderr == (
-        "Stopped: the same command goes on from t = 4 s, the last checkpoint.\n"
-    )
+    assert result.stderr == ("Interrupted. Rerun the same command to resume from t = 4 s.\n")
     assert names(out) == {"unfinished.json", "checkpoint.h5"}
     release()
     # How it is computed may change, and files of others stay where they are.
@@ -307,7 +305,7 @@ def test_interrupted_run_says_how_to_go_on(case, tmp_path, stopped):
     (out / f".fields.vtkhdf-{12 * 'a'}.series").write_text("half")
     result = run(case, out, "--no-taylor", "--threads", 1)
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("Goes on from t = 4 s.\n")
+    assert result.stdout.startswith("Resuming from t = 4 s.\n")
     assert names(out) == ALWAYS | {"notes.txt"}
     _, rows = table(out / "curve.csv")
     truth = px.simulate(px.read(case / "grid.vti"), ALLOY, LOAD)
@@ -338,9 +336,7 @@ def test_interrupted_before_the_start_leaves_nothing(case, tmp_path, monkeypatch
     monkeypatch.setattr(workflow, "homogenize", interrupt)
     result = run(case, tmp_path / "out")
     assert result.exit_code == 130
-    assert result.stderr == (
-        "Stopped before anything was written: the same command starts again.\n"
-    )
+    assert result.stderr == ("Interrupted before anything was written.\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -356,7 +352,7 @@ def test_killed_while_writing_is_unfinished(case, tmp_path, monkeypatch):
     assert names(out) >= ALWAYS | {"unfinished.json", "checkpoint.h5"}
     result = run(case, out)
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("Goes on from t = 6 s.\n")
+    assert result.stdout.startswith("Resuming from t = 6 s.\n")
     assert names(out) == ALWAYS | {"curve-taylor.csv"}
 
 
@@ -370,7 +366,7 @@ def test_run_without_a_checkpoint_starts_again(case, tmp_path, stopped):
     release()
     result = run(case, out, *options)
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("Starts again, because the earlier run left nothing")
+    assert result.stdout.startswith("Restarting: the earlier run left no checkpoint.")
     assert len(list(out.glob("fields_*.vti"))) == 3
 
 
@@ -414,7 +410,7 @@ def test_finished_simulation_is_replaced_by_force_only(case, tmp_path):
     (out / "notes.txt").write_text("mine")
     result = run(case, out, "--force", "--tol", "1e-3", "--no-taylor")
     assert result.exit_code == 0, result.output
-    assert "Goes on" not in result.stdout
+    assert "Resuming" not in result.stdout
     assert names(out) == ALWAYS | {"notes.txt"}
     assert summary(out)["parameters"]["tol"] == 1e-3
 
@@ -427,7 +423,7 @@ def test_unfinished_simulation_is_replaced_by_force(case, tmp_path, stopped):
     release()
     result = run(case, out, "--force", "--tol", "1e-3")
     assert result.exit_code == 0, result.output
-    assert "Goes on" not in result.stdout
+    assert "Resuming" not in result.stdout
     assert summary(out)["cost"]["resumed_at"] is None
 
 
@@ -470,7 +466,7 @@ def test_checkpoint_of_another_version_is_refused(case, tmp_path, stopped):
     with h5py.File(out / "checkpoint.h5", "r+") as file:
         file.attrs["fingerprint"] = "another"
     check_error(
-        run(case, out), "must belong to this simulation", starts=("Goes on from t = 4 s.\n",)
+        run(case, out), "must belong to this simulation", starts=("Resuming from t = 4 s.\n",)
     )
     assert "checkpoint.h5" in names(out)
 
