@@ -1,12 +1,12 @@
-"""Other crystals than fcc: accuracy and cost against DAMASK's full-field results.
+"""Accuracy and cost for crystals other than fcc, relative to DAMASK's full-field results.
 
-    python benchmarks/crystals.py                                # every table
+    python benchmarks/crystals.py                                # all tables
     python benchmarks/crystals.py single|field|network|cost
 
-The truth is DAMASK 3.0.2 (tests/verification/data): single crystals, and a 16^3 polycrystal of 100
-random grains of ferrite, titanium, magnesium with twins, dual-phase steel, and aluminium rolled by
-30 %. One thread; CPU seconds (user + system) of this process after the kernels are compiled,
-against those that DAMASK's own runs took, as stored in the files.
+Reference: DAMASK 3.0.2 (tests/verification/data): single crystals, and a 16^3 polycrystal of 100
+random grains of ferrite, titanium, magnesium with twinning, dual-phase steel, and aluminium rolled
+by 30 %. One thread; CPU seconds (user + system) of this process after compilation, and those of
+DAMASK as stored in the files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SEEDS = 8
 
 
 class Case:
-    """A result of DAMASK's, with what it was computed from."""
+    """A DAMASK result with its inputs."""
 
     def __init__(self, name: str) -> None:
         """Read a file of tests/verification/data."""
@@ -55,7 +55,7 @@ class Case:
             self.end = torch.tensor(data["grain_O_end"])
 
     def errors(self, response: px.Response) -> px.StressError:
-        """Compare the component that does the work, as far as DAMASK came."""
+        """Compare the loaded component up to the last increment that DAMASK computed."""
         rows = slice(0, min(len(response.time), len(self.truth.time)))
         part, truth = (
             px.Response(r.time[rows], r.F[rows], r.P[rows]) for r in (response, self.truth)
@@ -70,7 +70,7 @@ class Case:
 
 
 def timed(function: Callable[[], px.Response]) -> tuple[px.Response, float]:
-    """Return a result and the CPU time it took. [s]"""
+    """Return a result and its CPU time. [s]"""
     start = time.process_time()
     result = function()
     return result, time.process_time() - start
@@ -91,7 +91,9 @@ def single() -> None:
 
 def field() -> None:
     print("\nFull field, 16^3 voxels, 100 grains: largest error of any component, and CPU time")
-    print(f"  {'case':18s} {'error':>9s} {'rotations off':>14s} {'CPU s':>7s} {'DAMASK':>8s} ratio")
+    print(
+        f"  {'case':18s} {'error':>9s} {'rotation error':>14s} {'CPU s':>7s} {'DAMASK':>8s} ratio"
+    )
     for name in POLYCRYSTALS:
         case = Case(f"B_N16_{name}")
         px.simulate(case.rve, case.materials, px.LoadPath.shear(1e-3, increments=2), threads=1)
@@ -106,7 +108,7 @@ def field() -> None:
 
 
 def coarse(case: Case) -> px.Polycrystal:
-    """Take every second voxel along each axis, and nothing else."""
+    """Return the polycrystal of every second voxel along each axis."""
     rve = case.rve
     return px.Polycrystal(
         rve.grain_id[::2, ::2, ::2].clone(),
@@ -119,9 +121,7 @@ def coarse(case: Case) -> px.Polycrystal:
 
 
 def network() -> None:
-    print(
-        "\nNetworks and what they are to beat: error mean / max in % of the largest stress, CPU s"
-    )
+    print("\nNetworks and baselines: error mean / max in % of the largest stress, CPU s")
     for name in POLYCRYSTALS:
         print(f"\n  {name}")
         networks_of(Case(f"B_N16_{name}"))
@@ -145,7 +145,7 @@ def networks_of(case: Case) -> None:
     try:
         row("Sachs", lambda: px.sachs_response(rve, materials, path))
     except px.ConvergenceError as error:
-        print(f"    Sachs                              no answer: {error}")
+        print(f"    Sachs                              no result: {error}")
     errors = [row(f"512 leaves, seed {s}", lambda s=s: respond(512, s)) for s in range(SEEDS)]
     mean = sum(error.mean for error in errors) / SEEDS
     worst = max(error.maximum for error in errors)
@@ -163,7 +163,7 @@ def networks_of(case: Case) -> None:
 
 @compiled
 def solve_all(laws, deformation, plastic_start, state_start, dt, stress, state, ws):
-    """Solve the law for all points of one phase; returns the number of Newton iterations."""
+    """Solve the law at all points of one phase and return the number of Newton iterations."""
     total = 0
     for point in range(len(deformation)):
         total += solve_point(
@@ -180,7 +180,7 @@ def solve_all(laws, deformation, plastic_start, state_start, dt, stress, state, 
 
 
 def cost() -> None:
-    print("\nCost of the law: µs for a point and an iteration of Newton, and over fcc's")
+    print("\nCost of the law: µs per point and Newton iteration, and relative to fcc")
     print("material    systems  iterations  µs / iteration  ratio")
     reference = 0.0
     for name in ("AA6022-T4", "317L", "Ti", "ferrite", "beta-Sn", "Mg"):
@@ -196,7 +196,7 @@ def cost() -> None:
         for step in range(1, 21):
             deformation = torch.eye(3, dtype=torch.float64) + 1e-3 * step * shear
             every = deformation.expand(len(rve.orientations), 3, 3)
-            if step > 10:  # every system that will slip does
+            if step > 10:  # all active systems slip by then
                 fixed = (every.contiguous().numpy(), state.plastic_inverse.numpy())
                 for _ in range(5):
                     guess = state.stress.numpy().copy(), state.internal.numpy().copy()
@@ -220,7 +220,7 @@ TABLES = {"single": single, "field": field, "network": network, "cost": cost}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", nargs="?", choices=TABLES, help="default: all")
+    parser.add_argument("table", nargs="?", choices=TABLES, help="table to print (default: all)")
     chosen = parser.parse_args().table
     torch.set_num_threads(1)
     for name, table in TABLES.items():

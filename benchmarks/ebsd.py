@@ -1,10 +1,10 @@
-"""Sections and texture of statistically equivalent volumes, beside the map they come from.
+"""Sections and texture of statistically equivalent volumes, compared with their EBSD map.
 
     python benchmarks/ebsd.py MAP FRAME    # such as my_map.ang edax-2
 
-Prints the time to read the map and to find its grains, then for growing volumes: mean area, spread
-of ln diameter and aspect of sections, and how far the mean harmonics of degree 4 are from the
-map's, beside the same for the same grains with orientations of random points of the map.
+Prints the time to read the map and to segment it, then for increasing volumes: mean area, spread
+of ln diameter and aspect ratio of sections, and the distance of the mean harmonics of degree 4 from
+the map's, also for the same grains with orientations of random points of the map.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EDGES = (24, 32, 45, 64)
 
 def main() -> None:
     if len(sys.argv) != 3:
-        print("No map was given: python benchmarks/ebsd.py MAP FRAME")
+        print("No map given: python benchmarks/ebsd.py MAP FRAME")
         return
     torch.set_num_threads(1)
     start = time.perf_counter()

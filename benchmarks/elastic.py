@@ -1,13 +1,13 @@
-"""Accuracy and speed of the spectral solver against DAMASK, bare FFTs and muSpectre.
+"""Accuracy and speed of the spectral solver relative to DAMASK, bare FFTs and muSpectre.
 
-    python benchmarks/elastic.py                              # every table
+    python benchmarks/elastic.py                              # all tables
     python benchmarks/elastic.py damask|floor|size|warm|peer  # one of them
 
-One thread. DAMASK's CPU time (user + system) is that stored with its results (an idle machine
-takes 13.5 s instead of 16.3 s for E_N32_G100_random1); ours is the best of a few runs after the
-kernels are compiled. The floor is the time of the bare real FFTs that the iterations need, five
-inverse and five forward for each load case, without scaling; not of the five forward ones more
-that every case takes for its first residual. It is measured in turns with the solver.
+One thread. DAMASK's CPU time (user + system) is that stored with its results (13.5 s instead of
+16.3 s on an idle machine for E_N32_G100_random1); ours is the best of a few runs after compilation.
+The floor is the time of the bare real FFTs of the iterations, five inverse and five forward per
+load case, without scaling, and without the five additional forward ones for the first residual of
+each case. It is measured alternately with the solver.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ ALUMINIUM = CubicElasticity(c11=107.3e3, c12=60.8e3, c44=28.3e3)
 
 
 def load(case: str) -> tuple[Polycrystal, torch.Tensor, float]:
-    """Read polycrystal, DAMASK's stiffness [MPa] and its CPU seconds."""
+    """Return polycrystal, DAMASK's stiffness [MPa] and its CPU seconds."""
     with np.load(DATA / f"{case}.npz", allow_pickle=False) as data:
         rve = Polycrystal(data["grain_id"].astype(np.int64), data["quaternions"])
         return rve, torch.as_tensor(data["C_mandel"] * 1e-6), float(data["cpu_seconds"])
 
 
 def voronoi(voxels: int, grains: int = 100, seed: int = 0) -> Polycrystal:
-    """Fill a periodic cube with the cells of random points."""
+    """Return a periodic Voronoi polycrystal of random seeds."""
     generator = torch.Generator().manual_seed(seed)
     points = torch.rand(grains, 3, generator=generator, dtype=torch.float64)
     axis = (torch.arange(voxels, dtype=torch.float64) + 0.5) / voxels
@@ -53,19 +53,19 @@ def voronoi(voxels: int, grains: int = 100, seed: int = 0) -> Polycrystal:
 
 
 def crystal_of_zener(zener: float) -> CubicElasticity:
-    """Aluminium's bulk modulus and c44, another anisotropy."""
+    """Return a crystal with aluminium's bulk modulus and c44 and another Zener ratio."""
     bulk, c_prime = ALUMINIUM.bulk_modulus, ALUMINIUM.c44 / zener
     return CubicElasticity(bulk + 4 * c_prime / 3, bulk - 2 * c_prime / 3, ALUMINIUM.c44)
 
 
 def best_cpu(*functions: Callable[[], object], repeats: int = 7) -> list[float]:
-    """Return the smallest CPU time of each function, run in turns. [s]"""
+    """Return the smallest CPU time of each function, run alternately. [s]"""
     times = [float("inf")] * len(functions)
     for turn in range(repeats + 1):
         for index, function in enumerate(functions):
             start = time.process_time()
             function()
-            if turn:  # the first warms up
+            if turn:  # the first is a warm-up
                 times[index] = min(times[index], time.process_time() - start)
     return times
 
@@ -73,10 +73,10 @@ def best_cpu(*functions: Callable[[], object], repeats: int = 7) -> list[float]:
 def bare_ffts(
     rve: Polycrystal, result: ElasticHomogenization, dtype: torch.dtype, components: int = 5
 ) -> Callable[[], None]:
-    """Return a function that makes the real FFTs of the result's iterations and nothing else."""
+    """Return a function that performs only the real FFTs of the result's iterations."""
     real = torch.randn(components, *rve.grid, dtype=dtype)
     modes = torch.fft.rfftn(real, dim=(1, 2, 3))
-    # Every load case makes one forward transform more, that of its uniform strain.
+    # Every load case has one more forward transform, that of its uniform strain.
     steps = (result.transforms // components - components) // 2
 
     def run() -> None:
@@ -153,7 +153,7 @@ def growth() -> None:
 
 
 def random_crystals(count: int) -> list[CubicElasticity]:
-    """Draw moduli at random, Zener from 0.1 to 10."""
+    """Sample random moduli with Zener ratios from 0.1 to 10."""
     draws = torch.rand(count, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     crystals = []
     for bulk, shear, zener in draws.tolist():
@@ -164,10 +164,8 @@ def random_crystals(count: int) -> list[CubicElasticity]:
 
 
 def warm_starts() -> None:
-    print(
-        "\nA sequence of crystals on one RVE (16^3): together, each from the last ones, over alone"
-    )
-    print("crystals                             tol   FFTs alone  together  ratio   CPU time")
+    print("\nA sequence of crystals on one RVE (16^3): warm starts relative to cold starts")
+    print("crystals                             tol    FFTs cold      warm  ratio   CPU time")
     rve = voronoi(16)
     for name, crystals in (
         (
@@ -201,7 +199,7 @@ def against_muspectre() -> None:
         print("\nmuSpectre is not installed: no comparison with it.")
         return
     print("\nAgainst muSpectre: linear elastic cell, Newton-CG, six load cases, float64")
-    for voxels in (15, 31):  # its Fourier scheme takes odd grids only
+    for voxels in (15, 31):  # its Fourier scheme supports odd grids only
         rve = voronoi(voxels)
         reference = homogenize(rve, ALUMINIUM).stiffness
         (ours,) = best_cpu(lambda r=rve: homogenize(r, ALUMINIUM))
@@ -260,7 +258,7 @@ TABLES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", nargs="?", choices=TABLES, help="default: all")
+    parser.add_argument("table", nargs="?", choices=TABLES, help="table to print (default: all)")
     chosen = parser.parse_args().table
     torch.set_num_threads(1)
     for name, table in TABLES.items():

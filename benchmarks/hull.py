@@ -1,10 +1,10 @@
-"""How far do sampled textures reach? Hierarchical simplex sampling against its alternatives.
+"""Coverage of sampled textures: hierarchical simplex sampling and its alternatives.
 
     python benchmarks/hull.py [count]
 
-Texture index and Voigt's C11 of aluminium, for four laws of the number of orientations present.
-The share of the C11 of single crystals is of (max - min) over all orientations, from <100> to
-<111> along x. Writes docs/images/texture_hull.png.
+Texture index and Voigt C11 of aluminium for four distributions of the number of orientations. C11
+is given relative to the range (max - min) of single crystals, from <100> to <111> along x. Writes
+docs/images/texture_hull.png.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LAWS = ("log_uniform", "uniform", "geometric", "flat")
 
 
 def crystal_range() -> tuple[float, float]:
-    """C11 of a crystal along x, c11 - 2 (c11 - c12 - 2 c44) Σ h_i² h_j²: Σ is 0 to 1/3."""
+    """Return C11 of a crystal along x, c11 - 2 (c11 - c12 - 2 c44) Σ h_i² h_j²; Σ is 0 to 1/3."""
     c = ALUMINIUM
     ends = c.c11, c.c11 - 2 / 3 * (c.c11 - c.c12 - 2 * c.c44)
     return min(ends), max(ends)
 
 
 def measure(sample: TextureHullSample) -> tuple[np.ndarray, np.ndarray, float]:
-    """Texture index, C11 [MPa], and seconds to draw 1000 textures."""
+    """Return texture index, C11 [MPa], and seconds to sample 1000 textures."""
     start = time.perf_counter()
     textures = list(sample)
     spent = 1000 * (time.perf_counter() - start) / len(sample)
@@ -110,7 +110,7 @@ def main() -> None:
                 + f" {100 * c11.std() / span:13.1f} {100 * np.ptp(c11) / span:8.1f} {spent:9.2f}"
             )
     draw(results)
-    print(f"Picture: {PICTURE}")
+    print(f"Figure: {PICTURE}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""How fast fields come, beside what a training step of a transformer takes.
+"""Throughput of data loading, compared with a training step of the masked autoencoder.
 
     python benchmarks/loader.py [DATASET]
 
-One thread. 25^3 voxels, 139 grains, textures of the hull, batches of 64. Without a data set one of
-400 RVEs is made first. The training step is that of the masked autoencoder `small`, of whose 125
-patches 40 % are hidden, in bfloat16 where torch's autocast uses it, with AdamW. "Stored" goes
-through torch's DataLoader without workers: with all of the data set in memory, and, as for one that
-is larger, with no part kept once another is read. "Whole batches at once" is the way of a GPU.
+One thread. 25^3 voxels, 139 grains, textures from the hull, batches of 64. Without a data set, one
+of 400 RVEs is generated first. The training step is that of the masked autoencoder `small` with 125
+patches and a masking ratio of 40 %, in bfloat16 under torch's autocast, with AdamW. "Stored" uses
+torch's DataLoader without workers: with the data set in memory and, as for a larger one, with
+parts read from disk on each access. "Whole batches at once" is the variant intended for GPUs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
         target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "data"
         if len(sys.argv) == 1:
             generate(make_recipe(RECIPE), target, workers=1)
-        print("RVEs a second of CPU time     quaternion   harmonic  harmonic6")
+        print("RVEs per CPU second           quaternion   harmonic  harmonic6")
         steps = [rate(training_step(name), BATCH) for name in FEATURES]
         rows = {"training step": steps}
         rows["stored, augmented"] = [stored(target, name) for name in FEATURES]
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def rate(work: Callable[[], object], rves: int, seconds: float = 3.0) -> float:
-    """Measure RVEs a second of CPU time, after a first call."""
+    """Return RVEs per CPU second, after a warm-up call."""
     work()
     start, calls = time.process_time(), 0
     while time.process_time() - start < seconds:
@@ -95,7 +95,7 @@ def stored(folder: Path, features: str, memory: int = CACHE_BYTES) -> float:
             yield from loader
 
     batches = epochs()
-    for _ in range(len(loader)):  # so that what memory holds has been read
+    for _ in range(len(loader)):  # read everything that fits into memory
         next(batches)
     return rate(lambda: next(batches), BATCH)
 

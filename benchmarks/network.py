@@ -1,11 +1,11 @@
-"""Accuracy and speed of the material network against DAMASK's full-field results.
+"""Accuracy and speed of the material network relative to DAMASK's full-field results.
 
-    python benchmarks/network.py                     # every table
+    python benchmarks/network.py                     # all tables
     python benchmarks/network.py speed|crystals|steps|accuracy|texture
 
-The truth is DAMASK 3.0.2 on a 16^3 polycrystal of 100 random grains (tests/verification/data).
-Speed is CPU time (user + system) of this process on one thread, after the kernels are compiled,
-against the CPU time that DAMASK's own run took, as stored in the file.
+Reference: DAMASK 3.0.2 on a 16^3 polycrystal of 100 random grains (tests/verification/data).
+Speed is CPU time (user + system) of this process on one thread, after compilation, compared with
+DAMASK's CPU time as stored in the file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CASES = ("P_N16_G100_random1_tension", "P_N16_G100_random1_shear")
 
 
 def load_case(name: str) -> tuple[px.Polycrystal, px.LoadPath, px.Response, float]:
-    """Read polycrystal, load, DAMASK's response and DAMASK's CPU seconds."""
+    """Return polycrystal, load, DAMASK's response and DAMASK's CPU seconds."""
     with np.load(DATA / f"{name}.npz", allow_pickle=False) as data:
         rve = px.Polycrystal(data["grain_id"].astype(np.int64), data["quaternions"])
         path = px.LoadPath.from_damask(json.loads(str(data["loadsteps_json"])))
@@ -44,7 +44,9 @@ def percent(error: px.StressError) -> str:
 
 
 def accuracy(material: px.Material) -> None:
-    print("\nStress error against DAMASK, mean / max over the history in % of the largest stress")
+    print(
+        "\nStress error relative to DAMASK, mean / max over the history in % of the largest stress"
+    )
     for name in CASES:
         rve, path, truth, _ = load_case(name)
         print(f"\n{name}")
@@ -75,14 +77,14 @@ def crystals(material: px.Material) -> None:
 
 
 def large_steps(material: px.Material) -> None:
-    print("\nSteps of 1 % strain to 5 %, then unloading: does it converge, and with how many cuts?")
+    print("\nIncrements of 1 % strain to 5 %, then unloading: convergence and number of cutbacks")
     rve, _, _, _ = load_case(CASES[0])
     path = px.LoadPath.uniaxial(0.05, increments=5, unload=True)
     for seed in range(4):
         net = px.MaterialNetwork.from_polycrystal(rve, leaves=128, seed=seed)
         statistics = net.respond(material, path).statistics
         print(
-            f"  128 leaves, seed {seed}: {statistics['cuts']:.0f} cuts, "
+            f"  128 leaves, seed {seed}: {statistics['cuts']:.0f} cutbacks, "
             f"largest residual {statistics['residual']:.0e}, "
             f"Hill-Mandel {statistics['hill_mandel']:.0e}"
         )
@@ -94,7 +96,7 @@ def texture(material: px.Material) -> None:
         rve, path, _, _ = load_case(name)
         with np.load(DATA / f"{name}.npz", allow_pickle=False) as data:
             end = torch.tensor(data["grain_O_end"])
-        print(f"  {name:28s} not rotated at all {mean_angle(rve, rve.orientations, end):.2f}")
+        print(f"  {name:28s} initial orientations {mean_angle(rve, rve.orientations, end):.2f}")
         network = px.MaterialNetwork.from_polycrystal
         for label, response in (
             ("Taylor", px.taylor_response(rve, material, path)),
@@ -125,7 +127,7 @@ def speed(material: px.Material, repeats: int = 5) -> None:
     warm = px.MaterialNetwork.from_polycrystal(rve, leaves=2)
     warm.respond(material, px.LoadPath.uniaxial(1e-3, increments=2))
     print(f"\nFirst call (compiles the kernels unless cached): {time.perf_counter() - start:.1f} s")
-    print("\nCPU seconds of a whole curve, and how many times fewer than DAMASK's")
+    print("\nCPU seconds of a whole curve, and ratio to DAMASK's")
     print(f"  {'case':28s} {'leaves':>7s} {'DAMASK':>8s} {'ours':>8s} {'ratio':>7s}")
     for name in CASES:
         rve, path, _, damask = load_case(name)

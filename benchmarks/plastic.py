@@ -1,10 +1,10 @@
-"""Accuracy and speed of the full-field simulation against DAMASK, the bare FFTs and the bare law.
+"""Accuracy and speed of the full-field simulation relative to DAMASK, bare FFTs and bare law.
 
-    python benchmarks/plastic.py                                   # every table but `large`
+    python benchmarks/plastic.py                                   # all tables but `large`
     python benchmarks/plastic.py damask|tolerance|floor|variants|size|network|large
 
-One thread. DAMASK's CPU time (user + system) is that stored with its results (an idle machine
-takes 51.5 s and 59.3 s for tension and shear); ours is taken after the kernels are compiled.
+One thread. DAMASK's CPU time (user + system) is that stored with its results (51.5 s and 59.3 s on
+an idle machine for tension and shear); ours excludes compilation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOADS = ("tension", "shear")
 
 
 def load(name: str) -> tuple[px.Polycrystal, px.LoadPath, px.Response, torch.Tensor, float]:
-    """Read polycrystal, load, DAMASK's answer, its last grain orientations and CPU seconds."""
+    """Return polycrystal, load, DAMASK's response, final grain orientations and CPU seconds."""
     with np.load(DATA / f"P_N16_G100_random1_{name}.npz", allow_pickle=False) as data:
         rve = px.Polycrystal(data["grain_id"].astype(np.int64), data["quaternions"])
         path = px.LoadPath.from_damask(json.loads(str(data["loadsteps_json"])))
@@ -45,7 +45,7 @@ def load(name: str) -> tuple[px.Polycrystal, px.LoadPath, px.Response, torch.Ten
 
 
 def timed(function: Callable[[], px.Response]) -> tuple[px.Response, float]:
-    """Return a result and the CPU time it took. [s]"""
+    """Return a result and its CPU time. [s]"""
     start = time.process_time()
     result = function()
     return result, time.process_time() - start
@@ -53,7 +53,7 @@ def timed(function: Callable[[], px.Response]) -> tuple[px.Response, float]:
 
 def against_damask() -> None:
     print("\nAgainst DAMASK 3.0.2, 16^3 voxels, 100 grains; stress errors over the largest stress")
-    print("load     scheme   error mean      max   rotations off   CPU s  DAMASK s  ratio  cuts")
+    print("load     scheme   error mean      max  rotation error   CPU s  DAMASK s  ratio  cuts")
     for name in LOADS:
         rve, path, truth, end, damask = load(name)
         for scheme in ("fourier", "rotated"):
@@ -74,7 +74,7 @@ def against_damask() -> None:
 
 
 def tolerances() -> None:
-    print("\nWhat the tolerance buys (fourier)")
+    print("\nEffect of the tolerance (fourier)")
     print("load         tol  error mean      max   CPU s  law solved  tangents  CG iterations")
     for name in LOADS:
         rve, path, truth, _, _ = load(name)
@@ -89,12 +89,12 @@ def tolerances() -> None:
 
 
 class TimedLaw(CompiledCellLaw):
-    """The compiled law, with a clock."""
+    """The compiled law with a timer."""
 
     spent = 0.0
 
     def evaluate(self, deformation: torch.Tensor, dt: float, with_tangent: bool) -> bool:
-        """Solve the law and add up the CPU time. [s]"""
+        """Solve the law and accumulate its CPU time. [s]"""
         start = time.process_time()
         done = super().evaluate(deformation, dt, with_tangent)
         TimedLaw.spent += time.process_time() - start
@@ -102,7 +102,7 @@ class TimedLaw(CompiledCellLaw):
 
 
 def against_the_floor() -> None:
-    print("\nAgainst the floor: the same FFTs and solutions of the law, and nothing else")
+    print("\nRelative to the floor: only the FFTs and law evaluations of the same run")
     print("load      CPU s   law s  FFTs s  ratio to law + FFTs")
     for name in LOADS:
         rve, path, _, _, _ = load(name)
@@ -116,7 +116,7 @@ def against_the_floor() -> None:
 
 
 def _bare_ffts(rve: px.Polycrystal, cell: PeriodicCell) -> float:
-    """Time the FFTs a cell has made: nine to and nine fro, double for F, single in CG. [s]"""
+    """Time the FFTs of a cell: nine forward, nine inverse; double for F, single in CG. [s]"""
     total = 0.0
     for dtype, count in (
         (torch.float64, cell.evaluations),
@@ -134,17 +134,17 @@ def _bare_ffts(rve: px.Polycrystal, cell: PeriodicCell) -> float:
 
 
 class MeanTangentReference(cell_module.LinearisedCell):
-    """A reference medium that follows the plastic flow, in place of the elastic one."""
+    """A cell whose reference medium follows the plastic tangent instead of the elastic average."""
 
     def __init__(self, cell: PeriodicCell, free: torch.Tensor) -> None:
-        """Take the mean tangent without its skew part."""
+        """Set the medium to the symmetric part of the mean tangent."""
         tangent = cell.law.mean_tangent()
         cell._green = cell_module.green_of_tangent(cell._k, 0.5 * (tangent + tangent.mT)).float()
         super().__init__(cell, free)
 
 
 def variants() -> None:
-    print("\nOther choices in Newton's method, tension")
+    print("\nVariants of Newton's method, tension")
     print(
         "variant                             CPU s  law solved  tangents  CG iterations  error max"
     )
@@ -159,7 +159,7 @@ def variants() -> None:
         "linear systems to 20 %": (kept[0], 0.2, kept[2]),
         "mean tangent as reference medium": (*kept[:2], MeanTangentReference),
     }
-    px.simulate(rve, MATERIAL, px.LoadPath.uniaxial(2e-3))  # warms up
+    px.simulate(rve, MATERIAL, px.LoadPath.uniaxial(2e-3))  # warm-up
     evaluate = PeriodicCell._evaluate
     for label, choice in choices.items():
         if label == "a tangent with every evaluation":
@@ -188,7 +188,7 @@ def variants() -> None:
 
 def growth() -> None:
     print(
-        "\nGrowth with the number of voxels: shear to 1 %, 10 increments, about 40 voxels a grain"
+        "\nGrowth with the number of voxels: shear to 1 %, 10 increments, about 40 voxels per grain"
     )
     print("voxels  grains   CPU s   µs / voxel / increment   CG iterations / increment")
     path = px.LoadPath.shear(0.01, increments=10)
@@ -201,7 +201,7 @@ def growth() -> None:
 
 
 def networks() -> None:
-    print("\nMaterial networks and Taylor against this full field, 16^3 voxels, 100 grains")
+    print("\nMaterial networks and Taylor relative to this full field, 16^3 voxels, 100 grains")
     print("Stress error mean / max in %; networks of 512 leaves: worst of four; CPU time ratios")
     print("grains               load           Taylor       512 leaves       8 x 128     faster")
     plain = voronoi(16)
@@ -252,7 +252,7 @@ def networks() -> None:
 
 
 def large() -> None:
-    print("\n45^3 voxels, 810 grains, on all threads torch would use")
+    print("\n45^3 voxels, 810 grains, on all threads available to torch")
     torch.set_num_threads(THREADS)
     rve = voronoi(45, 810)
     start = time.perf_counter()
@@ -285,7 +285,9 @@ THREADS = torch.get_num_threads()
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", nargs="?", choices=TABLES, help="default: all but `large`")
+    parser.add_argument(
+        "table", nargs="?", choices=TABLES, help="table to print (default: all but `large`)"
+    )
     chosen = parser.parse_args().table
     for name, table in TABLES.items():
         if name == chosen or (chosen is None and name != "large"):

@@ -1,10 +1,10 @@
-"""How long predicted networks take, over the full field of the same RVE, and how close they are.
+"""Cost and accuracy of predicted networks, relative to the full field of the same RVE.
 
     python benchmarks/predict_network.py [--damask] [MODEL]
 
-One thread, CPU time after the kernels are compiled. RVE: 45^3 voxels, 810 grains; load: tension to
-5 %. With --damask: errors of 32 leaves against DAMASK's curves of its polycrystal of 16^3 voxels,
-eight seeds. MODEL has heads for stiffness and curves; without one, `polyxtal-small`.
+One thread, CPU time after compilation. RVE: 45^3 voxels, 810 grains; load: tension to 5 %. With
+--damask: errors of 32 leaves relative to DAMASK's curves of a polycrystal of 16^3 voxels, eight
+seeds. MODEL has heads for stiffness and curves (default: `polyxtal-small`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LEAVES, SEEDS = (32, 128), 8
 
 
 def cpu(function) -> tuple[float, object]:
-    """Return the CPU time of a function, and what it returns. [s]"""
+    """Return the CPU time [s] and the result of a function."""
     start = time.process_time()
     found = function()
     return time.process_time() - start, found

@@ -1,15 +1,15 @@
-"""How fast and how far off `predict_stiffness` is, over full-field homogenisation of the same RVE.
+"""Cost and accuracy of `predict_stiffness`, relative to full-field homogenisation.
 
     python benchmarks/predict_stiffness.py [MODEL] [--threads 1]
     python benchmarks/predict_stiffness.py [MODEL] --labels out/stiffness-test
 
-All in turns in one process: CPU time, best of a few turns, and wall time, median, if so said.
-First one RVE at a time, new to the model and known to it, as it is for every crystal but the first;
-then 256 new RVEs at once, of 45^3 by rolling eight. MODEL is a model with a stiffness head; without
-one the head of `polyxtal-small`, or, if that has none, an untrained one, which takes as long. The
-full-field solver runs at its default tolerance and at the loosest that is not further off than the
-head; errors are against a tolerance of 1e-8. With labels, only errors of the head on 100 labelled
-RVEs, by the readable form of what is known of each and by the fast one.
+All timings alternate in one process: the best CPU time of a few repetitions, and the median wall
+time where stated. First for one RVE at a time, new to the model and cached, as for every crystal
+but the first; then for 256 new RVEs at once (at 45^3, periodic shifts of eight). MODEL is a model
+with a stiffness head (default: `polyxtal-small`); without a head, an untrained one is timed, at the
+same cost. The full-field solver runs at its default tolerance and at the loosest one that is at
+least as accurate as the head; errors are relative to a tolerance of 1e-8. With labels: only errors
+of the head on 100 labelled RVEs, with the readable and with the fast form of the physics.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ def model_with_head(name: str) -> FoundationModel:
 
 
 def in_turns(*functions, repeats: int = 9) -> tuple[list[float], list[float]]:
-    """Run functions in turns; return the smallest CPU time and the median wall time of each. [s]"""
+    """Run functions alternately; return smallest CPU and median wall time of each. [s]"""
     cpu, wall = [[] for _ in functions], [[] for _ in functions]
     for turn in range(repeats + 1):
         for index, function in enumerate(functions):
             start = time.process_time(), time.perf_counter()
             function()
-            if turn:  # the first warms up
+            if turn:  # the first is a warm-up
                 cpu[index].append(time.process_time() - start[0])
                 wall[index].append(time.perf_counter() - start[1])
     return [min(times) for times in cpu], [statistics.median(times) for times in wall]
@@ -72,7 +72,7 @@ def relative(found: torch.Tensor, truth: torch.Tensor) -> float:
 
 
 def copy_of(rve: px.Polycrystal, roll: int = 0) -> px.Polycrystal:
-    """Make a polycrystal that the model has not looked at yet."""
+    """Return a polycrystal that the model has not cached."""
     return px.Polycrystal(rve.grain_id.roll((roll, 3 * roll), (0, 1)), rve.orientations, rve.size)
 
 
@@ -160,7 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", default="polyxtal-small")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--labels", help="a labelled data set, grids of the model's size")
+    parser.add_argument("--labels", help="labelled data set with grids of the model's size")
     given = parser.parse_args()
     model = model_with_head(given.model)
     torch.set_num_threads(given.threads)
@@ -168,11 +168,11 @@ def main() -> None:
         against_labels(model, given.labels)
         return
     print(
-        "CPU time of predict_stiffness [ms]; homogenize's time over it: CPU, wall, CPU for a known"
-        "\nRVE; relative Frobenius errors; shares of its CPU time (FFTs: nine bare ones)"
+        "CPU time of predict_stiffness [ms]; homogenize's time over it: CPU, wall, CPU for a cached"
+        "\nRVE; relative Frobenius errors; shares of its CPU time (FFTs: nine bare FFTs)"
     )
     print(
-        "RVE                     ms     CPU    wall   known  as-exact tolerance self-cons     error"
+        "RVE                     ms     CPU    wall  cached  as-exact tolerance self-cons     error"
         " self-cons      Hill encoder physics    FFTs    head"
     )
     for grid, grains in ((25, 139), (45, 810)):

@@ -1,11 +1,11 @@
-"""How fast the masked autoencoder trains, beside the machine's matrix products in the same run.
+"""Training speed of the masked autoencoder, relative to large matrix products in the same run.
 
     python benchmarks/pretraining.py [small|base|paper] [--features harmonic] [--device cpu|cuda]
-    python benchmarks/pretraining.py attention      # attention's two forms on a CPU
+    python benchmarks/pretraining.py attention      # two forms of attention on a CPU
 
-Prints RVEs a second of a training step in bfloat16 (forward, backward, optimiser), with and without
-the making of RVEs; the floating-point operations of its matrix products (counted by torch), their
-share of what the machine reaches for large products; and a profile of where the rest goes.
+Prints RVEs per second of a training step in bfloat16 (forward, backward, optimiser), with and
+without the generation of RVEs; the floating-point operations of its matrix products (counted by
+torch) and their rate relative to large products; and a profile of the remaining time.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
     print(f"step                          {work.batch / seconds:9.1f} RVEs/s")
     print(f"  share of the products' rate {100 * model / seconds / peak:9.1f} %, the model's")
     print(f"                              {100 * every / seconds / peak:9.1f} %, all")
-    print(f"step with new RVEs, in turn   {work.batch / with_data:9.1f} RVEs/s")
+    print(f"step and generation of RVEs   {work.batch / with_data:9.1f} RVEs/s")
     show_profile(work.step, device)
 
 
@@ -63,7 +63,7 @@ class Training:
     """A step of pretraining with the shipped configuration's optimiser."""
 
     def __init__(self, name: str, features: str, device: torch.device) -> None:
-        """Make the model, its optimiser and a first batch."""
+        """Create the model, its optimiser and a first batch."""
         self.batch, self.device = BATCH[name], device
         model = preset(name, features=features)
         edge = model.voxels
@@ -82,7 +82,7 @@ class Training:
         self.given = next(self.data)
 
     def step(self) -> None:
-        """Take a step on the same batch again."""
+        """Repeat a step on the same batch."""
         given = self.given
         mask = numbered_masks(given["number"], self.config)
         mask = type(mask)(*(part.to(self.device) for part in mask))
@@ -96,12 +96,12 @@ class Training:
         self.optimiser.step()
 
     def step_on_new(self) -> None:
-        """Make a batch, then take a step on it."""
+        """Generate a batch and run a step on it."""
         self.given = next(self.data)
         self.step()
 
     def flops(self, optimiser: bool) -> int:
-        """Count operations of a step's matrix products, with or without the optimiser's."""
+        """Count the operations of a step's matrix products, with or without the optimiser's."""
         kept = self.optimiser.step
         if not optimiser:
             self.optimiser.step = lambda: None  # type: ignore[method-assign]
@@ -117,7 +117,7 @@ def matrix_rate(device: torch.device, seconds: float) -> float:
 
 
 def time_of(work: Callable[[], object], device: torch.device, seconds: float) -> float:
-    """Measure seconds a call, after a first one."""
+    """Return seconds per call, after a warm-up call."""
 
     def wait() -> None:
         if device.type == "cuda":
@@ -145,13 +145,13 @@ def show_profile(work: Callable[[], object], device: torch.device, steps: int = 
     which = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
     rows = measured.key_averages()
     total = sum(getattr(row, which) for row in rows)
-    print("where a step's time goes:")
+    print("profile of a step:")
     for row in sorted(rows, key=lambda row: -getattr(row, which))[:12]:
         print(f"  {row.key[:52]:52s} {100 * getattr(row, which) / total:5.1f} %")
 
 
 def attention(seconds: float) -> None:
-    """Time forward and backward of attention as two products and as torch's own."""
+    """Time attention (forward, backward) as two products and as torch's function."""
     query, key, value = (
         torch.randn(64, 6, 76, 32, dtype=torch.bfloat16, requires_grad=True) for _ in range(3)
     )

@@ -1,10 +1,10 @@
-"""Does the untrained network hold on textures, loads and materials it was never compared on?
+"""Scatter of untrained networks for textures, loads and materials without a DAMASK reference.
 
     python benchmarks/spread.py
 
-No full-field truth exists here for these cases, so this prints what can be known without it: how
-far single draws stray from the mean of many large trees (which draw-to-draw scatter no longer
-moves), with Taylor's curve beside. It also prints the elastic stiffness against DAMASK's.
+Prints the deviation of single networks from the mean of large ones (where the scatter between seeds
+is negligible), beside that of the Taylor model, and the error in elastic stiffness relative to
+DAMASK.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEEDS = 4
 
 
 def scatter(centre: list[float], grains: int, degrees: float, seed: int) -> torch.Tensor:
-    """Turn one orientation by normally distributed small rotations."""
+    """Rotate one orientation by normally distributed small rotations."""
     generator = torch.Generator().manual_seed(seed)
     vector = torch.randn(grains, 3, generator=generator, dtype=torch.float64)
     vector = vector * np.deg2rad(degrees)
@@ -80,7 +80,9 @@ def paths() -> dict[str, px.LoadPath]:
 
 
 def curves() -> None:
-    print("\nStress of 512-leaf draws against the mean of 2 x 2048 leaves, % of the largest stress")
+    print(
+        "\nStress of 512-leaf networks relative to 2 x 2048 leaves (mean), % of the largest stress"
+    )
     print(
         f"  {'texture':22s} {'material':20s} {'load':20s} "
         f"{'worst of 4: mean / max':>24s} {'Taylor':>15s} cuts"
@@ -106,7 +108,7 @@ def curves() -> None:
 
 
 def stiffness() -> None:
-    print("\nStiffness against DAMASK, relative Frobenius error in %")
+    print("\nStiffness relative to DAMASK, relative Frobenius error in %")
     crystal = px.CubicElasticity(107.3e3, 60.8e3, 28.3e3)
     for name in ("E_N16_G100_random1", "E_N32_G100_strong1_copper"):
         with np.load(DATA / f"{name}.npz", allow_pickle=False) as data:
@@ -124,7 +126,9 @@ def stiffness() -> None:
 
 
 def contrast() -> None:
-    print("\nTwo phases, a quarter of 200 Voronoi grains stiffer; truth: px.homogenize (rotated)")
+    print(
+        "\nTwo phases, a quarter of 200 Voronoi grains stiffer; reference: px.homogenize (rotated)"
+    )
     print("Relative Frobenius error of the stiffness in %")
     voxels, grains = 16, 200
     centres = np.random.default_rng(0).random((grains, 3))

@@ -1,11 +1,11 @@
-"""Speed of the periodic tessellation against other ways, in the same run.
+"""Speed of the periodic tessellation relative to other implementations in the same run.
 
     python benchmarks/tessellation.py              # all but kanapy
     python benchmarks/tessellation.py tree|sizes|kanapy
 
 One thread, CPU time. `tree`: scipy's periodic KD-tree, 45^3 voxels and 810 grains; both find the
-same owner for every voxel. `sizes`: what prescribed grain sizes cost. `kanapy` (`pip install -e
-.[bench]`): its packing of ellipsoids and voxelisation, on boxes small enough to wait for.
+same owner for every voxel. `sizes`: the cost of prescribed grain sizes. `kanapy` (`pip install -e
+.[bench]`): its packing of ellipsoids and voxelisation, on small boxes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def against_tree() -> None:
         assert np.array_equal(owner.ravel(), nearest)
     mine, tree = min(ours), min(theirs)
     print(
-        f"Voronoi, {VOXELS}^3 voxels, {GRAINS} grains: {1e3 * mine:.1f} ms, {1 / mine:.0f} a second"
+        f"Voronoi, {VOXELS}^3 voxels, {GRAINS} grains: {1e3 * mine:.1f} ms, "
+        f"{1 / mine:.0f} per second"
     )
     print(f"scipy's KD-tree: {1e3 * tree:.1f} ms, ratio {tree / mine:.1f}")
 
@@ -88,7 +89,7 @@ def against_kanapy() -> None:
 
 
 def _descriptor(voxels: int, grains: int) -> dict[str, object]:
-    """Ask kanapy for as many equiaxed grains of as wide a log-normal distribution."""
+    """Return kanapy's descriptor of the same number of grains and log-normal distribution."""
     diameter = (voxels**3 / grains * 6 / math.pi) ** (1 / 3)
     sides = {f"side{axis}": voxels for axis in "XYZ"} | {
         f"N{axis.lower()}": voxels for axis in "XYZ"
@@ -121,7 +122,9 @@ TABLES = {"tree": against_tree, "sizes": prescribed_sizes, "kanapy": against_kan
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", nargs="?", choices=TABLES, help="default: all but kanapy")
+    parser.add_argument(
+        "table", nargs="?", choices=TABLES, help="table to print (default: all but kanapy)"
+    )
     chosen = parser.parse_args().table
     torch.set_num_threads(1)
     for name, table in TABLES.items():

@@ -1,8 +1,8 @@
-"""Ways to build an untrained tree, compared with DAMASK: what was tried and what is shipped.
+"""Variants of the untrained tree, compared with DAMASK: the shipped one and those rejected.
 
     python benchmarks/tree_variants.py
 
-Each row: mean and largest over twelve draws of the mean stress error in % (tension, then shear).
+Each row: mean and largest over twelve seeds of the mean stress error in % (tension, then shear).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def replace(net: px.MaterialNetwork, order: Tensor | None, normals: Tensor) -> p
 
 
 def balanced_order(orientations: Tensor, generator: torch.Generator) -> Tensor:
-    """Pair like orientations at every level and send one of each pair to either half."""
+    """Pair similar orientations at every level and assign one of each pair to each half."""
     points = cubic_harmonics(orientations)
 
     def split(members: list[int]) -> list[int]:
@@ -76,7 +76,7 @@ def balanced_order(orientations: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def boundary_network(rve: px.Polycrystal, seed: int) -> px.MaterialNetwork:
-    """Make every bottom node a real grain boundary: its grains, normal and share of volume."""
+    """Make every bottom node a real grain boundary: its grains, normal and volume fraction."""
     ids, grains = rve.grain_id.numpy(), rve.grains
     area = np.zeros((grains, grains, 3))
     for axis in range(3):

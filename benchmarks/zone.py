@@ -1,4 +1,4 @@
-"""Grids of the cubic fundamental zone: size, covering radius, volumes, time to make one.
+"""Grids of the cubic fundamental zone: size, covering radius, volumes, time to generate one.
 
 python benchmarks/zone.py
 """

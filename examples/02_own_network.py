@@ -1,4 +1,4 @@
-"""A two-phase polycrystal of your own, a load of your own, and how the texture follows.
+"""Texture evolution of a two-phase polycrystal under a user-defined load.
 
 Run from anywhere: python examples/02_own_network.py
 """
@@ -12,7 +12,7 @@ from polyxtal.texture.measure import mean_disorientation, texture_strength
 
 
 def main(leaves: int = 128, increments: int = 60) -> px.Response:
-    # 6 x 6 x 6 grains of random orientation, one voxel each; every fourth is of the second phase.
+    # 6 x 6 x 6 randomly oriented grains of one voxel each; every fourth is of the second phase.
     generator = torch.Generator().manual_seed(7)
     orientations = torch.randn(216, 4, generator=generator, dtype=torch.float64)
     orientations /= torch.linalg.vector_norm(orientations, dim=1, keepdim=True)
@@ -26,12 +26,12 @@ def main(leaves: int = 128, increments: int = 60) -> px.Response:
     alloy = px.load_material("AA6022-T4")
     materials = {
         "aluminium": alloy,
-        # Without plasticity: stays elastic, however high the stress.
+        # Without plasticity, the phase is elastic.
         "particle": px.Material("particle", px.CubicElasticity(c11=166e3, c12=64e3, c44=80e3)),
     }
     network = px.MaterialNetwork.from_polycrystal(rve, leaves=leaves, seed=0)
 
-    # Rolling in two passes: z is compressed, y held, x free; the second pass is twice as fast.
+    # Rolling in two passes: z compressed, y constrained, x free; the second pass is twice as fast.
     free = math.nan
     passes = []
     for rate, share in ((1e-3, 0.5), (2e-3, 0.5)):
@@ -57,7 +57,7 @@ def main(leaves: int = 128, increments: int = 60) -> px.Response:
     soft = network.phase == 0
     turned = math.degrees(float(mean_disorientation(start[soft], end[soft])))
     stiff = math.degrees(float(mean_disorientation(start[~soft], end[~soft])))
-    print(f"the aluminium turned by {turned:.1f}° on average, the particles by {stiff:.1f}°")
+    print(f"mean rotation: {turned:.1f}° in aluminium, {stiff:.1f}° in the particles")
     print(f"texture strength: {float(texture_strength(start[soft])):.3f}", end="")
     print(f" to {float(texture_strength(end[soft])):.3f}")
     assert 1.0 < turned < 15.0

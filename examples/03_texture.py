@@ -1,4 +1,4 @@
-"""A rolled sheet: texture, pancake grains; pole figures and sections of the density as pictures.
+"""Rolled sheet: texture, pancake grains, pole figures and ODF sections.
 
 Run from anywhere: python examples/03_texture.py
 """
@@ -13,21 +13,26 @@ from polyxtal.viz.texture import draw_inverse_pole_figure, draw_pole_figure
 
 
 def main(folder: str | Path = "out/texture", grid: int = 64, grains: int = 600) -> px.Polycrystal:
-    # x is the rolling direction, z the sheet's normal; what the shares leave of 1 is random.
+    # x is the rolling direction, z the sheet normal; the remaining volume fraction is random.
     rolled = px.rolling_texture({"brass": 0.3, "copper": 0.2, "s": 0.3})
     rve = px.tessellate(grid, grains, rolled, aspect=(4, 2, 1), spread=0.2, seed=0)
 
     got = grain_statistics(rve)
     x, y, _ = got.aspect()
-    print(f"asked for: aspects 4 and 2, spread 0.2; got: {x:.1f} and {y:.1f}, {got.spread():.2f}")
+    print(
+        f"requested: aspects 4 and 2, spread 0.2; obtained: {x:.1f} and {y:.1f}, {got.spread():.2f}"
+    )
     assert abs(x - 4) < 0.5
     assert abs(y - 2) < 0.2
     assert abs(got.spread() - 0.2) < 0.03
 
-    # To be compared, the few crystals of the volume are each spread by 10°.
+    # For comparison, each of the few crystals in the volume is smoothed by 10°.
     far = px.odf_distance(rolled, rve.texture(), resolution=10)
     random = px.odf_distance(rolled, px.UniformTexture(), resolution=10)
-    print(f"share of the volume where they differ: {far:.2f}; with random crystals: {random:.2f}")
+    print(
+        f"volume fraction by which the textures differ: {far:.2f}; "
+        f"from a random texture: {random:.2f}"
+    )
     assert far < 0.6 * random
 
     out = Path(folder)
@@ -40,7 +45,7 @@ def main(folder: str | Path = "out/texture", grid: int = 64, grains: int = 600) 
     figure = new_figure(9, 3.4)
     draw_odf_sections(figure, rolled, phi2=(0, 45, 65))
     figure.savefig(out / "sections.png")
-    print(f"Pictures: {out}")
+    print(f"Figures: {out}")
     return rve
 
 

@@ -1,4 +1,4 @@
-"""The examples run, and what they assert holds, with few leaves too."""
+"""The examples run and their assertions hold, also with few leaves."""
 
 import importlib.util
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_texture(tmp_path, capsys):
     rve = run("03_texture", folder=tmp_path, grid=48, grains=250)
     assert rve.grains == 250
     assert len(list(tmp_path.glob("*.png"))) == 2
-    assert "asked for: aspects 4 and 2" in capsys.readouterr().out
+    assert "requested: aspects 4 and 2" in capsys.readouterr().out
 
 
 def test_every_example_is_tested():

@@ -1,4 +1,4 @@
-"""The pages: the site builds, commands parse, links lead somewhere, and examples say the truth."""
+"""The pages: the site builds, commands parse, links resolve, and examples give the shown output."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def without_fences(page: Path) -> str:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Find whole commands: lines of fences and of indented code that call polyxtal or a study."""
+    """Return complete commands: lines of fenced and indented code that call polyxtal or a study."""
     text = page.read_text(encoding="utf-8")
     blocks = [body for kind, body in FENCE.findall(text) if kind != "python"]
     blocks += re.findall(r"(?:^    .*\n)+", FENCE.sub("", text), re.MULTILINE)
@@ -48,14 +48,14 @@ def commands(page: Path) -> list[list[str]]:
 
 
 def called(words: list[str]) -> list[str]:
-    """Drop what comes before the verb; studies keep the word `reproduction`."""
+    """Drop the words before the command; studies keep the word `reproduction`."""
     if words and Path(words[0]).name == "polyxtal":
         return words[1:]
     return words[2:] if words[1:3] == ["-m", "reproduction"] else []
 
 
 def resolve(words: list[str]):
-    """Find the command that words begin with, and what is left of them."""
+    """Return the command that the words start with, and the remaining words."""
     study = words[:1] == ["reproduction"]
     command = typer.main.get_command(reproduction if study else app)
     rest = list(words[study:])
@@ -102,7 +102,7 @@ def test_a_wrong_command_would_be_found(tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_options_within_sentences_exist(page):
-    """Commands in the text may be cut short, but what they name must be there."""
+    """Commands within sentences may be abbreviated, but their options must exist."""
     for code in re.findall(r"`([^`\n]+)`", without_fences(page)):
         words = code.split()
         call = called(words)
@@ -150,7 +150,7 @@ EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
-    """Run where a reader would: beside examples/, but where files may be written."""
+    """Change to a writable folder that contains examples/."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -170,7 +170,7 @@ def test_examples_answer_what_pages_say(page, workplace):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("page", sorted((DOCS / "howto").glob("[!i]*.md")), ids=name_of)
 def test_how_tos_work(page, workplace):
-    """The Python blocks of a page, one after the other, are one program that asserts its ends."""
+    """The Python blocks of a page, in order, are one program that asserts its results."""
     blocks = [body for kind, body in FENCE.findall(page.read_text("utf-8")) if kind == "python"]
     program = "\n".join(blocks)
     assert "assert " in program

@@ -1,4 +1,4 @@
-"""The results that are kept: of the shipped preset, traceable, and what the pages say."""
+"""The stored results: of the shipped preset, traceable, and equal to those on the pages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_table_of_a_page_is_that_of_the_results(document):
 def test_results_are_of_the_preset_as_it_ships(name):
     about = json.loads((RESULTS / name / "study.json").read_text())
     preset = read_preset(name)
-    # Read as a preset, so that a setting that came later has the value it had before it was one.
+    # Validated as a preset, so that settings added later have their defaults.
     assert type(preset).model_validate(about["preset"]) == preset
     assert about["command"] == f"python -m reproduction paper --preset {name} --out DIR"
     assert about["unfinished"] == []

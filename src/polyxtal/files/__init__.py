@@ -1,1 +1,1 @@
-"""Reading and writing files safely: bounded, YAML, whole or not at all. Knows no crystals."""
+"""Safe file access: bounded reads, YAML, atomic writes, run and output folders."""

@@ -1,4 +1,4 @@
-"""Write files whole or not at all: write beside the target, rename at the end."""
+"""Write files and folders atomically: to a temporary sibling, renamed at the end."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 
 def _sibling(target: Path) -> Path:
-    """Name a hidden neighbour on the same file system, with the target's extension."""
+    """Return a hidden sibling path on the same file system, with the target's extension."""
     return target.with_name(f".{target.stem}-{secrets.token_hex(6)}{target.suffix}")
 
 
 def _resolve(path: str | Path) -> Path:
-    target = Path(path).resolve()  # a link keeps pointing at the renamed file
+    target = Path(path).resolve()  # links keep pointing to the renamed file
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{path}: the folder to write into must exist, but does not.")
     return target
@@ -24,14 +24,14 @@ def _resolve(path: str | Path) -> Path:
 
 @contextmanager
 def atomic_files(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
-    """Write a set of files that belong together.
+    """Write a set of files atomically.
 
     Yields one temporary path per target, in order. When the block ends, all are flushed to disk
-    and renamed in that order, so name the file that readers open first last. When the block
-    raises, the targets are as before and no temporary file is left.
+    and renamed in that order, so pass last the file that readers open first. If the block
+    raises, the targets are unchanged and no temporary file remains.
 
     Raises:
-        FileNotFoundError: if a target's folder does not exist, or the block did not write a file.
+        FileNotFoundError: if a target's folder does not exist, or a file was not written.
         IsADirectoryError: if a target is a folder.
     """
     targets = [_resolve(path) for path in paths]
@@ -53,13 +53,13 @@ def atomic_files(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
 
 @contextmanager
 def atomic_file(path: str | Path) -> Iterator[Path]:
-    """Write one file: yields a temporary path that replaces `path` when the block ends.
+    """Write one file atomically: yields a temporary path that replaces `path` at the end.
 
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> with atomic_file(folder / "note.txt") as temporary:
-        ...     _ = temporary.write_text("whole")
+        ...     _ = temporary.write_text("complete")
         >>> [file.name for file in folder.iterdir()]
         ['note.txt']
     """
@@ -69,7 +69,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Write an output folder: yields a temporary folder that becomes `path` when the block ends.
+    """Write a folder atomically: yields a temporary folder that is renamed to `path` at the end.
 
     Raises:
         FileNotFoundError: if the parent folder does not exist.
@@ -83,7 +83,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         if target.is_dir():
-            target.rmdir()  # fails, rightly, if somebody filled it in the meantime
+            target.rmdir()  # raises if another process has filled it meanwhile
         temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Read a file whole, if it is not too large."""
+"""Read files of bounded size."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def read_bounded(path: str | Path, max_bytes: int) -> bytes:
-    """Read all bytes of a regular file of at most `max_bytes`.
+    """Return all bytes of a regular file of at most `max_bytes`.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is a folder or device, or larger; nothing is read then.
+        ValueError: if it is a folder or device, or too large; nothing is read.
     """
     path = Path(path)
     size = path.stat().st_size

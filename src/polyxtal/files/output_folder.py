@@ -1,4 +1,4 @@
-"""The folder of results: new or empty, or replaced as a whole, never half."""
+"""Output folders of results, written and replaced atomically."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from polyxtal.files.atomic import atomic_folder
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """The folder of one kind of results.
+    """Output folder of one kind of results.
 
     Attributes:
-        kind: What the results are called, such as "prediction".
-        files: Names of all files that such results may have; `*` stands for any letters.
+        kind: Name of the results, such as "prediction".
+        files: Glob patterns of all files that such results may contain.
     """
 
     kind: str
     files: tuple[str, ...]
 
     def default(self, file: str | Path) -> Path:
-        """Name the folder of an input file: `out/<stem>-<kind>`."""
+        """Return the default folder for an input file, `out/<stem>-<kind>`."""
         return Path("out") / f"{Path(file).stem}-{self.kind}"
 
     def check(self, folder: str | Path, force: bool = False) -> Path:
-        """Make sure, before anything is computed, that results can be written.
+        """Check, before any computation, that results can be written.
 
         Args:
-            folder: Output folder; what is missing above it is created when writing.
-            force: Allow a folder that holds earlier results of this kind and nothing else.
+            folder: Output folder; missing parents are created on writing.
+            force: Accept a folder that contains only earlier results of this kind.
         Returns:
-            The folder with links resolved.
+            The folder, with links resolved.
         Raises:
-            FileExistsError: if it exists, or with `force` holds files that are no such results.
-            NotADirectoryError: if a file is in its way.
-            PermissionError: if nothing may be written there.
+            FileExistsError: if it is not empty, or with `force` if it contains other files.
+            NotADirectoryError: if one of its parents is a file.
+            PermissionError: if it is not writable.
         """
         target = Path(folder).resolve()
         if target.is_dir():
@@ -69,7 +69,7 @@ class OutputFolder:
 
     @contextmanager
     def write(self, folder: str | Path, force: bool = False) -> Iterator[Path]:
-        """Write all files of the folder, or none: yields the temporary folder to write into.
+        """Write the folder atomically: yields the temporary folder to write into.
 
         Args:
             folder: Output folder.
@@ -82,13 +82,13 @@ class OutputFolder:
 
 
 def check_writable(place: Path, folder: str | Path) -> None:
-    """Make sure that files can be made in an existing folder.
+    """Check that an existing folder is writable.
 
     Args:
-        place: The folder.
-        folder: Folder that the user named, for the error.
+        place: Existing folder.
+        folder: Folder given by the user, for the error message.
     Raises:
-        PermissionError: if they cannot.
+        PermissionError: if it is not.
     """
     try:
         with tempfile.TemporaryDirectory(prefix=".polyxtal-", dir=place):
@@ -101,13 +101,12 @@ def check_writable(place: Path, folder: str | Path) -> None:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Write all files of a folder, or none: yields where to write them.
+    """Write a folder atomically: yields the temporary folder to write into.
 
-    When the block ends, they become `target`, in place of what it held; when it raises, `target`
-    is as before.
+    When the block ends, it replaces `target`; if the block raises, `target` is unchanged.
 
     Args:
-        target: What `OutputFolder.check` returned.
+        target: Return value of `OutputFolder.check`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     replaces = target.is_dir() and any(target.iterdir())

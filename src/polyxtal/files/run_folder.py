@@ -1,7 +1,7 @@
-"""The folder of a run that may be killed and resumed: what it was begun with, and who works in it.
+"""Folder of a resumable run: record of the request, and lock.
 
-A run is begun in a new or empty folder, where a JSON record says what was asked for. The same
-command resumes it; another one is refused. Only one process at a time works in the folder.
+A run starts in a new or empty folder, with a JSON record of the request. The same
+request resumes it; another one is refused. Only one process at a time may use the folder.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ MAX_JSON = 1 << 22
 
 
 class RunFolder:
-    """A folder in which a run is begun, resumed and finished.
+    """Folder in which a run is started, resumed and completed.
 
     Attributes:
         folder: The folder.
-        record: Path of the JSON file that says what was asked for.
-        kind: What the run is called, with its article, for errors.
+        record: Path of the JSON record of the request.
+        kind: Name of the run with its article, for errors.
     """
 
     def __init__(self, folder: str | Path, record: str, kind: str) -> None:
-        """Refer to a folder; nothing is read or written yet.
+        """Refer to a folder, without reading or writing.
 
         Args:
-            folder: The folder; created when a run is begun.
-            record: Name of the JSON file within.
-            kind: What the run is called, with its article, such as "a pretraining".
+            folder: The folder; created when a run is started.
+            record: File name of the JSON record.
+            kind: Name of the run with its article, such as "a pretraining".
         """
         self.folder, self.kind = Path(folder), kind
         self.record = self.folder / record
 
     def earlier(self) -> dict[str, Any] | None:
-        """Read the record; None if the folder is new or empty.
+        """Return the record; None if the folder is new or empty.
 
         Raises:
-            FileExistsError: if the folder holds something else.
+            FileExistsError: if the folder has other contents.
             ValueError: if the record is damaged.
         """
         if not self.record.is_file():
@@ -70,18 +70,18 @@ class RunFolder:
         free: Sequence[str] = (),
         complete: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> dict[str, Any]:
-        """Begin the run, or make sure that it is the one that is there.
+        """Start the run, or check that the folder contains the same run.
 
         Args:
-            asked: All that the result depends on: what JSON can hold.
-            free: Entries that may differ from the record's, "a.b" for `b` within `a`; the record
-                then keeps the latest.
-            complete: Fills in entries of an earlier record that an older version did not write.
+            asked: Request: everything that the result depends on, JSON-serialisable.
+            free: Entries that may differ from the record, "a.b" for `b` within `a`; the record
+                then keeps the latest value.
+            complete: Function that adds entries missing from the record of an older version.
         Returns:
-            `asked`, as JSON holds it.
+            `asked` after a JSON round trip.
         Raises:
-            FileExistsError: if the folder holds something else.
-            ValueError: if it holds a run that was begun otherwise, or the record is damaged.
+            FileExistsError: if the folder has other contents.
+            ValueError: if it contains a run of a different request, or the record is damaged.
         """
         now, earlier = json.loads(json.dumps(asked)), self.earlier()
         if earlier is None:
@@ -100,10 +100,10 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes out while the block runs, where the system can.
+        """Lock the folder while the block runs, if the system supports locks.
 
         Raises:
-            BlockingIOError: if another process works in the folder.
+            BlockingIOError: if another process uses the folder.
         """
         try:
             import fcntl
@@ -120,7 +120,7 @@ class RunFolder:
                     "is running."
                 ) from None
             except OSError:
-                pass  # a file system without locks
+                pass  # file system without locks
             yield
         finally:
             os.close(descriptor)
@@ -139,12 +139,12 @@ def _without(record: Mapping[str, Any], free: Sequence[str]) -> dict[str, Any]:
 
 
 def _difference(there: Any, here: Any, name: str = "") -> tuple[str, Any, Any] | None:
-    """Find the first entry, as deep as possible, of `here` that differs from `there`."""
+    """Return the first, innermost entry of `here` that differs from `there`."""
     if there == here:
         return None
     if not (isinstance(there, dict) and isinstance(here, dict)):
         return name, there, here
-    # At the top, an older version may have written entries that there are no more.
+    # At the top level, ignore entries of older versions that no longer exist.
     for key in here if not name else {**there, **here}:
         found = _difference(there.get(key), here.get(key), f"{name}.{key}".lstrip("."))
         if found is not None:

@@ -1,4 +1,4 @@
-"""Turn what a file says into a validated object, or into one sentence of what is wrong."""
+"""Validate the contents of a file, with errors in one sentence."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _M = TypeVar("_M", bound=BaseModel)
 def validate_document(
     model: type[_M], document: Any, path: str | Path, kinds: Collection[str] = ()
 ) -> _M:
-    """Validate a parsed document.
+    """Return a parsed document as a validated model.
 
     Args:
-        model: What it must be.
+        model: Pydantic model of the document.
         document: Nested mappings, lists and scalars.
-        path: File it came from, named in the errors.
-        kinds: Values of `kind` that fields with alternatives have, for the errors.
+        path: Source file, named in errors.
+        kinds: Values of the discriminator `kind` of union fields, for errors.
     Raises:
-        ValueError: if a field is missing, unknown or wrong; the sentence names file and field.
+        ValueError: if a field is missing, unknown or invalid; the message names file and field.
     """
     if not isinstance(document, Mapping):
         raise ValueError(f"{path}: must hold a mapping of fields, but holds {shorten(document)}.")
@@ -44,7 +44,7 @@ _REASONS = {
 
 def _sentence(error: ValidationError, kinds: Collection[str]) -> str:
     first = error.errors(include_url=False)[0]
-    # pydantic names the kind of a union's member, too, which is no field of the file.
+    # pydantic also lists the kind of a union member, which is not a field of the file.
     where = ".".join(
         str(part) if isinstance(part, int) else shorten(part).strip("'")
         for part in first["loc"]

@@ -1,7 +1,7 @@
-"""Read YAML as YAML 1.2 means it: safely, with bounded size and depth.
+"""Read YAML 1.2 safely, with bounded size and depth.
 
-PyYAML speaks YAML 1.1, where `1e-3` is a string, `no` is false and `1:30` is ninety. This reader
-keeps PyYAML's fast parser but resolves plain scalars by the YAML 1.2 core schema.
+PyYAML implements YAML 1.1, where `1e-3` is a string, `no` is false and `1:30` is ninety. This
+reader uses PyYAML's fast parser but resolves plain scalars by the YAML 1.2 core schema.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import yaml
 from polyxtal.files.bounded import read_bounded
 
 MAX_BYTES = 256 * 2**20
-"""Largest YAML file that is read (a million grains need about 150 MB)."""
+"""Maximum size of a YAML file (a million grains need about 150 MB). [bytes]"""
 MAX_UNFOLDED = 10_000_000
-"""Most values of a document with aliases, each counted as often as it is seen."""
+"""Maximum number of values in a document after expanding aliases."""
 
 MAX_DEPTH = 100
-"""Deepest nesting that is read; the C parser recurses and would exhaust the stack."""
+"""Maximum nesting depth; the recursive C parser would otherwise exhaust the stack."""
 
 _FastLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -98,19 +98,19 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 def read_yaml(path: str | Path) -> Any:
-    """Read one YAML document.
+    """Return one YAML document.
 
     Plain scalars follow the YAML 1.2 core schema: `1e-3`, `107.3e9` and `76.e+6` are floats, and
-    only true/false are booleans. No Python object is ever built, merge keys (`<<`) stay keys.
+    only true/false are booleans. No Python objects are built; merge keys (`<<`) remain keys.
 
     Args:
-        path: A file of at most 256 MiB.
+        path: File of at most 256 MiB.
     Returns:
         Nested dicts, lists and scalars.
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is too large, empty, not YAML, too deeply nested, or gives a key
-            twice; the message names the file and, where known, the line.
+        ValueError: if the file is too large, empty, not YAML, too deeply nested, or has a
+            duplicate key; the message names the file and, where known, the line.
     """
     path = Path(path)
     content = read_bounded(path, MAX_BYTES)
@@ -131,7 +131,7 @@ def read_yaml(path: str | Path) -> Any:
 
 
 def _refuse_unfolding_aliases(document: Any, path: Path) -> None:
-    """Refuse aliases that hold themselves or unfold into more than `MAX_UNFOLDED` values."""
+    """Refuse aliases that contain themselves or expand to more than `MAX_UNFOLDED` values."""
     sizes: dict[int, int | None] = {}
 
     def size(value: Any) -> int:
@@ -154,5 +154,5 @@ def _refuse_unfolding_aliases(document: Any, path: Path) -> None:
 
 
 def shorten(value: Any) -> str:
-    """Show a value from a file in an error, however large it is."""
+    """Return a short representation of a value for an error message."""
     return _SHORT.repr(value)

@@ -33,7 +33,7 @@ def test_a_log_gets_a_line_from_time_to_time(clock, capsys):
     assert err.splitlines() == [
         "3 of 4 full field, 3 s of load, 40 s elapsed, 20 s remaining",
         "4 of 4 full field, 4 s of load, 41 s elapsed, 0 s remaining",
-        "baseline, 1 s of load, 31 s",
+        "baseline, 1 s of load, 31 s elapsed",
     ]
 
 
