@@ -189,7 +189,7 @@ def test_voids(case, tmp_path):
     material = ("--material", "Al=AA6022-T4", "--scheme", "rotated")
     result = run(case, tmp_path / "out", *material, "--void", "Pore", file="pore.npz")
     assert result.exit_code == 0, result.output
-    assert "Taylor's baseline is left out: it knows no voids." in result.stdout
+    assert "The Taylor baseline is omitted: it does not support voids." in result.stdout
     content = summary(tmp_path / "out")
     assert content["materials"]["Pore"] is None
     _, rows = table(tmp_path / "out" / "orientations.csv")
@@ -515,7 +515,7 @@ def test_no_convergence_has_its_own_exit_code(case, tmp_path, monkeypatch):
     monkeypatch.setattr(workflow, "taylor_response", fail)
     result = run(case, tmp_path / "out")
     assert result.exit_code == 0
-    assert "Taylor's baseline is left out: The step must converge" in result.stdout
+    assert "The Taylor baseline is omitted: The step must converge" in result.stdout
     assert names(tmp_path / "out") == ALWAYS
 
 

@@ -147,17 +147,17 @@ def simulate(
 
 
 def _baselines(prepared: Preparation, stages: Stages) -> tuple[dict[str, Response], str | None]:
-    """Compute the Taylor model if asked for, or say in a sentence why there is none."""
+    """Compute the Taylor model if asked for, or state in a sentence why it is omitted."""
     if not prepared.settings.taylor:
         return {}, None
     if prepared.settings.void:
-        return {}, "Taylor's baseline is left out: it knows no voids."
+        return {}, "The Taylor baseline is omitted: it does not support voids."
     solids, load = _solids(prepared), prepared.load
     with stages.stage("baseline", load.increments, note=COMPILING) as step:
         try:
             response = taylor_response(prepared.rve, solids, load, lambda t: step(time_of_load(t)))
         except ConvergenceError as error:
-            return {}, f"Taylor's baseline is left out: {error}"
+            return {}, f"The Taylor baseline is omitted: {error}"
     return {"Taylor": response}, None
 
 
