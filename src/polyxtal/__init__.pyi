@@ -122,5 +122,6 @@ from .texture.hull import sample_texture_hull as sample_texture_hull
 from .texture.odf import odf_distance as odf_distance
 from .texture.odf import texture_index as texture_index
 from .texture.zone import orientation_grid as orientation_grid
+from .viz import plot as plot
 
 __version__: str

@@ -9,9 +9,10 @@ from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
 from polyxtal.crystal.plasticity.law import PlasticityLaw, law_of
+from polyxtal.notebook import notebook_html
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Material:
     """A crystal: lattice, elasticity, and plasticity unless it is elastic only.
 
@@ -39,6 +40,8 @@ class Material:
     plasticity: Any = None
     lattice: Lattice = None  # type: ignore[assignment]  # set below
 
+    _repr_html_ = notebook_html
+
     def __post_init__(self) -> None:
         """Validate that lattice, elasticity and plasticity fit together."""
         given = self.lattice
@@ -61,6 +64,14 @@ class Material:
                 f"({group.name}), but those of '{self.name}' have not."
             )
         self.law()
+
+    def __repr__(self) -> str:
+        """Name the crystal and its laws, without their parameters."""
+        plasticity = "none" if self.plasticity is None else type(self.plasticity).__name__
+        return (
+            f"Material({self.name!r}, lattice={self.lattice.symbol!r}, "
+            f"elasticity={type(self.elasticity).__name__}, plasticity={plasticity})"
+        )
 
     def _default(self) -> Lattice:
         if isinstance(self.elasticity, CubicElasticity):

@@ -1,19 +1,25 @@
-"""The answer to a load path, and how two answers compare."""
+"""The response to a load path, and the error of one response relative to another."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-AXES = {"x": 0, "y": 1, "z": 2}
+from polyxtal.mechanics.measures import Measures, component_index
+from polyxtal.mechanics.tables import history_to_pandas, history_to_xarray
+from polyxtal.notebook import notebook_html
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 
-@dataclass(frozen=True, eq=False)
-class Response:
+@dataclass(frozen=True, eq=False, repr=False)
+class Response(Measures):
     """History of the volume averages along a load path; row 0 is the undeformed state.
 
     Attributes:
@@ -22,7 +28,7 @@ class Response:
         P: Volume-average first Piola-Kirchhoff stress, i spatial, j material. [MPa]
         orientations: Orientation of every leaf (or grain) at every time, or None. [-]
         weights: Volume fraction of every leaf (or grain), or None. [-]
-        statistics: What the computation took: iterations, cuts, largest residuals.
+        statistics: Effort and accuracy of the computation: iterations, cuts, largest residuals.
 
     Example:
         >>> import polyxtal as px
@@ -41,6 +47,8 @@ class Response:
     weights: Float[Tensor, "leaves"] | None = None
     statistics: dict[str, float] = field(default_factory=dict)
 
+    _repr_html_ = notebook_html
+
     def __post_init__(self) -> None:
         """Validate shapes: the three histories share their length."""
         n = len(self.time)
@@ -50,25 +58,37 @@ class Response:
                 f"{tuple(self.F.shape)} and {tuple(self.P.shape)}."
             )
 
-    def strain(self, component: str = "xx") -> Float[Tensor, "increments"]:
-        """Engineering strain F_ij - δ_ij of a component such as "xx" or "xy". [-]"""
-        i, j = _component(component)
-        return self.F[:, i, j] - (1.0 if i == j else 0.0)
+    def __repr__(self) -> str:
+        """Describe without dumping arrays."""
+        name = "".join("xyz"[k] for k in loaded_component(self))
+        crystals = "" if self.weights is None else f", crystals={len(self.weights)}"
+        return (
+            f"{type(self).__name__}(increments={len(self.time) - 1}, time={self.time[-1]:g} s, "
+            f"strain_{name}={self.strain(name)[-1]:.4g}, "
+            f"stress_{name}={self.stress(name)[-1]:.4g} MPa{crystals})"
+        )
 
-    def stress(self, component: str = "xx") -> Float[Tensor, "increments"]:
-        """First Piola-Kirchhoff stress of a component such as "xx" or "xy". [MPa]"""
-        i, j = _component(component)
-        return self.P[:, i, j]
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the history as a table with one row for each time.
 
-    def cauchy(self) -> Float[Tensor, "increments 3 3"]:
-        """Cauchy stress of the averages, P Fᵀ / det F. [MPa]"""
-        return self.P @ self.F.transpose(1, 2) / torch.linalg.det(self.F)[:, None, None]
+        Returns:
+            F, P, true strain and true stress by component and their von Mises equivalents, units in
+            the columns' names: `F_xx [-]`, `true_stress_xx [MPa]`, `equivalent_stress [MPa]`.
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        return history_to_pandas(self.time, self)
 
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the history as arrays with named axes, units in the attribute `units`.
 
-def _component(name: str) -> tuple[int, int]:
-    if len(name) != 2 or any(letter not in AXES for letter in name):
-        raise ValueError(f"A component must be two of x, y, z, such as 'xx', but is {name!r}.")
-    return AXES[name[0]], AXES[name[1]]
+        Returns:
+            F, P, true strain and true stress over (time, i, j), their von Mises equivalents over
+            time, and where known the crystals' orientations and weights.
+        Raises:
+            ImportError: if xarray is not installed.
+        """
+        return history_to_xarray(self.time, self, self.orientations, self.weights)
 
 
 class StressError(NamedTuple):
@@ -103,11 +123,11 @@ def compare(response: Response, reference: Response, component: str | None = Non
         mean, max over the history of |P_ij - P_ij,ref| / max |P_ij,ref|
 
     Args:
-        response: The response to judge.
-        reference: The truth, at the same times.
-        component: "xx", "xy", …: the stress component compared; "all" for the largest error over
-            the nine components, relative to the largest of all; None for the component that
-            does the work in the reference (`loaded_component`).
+        response: Response to assess.
+        reference: Reference response at the same times.
+        component: Stress component to compare, such as "xx" or "xy"; "all" for the largest error
+            of the nine components relative to the largest of them; None for the component that
+            does the most work in the reference (`loaded_component`).
     Raises:
         ValueError: if the times differ, or the reference carries no stress.
 
@@ -132,7 +152,7 @@ def compare(response: Response, reference: Response, component: str | None = Non
     if component == "all":
         error = (given - truth).abs().amax(1) / truth.abs().max()
         return StressError(float(error.mean()), float(error.max()), None)
-    i, j = loaded_component(reference) if component is None else _component(component)
+    i, j = loaded_component(reference) if component is None else component_index(component)
     column = 3 * i + j
     if not truth[:, column].abs().max() > 0:
         raise ValueError(f"The reference must carry stress in {component!r}, but is zero there.")

@@ -15,6 +15,7 @@ from torch import Tensor
 from polyxtal.algebra.rotation import quaternion_multiply
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
+from polyxtal.notebook import notebook_html
 from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, DiscreteTexture
 
 UNIT_TOLERANCE = 1e-3
@@ -53,6 +54,8 @@ class Polycrystal:
     phase: Int[Tensor, "grains"]
     phase_names: tuple[str, ...]
     lattices: tuple[Lattice | None, ...]
+
+    _repr_html_ = notebook_html
 
     def __init__(
         self,

@@ -52,6 +52,7 @@ from polyxtal.model.predicted_network import infer_network
 from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.model.windows import windows
 from polyxtal.network.tree import MaterialNetwork, check_size
+from polyxtal.notebook import notebook_html
 
 POOLS = ("cls", "mean", "both")
 BATCH = 64
@@ -123,6 +124,12 @@ class FoundationModel:
             f"FoundationModel({config.voxels}³ voxels, patches of {config.patch}³, "
             f"{config.features}, {count / 1e6:.1f} million parameters)"
         )
+
+    _repr_html_ = notebook_html
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is packed for this process, so that models can be pickled and copied."""
+        return {**self.__dict__, "_look": None}
 
     def to(self, device: str | torch.device) -> FoundationModel:
         """Return the same model on another device."""

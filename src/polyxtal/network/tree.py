@@ -30,11 +30,12 @@ from polyxtal.network.online import Laminates, Online
 from polyxtal.network.online_compiled import TOLERANCE, CompiledOnline
 from polyxtal.network.quantise import quantise
 from polyxtal.network.topology import BinaryTree
+from polyxtal.notebook import notebook_html
 
 MAX_LEAVES, MAX_ENSEMBLE = 2**20, 4096
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MaterialNetwork:
     """An orientation-aware deep material network: a binary tree of two-phase laminates.
 
@@ -67,6 +68,8 @@ class MaterialNetwork:
     phase: Int[Tensor, "leaves"]
     phase_names: tuple[str, ...] = ("crystal",)
     lattices: tuple[Lattice | None, ...] = ()
+
+    _repr_html_ = notebook_html
 
     def __post_init__(self) -> None:
         """Validate shapes, weights and normals."""
@@ -101,6 +104,10 @@ class MaterialNetwork:
         length = torch.linalg.vector_norm(self.normals.detach(), dim=1)
         if not bool(((length - 1).abs() < 1e-9).all()):
             raise ValueError("Argument `normals` must hold unit vectors, but some are not.")
+
+    def __repr__(self) -> str:
+        """Describe without dumping arrays."""
+        return f"MaterialNetwork(leaves={self.leaves}, phases={self.phase_names})"
 
     @overload
     @classmethod
@@ -244,7 +251,7 @@ class MaterialNetwork:
         return solver(self.laminates(), law, start, tolerance)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkEnsemble:
     """Several networks of one polycrystal, averaged with equal weight.
 
@@ -263,10 +270,16 @@ class NetworkEnsemble:
 
     members: tuple[MaterialNetwork, ...]
 
+    _repr_html_ = notebook_html
+
     def __post_init__(self) -> None:
         """Validate that there is a member."""
         if not self.members:
             raise ValueError("An ensemble must have at least one network, but has none.")
+
+    def __repr__(self) -> str:
+        """Describe without dumping arrays."""
+        return f"NetworkEnsemble(members={len(self.members)}, leaves={self.leaves})"
 
     @property
     def leaves(self) -> int:

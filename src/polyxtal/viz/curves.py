@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from polyxtal.mechanics.response import Response, loaded_component
 from polyxtal.viz.style import LINE_COLORS, TICK_SIZE, style_axes
 
 _BASELINE_STYLES = ("--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
@@ -26,13 +27,14 @@ def draw_curves(
     strain_label: str = "Strain",
     stress_label: str = "Stress",
 ) -> Axes:
-    """Draw stress-strain curves, one of them bold, the others thin and dashed.
+    """Draw stress-strain curves, one of them bold, the others thin and dashed on top of it.
 
-    The thin ones lie on top, so that a curve which coincides with the bold one stays visible.
+    So a curve that coincides with the bold one stays visible.
 
     Args:
         axes: Axes to draw onto.
-        curves: Label to (strain [-], stress [MPa]), two vectors of one length.
+        curves: Label to (strain [-], stress [MPa]), two vectors of one length; a single curve
+            labelled "" has no legend.
         highlight: Label of the bold curve; the first if None.
         strain_label: Name of the abscissa, without unit.
         stress_label: Name of the ordinate, without unit.
@@ -59,19 +61,54 @@ def draw_curves(
         if label == bold:
             axes.plot(x, y, color=LINE_COLORS[0], linewidth=2.6, label=label, zorder=2)
         else:
-            axes.plot(
-                x,
-                y,
-                color=LINE_COLORS[1 + thin % (len(LINE_COLORS) - 1)],
-                linestyle=_BASELINE_STYLES[thin % len(_BASELINE_STYLES)],
-                linewidth=1.1,
-                label=label,
-                zorder=3,
-            )
+            color = LINE_COLORS[1 + thin % (len(LINE_COLORS) - 1)]
+            dashes = _BASELINE_STYLES[thin % len(_BASELINE_STYLES)]
+            axes.plot(x, y, color=color, linestyle=dashes, linewidth=1.1, label=label, zorder=3)
             thin += 1
     axes.set_xlabel(f"{strain_label} [%]")
     axes.set_ylabel(f"{stress_label} [MPa]")
     style_axes(axes)
     axes.margins(x=0.02, y=0.05)
-    axes.legend(fontsize=TICK_SIZE, frameon=False, loc="best", handlelength=2.4)
+    if any(curves):
+        axes.legend(fontsize=TICK_SIZE, frameon=False, loc="best", handlelength=2.4)
     return axes
+
+
+def draw_responses(
+    axes: Axes,
+    responses: Mapping[str, Response],
+    component: str | None = None,
+    measure: str = "engineering",
+) -> Axes:
+    """Draw the stress-strain curves of responses.
+
+    Args:
+        axes: Axes to draw onto.
+        responses: Label to response; the first is bold.
+        component: Component such as "xx"; None for the one that does the most work in the first.
+        measure: "engineering" (F - I and first Piola-Kirchhoff stress), "true" (Hencky strain and
+            Cauchy stress) or "equivalent" (their von Mises equivalents, of no component).
+    Returns:
+        The axes; the abscissa is in percent.
+    Raises:
+        ValueError: if there is no response, or the component or the measure is unknown.
+    """
+    if measure == "equivalent":
+        curves = {k: (r.equivalent_strain, r.equivalent_stress) for k, r in responses.items()}
+        return draw_curves(
+            axes, curves, None, "Von Mises equivalent strain", "Von Mises equivalent stress"
+        )
+    if measure not in ("engineering", "true"):
+        raise ValueError(
+            f"Argument `measure` must be 'engineering', 'true' or 'equivalent', but is {measure!r}."
+        )
+    if component is None and responses:
+        loaded = loaded_component(next(iter(responses.values())))
+        component = "".join("xyz"[k] for k in loaded)
+    name = component or "xx"
+    curves = {k: (r.strain(name, measure), r.stress(name, measure)) for k, r in responses.items()}
+    strain, stress = "True strain", "Cauchy stress"
+    if measure == "engineering":
+        strain = "Engineering strain" if name[0] == name[-1] else "Amount of shear"
+        stress = "First Piola-Kirchhoff stress"
+    return draw_curves(axes, curves, None, f"{strain}, {name}", f"{stress}, {name}")

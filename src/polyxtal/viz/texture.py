@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
+from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
 from polyxtal.texture.zone import as_group
 from polyxtal.viz.density import (
@@ -45,7 +46,10 @@ from polyxtal.viz.style import (
 )
 
 FEW_CRYSTALS = 200
-"""Up to this many crystals are also drawn as points."""
+"""Largest number of crystals that are also drawn as points."""
+
+NO_CRYSTAL = 0.85
+"""Grey of points without an orientation."""
 
 _COLOR_GAMMA = 0.5
 _SHADE = 0.65
@@ -54,14 +58,14 @@ _SHADE = 0.65
 def direction_colors(
     directions: Float[Tensor, "*batch 3"], laue: str | LaueGroup = CUBIC
 ) -> Float[Tensor, "*batch 3"]:
-    """Colour crystal directions: the sector's corners red, green, blue, between in proportion.
+    """Return the colours of crystal directions: red, green and blue at the corners.
 
     Cubic: 001 red, 101 green, 111 blue; 6/mmm: 0001, 2-1-10, 10-10; 4/mmm: 001, 100, 110; mmm: 001,
     100, 010. The weights of a direction in the basis of the corners are scaled so that the largest
-    is 1; their square root keeps the middle of the triangle bright. Groups without all the mirrors
-    of these four have more than one triangle in their sector: all but the first are shaded in the
-    middle, each by another degree. So the colours are continuous and tell apart what symmetry does,
-    apart from directions on the triangles' edges.
+    is 1; their square root keeps the middle of the triangle bright. Groups that lack mirrors of
+    these four have several triangles in their sector: all but the first are darkened towards the
+    middle, each to a different degree. The colours are thus continuous, and equal for equivalent
+    directions only, except on the triangles' edges.
 
     Args:
         directions: Unit directions in crystal axes. [-]
@@ -82,7 +86,7 @@ def ipf_colors(
     direction: Sequence[int | float] | Tensor = (0.0, 0.0, 1.0),
     laue: str | LaueGroup = CUBIC,
 ) -> Float[Tensor, "*batch 3"]:
-    """Colour orientations by the crystal direction that points along a sample direction.
+    """Return the colours of orientations by the crystal direction along a sample direction.
 
     Args:
         orientations: Unit quaternions, v_sample = R(q) v_crystal. [-]
@@ -91,9 +95,39 @@ def ipf_colors(
     Returns:
         Red, green and blue in [0, 1].
     Raises:
-        ValueError: if the direction is not three components with a length.
+        ValueError: unless the direction has three components, not all zero.
     """
     return direction_colors(crystal_directions(orientations, direction), laue)
+
+
+def crystal_colors(
+    orientations: Float[Tensor, "*batch 4"],
+    phase: Int[Tensor, "*batch"],
+    laue: Callable[[int], LaueGroup],
+    direction: Sequence[int | float] | Tensor = (0.0, 0.0, 1.0),
+) -> Float[Tensor, "*batch 3"]:
+    """Return the colours of crystals of several phases, see `ipf_colors`; grey without a phase.
+
+    Args:
+        orientations: Unit quaternions. [-]
+        phase: Phase of every crystal; negative where there is none.
+        laue: Function that returns the Laue group of a phase.
+        direction: Sample direction. [-]
+    Returns:
+        Red, green and blue in [0, 1].
+    """
+    colors = torch.full((*phase.shape, 3), NO_CRYSTAL, dtype=orientations.dtype)
+    for index in phase[phase >= 0].unique().tolist():
+        members = phase == index
+        colors[members] = ipf_colors(orientations[members], direction, laue(index))
+    return colors
+
+
+def grain_colors(
+    rve: Polycrystal, direction: Sequence[int | float] | Tensor = (0.0, 0.0, 1.0)
+) -> Float[Tensor, "grains 3"]:
+    """Return the colour of every grain by the Laue group of its phase, see `ipf_colors`."""
+    return crystal_colors(rve.orientations, rve.phase, rve.laue_group, direction)
 
 
 def draw_inverse_pole_figure(
@@ -111,12 +145,12 @@ def draw_inverse_pole_figure(
     Args:
         axes: Axes to draw onto.
         orientations: Unit quaternions. [-]
-        weights: Volume of each crystal in any unit; equal if None.
+        weights: Volume of each crystal in any unit; None for equal volumes.
         direction: Sample direction. [-]
-        halfwidth: Angle at which the kernel has dropped to half. [rad]
-        peak: Upper end of the colours, to compare figures; from the data if None.
-            [multiples of random]
-        colorbar: Add a colour bar.
+        halfwidth: Half-width at half maximum of the kernel. [rad]
+        peak: Upper end of the colour scale, to compare figures; None for the maximum of the
+            data. [multiples of random]
+        colorbar: Whether to add a colour bar.
         laue: Laue group of the crystals, or its name.
     Returns:
         The axes, in equal-area projection.
@@ -143,23 +177,23 @@ def draw_pole_figure(
     colorbar: bool = True,
     lattice: Lattice | None = None,
 ) -> Axes:
-    """Draw the density of plane normals over the upper hemisphere, seen against z.
+    """Draw the density of plane normals over the upper hemisphere, viewed from +z.
 
     Args:
         axes: Axes to draw onto.
         orientations: Unit quaternions. [-]
-        weights: Volume of each crystal in any unit; equal if None.
+        weights: Volume of each crystal in any unit; None for equal volumes.
         plane: Miller or Miller-Bravais indices, see `plane_normal`; all symmetry copies count.
             None for {111} of cubic, {0001} of hexagonal, {001} of other crystals. [-]
-        halfwidth: Angle at which the kernel has dropped to half. [rad]
-        peak: Upper end of the colours, to compare figures; from the data if None.
-            [multiples of random]
-        colorbar: Add a colour bar.
+        halfwidth: Half-width at half maximum of the kernel. [rad]
+        peak: Upper end of the colour scale, to compare figures; None for the maximum of the
+            data. [multiples of random]
+        colorbar: Whether to add a colour bar.
         lattice: Lattice of the crystals; None for cubic ones.
     Returns:
         The axes, in equal-area projection, x to the right and y upwards.
     Raises:
-        ValueError: if the indices are none of the lattice, or c/a is needed and unknown.
+        ValueError: if the indices do not belong to the lattice, or c/a is needed and unknown.
     """
     plane = main_plane(lattice) if plane is None else plane
     grid = hemisphere_grid(45)
@@ -176,7 +210,7 @@ def draw_pole_figure(
 
 
 def draw_ipf_key(axes: Axes, laue: str | LaueGroup = CUBIC) -> Axes:
-    """Draw the colours of the Laue group's sector: the key to `ipf_colors`."""
+    """Draw the colour key of `ipf_colors` over the Laue group's sector."""
     grid = sector_grid(150, laue)
     x, y = to_numpy(project_equal_area(grid)).transpose(2, 0, 1)
     centre = grid[1:, 1:] + grid[1:, :-1] + grid[:-1, 1:] + grid[:-1, :-1]
@@ -189,7 +223,7 @@ def draw_ipf_key(axes: Axes, laue: str | LaueGroup = CUBIC) -> Axes:
 def draw_density(
     axes: Axes, grid: Tensor, density: Tensor, peak: float | None, colorbar: bool
 ) -> None:
-    """Fill a grid of directions with colours of their density. [multiples of random]"""
+    """Draw filled contours of a density over a grid of directions. [multiples of random]"""
     x, y = to_numpy(project_equal_area(grid)).transpose(2, 0, 1)
     # A floor of 2 keeps the ripples of a random texture from filling the colour range.
     top = max(2.0, float(density.max())) if peak is None else peak
@@ -208,7 +242,7 @@ def _draw_points(axes: Axes, directions: Tensor, share: Tensor) -> None:
 
 
 def frame_hemisphere(axes: Axes) -> Axes:
-    """Draw the rim and name the sample's axes."""
+    """Draw the rim and label the sample axes."""
     rim = hemisphere_grid(45)[-1]
     axes.plot(*to_numpy(project_equal_area(rim)).T, color=INK, linewidth=1.0)
     for x, y, name in ((1.09, 0.0, "x"), (0.0, 1.09, "y")):
@@ -220,7 +254,7 @@ def frame_hemisphere(axes: Axes) -> Axes:
 
 
 def frame_sector(axes: Axes, laue: str | LaueGroup = CUBIC) -> Axes:
-    """Draw the edge of the Laue group's sector and name the corners."""
+    """Draw the outline of the Laue group's sector and label the corners."""
     if as_group(laue).name == "-1":
         return frame_hemisphere(axes)
     x, y = to_numpy(project_equal_area(sector_outline(laue=laue))).T

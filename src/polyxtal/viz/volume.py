@@ -1,66 +1,70 @@
-"""The voxel volume, seen from outside."""
+"""Isometric view of a voxel volume."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 from torch import Tensor
 
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.viz.lengths import length_label
+from polyxtal.viz.section import grain_boundaries
 from polyxtal.viz.sphere import direction_name, to_numpy
 from polyxtal.viz.style import INK, LABEL_SIZE, TITLE_SIZE
-from polyxtal.viz.texture import ipf_colors
+from polyxtal.viz.texture import grain_colors
 
-# Isometric view from (1, -1, 1): columns are where x, y, z point on the page.
+# View from (1, -1, 1): columns are the directions of x, y, z on the page.
 _ISOMETRIC = np.array([[3**0.5 / 2, 3**0.5 / 2, 0.0], [-0.5, 0.5, 1.0]])
 
-# Of each visible face: the axis it is normal to, and whether it lies at that axis's far end.
+# Visible faces: normal axis, and whether at the far end of that axis.
 _FACES = ((0, True), (1, False), (2, True))
 
 
-def _face(rve: Polycrystal, axis: int, far: bool) -> tuple[NDArray, NDArray]:
-    """Slice the grain ids of a face and place its voxel corners on the page. [µm]"""
-    ids = rve.grain_id.numpy().take(-1 if far else 0, axis=axis)
+def _face(
+    ids: NDArray, size: tuple[float, float, float], axis: int, far: bool
+) -> tuple[NDArray, NDArray]:
+    """Slice the grain ids of a face and place its voxel corners on the page."""
+    ids = ids.take(-1 if far else 0, axis=axis)
     first, second = (a for a in range(3) if a != axis)
     corners = np.zeros((ids.shape[0] + 1, ids.shape[1] + 1, 3))
-    corners[..., first] = np.linspace(0, rve.size[first], ids.shape[0] + 1)[:, None]
-    corners[..., second] = np.linspace(0, rve.size[second], ids.shape[1] + 1)
-    corners[..., axis] = rve.size[axis] if far else 0.0
+    corners[..., first] = np.linspace(0, size[first], ids.shape[0] + 1)[:, None]
+    corners[..., second] = np.linspace(0, size[second], ids.shape[1] + 1)
+    corners[..., axis] = size[axis] if far else 0.0
     return ids, corners @ _ISOMETRIC.T
 
 
-def _grain_boundaries(ids: NDArray, page: NDArray) -> NDArray:
-    """Collect the voxel edges between two grains as segments (n, 2, 2)."""
-    i, j = np.nonzero(ids[1:] != ids[:-1])
-    across = np.stack([page[i + 1, j], page[i + 1, j + 1]], axis=1)
-    i, j = np.nonzero(ids[:, 1:] != ids[:, :-1])
-    along = np.stack([page[i, j + 1], page[i + 1, j + 1]], axis=1)
-    return np.concatenate([across, along])
+def draw_faces(
+    axes: Axes,
+    ids: NDArray,
+    size: tuple[float, float, float],
+    colors: NDArray,
+    boundaries: bool = True,
+) -> None:
+    """Draw the three visible faces of a block of voxels.
 
-
-def _length(micrometres: float) -> str:
-    """Write a length with the unit that keeps it between 1 and 1000, where there is one."""
-    for unit, size in (("m", 1e6), ("mm", 1e3), ("µm", 1.0)):
-        if micrometres >= size:
-            return f"{micrometres / size:g} {unit}"
-    return f"{micrometres * 1e3:g} nm"
-
-
-def grain_colors(
-    rve: Polycrystal, direction: Sequence[int | float] | Tensor = (0.0, 0.0, 1.0)
-) -> Float[Tensor, "grains 3"]:
-    """Colour every grain as `ipf_colors` does, by the Laue group of its phase."""
-    colors = torch.empty(rve.grains, 3, dtype=rve.orientations.dtype)
-    for index in rve.phase.unique().tolist():
-        members = rve.phase == index
-        colors[members] = ipf_colors(rve.orientations[members], direction, rve.laue_group(index))
-    return colors
+    Args:
+        axes: Two-dimensional axes to draw onto.
+        ids: (nx, ny, nz) grain of every voxel.
+        size: Edge lengths in any unit, that of the page.
+        colors: (grains, 3) red, green and blue in [0, 1].
+        boundaries: Whether to draw the grain boundaries.
+    """
+    for axis, far in _FACES:
+        face, page = _face(ids, size, axis, far)
+        axes.pcolormesh(
+            page[..., 0], page[..., 1], colors[face], shading="flat", linewidth=0, rasterized=True
+        )
+        if boundaries:
+            segments = grain_boundaries(face, page)
+            axes.add_collection(
+                LineCollection(list(segments), colors=INK, linewidths=0.5, capstyle="round")
+            )
+        rim = np.concatenate([page[0], page[:, -1], page[-1, ::-1], page[::-1, 0]])
+        axes.plot(*rim.T, color=INK, linewidth=1.0, solid_joinstyle="round")
 
 
 def draw_volume(
@@ -78,25 +82,14 @@ def draw_volume(
         axes: Two-dimensional axes to draw onto.
         rve: Polycrystal.
         direction: Sample direction of the inverse-pole-figure colours. [-]
-        boundaries: Draw the grain boundaries.
+        boundaries: Whether to draw the grain boundaries.
     Returns:
         The axes, in µm on the page.
     Raises:
-        ValueError: if the direction is not three components with a length.
+        ValueError: unless the direction has three components, not all zero.
     """
     colors = to_numpy(grain_colors(rve, direction))
-    for axis, far in _FACES:
-        ids, page = _face(rve, axis, far)
-        axes.pcolormesh(
-            page[..., 0], page[..., 1], colors[ids], shading="flat", linewidth=0, rasterized=True
-        )
-        if boundaries:
-            segments = _grain_boundaries(ids, page)
-            axes.add_collection(
-                LineCollection(list(segments), colors=INK, linewidths=0.5, capstyle="round")
-            )
-        rim = np.concatenate([page[0], page[:, -1], page[-1, ::-1], page[::-1, 0]])
-        axes.plot(*rim.T, color=INK, linewidth=1.0, solid_joinstyle="round")
+    draw_faces(axes, rve.grain_id.numpy(), rve.size, colors, boundaries)
     _draw_arrows(axes, rve.size)
     axes.set_title(f"Inverse-pole-figure colours, {direction_name(direction)}", fontsize=TITLE_SIZE)
     axes.set_aspect("equal")
@@ -105,7 +98,7 @@ def draw_volume(
 
 
 def _draw_arrows(axes: Axes, size: tuple[float, float, float]) -> None:
-    """Draw x, y, z along the silhouette's edges and leave room for them."""
+    """Draw arrows with lengths along the silhouette's edges and leave room for them."""
     sx, sy, sz = size
     corners = np.array([[x, y, z] for x in (0, sx) for y in (0, sy) for z in (0, sz)], float)
     page = corners @ _ISOMETRIC.T
@@ -135,7 +128,7 @@ def _draw_arrows(axes: Axes, size: tuple[float, float, float]) -> None:
         axes.text(
             place[0],
             place[1],
-            f"{name}, {_length(length)}",
+            f"{name}, {length_label(length)}",
             ha=ha,
             va=va,
             fontsize=LABEL_SIZE,

@@ -1,18 +1,23 @@
-"""What a simulation keeps of every increment, and the fields it ends with."""
+"""History of a simulation: averages at every increment, and the last local fields."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
+from polyxtal.mechanics.measures import Averages, cauchy_stress, von_mises_stress
 from polyxtal.mechanics.response import Response
+from polyxtal.mechanics.tables import array
 from polyxtal.microstructure.polycrystal import Polycrystal
+
+if TYPE_CHECKING:
+    import xarray
 
 
 class LocalFields(NamedTuple):
@@ -39,30 +44,96 @@ class LocalFields(NamedTuple):
         return self.internal["slip_resistance"]
 
     def cauchy(self) -> Float[Tensor, "nx ny nz 3 3"]:
-        """Cauchy stress P Fᵀ / det F. [MPa]"""
-        return self.P @ self.F.mT / torch.linalg.det(self.F)[..., None, None]
+        """Return the Cauchy stress P Fᵀ / det F. [MPa]"""
+        return cauchy_stress(self.F, self.P)
 
     def von_mises_stress(self) -> Float[Tensor, "nx ny nz"]:
-        """Von Mises' equivalent of the Cauchy stress. [MPa]"""
-        stress = self.cauchy()
-        mean = torch.einsum("...ii->...", stress) / 3
-        deviator = stress - mean[..., None, None] * torch.eye(3).to(stress)
-        return (1.5 * (deviator**2).sum((-2, -1))).sqrt()
+        """Return the von Mises equivalent of the Cauchy stress. [MPa]"""
+        return von_mises_stress(self.cauchy())
+
+    def __repr__(self) -> str:
+        """Describe without dumping arrays."""
+        return f"LocalFields(grid={tuple(self.F.shape[:3])}, internal={tuple(self.internal)})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FullFieldResponse(Response):
-    """A response with one orientation a grain, and what else the full field knows.
+    """A response of the full field: averages over grains and phases, and the last local fields.
 
     Attributes:
         grain_F: Average F of every grain at every time; the identity where a grain is empty. [-]
         grain_P: Average P of every grain at every time; zero where a grain is empty. [MPa]
         fields: Every voxel at the end of the path.
+        phase: Phase of every grain, an index into `phase_names`.
+        phase_names: Name of each phase.
     """
 
     grain_F: Float[Tensor, "increments grains 3 3"] | None = None
     grain_P: Float[Tensor, "increments grains 3 3"] | None = None
     fields: LocalFields | None = None
+    phase: Int[Tensor, "grains"] | None = None
+    phase_names: tuple[str, ...] = ()
+
+    @property
+    def grains(self) -> Averages:
+        """Averages over every grain, in every measure; shapes (increments, grains, …).
+
+        Raises:
+            ValueError: if the response has no averages over grains.
+        """
+        if self.grain_F is None or self.grain_P is None:
+            raise ValueError("A response must have averages over grains, but this one has none.")
+        return Averages(self.grain_F, self.grain_P)
+
+    @property
+    def phases(self) -> dict[str, Averages]:
+        """Averages over every phase with voxels, in every measure; shapes (increments, …).
+
+        F and P are the means over the phase's undeformed volume, Σ_g w_g F_g / Σ_g w_g.
+
+        Raises:
+            ValueError: if the response has no averages over grains or does not know their phases.
+        """
+        grains = self.grains
+        if self.phase is None or self.weights is None:
+            raise ValueError(
+                "A response must know the phase of every grain, but this one does not."
+            )
+        averages: dict[str, Averages] = {}
+        for index, name in enumerate(self.phase_names):
+            share = torch.where(self.phase == index, self.weights, 0.0)
+            if share.sum() > 0:
+                share = (share / share.sum()).to(grains.F)
+                f, p = (torch.einsum("g,tgij->tij", share, part) for part in (grains.F, grains.P))
+                averages[name] = Averages(f, p)
+        return averages
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the history, averages over grains and last fields as arrays with named axes.
+
+        Returns:
+            What `Response.to_xarray` returns, `grain_F` and `grain_P` over (time, crystal, i, j),
+            `phase` over crystal, and `field_…` over (x, y, z, …) at the end of the path.
+        Raises:
+            ImportError: if xarray is not installed.
+        """
+        more: dict[str, Any] = {}
+        if self.phase is not None:
+            more["phase"] = array(("crystal",), self.phase)
+        if self.grain_F is not None and self.grain_P is not None:
+            axes = ("time", "crystal", "i", "j")
+            more |= {
+                "grain_F": array(axes, self.grain_F),
+                "grain_P": array(axes, self.grain_P, "MPa"),
+            }
+        if self.fields is not None:
+            grid, tensor = ("x", "y", "z"), ("x", "y", "z", "i", "j")
+            more |= {
+                "field_F": array(tensor, self.fields.F),
+                "field_P": array(tensor, self.fields.P, "MPa"),
+                "field_orientation": array((*grid, "quaternion"), self.fields.orientation),
+            }
+        return super().to_xarray().assign(more)
 
 
 class History:
@@ -112,9 +183,14 @@ class History:
 
     def response(self, statistics: dict[str, float]) -> FullFieldResponse:
         """Bundle the rows and the last fields."""
-        weights = self._rve.volume_fractions
+        rve = self._rve
         return FullFieldResponse(
-            **self.rows(), weights=weights, statistics=statistics, fields=self.fields()
+            **self.rows(),
+            weights=rve.volume_fractions,
+            statistics=statistics,
+            fields=self.fields(),
+            phase=rve.phase,
+            phase_names=rve.phase_names,
         )
 
     def fields(self) -> LocalFields:

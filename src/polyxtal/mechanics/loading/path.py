@@ -13,7 +13,8 @@ import numpy as np
 
 from polyxtal.mechanics.loading.damask_file import dump_damask_load, parse_damask_load
 from polyxtal.mechanics.loading.step import FREE, LoadStep, load_matrix
-from polyxtal.mechanics.response import AXES
+from polyxtal.mechanics.measures import AXES
+from polyxtal.notebook import notebook_html
 
 ELASTIC_RANGE = 5e-3
 """Strain up to which paths built here take fine increments. [-]"""
@@ -21,7 +22,7 @@ FINE_INCREMENT, COARSE_INCREMENT = 2e-4, 1e-3
 """Strain per increment within and beyond `ELASTIC_RANGE`. [-]"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadPath:
     """A sequence of load steps.
 
@@ -34,16 +35,30 @@ class LoadPath:
 
     steps: tuple[LoadStep, ...]
 
+    _repr_html_ = notebook_html
+
     def __post_init__(self) -> None:
         """Validate that there is at least one step."""
         object.__setattr__(self, "steps", tuple(self.steps))
         if not self.steps:
             raise ValueError("A load path must have at least one step, but has none.")
 
+    def __repr__(self) -> str:
+        """Describe without the matrices of the steps."""
+        return (
+            f"LoadPath(steps={len(self.steps)}, increments={self.increments}, "
+            f"duration={self.duration:g} s)"
+        )
+
     @property
     def increments(self) -> int:
         """Number of increments of the whole path."""
         return sum(step.increments for step in self.steps)
+
+    @property
+    def duration(self) -> float:
+        """Time that the whole path takes. [s]"""
+        return sum(step.duration for step in self.steps)
 
     @classmethod
     def uniaxial(

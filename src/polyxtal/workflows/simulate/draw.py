@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
-from torch import Tensor
 
 from polyxtal.mechanics.fullfield.history import LocalFields
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.viz.section import draw_field
 from polyxtal.viz.style import (
     DENSITY_MAP,
-    INK,
     TITLE_SIZE,
     add_colorbar,
-    style_axes,
 )
 from polyxtal.workflows.simulate.run import Simulation
 from polyxtal.workflows.summary.panels import (
@@ -68,25 +64,10 @@ def _draw_section(axes: Axes, rve: Polycrystal, fields: LocalFields) -> None:
     layer = (slice(None), slice(None), slice(middle, middle + 1))
     section = fields._replace(F=fields.F[layer], P=fields.P[layer])
     stress = section.von_mises_stress()[:, :, 0].numpy()
-    x, y = (np.linspace(0, rve.size[k], rve.grid[k] + 1) for k in (0, 1))
-    filled = axes.pcolormesh(x, y, stress.T, cmap=DENSITY_MAP, linewidth=0, rasterized=True)
-    _draw_boundaries(axes, rve.grain_id[:, :, middle], x, y)
+    ids = rve.grain_id[:, :, middle].numpy()
+    filled = draw_field(axes, stress, rve.size[:2], ids=ids, cmap=DENSITY_MAP)
     add_colorbar(axes, filled, "Von Mises stress [MPa]")
-    axes.set_aspect("equal")
-    axes.set_xlabel("x [µm]")
-    axes.set_ylabel("y [µm]")
-    style_axes(axes)
-    axes.grid(False)
     axes.set_title("Stress at the end, section in mid-height", fontsize=TITLE_SIZE)
-
-
-def _draw_boundaries(axes: Axes, ids: Tensor, x: np.ndarray, y: np.ndarray) -> None:
-    i, j = np.nonzero((ids[1:] != ids[:-1]).numpy())
-    upright = np.stack([np.stack([x[i + 1], y[j]], -1), np.stack([x[i + 1], y[j + 1]], -1)], 1)
-    i, j = np.nonzero((ids[:, 1:] != ids[:, :-1]).numpy())
-    level = np.stack([np.stack([x[i], y[j + 1]], -1), np.stack([x[i + 1], y[j + 1]], -1)], 1)
-    segments = np.concatenate([upright, level])
-    axes.add_collection(LineCollection(list(segments), colors=INK, linewidths=0.5))
 
 
 def _draw_texture_panel(panel: SubFigure, simulation: Simulation) -> None:

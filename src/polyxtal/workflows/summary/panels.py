@@ -14,7 +14,7 @@ from torch import Tensor
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.viz.curves import draw_curves
+from polyxtal.viz.curves import draw_responses
 from polyxtal.viz.density import pole_density
 from polyxtal.viz.poles import main_plane, plane_name
 from polyxtal.viz.sphere import hemisphere_grid
@@ -136,14 +136,7 @@ def draw_texture_panel(
 
 def draw_curve_panel(axes: Axes, curves: Mapping[str, Response], curve: CurveNumbers) -> None:
     """Draw the loaded component of responses by name, and mark the proof stress of `curve`."""
-    component = curve.component
-    normal = component[0] == component[1]
-    draw_curves(
-        axes,
-        {name: (r.strain(component), r.stress(component)) for name, r in curves.items()},
-        strain_label=f"{'Engineering strain' if normal else 'Amount of shear'}, {component}",
-        stress_label=f"First Piola-Kirchhoff stress, {component}",
-    )
+    draw_responses(axes, curves, curve.component)
     if curve.proof_stress is not None and curve.elastic_slope is not None:
         strain = 100 * (curve.proof_stress / curve.elastic_slope)
         strain += 0.2 if curve.proof_stress > 0 else -0.2

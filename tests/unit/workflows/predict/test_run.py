@@ -174,8 +174,8 @@ def test_shipped_materials_load():
 )
 def test_named_loads(kind, axis, same):
     chosen = choose_load(kind, 0.02, 1e-2, axis)
-    assert repr(chosen) == repr(same)  # NaN differs from itself, so compare what is printed
-    assert repr(chosen) != repr(choose_load(kind, 0.03, 1e-2, axis))
+    assert repr(chosen.steps) == repr(same.steps)  # NaN differs from itself, so compare the print
+    assert repr(chosen.steps) != repr(choose_load(kind, 0.03, 1e-2, axis).steps)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_json_holds_what_was_computed(prediction, case, tmp_path):
     for name, stiffness in prediction.stiffness.items():
         assert content["stiffness"][name] == stiffness.tolist()
     assert content["engineering_constants"]["hill"]["E_x"] == prediction.constants["hill"].E_x
-    assert repr(px.LoadPath.from_damask(content["load"])) == repr(load_of())
+    assert repr(px.LoadPath.from_damask(content["load"]).steps) == repr(load_of().steps)
     assert content["curve"]["stress"] == prediction.curve.stress
     assert content["materials"]["Al"]["elasticity"]["c11"] == pytest.approx(107.3e3)
 
