@@ -19,8 +19,8 @@ from polyxtal.viz.sphere import project_equal_area, unit_vector
 
 DEFAULT_HALFWIDTH = math.radians(10)
 
-_CHUNK = 4_000_000  # pairs of axis and direction held at once: 16 MB
-_BINS = 20_000  # beyond as many axes, close ones are merged
+_CHUNK = 4_000_000  # pairs of axis and direction in memory at once: 16 MB
+_BINS = 20_000  # number of axes beyond which close ones are merged
 
 
 def axis_density(
@@ -33,14 +33,14 @@ def axis_density(
 
         ρ(n) = Σ_g w_g mean_k κ cosh(κ n · a_gk) / sinh κ,   κ = ln 2 / (1 - cos ψ)
 
-    The kernel is von Mises and Fisher's, made even; its mean over the sphere is exactly 1, so
-    the mean of ρ is 1 for any texture, and ρ = 1 everywhere for a uniform one.
+    The kernel is the von Mises-Fisher kernel, made even; its mean over the sphere is exactly 1,
+    so the mean of ρ is 1 for any texture, and ρ = 1 everywhere for a uniform one.
 
     Args:
         directions: Unit directions n. [-]
         axes: Unit axes a_gk, all symmetry copies k of crystal g. [-]
         weights: Weights w_g that sum to 1. [-]
-        halfwidth: Angle ψ at which a kernel has dropped to half. [rad]
+        halfwidth: Half-width at half maximum ψ of the kernel. [rad]
     Returns:
         Density. [multiples of random]
     Raises:
@@ -91,7 +91,7 @@ def _merge_close_axes(axes: Tensor, share: Tensor, halfwidth: float) -> tuple[Te
 def crystal_directions(
     orientations: Float[Tensor, "*batch 4"], direction: Sequence[int | float] | Tensor
 ) -> Float[Tensor, "*batch 3"]:
-    """Express a sample direction in each crystal's axes: h = R(q)ᵀ d / |d|."""
+    """Return a sample direction in each crystal's axes, h = R(q)ᵀ d / |d|."""
     d = unit_vector(direction, "direction")
     return torch.einsum("...ij,i->...j", quaternion_to_matrix(orientations), d.to(orientations))
 
@@ -104,14 +104,14 @@ def inverse_pole_density(
     halfwidth: float = DEFAULT_HALFWIDTH,
     laue: str | LaueGroup = CUBIC,
 ) -> Float[Tensor, " points"]:
-    """Estimate how often a sample direction lies along crystal directions.
+    """Estimate the density of a sample direction over crystal directions (inverse pole figure).
 
     Args:
         orientations: Unit quaternions. [-]
-        weights: Volume of each crystal in any unit; equal if None.
+        weights: Volume of each crystal in any unit; None for equal volumes.
         direction: Sample direction. [-]
         at: Unit crystal directions. [-]
-        halfwidth: Angle at which the kernel has dropped to half. [rad]
+        halfwidth: Half-width at half maximum of the kernel. [rad]
         laue: Laue group of the crystals, or its name.
     Returns:
         Density. [multiples of random]
@@ -119,7 +119,7 @@ def inverse_pole_density(
     h = crystal_directions(orientations, direction)
     rotations = quaternion_to_matrix(as_group(laue).rotations).to(h)
     copies = torch.einsum("kij,gj->gki", rotations, h)
-    # Friedel's law makes ±h one axis; with it the rotations give all copies.
+    # By Friedel's law ±h are one axis, so that the rotations give all copies.
     return axis_density(at, copies, volume_shares(orientations, weights), halfwidth)
 
 
@@ -131,19 +131,19 @@ def pole_density(
     halfwidth: float = DEFAULT_HALFWIDTH,
     lattice: Lattice | None = None,
 ) -> Float[Tensor, " points"]:
-    """Estimate how often a crystal plane's normal lies along sample directions.
+    """Estimate the density of a plane's normals over sample directions (pole figure).
 
     Args:
         orientations: Unit quaternions. [-]
-        weights: Volume of each crystal in any unit; equal if None.
+        weights: Volume of each crystal in any unit; None for equal volumes.
         plane: Indices, see `plane_normal`; all symmetry copies count. [-]
         at: Unit sample directions. [-]
-        halfwidth: Angle at which the kernel has dropped to half. [rad]
+        halfwidth: Half-width at half maximum of the kernel. [rad]
         lattice: Lattice of the crystals; None for cubic ones.
     Returns:
         Density. [multiples of random]
     Raises:
-        ValueError: if the indices are none of the lattice, or c/a is needed and unknown.
+        ValueError: if the indices do not belong to the lattice, or c/a is needed and unknown.
     """
     poles = sample_poles(orientations, plane, lattice)
     return axis_density(at, poles, volume_shares(orientations, weights), halfwidth)

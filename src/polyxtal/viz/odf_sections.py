@@ -33,25 +33,25 @@ from polyxtal.viz.style import (
 )
 
 PHI2 = (0.0, 45.0, 65.0)
-"""Sections of cubic crystals; they meet the components of rolled fcc metals. [degrees]"""
+"""Default sections of cubic crystals, through the components of rolled fcc metals. [degrees]"""
 STEP = 2.0
-"""Largest distance of the points that the density is taken at. [degrees]"""
+"""Largest distance between points at which the density is evaluated. [degrees]"""
 NEAR = 2.5
-"""Components up to this far from a section are marked in it. [degrees]"""
+"""Largest distance from a section at which a component is marked in it. [degrees]"""
 MARKERS = {"cube": "s", "goss": "D", "brass": "o", "copper": "^", "s": "*"}
 
 SECTIONS = 6
-"""Sections of other crystals."""
+"""Number of default sections of other crystals."""
 
 _MOST_COLUMNS = 4
 
 
 def euler_range(laue: str | LaueGroup = CUBIC) -> tuple[float, float]:
-    """Return the ends of Φ and φ2, from 0, that a Laue group needs. [degrees]
+    """Return the upper ends of Φ and φ2 that cover a Laue group. [degrees]
 
-    φ2 ends at a full turn over the order of the axis along z, as 90 in tetragonal and 60 in
-    hexagonal crystals; also in cubic m-3m, whose three-fold axes are left unused as usual. Φ ends
-    at 90 if a two-fold axis across z folds it, else (4/m, -3, 6/m, -1) at 180.
+    φ2 ends at 360 over the order of the axis along z: at 90 in tetragonal and 60 in hexagonal
+    crystals, and at 90 in cubic m-3m, whose three-fold axes are by custom not used. Φ ends at 90
+    where a two-fold axis normal to z halves it, else (4/m, -3, 6/m, -1) at 180.
 
     Args:
         laue: Laue group or its name.
@@ -63,9 +63,10 @@ def euler_range(laue: str | LaueGroup = CUBIC) -> tuple[float, float]:
 
 
 def default_sections(laue: str | LaueGroup = CUBIC) -> tuple[float, ...]:
-    """Return the sections that are drawn unless others are given. [degrees]
+    """Return the default sections of a Laue group. [degrees]
 
-    `PHI2` for m-3m; otherwise `SECTIONS` of even distance from 0 on, the end of φ2 being 0 again.
+    `PHI2` for m-3m; otherwise `SECTIONS` evenly spaced ones from 0, without the end of φ2, which is
+    equivalent to 0.
     """
     if as_group(laue) == CUBIC:
         return PHI2
@@ -81,26 +82,24 @@ def draw_odf_sections(
     peak: float | None = None,
     components: bool = True,
 ) -> list[Axes]:
-    """Draw the orientation density in sections of constant φ2, with one scale of colours.
+    """Draw the orientation density in sections of constant φ2, with a common colour scale.
 
-    φ1 runs to the right and Φ downwards, from 0 to 90° or where the Laue group ends it
-    (`euler_range`), as the field draws them. φ1 from 0 to 90°
-    is enough if the sample has the two-fold axes of a rolled sheet; without any symmetry of the
-    sample, all of 0 to 360° counts.
+    As is customary, φ1 runs to the right and Φ downwards, to its end for the Laue group
+    (`euler_range`). φ1 from 0 to 90° suffices for the orthorhombic sample symmetry of a rolled
+    sheet; without sample symmetry, 0 to 360° is needed.
 
     Args:
         figure: Figure or part of one, without axes.
-        texture: What to draw.
+        texture: Texture.
         phi2: Sections; None for `default_sections` of the texture's Laue group. [degrees]
         phi1_end: Right end of φ1, up to 360. [degrees]
-        peak: Upper end of the colours, to compare figures; from the data if None.
-            [multiples of random]
-        components: Mark cube, Goss, brass, copper and S where they lie in a section, in crystals of
-            m-3m only.
+        peak: Upper end of the colour scale, to compare figures; None for the maximum of the
+            data. [multiples of random]
+        components: Whether to mark cube, Goss, brass, copper and S in the sections; m-3m only.
     Returns:
         The axes of the sections.
     Raises:
-        ValueError: if there is no section or the range of φ1 is not one.
+        ValueError: if there is no section, or `phi1_end` is not above 0 and at most 360.
     """
     phi2 = default_sections(texture.laue) if phi2 is None else phi2
     if not len(phi2) or not 0 < phi1_end <= 360:
@@ -142,7 +141,7 @@ def section_density(
     """Evaluate the density on a section. [multiples of random]
 
     Args:
-        texture: Any.
+        texture: Texture.
         phi1: φ1. [degrees]
         tilt: Φ. [degrees]
         phi2: φ2. [degrees]
@@ -154,7 +153,7 @@ def section_density(
 
 
 def component_points(name: str, phi2: float, phi1_end: float = 90.0) -> Float[Tensor, "points 2"]:
-    """Find where a rolling component and its variants lie in a section: φ1, Φ. [degrees]
+    """Return the points (φ1, Φ) of a rolling component and its variants in a section. [degrees]
 
     Args:
         name: A key of `ROLLING_COMPONENTS`.
@@ -170,7 +169,7 @@ def component_points(name: str, phi2: float, phi1_end: float = 90.0) -> Float[Te
     flat = tilt < 1e-4
     phi1 = torch.where(flat, phi1 + twist - phi2, phi1).add(1e-4).remainder(360) - 1e-4
     near = ((twist - phi2 + 180).remainder(360) - 180).abs() <= NEAR
-    # What starts at 0° also ends the full turn.
+    # A point at 0° is also one at 360°.
     points = torch.stack([phi1, tilt], dim=-1)[near | flat]
     points = torch.cat([points, points + torch.tensor([360.0, 0.0], dtype=torch.float64)])
     inside = (points[:, 0] <= phi1_end + 1e-3) & (points[:, 1] <= 90 + 1e-3)

@@ -25,11 +25,11 @@ _PLANES: dict[str, tuple[tuple[int, ...], ...]] = {
 _INDEXED = ("cubic", "tetragonal", "hexagonal")
 
 Plane = Sequence[int | float] | Tensor
-"""Miller or Miller-Bravais indices; of lattices below tetragonal, Cartesian crystal components."""
+"""Miller or Miller-Bravais indices; Cartesian crystal components for lattices below tetragonal."""
 
 
 def default_planes(lattice: Lattice | None = None) -> tuple[tuple[int, ...], ...]:
-    """Return the planes whose poles tell most of a lattice's texture.
+    """Return the low-index planes whose pole figures are customary for a lattice.
 
     Cubic: {001}, {111}, {011}; tetragonal: {001}, {100}, {110}, {101}; hexagonal: {0001}, {10-10},
     {11-20}, {10-11}; else the Cartesian crystal axes z, x, y. Planes that need c/a are left out
@@ -54,11 +54,11 @@ def plane_normal(plane: Plane, lattice: Lattice | None = None) -> Float[Tensor, 
     """Return a plane's unit normal in crystal axes.
 
     Args:
-        plane: Miller indices, of hexagonal lattices also Miller-Bravais; of orthorhombic,
-            monoclinic and triclinic ones, whose edges are unknown, Cartesian components.
+        plane: Miller indices, or Miller-Bravais indices of hexagonal lattices; Cartesian components
+            for orthorhombic, monoclinic and triclinic lattices, whose edge lengths are unknown.
         lattice: Lattice; None for a cubic one.
     Raises:
-        ValueError: if the indices are none of the lattice, or c/a is needed and unknown.
+        ValueError: if the indices do not belong to the lattice, or c/a is needed and unknown.
     """
     if lattice is None or lattice.family not in _INDEXED:
         return unit_vector(plane, "plane")
@@ -66,35 +66,35 @@ def plane_normal(plane: Plane, lattice: Lattice | None = None) -> Float[Tensor, 
 
 
 def plane_name(plane: Plane, lattice: Lattice | None = None) -> str:
-    """Name a form of planes for a title: {10-10}, with overlines in mathtext."""
+    """Return the label of a form of planes, such as {10-10}, with overlines in mathtext."""
     if lattice is not None and lattice.family not in _INDEXED:
         return f"of crystal axis {direction_name(plane)}"
     return f"{{{index_label(plane)}}}"
 
 
 def index_label(indices: Plane) -> str:
-    """Write indices without spaces, negative ones overlined in mathtext."""
+    """Return indices without spaces, negative ones overlined in mathtext."""
     values = [float(i) for i in indices]
     gap = " " if any(abs(v) >= 10 for v in values) else ""
     return gap.join(_overlined(-v) if v < 0 else f"{v:g}" for v in values)
 
 
 def _overlined(number: float) -> str:
-    # A bar is as wide as one digit, and apart from its neighbour's.
+    # \bar is one digit wide and leaves a gap to its neighbour.
     return rf"$\{'bar' if number < 10 else 'overline'}{{{number:g}}}$"
 
 
 def sample_poles(
     orientations: Float[Tensor, "*batch 4"], plane: Plane, lattice: Lattice | None = None
 ) -> Float[Tensor, "*batch copies 3"]:
-    """Find the sample directions of all planes of a form {hkl}, one of each pair ±n.
+    """Return the poles of a form {hkl} in the sample frame, one of each pair ±n.
 
     Args:
         orientations: Unit quaternions. [-]
         plane: Indices, see `plane_normal`.
         lattice: Lattice; None for a cubic one.
     Raises:
-        ValueError: if the indices are none of the lattice, or c/a is needed and unknown.
+        ValueError: if the indices do not belong to the lattice, or c/a is needed and unknown.
     """
     laue = CUBIC if lattice is None else lattice.laue_group
     return sample_axes(orientations, plane_normal(plane, lattice), laue)
@@ -103,7 +103,7 @@ def sample_poles(
 def sample_axes(
     orientations: Float[Tensor, "*batch 4"], direction: Float[Tensor, "3"], laue: LaueGroup
 ) -> Float[Tensor, "*batch copies 3"]:
-    """Find the sample directions of all copies of a unit crystal direction, one of each pair ±h."""
+    """Return all copies of a unit crystal direction in the sample frame, one of each pair ±h."""
     family = quaternion_to_matrix(laue.rotations) @ direction
     distinct: list[Tensor] = []
     for candidate in family:

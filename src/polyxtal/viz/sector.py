@@ -1,7 +1,8 @@
-"""The part of the sphere that holds every crystal direction once, for each Laue group.
+"""The fundamental sector of each Laue group, which holds every crystal direction once.
 
-Friedel's law makes ±h one direction, so a sector covers 1 / (2 order) of the sphere. Its first
-corner is z ∥ c; seen against z, its side from the second corner to the last runs anticlockwise.
+By Friedel's law ±h are one direction, so that a sector covers 1 / (2 order) of the sphere. Its
+first corner is z ∥ c; viewed from +z, the side from the second to the last corner runs
+anticlockwise.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from polyxtal.viz.sphere import unit_vector
 
 
 class Corner(NamedTuple):
-    """A corner of a sector: a direction in Cartesian crystal axes, and its name."""
+    """Corner of a sector: a direction in Cartesian crystal axes, and its label."""
 
     direction: tuple[float, float, float]
     name: str
 
 
-# Azimuths on the rim, in degrees, and indices of the direction there; names of crystal axes where
-# the cell's edges are not Cartesian.
+# Azimuth on the rim [degrees] to the indices of the direction there, or to the name of a Cartesian
+# crystal axis where the edges of the cell are not Cartesian.
 _RIMS: dict[str, dict[int, str | tuple[int, ...]]] = {
     "-1": {0: "x", 90: "y", 180: "-x", 270: "-y", 360: "x"},
     "2/m": {0: "x", 90: "y", 180: "-x"},
@@ -74,13 +75,13 @@ def sector_corners(laue: str | LaueGroup = CUBIC) -> tuple[Corner, ...]:
 def reduce_to_sector(
     directions: Float[Tensor, "*batch 3"], laue: str | LaueGroup = CUBIC
 ) -> Float[Tensor, "*batch 3"]:
-    """Move crystal directions to the sector by the group's rotations and the inversion.
+    """Return the equivalents of crystal directions in the sector, under rotations and inversion.
 
     Args:
         directions: Directions in crystal axes. [-]
         laue: Laue group or its name.
     Returns:
-        The equivalent direction; for m-3m, that with z >= x >= y >= 0.
+        Equivalent directions; for m-3m, those with z >= x >= y >= 0.
     """
     group = as_group(laue)
     if group == CUBIC:
@@ -90,10 +91,10 @@ def reduce_to_sector(
 
 
 def sector_grid(steps: int, laue: str | LaueGroup = CUBIC) -> Float[Tensor, "radial along 3"]:
-    """Cover the sector by unit directions.
+    """Return a grid of unit directions over the sector.
 
     Args:
-        steps: Cells from z to the opposite side, and along each piece of that side. [-]
+        steps: Number of cells from z to the opposite side, and along each piece of that side.
         laue: Laue group or its name.
     Returns:
         Directions; axis 0 runs from z to the opposite side, axis 1 along that side.
@@ -109,7 +110,7 @@ def sector_grid(steps: int, laue: str | LaueGroup = CUBIC) -> Float[Tensor, "rad
 
 
 def sector_outline(steps: int = 60, laue: str | LaueGroup = CUBIC) -> Float[Tensor, "outline 3"]:
-    """Trace the sector's edge in unit directions; it ends where it starts."""
+    """Return the closed outline of the sector as unit directions."""
     grid = sector_grid(steps, laue)
     if as_group(laue).name == "-1":
         return grid[-1]
@@ -119,7 +120,7 @@ def sector_outline(steps: int = 60, laue: str | LaueGroup = CUBIC) -> Float[Tens
 def triangle_weights(
     directions: Float[Tensor, "*batch 3"], laue: str | LaueGroup = CUBIC
 ) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch"]]:
-    """Place crystal directions in a triangle of mirror planes.
+    """Return the weights of crystal directions in a triangle of mirror planes.
 
     The mirrors of the smallest of mmm, 4/mmm, 6/mmm and m-3m that includes the group cut its
     sector into one triangle or more.
@@ -128,8 +129,8 @@ def triangle_weights(
         directions: Unit directions in crystal axes. [-]
         laue: Laue group or its name.
     Returns:
-        Weights of the direction in the basis of the triangle's corners, none negative, and which
-        of the sector's triangles it lies in: from 0, the first, to 1, the last.
+        Weights of the direction in the basis of the triangle's corners, none negative, and the
+        triangle of the sector that it lies in, from 0 (first) to 1 (last).
     """
     group = as_group(laue)
     mirrored = LaueGroup(_MIRRORED.get(group.name, group.name))
@@ -172,7 +173,7 @@ def _inward(name: str) -> Tensor:
 
 @cache
 def _triangles(group: LaueGroup, mirrored: LaueGroup) -> Tensor:
-    """Number the cosets g H of a group H in one with mirrors, each g by its own, from 0 to 1."""
+    """Return the number of the coset g H of each g of a group with mirrors, scaled to [0, 1]."""
     g = mirrored.rotations
     alike = group.disorientation(g[:, None], g[None]) < 1e-6
     _, number = torch.unique(alike.to(torch.int8).argmax(-1), return_inverse=True)

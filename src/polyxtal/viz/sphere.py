@@ -1,4 +1,4 @@
-"""Directions on the unit sphere: projection, grids, names."""
+"""Directions on the unit sphere: projection, grids, labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def unproject_equal_area(points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*b
 
 
 def hemisphere_grid(steps: int) -> Float[Tensor, "radial azimuth 3"]:
-    """Cover the upper hemisphere by unit directions, evenly spaced in equal-area projection."""
+    """Return unit directions over the upper hemisphere, evenly spaced in equal-area projection."""
     radius = torch.linspace(0, 1, steps + 1, dtype=torch.float64)[:, None]
     azimuth = torch.linspace(0, 2 * math.pi, 4 * steps + 1, dtype=torch.float64)
     disk = torch.stack([radius * azimuth.cos(), radius * azimuth.sin()], dim=-1)
@@ -36,10 +36,10 @@ def hemisphere_grid(steps: int) -> Float[Tensor, "radial azimuth 3"]:
 
 
 def unit_vector(vector: Sequence[int | float] | Tensor, name: str) -> Float[Tensor, " 3"]:
-    """Scale a direction, given in any numbers, to unit length.
+    """Return a direction scaled to unit length, in double precision.
 
     Raises:
-        ValueError: if it is not three components with a length.
+        ValueError: unless it has three components, not all zero.
     """
     direction = torch.as_tensor(vector, dtype=torch.float64)
     if tuple(direction.shape) != (3,) or not direction.norm() > 0:
@@ -50,7 +50,7 @@ def unit_vector(vector: Sequence[int | float] | Tensor, name: str) -> Float[Tens
 
 
 def direction_name(direction: Sequence[int | float] | Tensor) -> str:
-    """Name a direction for a title: x, y, z, or its components."""
+    """Return the label of a direction: x, y, z, or its components."""
     values = [float(v) for v in direction]
     for index, name in enumerate("xyz"):
         if values[index] > 0 and sum(v != 0 for v in values) == 1:
@@ -59,5 +59,5 @@ def direction_name(direction: Sequence[int | float] | Tensor) -> str:
 
 
 def to_numpy(tensor: Tensor) -> NDArray[np.float64]:
-    """Hand a tensor to matplotlib."""
+    """Return a tensor as an array for Matplotlib."""
     return tensor.detach().cpu().to(torch.float64).numpy()

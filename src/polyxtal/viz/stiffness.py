@@ -17,21 +17,21 @@ from polyxtal.viz.style import INK, LABEL_SIZE, MODULUS_MAP, add_colorbar
 
 _GPA = 1e-3
 
-# Near the volume's view from (1, -1, 1), but off the symmetry planes of a cubic crystal.
+# Near the view of volumes from (1, -1, 1), but off the symmetry planes of a cubic crystal.
 _ELEVATION, _AZIMUTH = 25.0, -40.0
 
-# Begin, end and label of the axis stubs, over the largest radius.
+# Start, end and label of the axis stubs, relative to the largest radius.
 _STUB = (1.0, 1.45, 1.6)
 
 
 def young_modulus_surface(
     stiffness: Float[Tensor, "6 6"], resolution: int = 80
 ) -> tuple[Float[Tensor, "polar azimuth 3"], Float[Tensor, "polar azimuth"]]:
-    """Sample the surface whose radius along n is E(n).
+    """Return the surface whose radius along n is Young's modulus E(n).
 
     Args:
         stiffness: Mandel stiffness. [MPa]
-        resolution: Polar steps from pole to pole; twice as many around. [-]
+        resolution: Number of steps from pole to pole; twice as many around.
     Returns:
         Points E(n) n and radii E(n). [GPa]
     """
@@ -51,14 +51,14 @@ def draw_young_modulus_surface(
     Args:
         axes3d: Three-dimensional axes to draw onto.
         stiffness: Mandel stiffness. [MPa]
-        resolution: Polar steps from pole to pole. [-]
-        colorbar: Add a colour bar in GPa.
+        resolution: Number of steps from pole to pole.
+        colorbar: Whether to add a colour bar in GPa.
     Returns:
         The axes, with equal scales in GPa.
     """
     points, radius = young_modulus_surface(stiffness, resolution)
     low, high = float(radius.min()), float(radius.max())
-    margin = 1e-3 * high  # an isotropic stiffness would leave the colours no range
+    margin = 1e-3 * high  # an isotropic stiffness has no range of colours
     norm = Normalize(low - margin, high + margin)
     color_map = colormaps[MODULUS_MAP]
     centre = 0.25 * (radius[1:, 1:] + radius[1:, :-1] + radius[:-1, 1:] + radius[:-1, :-1])
@@ -75,7 +75,7 @@ def draw_young_modulus_surface(
     axes3d.view_init(elev=_ELEVATION, azim=_AZIMUTH)
     axes3d.computed_zorder = False
     for index, name in enumerate("xyz"):
-        # The stubs begin where no part of the surface can reach; only y points away from the eye.
+        # The stubs start outside the surface; only y points away from the viewer.
         start, end, label = ([r * high if i == index else 0.0 for i in range(3)] for r in _STUB)
         order = 0 if name == "y" else 3
         axes3d.plot(*zip(start, end, strict=True), color=INK, linewidth=1.2, zorder=order)

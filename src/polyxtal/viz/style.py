@@ -1,4 +1,4 @@
-"""The look that all figures share: sizes, colours, and a figure without global state."""
+"""Common style of all figures: sizes, colours, and figures without global state."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ DENSITY_MAP = "viridis"
 MODULUS_MAP = "cividis"
 
 LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe and Ito's palette: distinct for every common colour vision."""
+"""Palette of Okabe and Ito, safe for common colour-vision deficiencies."""
 
 
 def new_figure(width: float = 4.5, height: float = 3.5, dpi: float = 200) -> Figure:
-    """Create a figure that belongs to no window and no global list.
+    """Return a new figure that pyplot does not manage.
 
     Args:
         width: Width. [inch]
         height: Height. [inch]
-        dpi: Pixels per inch in raster files.
+        dpi: Resolution of raster files. [pixels/inch]
     Returns:
-        Figure with an Agg canvas and a layout that keeps labels apart.
+        Figure with an Agg canvas and constrained layout.
     """
     figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     FigureCanvasAgg(figure)
@@ -52,19 +52,19 @@ def style_axes(axes: Axes) -> None:
 
 
 def density_levels(top: float) -> list[float]:
-    """Choose round contour levels from 0 to a density or a little above. [multiples of random]"""
+    """Return round contour levels from 0 to at least a density. [multiples of random]"""
     return list(MaxNLocator(nbins=14, steps=[1, 2, 2.5, 5, 10]).tick_values(0.0, top))
 
 
 def add_colorbar(axes: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
-    """Put a slim labelled colour bar to the right of the axes."""
+    """Add a labelled colour bar to the right of the axes."""
     return _finish_bar(
         axes.figure.colorbar(mappable, ax=axes, shrink=0.75, aspect=22, pad=0.04), label
     )
 
 
 def add_common_colorbar(figure: Figure | SubFigure, panels: Sequence[Axes], label: str) -> Colorbar:
-    """Put one slim labelled colour bar beside panels that share their colours."""
+    """Add one labelled colour bar beside panels with a common colour scale."""
     first = panels[0].collections[0]
     return _finish_bar(figure.colorbar(first, ax=list(panels), aspect=30, pad=0.02), label)
 

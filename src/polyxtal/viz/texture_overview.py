@@ -1,4 +1,4 @@
-"""One row that shows a texture: two pole figures and three inverse pole figures."""
+"""Overview of a texture in one row: two pole figures and three inverse pole figures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from polyxtal.viz.texture import draw_density, frame_hemisphere, frame_sector
 
 DIRECTIONS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 TURNS = 48
-"""Orientations along a fibre; they resolve half-widths from 5° on."""
+"""Number of orientations along a fibre, enough for half-widths of 5° and above."""
 
 
 def draw_texture_overview(
@@ -37,16 +37,16 @@ def draw_texture_overview(
     peak: float | None = None,
     lattice: Lattice | None = None,
 ) -> list[Axes]:
-    """Draw two pole figures and the inverse ones of x, y and z, in one scale.
+    """Draw two pole figures and the inverse pole figures of x, y and z, with a common colour scale.
 
     The poles are the first two `default_planes`: {001} and {111} of cubic crystals, {0001} and
     {10-10} of hexagonal ones.
 
     Args:
         figure: Figure or part of one, without axes; about 13 by 3 inches.
-        texture: What to draw.
-        peak: Upper end of the colours, to compare figures; from the data if None.
-            [multiples of random]
+        texture: Texture.
+        peak: Upper end of the colour scale, to compare figures; None for the maximum of the
+            data. [multiples of random]
         lattice: Lattice of the crystals; None for one of the texture's Laue group.
     Returns:
         The axes of the five figures.
@@ -85,15 +85,15 @@ def mean_along_fibres(
     crystal: Sequence[float] | Float[Tensor, "*grid 3"],
     sample: Sequence[float] | Float[Tensor, "*grid 3"],
 ) -> Float[Tensor, "*grid"]:
-    """Find how often crystal directions ±h lie along sample directions r.
+    """Return how often crystal directions ±h lie along sample directions r.
 
         P(h, r) = mean of f(q) over all q with R(q) h = ±r
 
-    A list of orientations is spread by its half-width over the sphere instead, which is the same
-    for half-widths well below 90° and quicker for many crystals.
+    A discrete texture is smoothed on the sphere instead, by its half-width, which is equivalent
+    for half-widths well below 90° and faster for many crystals.
 
     Args:
-        texture: Any.
+        texture: Texture.
         crystal: One direction h in Cartesian crystal axes, or many for one r. [-]
         sample: One direction r, or many for one h. [-]
     Returns:
@@ -117,7 +117,7 @@ def mean_along_fibres(
     zero = torch.zeros_like(half)
     about = torch.stack([half.cos(), zero, zero, half.sin()], dim=-1)
     total = torch.zeros(len(points), dtype=torch.float64)
-    # Directions on a mirror plane or along an axis with two-fold ones across are turned to -h.
+    # A rotation takes h to -h on mirror planes and along axes with two-fold axes normal to them.
     opposite = torch.einsum("kij,nj->kni", quaternion_to_matrix(texture.laue.rotations), h) + h
     even = bool((opposite.norm(dim=-1).amin(0) < 1e-9).all())
     signs = (1.0,) if even else (1.0, -1.0)
