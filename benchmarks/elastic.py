@@ -214,7 +214,7 @@ def against_muspectre() -> None:
 
 def _solve_with_muspectre(msp: object, rve: Polycrystal) -> torch.Tensor:
     from polyxtal.algebra.mandel import MANDEL_PAIRS
-    from polyxtal.mechanics.bounds.averages import stiffness_per_grain
+    from polyxtal.mechanics.bounds.grain_stiffness import stiffness_per_grain
 
     grains = stiffness_per_grain(rve, ALUMINIUM).numpy()
     scale = np.array([1, 1, 1] + [2**0.5] * 3)

@@ -13,9 +13,9 @@ from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.mechanics.bounds.averages import (
     hill_average,
     reuss_average,
-    stiffness_per_grain,
     voigt_average,
 )
+from polyxtal.mechanics.bounds.grain_stiffness import stiffness_per_grain
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import texture_strength
 

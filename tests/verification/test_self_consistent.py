@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 import polyxtal as px
 from polyxtal.algebra.rotation import bunge_to_quaternion, random_quaternions
-from polyxtal.mechanics.bounds.averages import stiffness_per_grain
+from polyxtal.mechanics.bounds.grain_stiffness import stiffness_per_grain
 from polyxtal.mechanics.mean_field.pair_correlation import (
     NEGLIGIBLE,
     _principal,

@@ -13,7 +13,7 @@ import torch
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.lattice import Lattice
-from polyxtal.mechanics.bounds.averages import stiffness_per_grain
+from polyxtal.mechanics.bounds.grain_stiffness import stiffness_per_grain
 from polyxtal.mechanics.elastic.homogenize import homogenize
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.laminate import laminate_stiffness

@@ -1,4 +1,4 @@
-"""Random generators of numbered samples: each depends on the seed and its own number alone."""
+"""Seeds of ensembles, and random generators of numbered samples."""
 
 from __future__ import annotations
 
@@ -9,15 +9,31 @@ _ODD = 0x9E3779B1  # multiplication by an odd number is one to one on 32 bits
 _BITS = 2**32
 
 
+def member_seeds(seed: int, count: int) -> list[int]:
+    """Return the seeds of the members of an ensemble.
+
+    The first seeds do not depend on how many members there are.
+
+    Args:
+        seed: Random seed of the ensemble.
+        count: Number of members.
+    """
+    generator = torch.Generator().manual_seed(int(seed))
+    return torch.randint(2**62, (count,), generator=generator).tolist()
+
+
 def generator_of(seed: int, number: int, *stream: int) -> torch.Generator:
-    """Return the generator of sample `number`, for one of several purposes.
+    """Return the random generator of sample `number`, which depends on nothing but the arguments.
 
-    torch's CPU generator starts from 32 bits. They differ for all numbers below 2³², so no two
-    samples of one seed are the same. A stream, such as (purpose, epoch), gives other numbers that
-    do not depend on those without.
+    torch's CPU generator is seeded by 32 bits. They differ for all numbers below 2³², so no two
+    samples of one seed are the same.
 
+    Args:
+        seed: Random seed, not negative.
+        number: Number of the sample, from 0 to 2³² - 1.
+        stream: Integers that select an independent random stream, such as purpose and epoch.
     Raises:
-        ValueError: if the seed is negative or the number not from 0 to 2³² - 1.
+        ValueError: if the seed is negative or the number out of bounds.
     """
     if seed < 0:
         raise ValueError(f"Argument `seed` must not be negative, but is {seed}.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.progress import Progress, no_progress
+from polyxtal.algebra.randomness import member_seeds
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -149,5 +149,5 @@ def untrained_starts(rve: Polycrystal, leaves: int, seed: int) -> list[MaterialN
     does no harm: what is expected does not depend on the starts, every fit is led to it, and no
     full field enters either. With another number of leaves the same seeds draw other networks.
     """
-    drawn = torch.randint(2**62, (STARTS,), generator=torch.Generator().manual_seed(int(seed)))
-    return [MaterialNetwork.from_polycrystal(rve, leaves, one) for one in drawn.tolist()]
+    seeds = member_seeds(seed, STARTS)
+    return [MaterialNetwork.from_polycrystal(rve, leaves, one) for one in seeds]

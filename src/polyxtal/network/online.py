@@ -31,12 +31,11 @@ from torch import Tensor
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
+from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
 from polyxtal.mechanics.loading.stepping import StepResult
 from polyxtal.network.topology import BinaryTree
 
 MAX_ITERATIONS = 25
-STRESS_FLOOR = 1e-2
-"""Stresses are compared with no less than this. [MPa]"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,21 +166,6 @@ def traction_jump(laminates: Laminates, stress: Float[Tensor, "nodes 3 3"]) -> f
     return float(torch.einsum("nij,nj->ni", jump, laminates.normals).abs().max())
 
 
-def root_change(
-    system: Condensation,
-    deformation: Tensor,
-    goal: Tensor,
-    stress_controlled: Tensor,
-) -> Float[Tensor, "3 3"]:
-    """Solve the root's linear system for dF under mixed boundary conditions."""
-    mask = stress_controlled.reshape(9)
-    matrix = torch.where(
-        mask[:, None], system.tangent[-1].reshape(9, 9), torch.eye(9, dtype=torch.float64)
-    )
-    right = torch.where(stress_controlled, goal - system.condensed[-1], goal - deformation)
-    return torch.linalg.solve(matrix, right.reshape(9)).reshape(3, 3)
-
-
 class Online:
     """A network that can be taken along a load path (a `Stepper`), on torch.
 
@@ -231,7 +215,8 @@ class Online:
             if iteration and reached and residual < self.tolerance:
                 self._attempted = (deformation, system.stress, interaction, update.state)
                 return StepResult(True, iteration + 1, residual)
-            change = root_change(system, deformation, target, mask)
+            root = system.condensed[-1], system.tangent[-1]
+            change = mixed_change(deformation, *root, target, mask)
             interaction = interaction + substitute(self.laminates, system, change)
             deformation = torch.where(mask, deformation + change, target)
             state = update.state

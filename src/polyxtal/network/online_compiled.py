@@ -11,6 +11,7 @@ from polyxtal.crystal.kernel.records import EXACT, INACTIVE
 from polyxtal.crystal.plasticity.compiled import law_groups
 from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
+from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR
 from polyxtal.mechanics.loading.stepping import StepResult
 from polyxtal.network.online import Laminates
 from polyxtal.network.online_kernel import (
@@ -25,8 +26,6 @@ from polyxtal.network.online_kernel import (
 
 TOLERANCE = 1e-8
 """Largest traction jump and stress error, relative to the largest stress in the leaves. [-]"""
-STRESS_FLOOR = 1e-2
-"""Stresses are compared with no less than this. [MPa]"""
 MAX_ITERATIONS = 25
 
 _EXTRAPOLATED = ("interaction", "internal", "stress")

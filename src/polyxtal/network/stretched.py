@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.randomness import member_seeds
 from polyxtal.mechanics.mean_field.self_consistent import grain_extents
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
@@ -33,9 +34,8 @@ def typical_networks(
             `MaterialNetwork.from_polycrystal(..., ensemble=members)`.
     """
     extents = grain_extents(rve)
-    seeds = torch.Generator().manual_seed(int(seed))
-    drawn = torch.randint(2**62, (members,), generator=seeds).tolist()
-    networks = (MaterialNetwork.from_polycrystal(rve, leaves, one) for one in drawn)
+    seeds = member_seeds(seed, members)
+    networks = (MaterialNetwork.from_polycrystal(rve, leaves, one) for one in seeds)
     return NetworkEnsemble(
         tuple(replace(net, normals=_stretched(net.normals, extents)) for net in networks)
     )

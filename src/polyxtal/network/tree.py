@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from polyxtal.algebra.randomness import member_seeds
 from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
@@ -142,9 +143,8 @@ class MaterialNetwork:
         """
         check_size(leaves, seed, ensemble)
         if ensemble > 1:
-            seeds = torch.Generator().manual_seed(int(seed))
-            drawn = torch.randint(2**62, (ensemble,), generator=seeds).tolist()
-            return NetworkEnsemble(tuple(cls.from_polycrystal(rve, leaves, s) for s in drawn))
+            seeds = member_seeds(seed, ensemble)
+            return NetworkEnsemble(tuple(cls.from_polycrystal(rve, leaves, s) for s in seeds))
         generator = torch.Generator().manual_seed(int(seed))
         parts = quantise(rve, leaves, generator)
         order = torch.randperm(leaves, generator=generator)

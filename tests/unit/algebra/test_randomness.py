@@ -1,11 +1,11 @@
-"""Generators of numbered samples."""
+"""Seeds of ensembles and generators of numbered samples."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from polyxtal.algebra.randomness import generator_of
+from polyxtal.algebra.randomness import generator_of, member_seeds
 
 
 def first(seed: int, number: int) -> float:
@@ -42,3 +42,10 @@ def test_first_draws_of_successive_samples_are_even():
 def test_what_would_repeat_is_refused(seed, number):
     with pytest.raises(ValueError, match="must"):
         generator_of(seed, number)
+
+
+def test_member_seeds_depend_on_the_seed_and_not_on_the_number_of_members():
+    many = member_seeds(5, 40)
+    assert member_seeds(5, 3) == many[:3]
+    assert member_seeds(6, 40) != many
+    assert len(set(many)) == 40

@@ -6,51 +6,60 @@ For any microstructure and in the sense of quadratic forms, C_Reuss <= C <= C_Vo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.crystal.elasticity import Elasticity
-from polyxtal.microstructure.phases import check_elastic_symmetry, per_phase
+from polyxtal.mechanics.bounds.grain_stiffness import stiffness_per_grain
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 
-def stiffness_per_grain(
-    rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity]
-) -> Float[Tensor, "grains 6 6"]:
-    """Build the stiffness of every grain in the sample frame.
+class ElasticAverages(NamedTuple):
+    """The averages of Voigt, Reuss and Hill, Mandel. [MPa]"""
 
-        C_g = M(R_g) C_crystal M(R_g)ᵀ
+    voigt: Float[Tensor, "6 6"]
+    reuss: Float[Tensor, "6 6"]
+    hill: Float[Tensor, "6 6"]
+
+    @classmethod
+    def of_grains(
+        cls, grains: Float[Tensor, "grains 6 6"], fractions: Float[Tensor, "grains"]
+    ) -> ElasticAverages:
+        """Average the Mandel stiffness of grains [MPa] by their volume fractions [-]."""
+        voigt = torch.einsum("g,gmn->mn", fractions, grains)
+        reuss = torch.linalg.inv(torch.einsum("g,gmn->mn", fractions, torch.linalg.inv(grains)))
+        # Inversion leaves an asymmetry of rounding, which eigenvalue solvers would act upon.
+        reuss = 0.5 * (reuss + reuss.mT)
+        return cls(voigt, reuss, 0.5 * (voigt + reuss))
+
+
+def elastic_averages(
+    rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity]
+) -> ElasticAverages:
+    """Return the averages of Voigt, Reuss and Hill, at the cost of one of them.
 
     Args:
         rve: Polycrystal.
-        elasticity: One crystal for all grains, or one for each phase name.
-    Returns:
-        Mandel stiffness of each grain. [MPa]
+        elasticity: Elastic constants of all grains, or of each phase by name.
     Raises:
-        ValueError: if a phase that has grains is missing from `elasticity`, or its constants lack
-            the symmetry of its lattice.
+        ValueError: if a phase is missing from `elasticity`.
     """
-    stiffness = rve.orientations.new_zeros(rve.grains, 6, 6)
-    crystals = per_phase(elasticity, Elasticity, rve.phase, rve.phase_names, "elasticity")
-    check_elastic_symmetry(rve.lattices, crystals, rve.phase_names)
-    for index, crystal in crystals.items():
-        members = rve.phase == index
-        stiffness[members] = crystal.stiffness(rve.orientations[members])
-    return stiffness
+    return ElasticAverages.of_grains(stiffness_per_grain(rve, elasticity), rve.volume_fractions)
 
 
 def voigt_average(
     rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity]
 ) -> Float[Tensor, "6 6"]:
-    """Average the stiffness: every grain takes the same strain; the upper bound.
+    """Return the mean stiffness: all grains share one strain; the upper bound.
 
         C_Voigt = Σ_g f_g C_g    [Voigt1889]
 
     Args:
         rve: Polycrystal.
-        elasticity: One crystal for all grains, or one for each phase name.
+        elasticity: Elastic constants of all grains, or of each phase by name.
     Returns:
         Mandel stiffness. [MPa]
     Raises:
@@ -60,64 +69,46 @@ def voigt_average(
         >>> import polyxtal as px
         >>> rve = px.tessellate(grid=8, grains=20, seed=1)
         >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
-        >>> stiffness = px.voigt_average(rve, copper)
-        >>> round(px.engineering_constants(stiffness).E_x / 1e3, 1)  # Young's modulus [GPa]
+        >>> voigt = px.voigt_average(rve, copper)
+        >>> round(px.engineering_constants(voigt).E_x / 1e3, 1)  # Young's modulus [GPa]
         137.6
     """
-    grains = stiffness_per_grain(rve, elasticity)
-    return torch.einsum("g,gmn->mn", rve.volume_fractions, grains)
+    return elastic_averages(rve, elasticity).voigt
 
 
 def reuss_average(
     rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity]
 ) -> Float[Tensor, "6 6"]:
-    """Average the compliance: every grain takes the same stress; the lower bound.
+    """Return the inverse of the mean compliance: all grains share one stress; the lower bound.
 
         C_Reuss = (Σ_g f_g C_g⁻¹)⁻¹    [Reuss1929]
 
-    Args:
-        rve: Polycrystal.
-        elasticity: One crystal for all grains, or one for each phase name.
-    Returns:
-        Mandel stiffness. [MPa]
-    Raises:
-        ValueError: if a phase is missing from `elasticity`.
+    Arguments, result [MPa] and errors are those of `voigt_average`.
 
     Example:
         >>> import polyxtal as px
-        >>> rve = px.tessellate(grid=8, grains=20, seed=1)
         >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
-        >>> stiffness = px.reuss_average(rve, copper)
-        >>> round(px.engineering_constants(stiffness).E_x / 1e3, 1)  # Young's modulus [GPa]
+        >>> reuss = px.reuss_average(px.tessellate(grid=8, grains=20, seed=1), copper)
+        >>> round(px.engineering_constants(reuss).E_x / 1e3, 1)  # Young's modulus [GPa]
         104.3
     """
-    compliance = torch.linalg.inv(stiffness_per_grain(rve, elasticity))
-    stiffness = torch.linalg.inv(torch.einsum("g,gmn->mn", rve.volume_fractions, compliance))
-    # Inversion leaves an asymmetry of rounding, which eigenvalue solvers would act upon.
-    return 0.5 * (stiffness + stiffness.mT)
+    return elastic_averages(rve, elasticity).reuss
 
 
 def hill_average(
     rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity]
 ) -> Float[Tensor, "6 6"]:
-    """Return the mean of the Voigt and the Reuss average: an estimate, not a bound.
+    """Return the mean of the averages of Voigt and Reuss: an estimate, not a bound.
 
         C_Hill = (C_Voigt + C_Reuss) / 2    [Hill1952]
 
-    Args:
-        rve: Polycrystal.
-        elasticity: One crystal for all grains, or one for each phase name.
-    Returns:
-        Mandel stiffness. [MPa]
-    Raises:
-        ValueError: if a phase is missing from `elasticity`.
+    Arguments, result [MPa] and errors are those of `voigt_average`.
 
     Example:
         >>> import polyxtal as px
         >>> rve = px.tessellate(grid=8, grains=20, seed=1)
-        >>> copper = px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3)
-        >>> stiffness = px.hill_average(rve, copper)
-        >>> round(px.engineering_constants(stiffness).E_x / 1e3, 1)  # Young's modulus [GPa]
+        >>> hill = px.hill_average(rve, px.CubicElasticity(c11=168.4e3, c12=121.4e3, c44=75.4e3))
+        >>> round(px.engineering_constants(hill).E_x / 1e3, 1)  # Young's modulus [GPa]
         121.2
     """
-    return 0.5 * (voigt_average(rve, elasticity) + reuss_average(rve, elasticity))
+    return elastic_averages(rve, elasticity).hill

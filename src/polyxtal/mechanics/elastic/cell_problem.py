@@ -17,7 +17,7 @@ from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
-from polyxtal.mechanics.bounds.averages import stiffness_per_grain
+from polyxtal.mechanics.bounds.grain_stiffness import stiffness_per_grain
 from polyxtal.mechanics.elastic.green import DEVIATORS, STRAIN_BASIS, Frequencies
 from polyxtal.microstructure.polycrystal import Polycrystal
 

@@ -46,9 +46,10 @@ from polyxtal.algebra.rotation import rotational_part
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
+from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import StepResult, respond
-from polyxtal.mechanics.mean_field.taylor import STRESS_FLOOR, crystals_of, mixed_change
+from polyxtal.mechanics.mean_field.crystals import crystals_of
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 

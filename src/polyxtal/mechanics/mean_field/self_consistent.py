@@ -18,8 +18,9 @@ from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.elasticity import Elasticity
-from polyxtal.mechanics.bounds.averages import reuss_average, stiffness_per_grain, voigt_average
+from polyxtal.mechanics.bounds.averages import ElasticAverages
 from polyxtal.mechanics.bounds.clamp import clamp_between
+from polyxtal.mechanics.bounds.grain_stiffness import stiffness_per_grain
 from polyxtal.mechanics.mean_field.pair_correlation import arrangement_term, scattering
 from polyxtal.mechanics.mean_field.polarization import ORDER, polarization_tensor
 from polyxtal.microstructure.mean_intercept import mean_intercepts
@@ -84,8 +85,8 @@ def self_consistent_average(
     polarization = polarization_tensor(medium, extents, order)
     scattered = scattering(grains, fractions, medium, polarization)
     pairs = arrangement_term(rve.grain_id, rve.spacing, scattered, fractions, medium, polarization)
-    voigt, reuss = voigt_average(rve, elasticity), reuss_average(rve, elasticity)
-    return clamp_between(medium + pairs, reuss, voigt)
+    bounds = ElasticAverages.of_grains(grains, fractions)
+    return clamp_between(medium + pairs, bounds.reuss, bounds.voigt)
 
 
 def grain_extents(rve: Polycrystal) -> Float[Tensor, "3"]:

@@ -6,22 +6,21 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
+from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import StepResult, respond
+from polyxtal.mechanics.mean_field.crystals import crystals_of
 from polyxtal.mechanics.response import Response
-from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 MAX_ITERATIONS = 30
-STRESS_FLOOR = 1e-2
-"""Stresses are compared with no less than this. [MPa]"""
 
 
 class Taylor:
@@ -111,47 +110,3 @@ def taylor_response(
     """
     law, start, weights = crystals_of(rve, material)
     return respond(path, Taylor(law, start, weights), weights, on_increment)
-
-
-def crystals_of(
-    rve: Polycrystal, material: Material | Mapping[str, Material]
-) -> tuple[CompiledCrystalPlasticity, CrystalState, Float[Tensor, "crystals"]]:
-    """Make every grain that has voxels one crystal.
-
-    Args:
-        rve: Polycrystal.
-        material: One material for all grains, or one for each phase name.
-    Returns:
-        The law of the crystals, their undeformed state, their volume fractions [-].
-    Raises:
-        ValueError: if a phase has no material.
-    """
-    volume = rve.volume_fractions
-    members = (volume > 0).nonzero().flatten()
-    phased = PhasedMaterials.of(material, rve.phase[members], rve.phase_names, rve.lattices)
-    law = CompiledCrystalPlasticity(phased.materials, phased.place)
-    return law, law.initial_state(rve.orientations[members]), volume[members]
-
-
-def mixed_change(
-    deformation: Float[Tensor, "3 3"],
-    stress: Float[Tensor, "3 3"],
-    tangent: Float[Tensor, "3 3 3 3"],
-    target: Float[Tensor, "3 3"],
-    stress_controlled: Bool[Tensor, "3 3"],
-) -> Float[Tensor, "3 3"]:
-    """Take one step of Newton's method under mixed boundary conditions.
-
-        ∂P/∂F : dF = P_target - P   where P is prescribed,   dF = F_target - F   elsewhere
-
-    Args:
-        deformation, stress, tangent: F [-], P [MPa] and ∂P/∂F [MPa] where the method stands.
-        target: P [MPa] where `stress_controlled`, F [-] elsewhere.
-        stress_controlled: Where P is prescribed.
-    Returns:
-        The change dF. [-]
-    """
-    identity = torch.eye(9, dtype=torch.float64)
-    matrix = torch.where(stress_controlled.reshape(9, 1), tangent.reshape(9, 9), identity)
-    right = torch.where(stress_controlled, target - stress, target - deformation)
-    return torch.linalg.solve(matrix, right.reshape(9)).reshape(3, 3)

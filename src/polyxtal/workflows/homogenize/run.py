@@ -12,7 +12,7 @@ from torch import Tensor
 
 from polyxtal.algebra.progress import Progress, Stages
 from polyxtal.crystal.material import Material
-from polyxtal.mechanics.bounds.averages import hill_average, reuss_average, voigt_average
+from polyxtal.mechanics.bounds.averages import elastic_averages
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
 from polyxtal.mechanics.elastic.homogenize import MAX_ITERATIONS, ElasticHomogenization
 from polyxtal.mechanics.elastic.homogenize import homogenize as solve
@@ -129,11 +129,12 @@ def homogenize(
         )
 
     with stages.stage("baselines"):
+        averages = elastic_averages(rve, elasticity)
         stiffness = {
             FULL_FIELD: result.stiffness,
-            "reuss": reuss_average(rve, elasticity),
-            "hill": hill_average(rve, elasticity),
-            "voigt": voigt_average(rve, elasticity),
+            "reuss": averages.reuss,
+            "hill": averages.hill,
+            "voigt": averages.voigt,
         }
         norm = torch.linalg.matrix_norm(result.stiffness)
         distance = {

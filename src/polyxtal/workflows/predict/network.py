@@ -7,8 +7,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-import torch
-
+from polyxtal.algebra.randomness import member_seeds
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model import checkpoint
@@ -88,10 +87,7 @@ def predict_network(
         if done and on_step is not None:
             on_step(stage)
 
-    drawn = [seed]
-    if ensemble > 1:
-        seeds = torch.Generator().manual_seed(seed)
-        drawn = torch.randint(2**62, (ensemble,), generator=seeds).tolist()
+    seeds = member_seeds(seed, ensemble) if ensemble > 1 else [seed]
     assert model.curves is not None
     expected = cache(partial(model.predict_stiffness, rve))
     with warnings.catch_warnings():
@@ -100,6 +96,6 @@ def predict_network(
         warnings.simplefilter("ignore", UserWarning)
         networks = [
             infer_network(rve, leaves, material, model.curves, expected, one, progress=report)
-            for one in drawn
+            for one in seeds
         ]
     return NetworkEnsemble(tuple(networks)) if ensemble > 1 else networks[0]

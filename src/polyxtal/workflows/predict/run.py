@@ -12,7 +12,7 @@ from torch import Tensor
 
 from polyxtal.algebra.progress import COMPILING, Progress, Stages, time_of_load
 from polyxtal.crystal.material import Material
-from polyxtal.mechanics.bounds.averages import hill_average, reuss_average, voigt_average
+from polyxtal.mechanics.bounds.averages import elastic_averages
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.mean_field.taylor import taylor_response
@@ -192,11 +192,7 @@ def _networks(
     elasticity = {name: material.elasticity for name, material in materials.items()}
     unfamiliarity = None
     with stages.stage("stiffness"):
-        averages = {
-            "voigt": voigt_average(rve, elasticity),
-            "reuss": reuss_average(rve, elasticity),
-            "hill": hill_average(rve, elasticity),
-        }
+        averages = elastic_averages(rve, elasticity)._asdict()
         if model is None:
             network = MaterialNetwork.from_polycrystal(
                 rve, leaves, settings.seed, ensemble=ensemble

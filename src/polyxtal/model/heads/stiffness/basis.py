@@ -17,7 +17,7 @@ from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
-from polyxtal.mechanics.bounds.averages import stiffness_per_grain
+from polyxtal.mechanics.bounds.grain_stiffness import stiffness_per_grain
 from polyxtal.mechanics.bounds.moduli import (
     bulk_modulus,
     bulk_modulus_voigt,
