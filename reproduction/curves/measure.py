@@ -100,7 +100,7 @@ class CurveSettings:
             given["polycrystals"] = ",".join(cases.names)
         options = [text for name, value in given.items() for text in (f"--{name}", str(value))]
         options += [] if self.fitted else ["--no-fitted"]
-        return shlex.join(["polyxtal", "study", "curves", self.model, *options])
+        return shlex.join(["python", "-m", "reproduction", "curves", self.model, *options])
 
 
 class CurveRow(NamedTuple):

@@ -71,7 +71,7 @@ class LatentSettings:
         elastic = ",".join(f"{c / 1e3:g}" for c in (crystal.c11, crystal.c12, crystal.c44))
         given = {"count": self.count, "method": self.method, "seed": self.seed, "elastic": elastic}
         options = [text for name, value in given.items() for text in (f"--{name}", str(value))]
-        return shlex.join(["polyxtal", "study", "latent", self.model, *options])
+        return shlex.join(["python", "-m", "reproduction", "latent", self.model, *options])
 
 
 @dataclass(frozen=True, eq=False)

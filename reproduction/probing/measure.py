@@ -69,7 +69,9 @@ class ProbeSettings:
         """The command that computes the same, without its folder."""
         labels = ",".join(str(count) for count in self.labels)
         options = ["--labels", labels, "--test", str(self.test), "--draws", str(self.draws)]
-        return shlex.join(["polyxtal", "study", "probe", self.model, self.data, *options])
+        return shlex.join(
+            ["python", "-m", "reproduction", "probe", self.model, self.data, *options]
+        )
 
 
 @dataclass(frozen=True, eq=False)

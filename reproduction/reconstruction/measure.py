@@ -70,7 +70,7 @@ class ReconstructionSettings:
             if value is not None
             for text in (f"--{name}", str(value))
         ]
-        return shlex.join(["polyxtal", "study", "reconstruction", self.model, *options])
+        return shlex.join(["python", "-m", "reproduction", "reconstruction", self.model, *options])
 
 
 class Slice(NamedTuple):
