@@ -162,13 +162,24 @@ class LaueGroup:
     def nearest(
         self, q: Float[Tensor, "*#batch 4"], reference: Float[Tensor, "*#batch 4"]
     ) -> Float[Tensor, "*batch 4"]:
-        """Pick the equivalent of q, sign included, that is nearest to a reference orientation."""
+        """Return the equivalent ±q s that is nearest to a reference orientation."""
         q, reference = torch.broadcast_tensors(q, reference)
-        candidates = self.equivalents(q)
-        cosine = (candidates * reference[..., None, :]).sum(-1)
-        index = cosine.abs().argmax(-1, keepdim=True)
-        chosen = candidates.gather(-2, index[..., None].expand(*index.shape, 4)).squeeze(-2)
-        return torch.where(cosine.gather(-1, index) < 0, -chosen, chosen)
+        cosine = self._scalar_parts(quaternion_multiply(quaternion_conjugate(reference), q))
+        best = cosine.abs().argmax(-1, keepdim=True)
+        chosen = quaternion_multiply(q, _rotations(self.name).to(q)[best.squeeze(-1)])
+        return torch.where(cosine.gather(-1, best) < 0, -chosen, chosen)
+
+    def half_angle_cosine(self, q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch"]:
+        """Return cos(ω/2) of the smallest rotation angle ω among the equivalents q s.
+
+        For m-3m, the components of q by size, a ≥ b ≥ c ≥ d, give the largest of a, (a + b)/√2
+        and (a + b + c + d)/2, without a list of the 24 equivalents.
+        """
+        if self.name != "m-3m":
+            return self._scalar_parts(q).abs().amax(-1).clamp_max(1.0)
+        a, b, c, d = q.abs().sort(-1, descending=True).values.unbind(-1)
+        cosine = torch.maximum(a, torch.maximum((a + b) * 0.5**0.5, (a + b + c + d) * 0.5))
+        return cosine.clamp_max(1.0)
 
     def disorientation(
         self, p: Float[Tensor, "*#batch 4"], q: Float[Tensor, "*#batch 4"]
@@ -176,6 +187,10 @@ class LaueGroup:
         """Return the smallest rotation angle between two crystals of this symmetry. [rad]"""
         between = quaternion_multiply(quaternion_conjugate(p), q)
         return rotation_angle(self.equivalents(between)).amin(-1)
+
+    def _scalar_parts(self, q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch order"]:
+        """Return the scalar part of each equivalent q s."""
+        return q @ quaternion_conjugate(_rotations(self.name).to(q)).mT
 
 
 CUBIC = LaueGroup("m-3m")

@@ -1,20 +1,14 @@
-"""A measured map of orientations, and the frames in which its Euler angles can be given.
+"""A measured map of orientations, and its grains.
 
-Axes of a map: x and y are those of the file's positions, z = x × y. Vendors draw maps with x to the
-right and y down the page, so z points into the specimen, away from the viewer; +y is down.
-
-Euler angles refer to three specimen axes A1, A2, A3 of the vendor, which are mostly not the map's,
-and no file says which they are. `frame` says it: the rotation p that turns components along A1, A2,
-A3 into components along x, y, z, so that a point's orientation is p q(φ1, Φ, φ2).
+The axes of a map, and the frames of its Euler angles, are defined in `frames.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -22,39 +16,16 @@ from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
-from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE
-
-if TYPE_CHECKING:
-    from polyxtal.microstructure.segment import GrainMap
-
-_ROOT = 0.5**0.5
-
-FRAMES: dict[str, tuple[float, float, float, float]] = {
-    "map": (1.0, 0.0, 0.0, 0.0),
-    "edax-1": (0.0, _ROOT, _ROOT, 0.0),
-    "edax-2": (0.0, _ROOT, -_ROOT, 0.0),
-    "edax-3": (0.0, 1.0, 0.0, 0.0),
-    "edax-4": (0.0, 0.0, 1.0, 0.0),
-    "oxford": (0.0, 1.0, 0.0, 0.0),
-}
-"""Rotation of the Euler angles' axes A1, A2, A3 into the map's x, y, z, by name.
-
-| name | A1, A2, A3 along | rotation | said elsewhere |
-|---|---|---|---|
-| `map` | x, y, z | none | MTEX's setting 0: Euler angles of the map's own axes |
-| `edax-1` | y, x, -z | 180° about x + y | EDAX's and MTEX's setting 1 |
-| `edax-2` | -y, -x, -z | 180° about x - y | setting 2, what MTEX's import wizard takes |
-| `edax-3` | x, -y, -z | 180° about x | setting 3 |
-| `edax-4` | -x, y, -z | 180° about y | setting 4; DREAM.3D's default for HKL |
-| `oxford` | x, -y, -z | 180° about x | MTEX's convertEuler2SpatialReferenceFrame for .ctf |
-
-In all but the first, A3 points out of the specimen, to the viewer, as vendors have it. Settings 1
-and 2 differ by half a turn about z, and so do 3 and 4; from 1 or 2 to 3 or 4 it is a quarter turn,
-which swaps what lies along x and y.
-"""
-
-Frame = str | Sequence[float] | Tensor
-"""Name of a frame, or the rotation itself as a unit quaternion, scalar first."""
+from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE, Polycrystal
+from polyxtal.microstructure.section import (
+    Profiles,
+    SectionStatistics,
+    areas,
+    at_border,
+    map_profiles,
+    second_moments,
+)
+from polyxtal.microstructure.segment import DEFAULT_THRESHOLD, segment
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -194,43 +165,126 @@ class EbsdMap:
         )
 
     def grains(
-        self, threshold: float = math.radians(5.0), *, minimum: int = 5, fill: bool = True
+        self, threshold: float = DEFAULT_THRESHOLD, *, minimum: int = 5, fill: bool = True
     ) -> GrainMap:
-        """Find the grains, see `segment`."""
-        # Not above: a grain's mean orientation comes from the readers, which make maps.
-        from polyxtal.microstructure.segment import segment
+        """Find the grains, see `segment`.
 
-        return segment(self, threshold, minimum=minimum, fill=fill)
-
-
-def frame_rotation(frame: Frame | None, path: str | Path = "EBSD map") -> Float[Tensor, "4"]:
-    """Find the rotation from the Euler angles' axes into the map's.
-
-    Args:
-        frame: A name of `FRAMES`, or a unit quaternion, scalar first, as numbers or as text
-            "w,x,y,z".
-        path: File that the error names.
-    Raises:
-        ValueError: if the frame is missing, unknown, or no unit quaternion.
-    """
-    choices = f"must be one of {', '.join(FRAMES)}, or a unit quaternion w,x,y,z"
-    if frame is None:
-        raise ValueError(
-            f"{path}: argument `frame` {choices} that turns the Euler angles' axes into the map's, "
-            "but is missing, and the file can not say it."
+        Args:
+            threshold: Disorientation at a grain boundary (default: 5°). [rad]
+            minimum: Smallest number of points in a grain.
+            fill: Assign every point to a grain; otherwise points without a grain keep -1.
+        Raises:
+            ValueError: if an argument is out of range, the symmetry of an indexed phase is
+                unknown, or no region is large enough.
+        """
+        found = segment(self, threshold, minimum=minimum, fill=fill)
+        return GrainMap(
+            found.grain_id, found.orientations, found.phase, self, found.filled, minimum
         )
-    values: Sequence[float]
-    if isinstance(frame, str):
-        if frame in FRAMES:
-            values = FRAMES[frame]
-        else:
-            try:
-                values = [float(part) for part in frame.split(",")]
-            except ValueError:
-                values = ()
-    else:
-        values = [float(v) for v in frame]
-    length = math.sqrt(sum(v * v for v in values)) if len(values) == 4 else math.nan
-    if not abs(length - 1) <= UNIT_TOLERANCE:
-        raise ValueError(f"{path}: argument `frame` {choices}, but is {frame!r}.")
-    return torch.tensor(values, dtype=torch.float64) / length
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GrainMap:
+    """The grains of a map.
+
+    Attributes:
+        grain_id: Grain of each point, 0-based; -1 where there is none (see `segment`).
+        orientations: Mean orientation of each grain, over its measured points. [-]
+        phase: Phase of each grain, an index into the map's `phase_names`.
+        source: The map.
+        filled: Share of the points that took their grain from a neighbour. [-]
+        minimum: Fewest measured points of a grain.
+    """
+
+    grain_id: Int[Tensor, "nx ny"]
+    orientations: Float[Tensor, "grains 4"]
+    phase: Int[Tensor, "grains"]
+    source: EbsdMap
+    filled: float
+    minimum: int
+
+    def __repr__(self) -> str:
+        """Describe without dumping arrays."""
+        return (
+            f"GrainMap(grains={self.grains}, at the border={int(self.border.sum())}, "
+            f"grid={self.source.grid}, filled={100 * self.filled:.1f} %)"
+        )
+
+    @property
+    def grains(self) -> int:
+        """Number of grains."""
+        return len(self.orientations)
+
+    @property
+    def area(self) -> Float[Tensor, " grains"]:
+        """Area of each grain. [µm²]"""
+        return areas(self.grain_id, self.grains, self.source.step)
+
+    @property
+    def diameter(self) -> Float[Tensor, " grains"]:
+        """Diameter of the circle of equal area. [µm]"""
+        return (self.area * (4 / math.pi)).sqrt()
+
+    @property
+    def elongation(self) -> Float[Tensor, " grains"]:
+        """Length over width of the ellipse with the grain's second moments, at least 1. [-]"""
+        moments = second_moments(self.grain_id, self.grains, self.source.step)
+        xx, yy, xy = moments.unbind(-1)
+        mean, radius = 0.5 * (xx + yy), torch.hypot(0.5 * (xx - yy), xy)
+        return ((mean + radius) / (mean - radius)).sqrt()
+
+    @property
+    def border(self) -> Bool[Tensor, " grains"]:
+        """Whether the map's border cuts the grain, so that its size is not known."""
+        return at_border(self.grain_id, self.grains)
+
+    def statistics(self, border: str = "correct") -> SectionStatistics:
+        """Average sizes and shapes; `profiles` says what becomes of grains at the border."""
+        return self.profiles(border).statistics()
+
+    def profiles(self, border: str = "correct") -> Profiles:
+        """List areas and extents of the grains.
+
+        Args:
+            border: What becomes of grains that the map's border cuts. "keep" takes them as they
+                are, too small. "omit" leaves them out, and with them more large grains than small.
+                "correct" makes up for that: in the number of grains, from which the mean area
+                follows, each counts ½ less for each edge that cuts it and ¼ more for each corner,
+                so that a grain counts once in all maps that could show it [Gundersen1978]; in the
+                averages, only whole grains enter, by the inverse of the area in which each could
+                lie without being cut [Miles1974]. Grains larger than the map stay unknown.
+        Raises:
+            ValueError: if `border` is none of these, or every grain is at the border.
+        """
+        if border in ("correct", "omit") and bool(self.border.all()):
+            raise ValueError(
+                f"{self.source.path}: some grain must lie within the map to be measured, "
+                f"but all {self.grains} are cut by its border."
+            )
+        return map_profiles(self.grain_id, self.grains, self.source.step, border)
+
+    @property
+    def polycrystal(self) -> Polycrystal:
+        """The grains as a volume one voxel thick, (nx, ny, 1), as thick as a step. [µm]
+
+        It is taken to be periodic as any volume is, which a measured map is not.
+
+        Raises:
+            ValueError: if points have no grain.
+        """
+        empty = int((self.grain_id < 0).sum())
+        if empty:
+            raise ValueError(
+                f"{self.source.path}: every point must belong to a grain, but {empty} do not: "
+                "let `fill` give them to their neighbours."
+            )
+        width, height = self.source.size
+        thickness = math.sqrt(self.source.step[0] * self.source.step[1])
+        return Polycrystal(
+            self.grain_id[..., None],
+            self.orientations,
+            (width, height, thickness),
+            self.phase,
+            self.source.phase_names,
+            self.source.lattices,
+        )

@@ -21,11 +21,10 @@ from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import normalize_quaternion
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
-from polyxtal.microstructure.ebsd import EbsdMap
+from polyxtal.microstructure.ebsd import EbsdMap, GrainMap
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import renumber
 from polyxtal.microstructure.section import Profiles, SectionStatistics, section_profiles
-from polyxtal.microstructure.segment import GrainMap
 from polyxtal.microstructure.tessellate import (
     MAX_SPREAD,
     tessellate,

@@ -12,7 +12,6 @@ from torch import Tensor
 from polyxtal.algebra.rotation import (
     axis_angle_to_quaternion,
     normalize_quaternion,
-    quaternion_conjugate,
     quaternion_multiply,
     random_quaternions,
 )
@@ -72,12 +71,7 @@ def _squared_distance(rebuilt: Tensor, truth: Tensor) -> Tensor:
     """Square the distance of each quaternion from the closest copy of the true one."""
     p, q = rebuilt.unflatten(-1, (-1, 4)), truth.unflatten(-1, (-1, 4))
     with torch.no_grad():  # which copy is closest does not change with a small step
-        copies = CUBIC.rotations.to(q)
-        likeness = quaternion_multiply(quaternion_conjugate(q), p) @ copies.mT
-        nearest = likeness.abs().argmax(-1)
-        negative = likeness.gather(-1, nearest[..., None]) < 0
-        closest = quaternion_multiply(q, copies[nearest])
-        closest = torch.where(negative, -closest, closest)
+        closest = CUBIC.nearest(q, p)
     return (p - closest).square().sum(-1)
 
 

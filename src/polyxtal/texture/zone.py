@@ -119,11 +119,7 @@ def _cells(resolution: float) -> int:
 
 def in_zone(q: Float[Tensor, "n 4"], laue: LaueGroup = CUBIC) -> Float[Tensor, "m 4"]:
     """Keep the orientations that no equivalent brings closer to the identity."""
-    symmetry = laue.rotations.to(q)
-    # The scalar part of q s is q · s*, and s* is in the group too.
-    largest = torch.cat(
-        [(part @ symmetry.mT).abs().amax(-1) for part in q.split(_CHUNK // laue.order)]
-    )
+    largest = torch.cat([laue.half_angle_cosine(part) for part in q.split(_CHUNK // laue.order)])
     return q[q[:, 0].abs() >= largest - 1e-12]
 
 

@@ -194,6 +194,15 @@ def test_copies_are_one_crystal_in_every_group(name):
     torch.testing.assert_close(cosine, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", LAUE_GROUPS)
+def test_half_angle_cosine_is_that_of_the_disorientation(name):
+    """Also by the short cut of m-3m, which looks at the sizes of the components alone."""
+    group, q = LaueGroup(name), random_quaternions(3000, 1)
+    identity = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+    expected = torch.cos(0.5 * group.disorientation(identity, q))
+    torch.testing.assert_close(group.half_angle_cosine(q), expected, rtol=0, atol=1e-14)
+
+
 def test_tension_twins_of_magnesium_are_86_degrees_about_a():
     """{10-12}: a half turn about the plane normal is 2 atan((c/a)/√3) about <11-20>."""
     ratio = 1.6236

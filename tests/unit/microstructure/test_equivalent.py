@@ -16,7 +16,7 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure import equivalent
-from polyxtal.microstructure.ebsd import EbsdMap
+from polyxtal.microstructure.ebsd import EbsdMap, GrainMap
 from polyxtal.microstructure.equivalent import (
     SMALLEST_SHOWN,
     compare_sections,
@@ -25,7 +25,6 @@ from polyxtal.microstructure.equivalent import (
 from polyxtal.microstructure.io import read_ebsd
 from polyxtal.microstructure.resample import crop, renumber
 from polyxtal.microstructure.section import section_profiles
-from polyxtal.microstructure.segment import GrainMap
 from polyxtal.microstructure.tessellate import grain_statistics
 from polyxtal.texture.measure import texture_coefficients
 

@@ -17,10 +17,10 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.microstructure.ebsd import EbsdMap
+from polyxtal.microstructure.ebsd import EbsdMap, GrainMap
 from polyxtal.microstructure.io import read_ebsd
 from polyxtal.microstructure.section import section_profiles
-from polyxtal.microstructure.segment import GrainMap, cubic_disorientation, segment
+from polyxtal.microstructure.segment import segment
 
 SAMPLE = SAMPLES / "ebsd_316L_500x500.ang"
 Z = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
@@ -44,11 +44,6 @@ def halves(angle, shape=(10, 6)):
     degrees = np.zeros(shape)
     degrees[shape[0] // 2 :] = angle
     return degrees
-
-
-def test_fast_disorientation_is_the_slow_one():
-    p, q = random_quaternions(3000, 1), random_quaternions(3000, 2)
-    assert torch.allclose(cubic_disorientation(p, q), CUBIC.disorientation(p, q), atol=1e-7)
 
 
 @pytest.mark.parametrize(("angle", "grains"), [(4.9, 1), (5.1, 2), (45.0, 2), (85.1, 1), (90.0, 1)])

@@ -28,9 +28,9 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.phase_section import PASCAL
 from polyxtal.mechanics.response import Response
-from polyxtal.microstructure.io.average import average_orientations
 from polyxtal.microstructure.io.damask import METRE
 from polyxtal.microstructure.io.hdf5 import MAX_BYTES, children, open_hdf5, read_numbers
+from polyxtal.microstructure.mean_orientation import average_orientations
 from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE, Polycrystal
 
 SIZE_TOLERANCE = 1e-6

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from polyxtal.algebra.rotation import bunge_to_quaternion
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.microstructure.io.average import average_orientations
 from polyxtal.microstructure.io.hdf5 import open_hdf5, read_strings
 from polyxtal.microstructure.io.image_geometry import (
     PHASE_NAMES,
@@ -34,6 +33,7 @@ from polyxtal.microstructure.io.image_geometry import (
     missing,
     open_geometry,
 )
+from polyxtal.microstructure.mean_orientation import average_orientations
 from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE, Polycrystal
 
 _FEATURE_IDS = ("FeatureIds",)

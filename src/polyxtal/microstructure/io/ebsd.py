@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from polyxtal.microstructure.ebsd import EbsdMap, Frame
+from polyxtal.microstructure.ebsd import EbsdMap
+from polyxtal.microstructure.frames import Frame
 from polyxtal.microstructure.io.ebsd_ang import read_ang
 from polyxtal.microstructure.io.ebsd_ctf import read_ctf
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import laue_of_point_group
 from polyxtal.files.bounded import read_bounded
-from polyxtal.microstructure.ebsd import EbsdMap, Frame, frame_rotation
+from polyxtal.microstructure.ebsd import EbsdMap
+from polyxtal.microstructure.frames import Frame, frame_rotation
 from polyxtal.microstructure.io.ebsd_table import (
     MAX_BYTES,
     A,

@@ -12,7 +12,8 @@ import numpy as np
 
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.files.bounded import read_bounded
-from polyxtal.microstructure.ebsd import EbsdMap, Frame, frame_rotation
+from polyxtal.microstructure.ebsd import EbsdMap
+from polyxtal.microstructure.frames import Frame, frame_rotation
 from polyxtal.microstructure.io.ebsd_table import (
     A_STAR,
     MAX_BYTES,

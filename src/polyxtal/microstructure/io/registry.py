@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from polyxtal.crystal.material import Material
-from polyxtal.microstructure.ebsd import Frame
+from polyxtal.microstructure.frames import Frame
 from polyxtal.microstructure.io.damask import read_damask, write_damask
 from polyxtal.microstructure.io.dream3d import read_dream3d
 from polyxtal.microstructure.io.ebsd import EBSD_SUFFIXES, read_ebsd

@@ -20,7 +20,7 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.io import image_geometry, read, read_dream3d
-from polyxtal.microstructure.io.average import average_orientations
+from polyxtal.microstructure.mean_orientation import average_orientations
 
 GRID, SPACING = (4, 3, 2), (0.5, 1.0, 2.0)
 IDS = np.arange(24).reshape(GRID, order="F") % 5 + 1

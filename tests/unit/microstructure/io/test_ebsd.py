@@ -20,7 +20,8 @@ from polyxtal.algebra.rotation import (
 from polyxtal.cli import app
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.microstructure.ebsd import FRAMES, EbsdMap, frame_rotation
+from polyxtal.microstructure.ebsd import EbsdMap
+from polyxtal.microstructure.frames import FRAMES, frame_rotation
 from polyxtal.microstructure.io import ebsd_table, read, read_ebsd
 
 SAMPLE = SAMPLES / "ebsd_316L_500x500.ang"

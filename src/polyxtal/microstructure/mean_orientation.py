@@ -1,4 +1,4 @@
-"""The mean orientation of each grain of a measured map."""
+"""Mean orientation of each grain from the orientations of its points."""
 
 from __future__ import annotations
 
@@ -8,39 +8,23 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyxtal.algebra.rotation import (
-    normalize_quaternion,
-    quaternion_conjugate,
-    quaternion_multiply,
-)
-from polyxtal.crystal.laue import CUBIC, LaueGroup
+from polyxtal.algebra.rotation import normalize_quaternion
+from polyxtal.crystal.laue import LaueGroup
 
 _CHUNK = 2**18
-
-
-def nearest_equivalent(
-    reference: Float[Tensor, "n 4"], q: Float[Tensor, "n 4"], group: LaueGroup = CUBIC
-) -> Float[Tensor, "n 4"]:
-    """Pick the equivalent ±q s that is closest to each reference; needs less memory than a list."""
-    symmetry = group.rotations.to(q)
-    between = quaternion_multiply(quaternion_conjugate(reference), q)
-    cosine = between @ quaternion_conjugate(symmetry).T  # scalar part of `between` s
-    best = cosine.abs().argmax(-1)
-    sign = torch.sign(cosine.gather(-1, best[:, None]))
-    return sign * quaternion_multiply(q, symmetry[best])
 
 
 def average_orientations(
     q: Float[Tensor, "n 4"], grain: Int[Tensor, " n"], groups: Sequence[LaueGroup]
 ) -> Float[Tensor, "grains 4"]:
-    """Average unit quaternions over each grain, under its crystal's symmetry.
+    """Average unit quaternions over each grain under its crystal symmetry.
 
-    Starting from a grain's first orientation, all others are replaced by their nearest
-    equivalent and summed; twice more around the mean so found.
+    The orientations of a grain are replaced by their equivalents nearest to the first one and
+    averaged; this is repeated twice with the mean as the reference.
 
     Args:
-        q: Orientations. [-]
-        grain: Grain of each, 0 to grains - 1; every grain occurs.
+        q: Unit quaternions. [-]
+        grain: Grain of each quaternion, 0 to grains - 1; every grain must occur.
         groups: Laue group of each grain.
     Returns:
         Mean orientations, w >= 0. [-]
@@ -64,6 +48,6 @@ def _average(
     for _ in range(3):
         total = torch.zeros_like(mean)
         for chunk, owner in zip(q.split(_CHUNK), grain.split(_CHUNK), strict=True):
-            total.index_add_(0, owner, nearest_equivalent(mean[owner], chunk, group))
+            total.index_add_(0, owner, group.nearest(chunk, mean[owner]))
         mean = normalize_quaternion(total)
     return mean
