@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from polyxtal.mechanics.bounds.moduli import young_modulus
+from polyxtal.mechanics.response import loaded_component
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.viz.curves import draw_responses
 from polyxtal.viz.lengths import length_unit
@@ -143,21 +144,29 @@ def ensemble_view(ensemble: NetworkEnsemble) -> View:
 def response_view(response: Response) -> View:
     """Show the stress-strain curve of the component that does the most work."""
     figure = _thumbnail()
-    axes = draw_responses(figure.add_subplot(), {"": response})
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.label.set_fontsize(6)
-    component = axes.get_xlabel().partition(", ")[2][:2]
+    component = "".join("xyz"[k] for k in loaded_component(response))
+    axes = draw_responses(figure.add_subplot(), {"": response}, component)
+    axes.set_xlabel(f"strain {component} [%]")
+    axes.set_ylabel(f"stress {component} [MPa]")
     rows = [
         ("increments", f"{len(response.time) - 1}"),
         ("time", f"{float(response.time[-1]):g} s"),
-        (f"strain {component}", f"{float(response.strain(component)[-1]):.4g}"),
-        (f"stress {component}", f"{float(response.stress(component)[-1]):.4g} MPa"),
-        ("equivalent strain", f"{float(response.equivalent_strain[-1]):.4g}"),
-        ("equivalent stress", f"{float(response.equivalent_stress[-1]):.4g} MPa"),
+        (f"strain {component}", _end_and_peak(response.strain(component))),
+        (f"stress {component}", _end_and_peak(response.stress(component), " MPa")),
+        ("equivalent strain", _end_and_peak(response.equivalent_strain)),
+        ("equivalent stress", _end_and_peak(response.equivalent_stress, " MPa")),
     ]
     if response.weights is not None:
         rows.append(("crystals", f"{len(response.weights)}"))
     return View(rows, figure)
+
+
+def _end_and_peak(history: Tensor, unit: str = "") -> str:
+    """Return the last value, and that of largest magnitude where it came before."""
+    peak = float(history[history.abs().argmax()])
+    last = float(history[-1])
+    end = f"{0.0 if abs(last) < 1e-6 * abs(peak) else last:.4g}{unit}"
+    return end if last == peak else f"{end} at the end, peak {peak:.4g}{unit}"
 
 
 def load_view(path: LoadPath) -> View:

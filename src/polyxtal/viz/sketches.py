@@ -44,7 +44,8 @@ def draw_tree(axes: Axes, network: MaterialNetwork) -> Axes:
     middle = start + 0.5 * weight
     inner = np.flatnonzero(weight[n:] >= SMALLEST)
     left, right, top = tree.left[inner], tree.right[inner], height[n + inner]
-    corners = [(left, height[left]), (left, top), (right, top), (right, height[right])]
+    foot = np.where(weight >= SMALLEST, height, 0.0)  # lines to nodes left out reach the leaves
+    corners = [(left, foot[left]), (left, top), (right, top), (right, foot[right])]
     elbows = np.stack([np.stack([middle[k], y], axis=-1) for k, y in corners], axis=1)
     axes.add_collection(LineCollection(list(elbows), colors=INK, linewidths=0.5))
 
