@@ -50,10 +50,11 @@ def convert(
 ) -> None:
     """Convert a polycrystal file to another format; optionally crop or coarsen it."""
     with friendly_errors(debug):
+        options.require_files(source)
         from rich.console import Console
 
-        from polyxtal.workflows.convert.run import ConversionSettings
         from polyxtal.workflows.convert.run import convert as run
+        from polyxtal.workflows.convert.settings import ConversionSettings
 
         ebsd = options.map_settings(frame, threshold, exclude, volume)
         settings = ConversionSettings(crop, coarsen, renumber, ebsd)

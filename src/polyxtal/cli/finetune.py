@@ -29,6 +29,7 @@ def stiffness(
 ) -> None:
     """Fit heads that predict stiffness and compare them with all baselines (resumable)."""
     with friendly_errors(debug):
+        options.require_files(config)
         from rich.console import Console
 
         from polyxtal.training.finetune.config import read_stiffness_config
@@ -65,6 +66,7 @@ def network(
 ) -> None:
     """Fit the head that predicts curves to full-field simulations (resumable)."""
     with friendly_errors(debug):
+        options.require_files(config)
         from rich.console import Console
         from rich.table import Table
 
@@ -96,6 +98,7 @@ def parameters(
 ) -> None:
     """Fit the paper's heads that predict all parameters of a network (resumable)."""
     with friendly_errors(debug):
+        options.require_files(config)
         from rich.console import Console
         from rich.table import Table
 

@@ -38,6 +38,7 @@ def generate(
     """Generate a data set of labelled polycrystals: minutes to days (resumable)."""
     try:
         with friendly_errors(debug):
+            options.require_files(recipe)
             from polyxtal.dataset.generate import generate as run
             from polyxtal.dataset.recipe import read_recipe
 

@@ -15,7 +15,8 @@ from polyxtal.cli.console import friendly_errors, print_timing, progress_bar
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from polyxtal.workflows.homogenize.run import Homogenization, HomogenizationSettings
+    from polyxtal.workflows.homogenize.run import Homogenization
+from polyxtal.workflows.homogenize.settings import HomogenizationSettings
 
 
 def homogenize(
@@ -60,8 +61,7 @@ def homogenize(
 ) -> None:
     """Compute the full-field elastic stiffness, beside Voigt, Reuss and Hill."""
     with friendly_errors(debug):
-        from polyxtal.workflows.homogenize.run import HomogenizationSettings
-        from polyxtal.workflows.homogenize.write import OUTPUT
+        from polyxtal.workflows.homogenize.settings import OUTPUT, HomogenizationSettings
 
         settings = HomogenizationSettings(
             tuple(material or ()),
@@ -74,6 +74,8 @@ def homogenize(
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)
+        options.require_files(file)
+        options.require_materials(material)
         _homogenize(file, settings, folder, force, not no_picture)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from errno import ENOENT
 from math import radians
+from os import strerror
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from polyxtal.workflows.inputs.files import MapSettings
+    from polyxtal.workflows.inputs.ebsd_map import MapSettings
 
 MAX_THRESHOLD = 62.0
 """About the largest disorientation of two cubic crystals. [degrees]"""
@@ -93,7 +95,7 @@ def map_settings(
     frame: str | None, threshold: float | None, exclude: list[str] | None, volume: int | None
 ) -> MapSettings:
     """Collect the EBSD options."""
-    from polyxtal.workflows.inputs.files import MapSettings
+    from polyxtal.workflows.inputs.ebsd_map import MapSettings
 
     if threshold is not None and not 0 < threshold <= MAX_THRESHOLD:
         raise ValueError(
@@ -102,3 +104,26 @@ def map_settings(
         )
     angle = None if threshold is None else radians(threshold)
     return MapSettings(frame, angle, tuple(exclude or ()), volume)
+
+
+def require_files(*paths: Path | None) -> None:
+    """Make sure that files are there, before anything slow is imported.
+
+    Raises:
+        FileNotFoundError: naming the first that is not.
+    """
+    for path in paths:
+        if path is not None and not path.exists():
+            raise FileNotFoundError(ENOENT, strerror(ENOENT), str(path))
+
+
+def require_materials(given: list[str] | None) -> None:
+    """Make sure that materials are shipped names or files, before anything slow is imported.
+
+    Raises:
+        FileNotFoundError, ValueError: see `find_material`.
+    """
+    from polyxtal.crystal.shipped import find_material
+
+    for entry in given or ():
+        find_material(entry.partition("=")[2] if "=" in entry else entry)

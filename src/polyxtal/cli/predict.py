@@ -59,8 +59,7 @@ def predict(
 ) -> None:
     """Predict stiffness, stress-strain curve and texture evolution; seconds to minutes."""
     with friendly_errors(debug):
-        from polyxtal.workflows.predict.run import PredictionSettings
-        from polyxtal.workflows.predict.write import OUTPUT
+        from polyxtal.workflows.predict.settings import OUTPUT, PredictionSettings
 
         settings = PredictionSettings(
             material=tuple(material or ()),
@@ -79,6 +78,8 @@ def predict(
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)
+        options.require_files(file, load)
+        options.require_materials(material)
         _predict(file, settings, folder, force, not no_picture)
 
 

@@ -30,6 +30,7 @@ def pretrain(
 ) -> None:
     """Pretrain a model on polycrystals generated on the fly: hours to days (resumable)."""
     with friendly_errors(debug):
+        options.require_files(config)
         from polyxtal.training.pretrain.config import read_pretrain_config
         from polyxtal.training.pretrain.run import pretrain as run
 

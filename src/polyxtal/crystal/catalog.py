@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyxtal.crystal.load_material import SHIPPED, load_material
+from polyxtal.crystal.load_material import load_material
+from polyxtal.crystal.shipped import SHIPPED
 from polyxtal.files.yaml import read_yaml
 
 _CATALOG = Path(__file__).with_name("catalog.yaml")

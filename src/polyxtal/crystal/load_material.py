@@ -9,10 +9,8 @@ from typing import Any
 from polyxtal.crystal.damask_phase import phase_to_material
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.phase_section import listing
+from polyxtal.crystal.shipped import find_material
 from polyxtal.files.yaml import read_yaml
-
-SHIPPED = Path(__file__).with_name("materials")
-"""Folder of the phase files that ship."""
 
 
 def load_material(source: str | Path | Mapping[str, Any], phase: str | None = None) -> Material:
@@ -37,7 +35,7 @@ def load_material(source: str | Path | Mapping[str, Any], phase: str | None = No
     if isinstance(source, Mapping):
         name, where, document = phase or "crystal", "", source
     else:
-        path = _find(source)
+        path = find_material(source)
         name, where, document = path.stem, f"{path}: ", read_yaml(path)
     phases = _phases(document, name, where)
     if phase is None and len(phases) > 1:
@@ -63,21 +61,6 @@ def load_materials(path: str | Path) -> dict[str, Material]:
     path, where = Path(path), f"{path}: "
     phases = _phases(read_yaml(path), path.stem, where)
     return {name: phase_to_material(phase, name, where) for name, phase in phases.items()}
-
-
-def _find(source: str | Path) -> Path:
-    shipped = {path.stem: path for path in SHIPPED.glob("*.yaml")}
-    if str(source) in shipped:
-        return shipped[str(source)]
-    path = Path(source)
-    if path.is_file():
-        return path
-    if path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1:
-        raise FileNotFoundError(f"{path}: must be a DAMASK phase file, but there is no such file.")
-    raise ValueError(
-        f"Argument `source` must be a file or a shipped material ({listing(sorted(shipped))}), "
-        f"but is '{source}'."
-    )
 
 
 def _phases(document: Any, name: str, where: str) -> dict[str, Any]:

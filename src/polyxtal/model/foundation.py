@@ -51,7 +51,8 @@ from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask, target_fiel
 from polyxtal.model.predicted_network import infer_network
 from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.model.windows import windows
-from polyxtal.network.tree import MaterialNetwork, check_size
+from polyxtal.network.limits import check_size
+from polyxtal.network.tree import MaterialNetwork
 from polyxtal.notebook import notebook_html
 
 POOLS = ("cls", "mean", "both")

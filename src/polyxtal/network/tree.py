@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Literal, overload
 
 import torch
@@ -26,14 +25,13 @@ from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.microstructure.phases import check_elastic_symmetry, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.network.limits import check_size
 from polyxtal.network.offline import homogenize_tree, node_weights
 from polyxtal.network.online import Laminates, Online
 from polyxtal.network.online_compiled import TOLERANCE, CompiledOnline
 from polyxtal.network.quantise import quantise
 from polyxtal.network.topology import BinaryTree
 from polyxtal.notebook import notebook_html
-
-MAX_LEAVES, MAX_ENSEMBLE = 2**20, 4096
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -326,24 +324,6 @@ class NetworkEnsemble:
             torch.cat(weights) / len(responses),
             statistics,
         )
-
-
-def check_size(leaves: int, seed: int = 0, ensemble: int = 1) -> None:
-    """Make sure that networks can be built in such a size and number.
-
-    Raises:
-        ValueError: if `leaves`, `ensemble` or `seed` is out of bounds.
-    """
-    for name, value, most in (
-        ("leaves", leaves, MAX_LEAVES),
-        ("ensemble", ensemble, MAX_ENSEMBLE),
-    ):
-        if not (isinstance(value, Integral) and 1 <= value <= most):
-            raise ValueError(
-                f"Argument `{name}` must be at least 1, at most {most} and whole, but is {value}."
-            )
-    if not -(2**63) <= seed < 2**63:
-        raise ValueError(f"Argument `seed` must fit into 64 bits, but is {seed}.")
 
 
 def spread_normals(tree: BinaryTree, generator: torch.Generator) -> Float[Tensor, "inner 3"]:

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.cli import app
 from polyxtal.crystal.lattice import Lattice
-from polyxtal.crystal.load_material import SHIPPED, load_material
+from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
+from polyxtal.crystal.shipped import SHIPPED
 from polyxtal.files.yaml import read_yaml
 
 PHASES: dict[str, Any] = {path.stem: read_yaml(path) for path in sorted(SHIPPED.glob("*.yaml"))}

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.cli import app
-from polyxtal.crystal.load_material import SHIPPED
+from polyxtal.crystal.shipped import SHIPPED
 from polyxtal.files.yaml import read_yaml
 
 CATALOG = SHIPPED.with_name("catalog.yaml")

@@ -14,15 +14,11 @@ import yaml
 
 from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_files
+from polyxtal.mechanics.damask.files import GRID_FILE, LOAD_FILE, NUMERICS_FILE
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.microstructure.io import write
 from polyxtal.microstructure.phases import check_lattices, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
-
-GRID_FILE = "grid.vti"
-MATERIAL_FILE = "material.yaml"
-LOAD_FILE = "load.yaml"
-NUMERICS_FILE = "numerics.yaml"
 
 NUMERICS: Mapping[str, float] = {
     "N_iter_min": 1,

@@ -17,12 +17,14 @@ import numpy as np
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.material import Material
-from polyxtal.mechanics.damask.case import (
+from polyxtal.mechanics.damask.case import write_damask_case
+from polyxtal.mechanics.damask.files import (
     GRID_FILE,
+    JOB,
     LOAD_FILE,
+    LOG_FILE,
     MATERIAL_FILE,
     NUMERICS_FILE,
-    write_damask_case,
 )
 from polyxtal.mechanics.damask.result import read_damask_result
 from polyxtal.mechanics.loading.path import LoadPath
@@ -31,8 +33,6 @@ from polyxtal.microstructure.phases import material_lattices, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 PROGRAMS = ("DAMASK_grid", "damask_grid")
-JOB = "result"
-LOG_FILE = "damask.log"
 
 POLL_SECONDS = 0.2
 """How often the progress is looked up."""

@@ -103,7 +103,7 @@ def solve_batched(
 
     Args:
         problems: Cell problems with the same grid, spacing and number of components.
-        scheme: Discretisation, one of `green.SCHEMES`.
+        scheme: Discretisation, one of `schemes.SCHEMES`.
         tolerance: Largest relative residual.
         max_iterations: Most iterations.
         dtype: torch.float64 or torch.float32.

@@ -226,7 +226,7 @@ def solve_compiled(
 
     Args:
         problem: Cell problem.
-        scheme: Discretisation, one of `green.SCHEMES`.
+        scheme: Discretisation, one of `schemes.SCHEMES`.
         tolerance: Largest relative residual.
         max_iterations: Most iterations of a case.
         dtype: torch.float64 or torch.float32.

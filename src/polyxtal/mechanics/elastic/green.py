@@ -24,8 +24,8 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_to_tensor4
+from polyxtal.mechanics.elastic.schemes import SCHEMES
 
-SCHEMES = ("fourier", "rotated")
 DEVIATORS = 5
 _PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 _R2, _R3, _R6 = 2.0**-0.5, 3.0**-0.5, 6.0**-0.5

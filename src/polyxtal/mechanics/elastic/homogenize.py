@@ -24,14 +24,13 @@ from polyxtal.mechanics.elastic.cell_problem import (
     pose,
 )
 from polyxtal.mechanics.elastic.compiled import solve_compiled
-from polyxtal.mechanics.elastic.green import SCHEMES
 from polyxtal.mechanics.elastic.result import ElasticHomogenization, StrainFields
+from polyxtal.mechanics.elastic.schemes import MAX_ITERATIONS, SCHEMES
 from polyxtal.mechanics.elastic.warm_start import WarmStarts
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 BATCH_MEMORY = 4 << 30
 """Problems are solved in step as long as their fields take less. [bytes]"""
-MAX_ITERATIONS = 1000
 
 
 def homogenize(

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from polyxtal.algebra.threads import few_threads
 from polyxtal.mechanics.damask.engine import simulate_with_damask
-from polyxtal.mechanics.elastic.green import SCHEMES
+from polyxtal.mechanics.elastic.schemes import SCHEMES
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
 from polyxtal.mechanics.fullfield.cell_law import ReadableCellLaw
 from polyxtal.mechanics.fullfield.checkpoint import Checkpoint, load_checkpoint, save_checkpoint

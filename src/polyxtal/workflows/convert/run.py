@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from polyxtal.algebra.progress import Progress, no_progress
@@ -13,26 +13,8 @@ from polyxtal.microstructure.io import write
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import coarsen, crop, renumber
-from polyxtal.workflows.inputs.files import MapSettings
+from polyxtal.workflows.convert.settings import ConversionSettings
 from polyxtal.workflows.inputs.materials import material_file_beside, own_properties
-
-
-@dataclass(frozen=True)
-class ConversionSettings:
-    """What happens between reading and writing, in this order.
-
-    Attributes:
-        crop: Voxels kept, "x0:x1,y0:y1,z0:z1", 0-based and without the last; what is left out
-            reaches to the end of the grid. None for all.
-        coarsen: Voxels joined to one, "N" or "NX,NY,NZ". None for no coarsening.
-        renumber: Remove grains without voxels.
-        ebsd: How an EBSD map is read.
-    """
-
-    crop: str | None = None
-    coarsen: str | None = None
-    renumber: bool = False
-    ebsd: MapSettings = field(default_factory=MapSettings)
 
 
 @dataclass(frozen=True, eq=False)

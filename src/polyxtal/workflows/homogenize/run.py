@@ -14,49 +14,15 @@ from polyxtal.algebra.progress import Progress, Stages
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.averages import elastic_averages
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
-from polyxtal.mechanics.elastic.homogenize import MAX_ITERATIONS, ElasticHomogenization
+from polyxtal.mechanics.elastic.homogenize import ElasticHomogenization
 from polyxtal.mechanics.elastic.homogenize import homogenize as solve
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.workflows.inputs.files import MapSettings, identify_inputs, read_input
+from polyxtal.workflows.homogenize.settings import HomogenizationSettings
+from polyxtal.workflows.inputs.files import identify_inputs, read_input
 from polyxtal.workflows.inputs.materials import choose_elasticity, choose_materials, with_lattices
 
 FULL_FIELD = "full_field"
 BASELINES = ("reuss", "hill", "voigt")
-
-
-@dataclass(frozen=True)
-class HomogenizationSettings:
-    """What a homogenisation is asked for.
-
-    Attributes:
-        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
-        elastic: Elastic constants [GPa] instead, see `choose_elasticity`.
-        scheme: Discretisation, "fourier" or "rotated".
-        tol: Largest relative residual of stress equilibrium. [-]
-        float32: Compute in single precision.
-        max_iterations: Most iterations of a load case.
-        ebsd: How an EBSD map is read.
-
-    Raises:
-        ValueError: if both `material` and `elastic` are given, or no iteration is allowed.
-    """
-
-    material: tuple[str, ...] = ()
-    elastic: tuple[str, ...] = ()
-    scheme: str = "fourier"
-    tol: float = 1e-6
-    float32: bool = False
-    max_iterations: int = MAX_ITERATIONS
-    ebsd: MapSettings = field(default_factory=MapSettings)
-
-    def __post_init__(self) -> None:
-        """Validate that the crystals are said once, and that the solver may begin and must end."""
-        if self.material and self.elastic:
-            raise ValueError("Argument `elastic` must stand alone, but `material` is given, too.")
-        if self.max_iterations < 1:
-            raise ValueError(
-                f"Argument `max_iterations` must be at least 1, but is {self.max_iterations}."
-            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
-from polyxtal.files.output_folder import OutputFolder
 from polyxtal.files.plain import write_csv, write_json
 from polyxtal.workflows.homogenize.run import Homogenization
+from polyxtal.workflows.homogenize.settings import CONSTANTS, OUTPUT, PICTURE, STIFFNESS, SUMMARY
 from polyxtal.workflows.summary.provenance import provenance
-
-SUMMARY, STIFFNESS, CONSTANTS = "homogenization.json", "stiffness.csv", "constants.csv"
-PICTURE = "young_modulus.png"
-OUTPUT = OutputFolder("homogenization", (SUMMARY, STIFFNESS, CONSTANTS, PICTURE))
 
 
 def write_homogenization(

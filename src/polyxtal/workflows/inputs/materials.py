@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from polyxtal.crystal.damask_phase import phase_to_material
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
+from polyxtal.crystal.shipped import shipped_materials
 from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
 from polyxtal.microstructure.phases import check_elastic_symmetry, material_lattices
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.workflows.inputs.elasticity import read_elasticity
-
-
-def shipped_materials() -> tuple[str, ...]:
-    """Name the materials that ship with the package."""
-    folder = files("polyxtal.crystal") / "materials"
-    return tuple(sorted(Path(entry.name).stem for entry in folder.iterdir()))
 
 
 def material_file_beside(file: str | Path) -> Path | None:

@@ -13,7 +13,8 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model import checkpoint
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.predicted_network import ITERATIONS, fit_count, infer_network
-from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, check_size
+from polyxtal.network.limits import check_size
+from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.workflows.inputs.files import sha256
 
 PARTS = {

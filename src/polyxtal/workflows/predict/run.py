@@ -19,7 +19,7 @@ from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, check_size
+from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.texture.measure import volume_shares
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
 from polyxtal.workflows.inputs.materials import choose_materials, with_lattices
@@ -134,8 +134,7 @@ def predict(
     stages = Stages(progress)
     with stages.stage("read"):
         load = settings.load_path()
-        leaves, ensemble = settings.network_size
-        check_size(leaves, settings.seed, ensemble)
+        _, ensemble = settings.network_size
         model, parts = (None, {}) if settings.model is None else open_model(settings.model)
         rve = read_input(file, settings.material, settings.ebsd)
         materials = choose_materials(rve, file, settings.material)

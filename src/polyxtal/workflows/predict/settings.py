@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from polyxtal.workflows.inputs.files import MapSettings
+from polyxtal.files.output_folder import OutputFolder
+from polyxtal.network.limits import check_size
+from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.load import LoadSettings
 
+STIFFNESS, CURVE, ORIENTATIONS = "stiffness.json", "curve.csv", "orientations.csv"
+PICTURE = "prediction.png"
+OUTPUT = OutputFolder("prediction", (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, PICTURE))
 UNTRAINED, PREDICTED = (256, 4), (32, 1)
 """Leaves of each network and number of networks if not given: untrained, and from a model."""
 
@@ -44,6 +49,8 @@ class PredictionSettings(LoadSettings):
         for name, value in zip(("leaves", "ensemble"), usual, strict=True):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
+        leaves, ensemble = self.network_size
+        check_size(leaves, self.seed, ensemble)
 
     @property
     def network_size(self) -> tuple[int, int]:

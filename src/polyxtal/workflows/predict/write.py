@@ -6,15 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from polyxtal.files.output_folder import OutputFolder
 from polyxtal.files.plain import write_json
 from polyxtal.workflows.predict.run import Prediction
+from polyxtal.workflows.predict.settings import CURVE, ORIENTATIONS, OUTPUT, PICTURE, STIFFNESS
 from polyxtal.workflows.summary.provenance import provenance
 from polyxtal.workflows.summary.tables import write_curve, write_orientations
-
-STIFFNESS, CURVE, ORIENTATIONS = "stiffness.json", "curve.csv", "orientations.csv"
-PICTURE = "prediction.png"
-OUTPUT = OutputFolder("prediction", (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, PICTURE))
 
 
 def write_prediction(

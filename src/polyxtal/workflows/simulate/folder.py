@@ -21,9 +21,14 @@ from polyxtal.files.bounded import read_bounded
 from polyxtal.files.output_folder import OutputFolder, check_writable
 from polyxtal.files.plain import write_json
 from polyxtal.files.run_folder import RunFolder
-from polyxtal.mechanics.damask.case import GRID_FILE, LOAD_FILE, MATERIAL_FILE, NUMERICS_FILE
-from polyxtal.mechanics.damask.engine import JOB, LOG_FILE
-from polyxtal.microstructure.io.hdf5 import open_hdf5, read_numbers
+from polyxtal.mechanics.damask.files import (
+    GRID_FILE,
+    JOB,
+    LOAD_FILE,
+    LOG_FILE,
+    MATERIAL_FILE,
+    NUMERICS_FILE,
+)
 
 UNFINISHED, CHECKPOINT, SUMMARY = "unfinished.json", "checkpoint.h5", "simulation.json"
 CURVE, TAYLOR_CURVE, ORIENTATIONS = "curve.csv", "curve-taylor.csv", "orientations.csv"
@@ -172,6 +177,8 @@ def reached(folder: str | Path) -> float | None:
     checkpoint = Path(folder) / CHECKPOINT
     if not checkpoint.exists():
         return None
+    from polyxtal.microstructure.io.hdf5 import open_hdf5, read_numbers
+
     with open_hdf5(checkpoint) as file:
         return float(read_numbers(file["progress/time"]).reshape(()))  # type: ignore[arg-type]
 

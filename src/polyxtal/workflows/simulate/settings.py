@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from polyxtal.mechanics.elastic.green import SCHEMES
-from polyxtal.workflows.inputs.files import MapSettings
+from polyxtal.mechanics.elastic.schemes import SCHEMES
+from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.load import LoadSettings
 
 ENGINES = ("polyxtal", "damask")

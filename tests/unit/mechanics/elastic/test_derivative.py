@@ -11,8 +11,8 @@ from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.elastic_constants import constant_basis, independent_constants
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.laue import HEXAGONAL, TETRAGONAL, LaueGroup
-from polyxtal.mechanics.elastic.green import SCHEMES
 from polyxtal.mechanics.elastic.homogenize import homogenize
+from polyxtal.mechanics.elastic.schemes import SCHEMES
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 COPPER = CubicElasticity(168.4e3, 121.4e3, 75.4e3)

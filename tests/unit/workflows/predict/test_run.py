@@ -10,13 +10,15 @@ import pytest
 import torch
 
 import polyxtal as px
+from polyxtal.crystal.shipped import shipped_materials
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.texture.measure import texture_strength
-from polyxtal.workflows.inputs.load import choose_load
-from polyxtal.workflows.inputs.materials import choose_materials, shipped_materials
+from polyxtal.workflows.inputs.load import LoadSettings
+from polyxtal.workflows.inputs.materials import choose_materials
 from polyxtal.workflows.predict import write as writing
 from polyxtal.workflows.predict.run import PredictionSettings, predict
-from polyxtal.workflows.predict.write import OUTPUT, write_prediction
+from polyxtal.workflows.predict.settings import OUTPUT
+from polyxtal.workflows.predict.write import write_prediction
 from polyxtal.workflows.summary.curve import curve_numbers, elastic_slope
 
 ALLOY = px.load_material("AA6022-T4")
@@ -173,26 +175,26 @@ def test_shipped_materials_load():
     ],
 )
 def test_named_loads(kind, axis, same):
-    chosen = choose_load(kind, 0.02, 1e-2, axis)
+    chosen = LoadSettings(kind, 0.02, 1e-2, axis).load_path()
     assert repr(chosen.steps) == repr(same.steps)  # NaN differs from itself, so compare the print
-    assert repr(chosen.steps) != repr(choose_load(kind, 0.03, 1e-2, axis).steps)
+    assert repr(chosen.steps) != repr(LoadSettings(kind, 0.03, 1e-2, axis).load_path().steps)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"load": "twist"}, "must be one of uniaxial, cyclic, shear, plane-strain"),
+        ({"path": "twist"}, "must be one of uniaxial, cyclic, shear, plane-strain"),
         ({"axis": "q"}, "must be 'x', 'y' or 'z', but is 'q'"),
         ({"strain": 0.0}, "must be finite, not zero"),
         ({"strain": math.nan}, "must be finite, not zero"),
         ({"rate": -1.0}, "must be positive and finite"),
-        ({"load": "shear", "unload": True}, "only uniaxial unloads"),
-        ({"load": "plane-strain", "axis": "z"}, "loaded and the held axis"),
+        ({"path": "shear", "unload": True}, "only uniaxial unloads"),
+        ({"path": "plane-strain", "axis": "z"}, "loaded and the held axis"),
     ],
 )
 def test_load_errors(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        choose_load(**arguments)
+        LoadSettings(**arguments).load_path()
 
 
 def test_a_load_file_stands_alone(case):

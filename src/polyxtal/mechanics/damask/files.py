@@ -1,0 +1,9 @@
+"""Names of the files of a DAMASK case, known without importing torch."""
+
+GRID_FILE = "grid.vti"
+MATERIAL_FILE = "material.yaml"
+LOAD_FILE = "load.yaml"
+NUMERICS_FILE = "numerics.yaml"
+JOB = "result"
+"""Name of the job, with which the names of all results begin."""
+LOG_FILE = "damask.log"

@@ -1,0 +1,25 @@
+"""The sizes that networks may have, known without importing torch."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+MAX_LEAVES, MAX_ENSEMBLE = 2**20, 4096
+
+
+def check_size(leaves: int, seed: int = 0, ensemble: int = 1) -> None:
+    """Make sure that networks can be built in such a size and number.
+
+    Raises:
+        ValueError: if `leaves`, `ensemble` or `seed` is out of bounds.
+    """
+    for name, value, most in (
+        ("leaves", leaves, MAX_LEAVES),
+        ("ensemble", ensemble, MAX_ENSEMBLE),
+    ):
+        if not (isinstance(value, Integral) and 1 <= value <= most):
+            raise ValueError(
+                f"Argument `{name}` must be at least 1, at most {most} and whole, but is {value}."
+            )
+    if not -(2**63) <= seed < 2**63:
+        raise ValueError(f"Argument `seed` must fit into 64 bits, but is {seed}.")

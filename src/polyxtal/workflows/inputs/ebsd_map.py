@@ -1,0 +1,47 @@
+"""How an EBSD map becomes a polycrystal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polyxtal.microstructure.polycrystal import Polycrystal
+
+
+@dataclass(frozen=True)
+class MapSettings:
+    """How an EBSD map becomes a polycrystal; for other files, nothing may be given.
+
+    Attributes:
+        frame: What the Euler angles refer to, see `read_ebsd`.
+        threshold: Disorientation that parts grains; None for 5°. [rad]
+        exclude: Phases that their neighbours replace.
+        volume: Voxels along the edge of a statistically equivalent volume to take instead of the
+            map itself, see `equivalent_rve`; None for the map, as one layer.
+        volume_seed: Random seed of that volume.
+    """
+
+    frame: str | None = None
+    threshold: float | None = None
+    exclude: tuple[str, ...] = ()
+    volume: int | None = None
+    volume_seed: int = 0
+
+    def read(self, file: str | Path) -> Polycrystal:
+        """Read any polycrystal file that needs no material file."""
+        from polyxtal.microstructure.equivalent import equivalent_rve
+        from polyxtal.microstructure.io import read
+        from polyxtal.microstructure.io.ebsd import EBSD_SUFFIXES, read_ebsd
+
+        if self.volume is None:
+            return read(file, frame=self.frame, threshold=self.threshold, exclude=self.exclude)
+        if Path(file).suffix.lower() not in EBSD_SUFFIXES:
+            raise ValueError(
+                f"{file}: argument `volume` must be left out except for "
+                f"{' and '.join(EBSD_SUFFIXES)} files."
+            )
+        ebsd = read_ebsd(file, frame=self.frame).exclude(*self.exclude)
+        grains = ebsd.grains() if self.threshold is None else ebsd.grains(self.threshold)
+        return equivalent_rve(grains, self.volume, seed=self.volume_seed)
