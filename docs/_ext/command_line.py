@@ -1,4 +1,4 @@
-"""The directive `{command-line} VERB`: usage and options, taken from the command line itself.
+"""Directive `{command-line} COMMAND`: usage and options, generated from the command line.
 
 `{command-line} reproduction` describes `python -m reproduction` instead.
 """
@@ -37,17 +37,17 @@ TYPES = {str: "TEXT", int: "INTEGER", float: "FLOAT", Path: "PATH"}
 
 
 class Parameter(NamedTuple):
-    """One line of the table: an argument or an option."""
+    """Row of the table: an argument or an option."""
 
     spelling: str
     meaning: str
     default: str
     placeholder: str
-    """How the usage line shows it; empty for what may be left out there."""
+    """Text in the usage line; empty if optional."""
 
 
 def verbs(app: typer.Typer = polyxtal, before: str = "") -> dict[str, Callable[..., Any]]:
-    """Find the function behind each command, by its words: "predict", "finetune stiffness"."""
+    """Return the function of each command by its name, such as "finetune stiffness"."""
     found: dict[str, Callable[..., Any]] = {}
     for command in app.registered_commands:
         if command.callback is not None:
@@ -60,7 +60,7 @@ def verbs(app: typer.Typer = polyxtal, before: str = "") -> dict[str, Callable[.
 
 
 def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
-    """Read arguments, then options, off a function's signature."""
+    """Yield arguments, then options, of a function's signature."""
     hints = get_type_hints(function, include_extras=True)
     lines: dict[bool, list[Parameter]] = {True: [], False: []}
     for name, given in inspect.signature(function).parameters.items():
@@ -95,13 +95,13 @@ def _parameter(name: str, kind: Any, info: Any, default: Any) -> Parameter:
 
 
 def _names(info: Any) -> tuple[str, ...]:
-    """Names that an option was given; typer keeps the first where others keep a default."""
+    """Return the explicit names of an option; typer stores the first one as default."""
     first = (info.default,) if isinstance(info.default, str) else ()
     return (*first, *(info.param_decls or ()))
 
 
 def _type(kind: Any) -> str:
-    """Name the type of one value; that of `X | None` and of a list is X's."""
+    """Return the type name of one value; for `X | None` and lists, that of X."""
     if get_origin(kind) in (Union, types.UnionType, list):
         return _type(next(part for part in get_args(kind) if part is not type(None)))
     return TYPES.get(kind, "VALUE")
@@ -117,10 +117,10 @@ def _prose(text: str) -> str:
 
 
 def describe(name: str) -> Iterator[str]:
-    """Write a verb's help as Markdown: what it does, its usage, its options; or its subcommands'.
+    """Yield the help of a command or of its subcommands as Markdown: description, usage, options.
 
     Raises:
-        ValueError: if there is no such verb.
+        ValueError: if there is no such command.
     """
     known = verbs() | verbs(reproduction, "reproduction ")
     chosen = [verb for verb in known if verb == name or verb.startswith(f"{name} ")]
@@ -138,7 +138,7 @@ def describe(name: str) -> Iterator[str]:
 
 
 class CommandLine(SphinxDirective):
-    """Put `describe` where it stands."""
+    """Insert the output of `describe`."""
 
     required_arguments = 1
     final_argument_whitespace = True

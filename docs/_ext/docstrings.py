@@ -1,4 +1,4 @@
-"""Docstrings as they are written here, made readable for Sphinx: indented equations stay as set."""
+"""Convert the docstrings of this package for Sphinx, with indented equations as literal blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROMPT = ">>>"
 
 
 def set_equations(lines: Sequence[str]) -> Iterator[str]:
-    """Make what is indented before the first section a literal block; escape the rest's signs.
+    """Convert indented text before the first section to literal blocks and escape the rest.
 
     `|x|` is a magnitude here and would be a substitution there, as `*` would begin emphasis.
     """
@@ -35,7 +35,7 @@ def set_equations(lines: Sequence[str]) -> Iterator[str]:
 
 
 def escape(line: str) -> str:
-    """Escape signs outside of code that reStructuredText would take for its own."""
+    """Escape reStructuredText markup outside of code."""
     parts = re.split(r"(`[^`]*`)", line)
     return "".join(
         part if part.startswith("`") else re.sub(r"([|*]|(?<=\w)_(?=\W|$))", r"\\\1", part)
@@ -50,12 +50,12 @@ def _process(app: Sphinx, kind: str, name: str, of: Any, options: Any, lines: li
 def _quote_types(
     app: Sphinx, kind: str, name: str, of: Any, options: Any, lines: list[str]
 ) -> None:
-    """Set the types that napoleon found as code, for the stars of `Float[Tensor, "*batch"]`."""
+    """Format the types found by napoleon as code, for the stars of `Float[Tensor, "*batch"]`."""
     lines[:] = [re.sub(r"^(:vartype \w+:) (.+)$", r"\1 ``\2``", line) for line in lines]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Come before and after napoleon, which has priority 500."""
+    """Register before and after napoleon, which has priority 500."""
     app.connect("autodoc-process-docstring", _process, priority=400)
     app.connect("autodoc-process-docstring", _quote_types, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Equations as MathML, which browsers draw themselves: no script is fetched to read the site."""
+"""Render equations as MathML, which browsers display without scripts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 BOLD_ITALIC = {"Α": 0x1D71C, "α": 0x1D736}
-"""Where the bold italic capitals and small letters of Greek begin in Unicode."""
+"""First code points of bold italic Greek capital and small letters."""
 
 
 def to_mathml(latex: str, display: str, where: nodes.Node | None = None) -> str:
-    """Convert an equation; what the converter does not know is a warning, and so an error."""
+    """Convert an equation; unknown commands give a warning, and thus an error."""
     written = convert(latex, display=display)
     if "\\" in written or "<mi>&</mi>" in written:
         LOGGER.warning("equation has a command that is not understood: %s", latex, location=where)
@@ -46,6 +46,6 @@ def _display(translator: HTML5Translator, node: nodes.math_block) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Offer the renderer under the name "mathml"."""
+    """Register the renderer as "mathml"."""
     app.add_html_math_renderer("mathml", (_inline, None), (_display, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""The directive `{model-cards}`: the cards of the models that ship, each as a section."""
+"""Directive `{model-cards}`: the cards of all models, each as a section."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (ROOT / "src" / "polyxtal" / "model" / "weights", ROOT / "reproduction" / "weights")
-"""Models that ship, and those that serve the reproduction only."""
+"""Folders of the shipped models and of those for the reproduction."""
 
 
 def cards() -> list[Path]:
-    """List the cards: of models that ship, then of the others, each by name."""
+    """Return the cards of shipped models, then of the others, sorted by name."""
     return [card for folder in FOLDERS for card in sorted(folder.glob("*/README.md"))]
 
 
@@ -29,7 +29,7 @@ class ModelCards(SphinxDirective):
     option_spec: ClassVar[dict[str, Any]] = {}
 
     def run(self) -> list[nodes.Node]:
-        """Parse the cards as Markdown, their titles one level down."""
+        """Parse the cards as Markdown, with titles one level down."""
         lines = []
         for card in cards():
             self.env.note_dependency(str(card))

@@ -1,4 +1,4 @@
-"""Small changes to pages as they are read, so that they are right on a code host and on the site.
+"""Adapt pages on reading, so that links work both on a code host and on the site.
 
 Links to files at the repository's root lead to their pages here. Entries of the first page's tables
 of contents that stand in `OPTIONAL` are left out where there is no such page.
@@ -31,6 +31,6 @@ def _change(app: Sphinx, page: str, source: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Listen to pages being read."""
+    """Register the source filter."""
     app.connect("source-read", _change)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""A plasticity law of one's own: slip that hardens as sech²; docs/howto/plasticity_law.md."""
+"""Example of a user-defined plasticity law, sech² hardening; see docs/howto/plasticity_law.md."""
 
 from sech_law.law import SechLaw
 from sech_law.parameters import SechPowerlaw

@@ -1,4 +1,4 @@
-"""The law compiled: the power law's, but for w(ξ) and dw/dξ in the evaluation."""
+"""Compiled form of the law: the power law with another w(ξ) and dw/dξ."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ scratch = powerlaw.scratch
 
 
 def constants(systems: int) -> list[Field]:
-    """Return what the law's record holds besides what every law has."""
+    """Return the fields of the law's record beyond those common to all laws."""
     return [*powerlaw.constants(systems), ("start", (systems,)), ("span", (systems,))]
 
 
 @compiled
 def evaluate_law(law, state_start, dt, state, ws):
-    """Evaluate slip and the residual of ξ."""
+    """Evaluate slip and the residual of ξ, and return its largest relative value."""
     systems = law.schmid.shape[0]
     for a in range(systems):
         ws.ratio[a] = abs(ws.resolved[a] / state[a])

@@ -1,4 +1,4 @@
-"""The law in readable form."""
+"""Readable form of the law."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SechLaw(PhenoPowerlawLaw):
     in_damask = False
 
     def __init__(self, parameters: SechPowerlaw, lattice: Lattice) -> None:
-        """Spread the parameters over the systems of a lattice."""
+        """Expand the parameters to the systems of a lattice."""
         super().__init__(parameters, lattice)
         self.kernel = kernel
         self.start = spread(parameters.slip_resistance_initial, parameters.slip_systems)
@@ -38,16 +38,16 @@ class SechLaw(PhenoPowerlawLaw):
         return 1 - reached.abs().clamp_min(1e-300) ** self.hardening_exponent
 
     def constants(self) -> dict[str, np.ndarray]:
-        """Add to the constants of the power law what the kernel needs."""
+        """Return the constants of the power law and those of the kernel."""
         span = self.saturation - self.start
         return super().constants() | {"start": self.start.numpy(), "span": span.numpy()}
 
     @classmethod
     def from_damask(cls, plastic: Mapping[str, Any], lattice: Lattice, at: str) -> SechPowerlaw:
-        """Read the keys that DAMASK's phenopowerlaw has."""
+        """Read the keys of DAMASK's phenopowerlaw."""
         return SechPowerlaw(**vars(super().from_damask(plastic, lattice, at)))
 
     @classmethod
     def to_damask(cls, parameters: SechPowerlaw) -> dict[str, Any]:
-        """Write the keys that DAMASK's phenopowerlaw has."""
+        """Return the keys of DAMASK's phenopowerlaw."""
         return super().to_damask(parameters) | {"type": cls.name}

@@ -15,8 +15,8 @@ class SechPowerlaw(PhenoPowerlaw):
         """Validate the parameters.
 
         Raises:
-            ValueError: if there are twins, whose hardening is not that of this law.
+            ValueError: if twinning is given, which this law does not support.
         """
         super().__post_init__()
         if self.twinning is not None:
-            raise ValueError("Argument `twinning` must be None: this law is one of slip alone.")
+            raise ValueError("Argument `twinning` must be None: this law supports slip only.")
