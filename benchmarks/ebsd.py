@@ -15,7 +15,7 @@ import time
 import torch
 
 from polyxtal.microstructure.equivalent import compare_sections, equivalent_rve
-from polyxtal.microstructure.io.ebsd import read_ebsd
+from polyxtal.microstructure.io import read_ebsd
 from polyxtal.texture.measure import texture_coefficients
 
 EDGES = (24, 32, 45, 64)

@@ -68,8 +68,8 @@ from .microstructure.equivalent import (
     equivalent_rve as equivalent_rve,
 )
 from .microstructure.io import read as read
+from .microstructure.io import read_ebsd as read_ebsd
 from .microstructure.io import write as write
-from .microstructure.io.ebsd import read_ebsd as read_ebsd
 from .microstructure.polycrystal import Polycrystal as Polycrystal
 from .microstructure.tessellate import tessellate as tessellate
 from .model.foundation import FoundationModel as FoundationModel

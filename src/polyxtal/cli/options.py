@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from polyxtal.microstructure.io.registry import describe_formats
+
 if TYPE_CHECKING:
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
 
 MAX_THRESHOLD = 62.0
 """About the largest disorientation of two cubic crystals. [degrees]"""
-KINDS = ".vti (with material.yaml), .dream3d, .npz, or an EBSD map, .ang or .ctf."
+KINDS = f"{describe_formats()}."
 File = Annotated[Path, typer.Argument(help=KINDS)]
 Frame = Annotated[
     str | None,

@@ -55,7 +55,7 @@ def simulate(
     fields: Annotated[
         str | None,
         typer.Option(
-            help="Format of a series of local fields for ParaView: vti or vtkhdf.",
+            help="Format of a series of local fields for ParaView: vti (index fields.pvd).",
             show_default=False,
         ),
     ] = None,

@@ -72,7 +72,7 @@ def simulate(
             simulation, that goes on from there and ends as if it had never stopped; only
             `threads` and the files' options may differ.
         checkpoint_seconds: Time between two checkpoints; the last is written at the end. [s]
-        fields: Series of local fields to write in single precision, `.vti` or `.vtkhdf`; see
+        fields: Series of local fields to write in single precision, `.vti`; see
             `FieldSeries`. A resumed simulation goes on with the series that it began; snapshots of
             the time before are not made up for.
         fields_every: Increments between two of them; None for the last increment only.

@@ -1,52 +1,34 @@
 """Fields of a simulation at chosen times: one image per time, and an index that ParaView opens.
 
-    run.vti     ->  run.pvd,            run_0000.vti, run_0040.vti, …
-    run.vtkhdf  ->  run.vtkhdf.series,  run_0000.vtkhdf, run_0040.vtkhdf, …
+    run.vti  ->  run.pvd, run_0000.vti, run_0040.vti, …
 
-Lengths in the files are metres, as in DAMASK's grids; fields keep the unit they are given in.
+Lengths in the files are in metres, as in DAMASK's grids; fields keep the unit they are given in.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-from xml.etree.ElementTree import ParseError
-from xml.sax.saxutils import quoteattr
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from polyxtal.files.atomic import atomic_file, atomic_files
-from polyxtal.files.bounded import read_bounded
 from polyxtal.files.yaml import shorten
 from polyxtal.microstructure.io.damask import METRE
-from polyxtal.microstructure.io.vti import write_image
-from polyxtal.microstructure.io.vtkhdf import MAX_COMPONENTS, MAX_VOXELS, write_vtkhdf
-
-MAX_INDEX_BYTES = 2**26
-"""Largest index that is read."""
+from polyxtal.microstructure.io.pvd import format_pvd, parse_pvd
+from polyxtal.microstructure.io.vti import MAX_VOXELS, write_image
 
 MAX_NUMBER = 999_999_999
 """Largest number of a snapshot."""
 
-_WRITERS = {".vti": write_image, ".vtkhdf": write_vtkhdf}
-_NO_INDEX = (
-    ParseError,
-    DefusedXmlException,
-    LookupError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-)
+MAX_COMPONENTS = 100
+"""Largest number of components of a field."""
 
 
 class _Entry(NamedTuple):
@@ -57,7 +39,7 @@ class _Entry(NamedTuple):
 
 
 class FieldSeries:
-    """A growing series of snapshots on disk; every file is written whole or not at all.
+    """A growing series of snapshots on disk; every file is written atomically.
 
     A killed run leaves at most one snapshot that the index does not list, and hidden temporary
     files; neither is read. Snapshots are listed in the order of their numbers and times.
@@ -77,10 +59,10 @@ class FieldSeries:
         resume: bool = False,
         replace: bool = False,
     ) -> None:
-        """Begin a series with an empty index, or go on with one.
+        """Begin a series with an empty index, or continue one.
 
         Args:
-            path: Ends in .vti or .vtkhdf; gives folder, name and format of the series.
+            path: Folder and name of the series, ending in .vti.
             grid: Number of voxels along x, y, z.
             spacing: Edge lengths of a voxel. [µm]
             origin: Corner of the grid. [µm]
@@ -96,10 +78,10 @@ class FieldSeries:
             ValueError: if an argument is invalid, or the index is not one of this series.
         """
         self._path = Path(path)
-        if self._path.suffix not in _WRITERS or not self._path.stem.isprintable():
+        if self._path.suffix != ".vti" or not self._path.stem.isprintable():
             raise ValueError(
                 f"{shorten(str(path))}: a field series must have a printable name that ends in "
-                f".vti or .vtkhdf, but has not."
+                f".vti, but has not."
             )
         if resume and replace:
             raise ValueError(f"{path}: a field series must be resumed or replaced, but not both.")
@@ -107,10 +89,7 @@ class FieldSeries:
         if dtype not in ("float32", "float64"):
             raise ValueError(f"Argument `dtype` must be float32 or float64, but is {dtype!r}.")
         self._dtype = np.dtype(dtype)
-        pvd = self._path.suffix == ".vti"
-        self.index = self._path.with_name(
-            f"{self._path.stem}.pvd" if pvd else f"{self._path.name}.series"
-        )
+        self.index = self._path.with_suffix(".pvd")
         _require_writable(self._path)
         self._entries = self._begin(resume, replace)
         with atomic_file(self.index) as listing:
@@ -162,12 +141,11 @@ class FieldSeries:
         if target.is_symlink():
             raise FileExistsError(f"{target}: a snapshot must be a file of its own, but is a link.")
         entries = [*self._entries, _Entry(number, float(time))]
-        write = _WRITERS[self._path.suffix]
         try:
             with atomic_files(target, self.index) as (snapshot, listing):
-                write(snapshot, cells, self._spacing, self._origin, time)
+                write_image(snapshot, cells, self._spacing, self._origin, time)
                 listing.write_text(self._listing(entries), encoding="utf-8")
-        except (OSError, RuntimeError) as error:  # h5py raises either on a full disk
+        except OSError as error:
             reason = " ".join(str(error).split())
             raise OSError(f"{target}: must be written, but is not ({reason}).") from error
         self._entries = entries
@@ -259,19 +237,11 @@ class FieldSeries:
 
     def _listing(self, entries: Sequence[_Entry]) -> str:
         named = [(self._file(entry.number).name, entry.time) for entry in entries]
-        return _pvd(named) if self.index.suffix == ".pvd" else _series(named)
+        return format_pvd(named)
 
     def _read_index(self) -> list[_Entry]:
         """Read the index, trusting none of it."""
-        parse = _parse_pvd if self.index.suffix == ".pvd" else _parse_series
-        content = read_bounded(self.index, MAX_INDEX_BYTES)
-        try:
-            listed = parse(content)
-        except _NO_INDEX as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(
-                f"{self.index}: must be an index of ParaView, but is not ({shorten(reason)})."
-            ) from error
+        listed = parse_pvd(self.index)
         entries: list[_Entry] = []
         last = _Entry(-1, -math.inf)
         for name, time in listed:
@@ -325,46 +295,3 @@ def _field_name(name: str) -> str:
             f"but is {shorten(name)}."
         )
     return name
-
-
-def _pvd(named: Sequence[tuple[str, float]]) -> str:
-    lines = [
-        '<?xml version="1.0" encoding="utf-8"?>',
-        '<VTKFile type="Collection" version="0.1" byte_order="LittleEndian">',
-        "  <Collection>",
-        *(
-            f'    <DataSet timestep="{time!r}" group="" part="0" file={quoteattr(name)}/>'
-            for name, time in named
-        ),
-        "  </Collection>",
-        "</VTKFile>",
-    ]
-    return "\n".join([*lines, ""])
-
-
-def _parse_pvd(content: bytes) -> list[tuple[str, float]]:
-    root = fromstring(content, forbid_dtd=True)
-    collection = root.find("Collection")
-    if root.tag != "VTKFile" or root.get("type") != "Collection" or collection is None:
-        raise ValueError("it is no VTKFile of type Collection")
-    return [
-        (element.get("file", ""), float(element.get("timestep", "nan")))
-        for element in collection.iterfind("DataSet")
-    ]
-
-
-def _series(named: Sequence[tuple[str, float]]) -> str:
-    files = [{"name": name, "time": time} for name, time in named]
-    return json.dumps({"file-series-version": "1.0", "files": files}, indent=1) + "\n"
-
-
-def _parse_series(content: bytes) -> list[tuple[str, float]]:
-    document: Any = json.loads(content)
-    if not isinstance(document, dict) or document.get("file-series-version") != "1.0":
-        raise ValueError("it has no file-series-version 1.0")
-    listed = []
-    for entry in document["files"]:
-        if type(entry["name"]) is not str or type(entry["time"]) not in (int, float):
-            raise ValueError("a name is no text or a time is no number")
-        listed.append((entry["name"], float(entry["time"])))
-    return listed

@@ -1,17 +1,144 @@
-"""Choose the reader or writer by the file's extension."""
+"""File formats of polycrystals and maps, chosen by extension.
+
+`FORMATS` is the only list of them: `read`, `read_ebsd`, `write`, their error messages, the help of
+the command line and the table in the documentation follow it. A reader is imported when a file of
+its format is first read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from polyxtal.crystal.material import Material
-from polyxtal.microstructure.frames import Frame
-from polyxtal.microstructure.io.damask import read_damask, write_damask
-from polyxtal.microstructure.io.dream3d import read_dream3d
-from polyxtal.microstructure.io.ebsd import EBSD_SUFFIXES, read_ebsd
-from polyxtal.microstructure.io.npz import read_npz, write_npz
-from polyxtal.microstructure.polycrystal import Polycrystal
+if TYPE_CHECKING:
+    from polyxtal.crystal.material import Material
+    from polyxtal.microstructure.ebsd import EbsdMap
+    from polyxtal.microstructure.frames import Frame
+    from polyxtal.microstructure.polycrystal import Polycrystal
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A file format.
+
+    Attributes:
+        name: Name of the format.
+        extension: Extension in lower case, with the dot.
+        holds: "volume" if the reader returns a `Polycrystal`, "map" if an `EbsdMap`.
+        lattices: Where the lattices of the phases come from.
+        module: Module beside this one that reads and writes it.
+        reader: Function of the module that reads a path; that of a map takes `frame`.
+        writer: Function that writes a polycrystal to a path; None if there is none.
+        takes_material: Whether reader and writer take materials as a further argument.
+        beside: File that must lie beside it; empty if there is none.
+    """
+
+    name: str
+    extension: str
+    holds: Literal["volume", "map"]
+    lattices: str
+    module: str
+    reader: str
+    writer: str | None = None
+    takes_material: bool = False
+    beside: str = ""
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """Import the module and return a function of it."""
+        return getattr(import_module(f"{__package__}.{self.module}"), name)
+
+
+FORMATS = (
+    FileFormat(
+        name="DAMASK grid",
+        extension=".vti",
+        holds="volume",
+        lattices="phases of `material.yaml`",
+        module="damask",
+        reader="read_damask",
+        writer="write_damask",
+        takes_material=True,
+        beside="material.yaml",
+    ),
+    FileFormat(
+        name="DREAM.3D (SIMPL 7, NX 8)",
+        extension=".dream3d",
+        holds="volume",
+        lattices="`CrystalStructures`",
+        module="dream3d",
+        reader="read_dream3d",
+    ),
+    FileFormat(
+        name="polyxtal",
+        extension=".npz",
+        holds="volume",
+        lattices="stored",
+        module="npz",
+        reader="read_npz",
+        writer="write_npz",
+    ),
+    FileFormat(
+        name="EDAX",
+        extension=".ang",
+        holds="map",
+        lattices="header",
+        module="ebsd_ang",
+        reader="read_ang",
+    ),
+    FileFormat(
+        name="Oxford, HKL",
+        extension=".ctf",
+        holds="map",
+        lattices="header",
+        module="ebsd_ctf",
+        reader="read_ctf",
+    ),
+)
+
+
+def extensions(
+    holds: str | None = None, written: bool = False, takes_material: bool = False
+) -> tuple[str, ...]:
+    """List extensions: of volumes or maps, of formats that can be written, or take materials."""
+    return tuple(
+        entry.extension
+        for entry in FORMATS
+        if holds in (None, entry.holds)
+        and (entry.writer is not None or not written)
+        and (entry.takes_material or not takes_material)
+    )
+
+
+def is_map(path: str | Path) -> bool:
+    """Return whether the extension is that of a map of orientations."""
+    return Path(path).suffix.lower() in extensions("map")
+
+
+def describe_formats() -> str:
+    """Return the readable extensions in a phrase, as help texts need them."""
+    volumes = [
+        entry.extension + (f" (with {entry.beside})" if entry.beside else "")
+        for entry in FORMATS
+        if entry.holds == "volume"
+    ]
+    return f"{', '.join(volumes)}, or an EBSD map, {' or '.join(extensions('map'))}"
+
+
+def format_table() -> str:
+    """Return the table of formats in Markdown, as in `docs/stages/convert.md`."""
+    rows = ["| format | file | holds | lattices | reads | writes |", "|---|---|---|---|---|---|"]
+    for entry in FORMATS:
+        beside = f" with `{entry.beside}`" if entry.beside else ""
+        reads = "yes, with `--frame`" if entry.holds == "map" else "yes"
+        writes = "yes" if entry.writer else "no"
+        rows.append(
+            f"| {entry.name} | `{entry.extension}`{beside} | {entry.holds} | {entry.lattices} "
+            f"| {reads} | {writes} |"
+        )
+    return "\n".join(rows)
 
 
 def read(
@@ -27,14 +154,14 @@ def read(
     Args:
         path: DAMASK's `.vti` with `material.yaml` beside it, DREAM.3D's `.dream3d`, the package's
             own `.npz`, or a measured map, EDAX's `.ang` or Oxford's `.ctf`.
-        material: DAMASK's material file, if it is not `material.yaml` beside the grid.
-        frame: What a map's Euler angles refer to, see `read_ebsd`; a map needs it.
-        threshold: Disorientation that parts the grains of a map; None for 5°. [rad]
-        exclude: Phases of a map whose points go to the neighbouring grains, as those where nothing
-            was indexed do.
+        material: DAMASK material file (default: `material.yaml` beside the grid).
+        frame: Reference frame of a map's Euler angles, see `read_ebsd`; required for a map.
+        threshold: Disorientation at the grain boundaries of a map (default: 5°). [rad]
+        exclude: Phases of a map whose points are treated as not indexed, and so are assigned to
+            the neighbouring grains.
     Returns:
-        The polycrystal; each reader converts its file's units and orientations. A map becomes one
-        layer of voxels, see `segment`.
+        The polycrystal, with lengths in µm and orientations v_sample = R(q) v_crystal. A map
+        becomes one layer of voxels, see `EbsdMap.grains`.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if the extension is unknown or the file invalid.
@@ -48,39 +175,61 @@ def read(
         Polycrystal(grid=(8, 8, 8), grains=20, size=(8, 8, 8) µm, phases=('crystal',))
     """
     suffix = Path(path).suffix.lower()
-    if material is not None and suffix != ".vti":
-        raise ValueError(f"{path}: argument `material` must be left out except for .vti files.")
-    if suffix in EBSD_SUFFIXES:
+    if material is not None:
+        _require_material(path, "material")
+    if is_map(path):
         dropped = (exclude,) if isinstance(exclude, str) else exclude
         ebsd = read_ebsd(path, frame=frame).exclude(*dropped)
         return (ebsd.grains() if threshold is None else ebsd.grains(threshold)).polycrystal
     if frame is not None or threshold is not None or exclude:
         raise ValueError(
             f"{path}: arguments `frame`, `threshold` and `exclude` must be left out except for "
-            f"{' and '.join(EBSD_SUFFIXES)} files."
+            f"{' and '.join(extensions('map'))} files."
         )
-    if suffix == ".vti":
-        return read_damask(path, material)
-    if suffix == ".dream3d":
-        return read_dream3d(path)
-    if suffix == ".npz":
-        return read_npz(path)
-    raise ValueError(
-        f"{path}: a polycrystal file must end in .vti, .dream3d or .npz, or as a map in "
-        f".ang or .ctf, but ends in '{suffix}'."
-    )
+    entry = _format_of(path)
+    if entry is None:
+        raise ValueError(
+            f"{path}: a polycrystal file must end in {_listed(extensions('volume'))}, or as a map "
+            f"in {_listed(extensions('map'))}, but ends in '{suffix}'."
+        )
+    return entry.function(entry.reader)(path, *[material] * entry.takes_material)
+
+
+def read_ebsd(path: str | Path, *, frame: Frame | None = None) -> EbsdMap:
+    """Read a measured map of orientations.
+
+    Args:
+        path: EDAX's `.ang` or Oxford's `.ctf`.
+        frame: Frame of the Euler angles: a name of `microstructure.frames.FRAMES` ("map",
+            "edax-1" to "edax-4", "oxford"), or the unit quaternion, scalar first, that rotates
+            their axes into the map's. Required, since no file states it.
+    Returns:
+        The map; its x and y are the file's, z = x × y (into the specimen where y points down).
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the frame is missing or unknown, the extension is unknown, or the file is
+            damaged, too large, or not on a grid.
+    """
+    entry = _format_of(path)
+    if entry is None or entry.holds != "map":
+        raise ValueError(
+            f"{path}: a map must end in {_listed(extensions('map'))}, "
+            f"but ends in '{Path(path).suffix.lower()}'."
+        )
+    return entry.function(entry.reader)(path, frame=frame)
 
 
 def write(
     rve: Polycrystal, path: str | Path, materials: Mapping[str, Material] | None = None
 ) -> None:
-    """Write a polycrystal to a file, whole or not at all.
+    """Write a polycrystal to a file, atomically.
 
     Args:
         rve: The polycrystal.
-        path: `.vti` (DAMASK, with `material.yaml` beside it) or `.npz` (nothing lost).
-        materials: Properties by phase name, for `.vti` only. A phase without is written with its
-            lattice (cF) only: DAMASK's Python library loads that, its solver needs more.
+        path: `.vti` (DAMASK, with `material.yaml` beside it) or `.npz` (lossless).
+        materials: Properties by phase name, for `.vti` only. A phase without an entry is written
+            with its lattice only (cF if unknown): DAMASK's Python library loads such a file, its
+            solver needs more.
     Raises:
         FileNotFoundError: if the folder does not exist.
         FileExistsError: if `material.yaml` beside a new `.vti` belongs to another grid.
@@ -95,14 +244,30 @@ def write(
         >>> sorted(file.name for file in folder.iterdir())
         ['material.yaml', 'rve.npz', 'rve.vti']
     """
-    suffix = Path(path).suffix.lower()
-    if suffix == ".vti":
-        write_damask(rve, path, materials)
-    elif suffix != ".npz":
+    entry = _format_of(path)
+    if entry is None or entry.writer is None:
         raise ValueError(
-            f"{path}: a polycrystal is written as .vti or .npz, but the path ends in '{suffix}'."
+            f"{path}: a polycrystal is written as {_listed(extensions(written=True))}, "
+            f"but the path ends in '{Path(path).suffix.lower()}'."
         )
-    elif materials is not None:
-        raise ValueError(f"{path}: argument `materials` must be left out except for .vti files.")
-    else:
-        write_npz(rve, path)
+    if materials is not None:
+        _require_material(path, "materials")
+    entry.function(entry.writer)(rve, path, *[materials] * entry.takes_material)
+
+
+def _format_of(path: str | Path) -> FileFormat | None:
+    suffix = Path(path).suffix.lower()
+    return next((entry for entry in FORMATS if entry.extension == suffix), None)
+
+
+def _require_material(path: str | Path, argument: str) -> None:
+    allowed = extensions(takes_material=True)
+    if Path(path).suffix.lower() not in allowed:
+        raise ValueError(
+            f"{path}: argument `{argument}` must be left out except for {_listed(allowed)} files."
+        )
+
+
+def _listed(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last

@@ -32,15 +32,14 @@ class MapSettings:
     def read(self, file: str | Path) -> Polycrystal:
         """Read any polycrystal file that needs no material file."""
         from polyxtal.microstructure.equivalent import equivalent_rve
-        from polyxtal.microstructure.io import read
-        from polyxtal.microstructure.io.ebsd import EBSD_SUFFIXES, read_ebsd
+        from polyxtal.microstructure.io.registry import extensions, is_map, read, read_ebsd
 
         if self.volume is None:
             return read(file, frame=self.frame, threshold=self.threshold, exclude=self.exclude)
-        if Path(file).suffix.lower() not in EBSD_SUFFIXES:
+        if not is_map(file):
             raise ValueError(
                 f"{file}: argument `volume` must be left out except for "
-                f"{' and '.join(EBSD_SUFFIXES)} files."
+                f"{' and '.join(extensions('map'))} files."
             )
         ebsd = read_ebsd(file, frame=self.frame).exclude(*self.exclude)
         grains = ebsd.grains() if self.threshold is None else ebsd.grains(self.threshold)

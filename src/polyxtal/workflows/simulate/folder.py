@@ -47,7 +47,6 @@ _NAMES = (
     GRAINS,
     PICTURE,
     f"{FIELDS}.pvd",
-    f"{FIELDS}.vtkhdf.series",
 )
 _MAX_BYTES = 2**28
 
@@ -203,7 +202,7 @@ def _require_same(folder: str | Path, earlier: Any, identity: Mapping[str, Any])
 
 
 def _is_ours(name: str) -> bool:
-    snapshot = rf"{FIELDS}_[0-9]{{4,9}}\.(vti|vtkhdf)"
+    snapshot = rf"{FIELDS}_[0-9]{{4,9}}\.vti"
     return name in _NAMES or re.fullmatch(snapshot, name) is not None
 
 

@@ -10,7 +10,7 @@ from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.load import LoadSettings
 
 ENGINES = ("polyxtal", "damask")
-FIELD_FORMATS = ("vti", "vtkhdf")
+FIELD_FORMATS = ("vti",)
 NOT_FOR_DAMASK = ("void", "tol", "scheme", "fields", "threads")
 
 
@@ -24,7 +24,7 @@ class SimulationSettings(LoadSettings):
         tol: Largest relative stress out of balance. [-]
         scheme: "fourier" or "rotated".
         engine: "polyxtal", or "damask" for DAMASK's grid solver.
-        fields: Format of the series of local fields, "vti" or "vtkhdf"; None for no series.
+        fields: Format of the series of local fields, "vti"; None for no series.
         fields_every: Increments between two of them; None for the last increment only.
         threads: Threads of the crystal plasticity; None for as many as torch uses.
         checkpoint_every: Time between two checkpoints. [s]

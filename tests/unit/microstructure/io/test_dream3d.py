@@ -19,7 +19,8 @@ from polyxtal.algebra.rotation import (
     rotation_angle,
 )
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.microstructure.io import image_geometry, read, read_dream3d
+from polyxtal.microstructure.io import image_geometry, read
+from polyxtal.microstructure.io.dream3d import read_dream3d
 from polyxtal.microstructure.mean_orientation import average_orientations
 
 GRID, SPACING = (4, 3, 2), (0.5, 1.0, 2.0)
