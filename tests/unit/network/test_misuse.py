@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import polyxtal as px
-from polyxtal.network.tree import MAX_LEAVES
+from polyxtal.network.limits import MAX_LEAVES
 
 RVE = px.Polycrystal([[[0, 1]]], [[1, 0, 0, 0], [0.8, 0.6, 0, 0]])
 ALUMINIUM = px.load_material("AA6022-T4")
