@@ -1,4 +1,4 @@
-"""Sizes of the masked autoencoder, by name or one by one."""
+"""Sizes of the masked autoencoder, and presets."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
 from polyxtal.dataset.features import Feature, feature
 
 MAX_PATCHES, MAX_EMBEDDING = 1 << 12, 1 << 28
-"""Beyond these, attention and embedding would fill a machine's memory."""
+"""Upper bounds, so that attention and embedding fit into memory."""
 Count = Annotated[int, Field(ge=1, le=4096)]
 
 
 class ModelConfig(BaseModel):
-    """All that the shape of a model depends on.
+    """Sizes of a masked autoencoder.
 
     Attributes:
-        voxels: Edge of the cube that it sees. [voxels]
+        voxels: Edge of the input cube. [voxels]
         patch: Edge of a patch, a divisor of `voxels`. [voxels]
-        features: What a voxel holds: "quaternion", "harmonic" or "harmonic6".
-        target: What the voxels of hidden patches are rebuilt as: None for the same; or, from
-            quaternions, "harmonic" or "harmonic6", which have no jumps and know no copies.
-        width: Numbers of an encoder's token; a multiple of 6, for the positions, and of `heads`.
+        features: Input values of a voxel: "quaternion", "harmonic" or "harmonic6".
+        target: Values that the decoder reconstructs (default: those of `features`); from
+            quaternions also "harmonic" or "harmonic6", which are smooth and the same for all
+            symmetric copies of a crystal.
+        width: Width of the encoder's tokens, a multiple of 6 and of `heads`.
         depth: Blocks of the encoder.
         heads: Attention heads of the encoder.
-        decoder_width: As `width`, of the decoder.
+        decoder_width: Width of the decoder's tokens, a multiple of 6 and of `decoder_heads`.
         decoder_depth: Blocks of the decoder.
         decoder_heads: Attention heads of the decoder.
-        expansion: Width of a block's hidden layer over its width.
-        decoder: "joint", the paper's: visible and hidden patches look at each other; or "cross":
-            hidden ones look at visible ones only, at all states of the encoder (`CrossDecoder`).
-        offsets: Let attention know from the start how patches lie to each other, across the
-            periodic faces, too (`OffsetBias`); the paper has absolute positions alone.
-        summary: Give [CLS] a linear head that describes the volume, see `dataset.descriptors`.
-        laue: Laue group of the crystals that it sees.
+        expansion: Ratio of a block's hidden width to its width.
+        decoder: "joint", the paper's self-attention among visible and hidden patches; or "cross",
+            cross-attention from hidden patches to all states of the encoder (`CrossDecoder`).
+        offsets: Add a relative position bias across the periodic faces (`RelativePositionBias`);
+            the paper has absolute positions only.
+        summary: Predict descriptors of the volume from [CLS] by a linear layer, see
+            `dataset.descriptors`.
+        laue: Laue group of the crystals.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,33 +91,33 @@ class ModelConfig(BaseModel):
 
     @property
     def laue_group(self) -> LaueGroup:
-        """Laue group of the crystals that it sees."""
+        """Laue group of the crystals."""
         return LaueGroup(self.laue)
 
     @property
     def seen(self) -> Feature:
-        """What a voxel holds."""
+        """Input feature of a voxel."""
         return feature(self.features, self.laue_group)
 
     @property
     def channels(self) -> int:
-        """Numbers that a voxel holds."""
+        """Input values of a voxel."""
         return self.seen.channels
 
     @property
-    def rebuilt(self) -> str:
-        """What the voxels of hidden patches are rebuilt as."""
+    def reconstructed(self) -> str:
+        """Name of the feature that the decoder reconstructs."""
         return self.target or self.features
 
     @property
-    def rebuilt_channels(self) -> int:
-        """Numbers that a rebuilt voxel holds."""
-        return feature(self.rebuilt, self.laue_group).channels
+    def reconstructed_channels(self) -> int:
+        """Reconstructed values of a voxel."""
+        return feature(self.reconstructed, self.laue_group).channels
 
     @property
-    def rebuilt_values(self) -> int:
-        """Numbers that a rebuilt patch holds."""
-        return self.rebuilt_channels * self.patch**3
+    def reconstructed_values(self) -> int:
+        """Reconstructed values of a patch."""
+        return self.reconstructed_channels * self.patch**3
 
     @property
     def patches(self) -> int:
@@ -124,7 +126,7 @@ class ModelConfig(BaseModel):
 
     @property
     def patch_values(self) -> int:
-        """Numbers that a patch holds."""
+        """Input values of a patch."""
         return self.channels * self.patch**3
 
 
@@ -167,12 +169,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "decoder_heads": 12,
     },
 }
-"""small: two cores; base: one GPU, about 25 million parameters; paper: ViT-B. The paper says the
-width, the number of patches and the masking; the other numbers are ours."""
+"""small: for two cores; base: for one GPU, about 25 million parameters; paper: ViT-B. Width, number
+of patches and masking of the latter are the paper's, its other sizes are ours."""
 
 
 def preset(name: str, **changes: Any) -> ModelConfig:
-    """Return a preset with changes.
+    """Return a preset with changed sizes.
 
     Raises:
         ValueError: if the name is unknown or the sizes do not fit.

@@ -1,4 +1,4 @@
-"""How patches of a periodic field lie to each other, and attention that knows it from the start."""
+"""Relative position bias of attention among the patches of a periodic field."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 
 def periodic_offsets(edge: int) -> Int[Tensor, "patches patches"]:
-    """Number the offset from each of edge³ patches to each other one, across the faces, too.
+    """Return the index of the periodic offset between each pair of edge³ patches.
 
-    Offset (dx, dy, dz), each modulo the edge, has the number (dx · edge + dy) · edge + dz.
+    Offset (dx, dy, dz), each modulo the edge, has the index (dx · edge + dy) · edge + dz.
     """
     axis = torch.arange(edge)
     place = torch.cartesian_prod(axis, axis, axis)
@@ -20,12 +20,12 @@ def periodic_offsets(edge: int) -> Int[Tensor, "patches patches"]:
 
 
 def periodic_distances(edge: int) -> Float[Tensor, " offsets"]:
-    """Length of each offset, the shortest way. [patches]"""
+    """Return the shortest periodic length of each offset. [patches]"""
     return _shortest(edge).norm(dim=-1)
 
 
 def periodic_steps(edge: int) -> Float[Tensor, " offsets"]:
-    """Largest part of each offset, the shortest way: 1 for patches that touch. [patches]"""
+    """Return the largest component of each shortest offset: 1 for adjacent patches. [patches]"""
     return _shortest(edge).amax(-1)
 
 
@@ -35,12 +35,12 @@ def _shortest(edge: int) -> Float[Tensor, "offsets 3"]:
     return torch.cartesian_prod(short, short, short).reshape(-1, 3)
 
 
-class OffsetBias(nn.Module):
-    """What is added to attention's logits: for each head a number for each periodic offset.
+class RelativePositionBias(nn.Module):
+    """Learned bias of the attention logits, one number per head and periodic offset.
 
-    It begins as minus the distance times a slope, from 0 for the first head to `steepest` for the
-    last, so that some heads look at neighbours before anything is learned [Press2022]. To and from
-    token 0, [CLS], each head has one number, at first 0.
+    Its initial value is minus the distance times a slope, from 0 for the first head to `steepest`
+    for the last one, so that some heads attend to neighbours before training [Press2022]. To and
+    from token 0, [CLS], each head has one number, initially 0.
 
     Args:
         edge: Patches along an edge.
@@ -51,10 +51,10 @@ class OffsetBias(nn.Module):
     index: Tensor
 
     def __init__(self, edge: int, heads: int, steepest: float = 3.0) -> None:
-        """Make the table."""
+        """Fill the table with its initial values."""
         super().__init__()
-        slope = torch.linspace(0.0, steepest, heads)
-        table = torch.zeros(edge**3 + 2, heads)
+        slope = torch.linspace(0.0, steepest, heads, dtype=torch.float32)
+        table = torch.zeros(edge**3 + 2, heads, dtype=torch.float32)
         table[: edge**3] = -periodic_distances(edge)[:, None] * slope
         self.table = nn.Parameter(table)
         index = torch.full((edge**3 + 1,) * 2, edge**3)  # to [CLS], in column 0
@@ -67,11 +67,11 @@ class OffsetBias(nn.Module):
         seen: Int[Tensor, "batch seen"] | None = None,
         asking: Int[Tensor, "batch asking"] | None = None,
     ) -> Float[Tensor, "batch heads tokens seen_tokens"]:
-        """Look the numbers up.
+        """Return the bias of chosen keys and queries.
 
         Args:
-            seen: Patches that are looked at, of each field, after [CLS]; None for all in order.
-            asking: Patches that look, without [CLS]; None for those that are looked at, with it.
+            seen: Patches of the keys, which follow [CLS] (default: all in order).
+            asking: Patches of the queries, without [CLS] (default: the tokens of the keys).
         """
         tokens = len(self.index)
         every = functional.embedding(self.index, self.table).transpose(1, 2)  # row, head, column
@@ -79,8 +79,8 @@ class OffsetBias(nn.Module):
             return every.transpose(0, 1)[None]
         columns = torch.cat([seen.new_zeros(len(seen), 1), seen + 1], 1)
         rows = columns if asking is None else asking + 1
-        # Whole rows are looked up and columns chosen by a product: the way back is then no
-        # scattering of single numbers, which took a tenth of a training step.
+        # Rows are gathered and columns chosen by a product, because the backward pass of gathering
+        # single numbers took a tenth of a training step.
         found = functional.embedding(rows, every.reshape(tokens, -1))
         choice = functional.one_hot(columns, tokens).to(found.dtype).mT
         bias = found.reshape(len(rows), -1, tokens) @ choice

@@ -1,9 +1,9 @@
-"""Patches of a field, and where they are."""
+"""Patches of a field, and their positional encoding."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -20,21 +20,31 @@ def patchify(
 def unpatchify(
     patches: Float[Tensor, "batch patches values"], patch: int, grid: tuple[int, int, int]
 ) -> Float[Tensor, "batch channels nx ny nz"]:
-    """Put patches together again: the inverse of `patchify`."""
+    """Assemble fields from patches, the inverse of `patchify`."""
     batch = len(patches)
     nx, ny, nz = (n // patch for n in grid)
     cut = patches.reshape(batch, nx, ny, nz, patch, patch, patch, -1)
     return cut.permute(0, 7, 1, 4, 2, 5, 3, 6).reshape(batch, -1, *grid)
 
 
-def sine_positions(edge: int, width: int) -> Float[Tensor, "patches width"]:
-    """Encode the places of edge³ patches, a third of the width for each axis (the paper's eq. 3).
+def gather_patches(
+    patches: Float[Tensor, "batch patches values"], index: Int[Tensor, "batch chosen"]
+) -> Float[Tensor, "batch chosen values"]:
+    """Select patches of each field by their index."""
+    return patches.gather(1, index[:, :, None].expand(-1, -1, patches.shape[-1]))
 
-    sin(i / 10000^(2k/d)) and cos of the same for k = 0 ... d/2 - 1, d = width / 3.
+
+def sine_positions(edge: int, width: int) -> Float[Tensor, "patches width"]:
+    """Return the positional encoding of edge³ patches, a third of the width per axis.
+
+    sin(i / 10000^(2k/d)) and cos of the same for k = 0 ... d/2 - 1, d = width / 3 (the paper's
+    eq. 3).
 
     Args:
         edge: Patches along an edge.
-        width: Numbers for each patch, a multiple of 6.
+        width: Width of a token, a multiple of 6.
+    Returns:
+        Positional encoding, float32.
     """
     half = width // 6
     rate = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half)

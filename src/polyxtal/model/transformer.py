@@ -1,41 +1,45 @@
-"""Blocks of a vision transformer: attention and a hidden layer, each normalised first."""
+"""Pre-norm transformer blocks, in single precision."""
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
+import torch
 import torch.nn.functional as functional
 from jaxtyping import Float
 from torch import Tensor, nn
 
 FEW_TOKENS = 512
-"""On a CPU, up to so many tokens attention is two plain matrix products."""
+"""Largest number of tokens for which attention on a CPU is two plain matrix products."""
+linear = partial(nn.Linear, dtype=torch.float32)
+layer_norm = partial(nn.LayerNorm, dtype=torch.float32)
 
 
 class Block(nn.Module):
-    """x + attention(norm x), then x + hidden(norm x).
+    """Self-attention block: x + attention(norm x), then x + hidden(norm x).
 
     Args:
-        width: Numbers of a token.
-        heads: Attention heads; they divide the width.
-        expansion: Width of the hidden layer over the token's.
+        width: Width of a token.
+        heads: Attention heads, a divisor of the width.
+        expansion: Ratio of the hidden layer's width to the token's.
     """
 
     def __init__(self, width: int, heads: int, expansion: int) -> None:
         """Make the layers."""
         super().__init__()
         self.heads = heads
-        self.attention_norm, self.hidden_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.query_key_value, self.attended = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.widen = nn.Linear(width, expansion * width)
-        self.narrow = nn.Linear(expansion * width, width)
+        self.attention_norm, self.hidden_norm = layer_norm(width), layer_norm(width)
+        self.query_key_value, self.attended = linear(width, 3 * width), linear(width, width)
+        self.widen = linear(width, expansion * width)
+        self.narrow = linear(expansion * width, width)
 
     def forward(
         self,
         x: Float[Tensor, "batch tokens width"],
         bias: Float[Tensor, "#batch heads tokens tokens"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
-        """Let tokens look at each other, then think by themselves."""
+        """Apply attention among the tokens, then the hidden layer to each of them."""
         together = self.query_key_value(self.attention_norm(x))
         query, key, value = (split_heads(part, self.heads) for part in together.chunk(3, -1))
         x = x + self.attended(join_heads(attend(query, key, value, bias)))
@@ -43,25 +47,25 @@ class Block(nn.Module):
 
 
 class CrossBlock(nn.Module):
-    """x + attention(norm x, norm memory), then x + hidden(norm x).
+    """Cross-attention block: x + attention(norm x, norm memory), then x + hidden(norm x).
 
     Args:
-        width: Numbers of a token.
-        memory_width: Numbers of a token that is looked at.
-        heads: Attention heads; they divide the width.
-        expansion: Width of the hidden layer over the token's.
+        width: Width of a token.
+        memory_width: Width of a token of the memory.
+        heads: Attention heads, a divisor of the width.
+        expansion: Ratio of the hidden layer's width to the token's.
     """
 
     def __init__(self, width: int, memory_width: int, heads: int, expansion: int) -> None:
         """Make the layers."""
         super().__init__()
         self.heads = heads
-        self.attention_norm, self.hidden_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.memory_norm = nn.LayerNorm(memory_width)
-        self.query, self.attended = nn.Linear(width, width), nn.Linear(width, width)
-        self.key_value = nn.Linear(memory_width, 2 * width)
-        self.widen = nn.Linear(width, expansion * width)
-        self.narrow = nn.Linear(expansion * width, width)
+        self.attention_norm, self.hidden_norm = layer_norm(width), layer_norm(width)
+        self.memory_norm = layer_norm(memory_width)
+        self.query, self.attended = linear(width, width), linear(width, width)
+        self.key_value = linear(memory_width, 2 * width)
+        self.widen = linear(width, expansion * width)
+        self.narrow = linear(expansion * width, width)
 
     def forward(
         self,
@@ -69,7 +73,7 @@ class CrossBlock(nn.Module):
         memory: Float[Tensor, "batch seen memory_width"],
         bias: Float[Tensor, "#batch heads tokens seen"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
-        """Let tokens look at the memory, then think by themselves."""
+        """Apply attention to the memory, then the hidden layer to each token."""
         query = split_heads(self.query(self.attention_norm(x)), self.heads)
         both = self.key_value(self.memory_norm(memory)).chunk(2, -1)
         key, value = (split_heads(part, self.heads) for part in both)
@@ -80,14 +84,14 @@ class CrossBlock(nn.Module):
 def split_heads(
     x: Float[Tensor, "batch tokens width"], heads: int
 ) -> Float[Tensor, "batch heads tokens part"]:
-    """Give each head its part of a token's numbers."""
+    """Split the tokens into one part per attention head."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
 def join_heads(
     x: Float[Tensor, "batch heads tokens part"],
 ) -> Float[Tensor, "batch tokens width"]:
-    """Put the heads' parts side by side again."""
+    """Concatenate the parts of all attention heads, the inverse of `split_heads`."""
     return x.transpose(1, 2).flatten(2)
 
 
@@ -97,17 +101,16 @@ def attend(
     value: Float[Tensor, "batch heads seen width"],
     bias: Float[Tensor, "#batch heads tokens seen"] | None = None,
 ) -> Float[Tensor, "batch heads tokens width"]:
-    """Average values by softmax(q·k / √width + bias).
+    """Return the scaled dot-product attention, softmax(q·k / √width + bias) · value.
 
-    `scaled_dot_product_attention`, except for few tokens on a CPU: there its blocks are made for
-    long sequences, and in bfloat16 its backward pass takes longer than all the rest of a step
-    (`python benchmarks/pretraining.py`).
+    For few tokens on a CPU, two matrix products are faster than `scaled_dot_product_attention`,
+    whose blocks are made for long sequences (`python benchmarks/pretraining.py`).
     """
     if query.device.type != "cpu" or max(query.shape[-2], key.shape[-2]) > FEW_TOKENS:
         if bias is not None:
             bias = bias.to(query.dtype)
         return functional.scaled_dot_product_attention(query, key, value, bias)
-    # Three axes go to the library's batched product as they are; four are copied.
+    # Batched products of three axes need no copy; those of four do.
     q, k, v = (x.flatten(0, 1) for x in (query, key, value))
     logits = (q / math.sqrt(q.shape[-1])) @ k.mT
     if bias is not None:
@@ -116,20 +119,27 @@ def attend(
 
 
 class Transformer(nn.Module):
-    """Blocks, and a norm at the end."""
+    """Self-attention blocks and a final norm.
+
+    Args:
+        width: Width of a token.
+        depth: Number of blocks.
+        heads: Attention heads, a divisor of the width.
+        expansion: Ratio of a hidden layer's width to the token's.
+    """
 
     def __init__(self, width: int, depth: int, heads: int, expansion: int) -> None:
         """Make the blocks."""
         super().__init__()
         self.blocks = nn.ModuleList([Block(width, heads, expansion) for _ in range(depth)])
-        self.norm = nn.LayerNorm(width)
+        self.norm = layer_norm(width)
 
     def forward(
         self,
         x: Float[Tensor, "batch tokens width"],
         bias: Float[Tensor, "#batch heads tokens tokens"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
-        """Run the blocks, with the same bias of attention in each."""
+        """Apply all blocks, with the same attention bias in each."""
         return self.states(x, bias)[-1]
 
     def states(
@@ -137,7 +147,7 @@ class Transformer(nn.Module):
         x: Float[Tensor, "batch tokens width"],
         bias: Float[Tensor, "#batch heads tokens tokens"] | None = None,
     ) -> list[Float[Tensor, "batch tokens width"]]:
-        """Run the blocks and keep what goes into each; the last state is the result."""
+        """Return the input of each block and, last, the normalised result."""
         states = []
         for block in self.blocks:
             states.append(x)

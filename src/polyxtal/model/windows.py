@@ -1,4 +1,4 @@
-"""From a polycrystal of any grid to cubes of the size that a model sees."""
+"""Windows: cubes of a model's size that cover a polycrystal of any grid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_WINDOWS = 4096
 
 
 def window_starts(voxels: int, edge: int) -> list[int]:
-    """Place as few windows as cover a periodic axis, evenly.
+    """Return the first voxel of each of the fewest windows that cover a periodic axis evenly.
 
     Args:
         voxels: Voxels of the axis.
@@ -31,17 +31,16 @@ def window_starts(voxels: int, edge: int) -> list[int]:
 def windows(
     rve: Polycrystal, edge: int, feature: Feature, count: int | None = None
 ) -> Float[Tensor, "windows channels edge edge edge"]:
-    """Cut a periodic polycrystal into cubes of voxels that cover it, evenly, across its faces.
+    """Return the fields of evenly placed windows that cover a periodic polycrystal.
 
-    Voxels are neither scaled nor mixed, so grains keep their size in voxels. A grid that is a
-    window gives one, itself; a longer axis gives several; a shorter one is repeated, as it repeats
-    itself in space.
+    Voxels are neither rescaled nor averaged, so grains keep their size in voxels. A longer axis
+    than the window's gives several windows, a shorter one is repeated periodically.
 
     Args:
         rve: Polycrystal of any grid.
         edge: Voxels along a window.
-        feature: What each voxel is to hold.
-        count: Cut the first ones only; None for all.
+        feature: Feature of a voxel.
+        count: Number of windows, the first ones (default: all).
     Returns:
         Fields, float32, channels first.
     Raises:

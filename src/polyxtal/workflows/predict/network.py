@@ -12,6 +12,8 @@ from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model import checkpoint
 from polyxtal.model.foundation import FoundationModel, load_model
+from polyxtal.model.heads.curves.file import NETWORK_CONFIG
+from polyxtal.model.heads.stiffness.file import STIFFNESS_CONFIG, STIFFNESS_WEIGHTS
 from polyxtal.model.predicted_network import ITERATIONS, fit_count, infer_network
 from polyxtal.network.limits import check_size
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
@@ -20,9 +22,9 @@ from polyxtal.workflows.inputs.files import sha256
 PARTS = {
     "model": checkpoint.CONFIG,
     "model weights": checkpoint.WEIGHTS,
-    "stiffness head": checkpoint.STIFFNESS_CONFIG,
-    "stiffness head weights": checkpoint.STIFFNESS_WEIGHTS,
-    "network head": checkpoint.NETWORK_CONFIG,
+    "stiffness head": STIFFNESS_CONFIG,
+    "stiffness head weights": STIFFNESS_WEIGHTS,
+    "network head": NETWORK_CONFIG,
 }
 """Files of a model's folder that an answer rests on, by their part."""
 

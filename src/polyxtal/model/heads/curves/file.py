@@ -1,72 +1,90 @@
-"""The head that tells curves, in its file: a few numbers beside the model, as JSON."""
+"""The file of the curve head, a few numbers as JSON, and its registration."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
-from polyxtal.files.atomic import atomic_file
-from polyxtal.model.checkpoint import NETWORK_CONFIG, read_description
 from polyxtal.model.heads.curves.head import CurveHead
-from polyxtal.model.heads.stiffness.file import StiffnessHead, head_fingerprint
+from polyxtal.model.heads.registry import Head, HeadKind, register
+from polyxtal.model.heads.stiffness.file import head_fingerprint
+from polyxtal.model.heads.stiffness.head import StiffnessHead
+from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.model.serialization import read_description, write_described
 
-FORMAT, FORMAT_VERSION = "polyxtal network head", 1
+NETWORK_CONFIG = "network.json"
+FORMAT = "polyxtal network head", 1
 STIFFNESS = "stiffness_head"
 KEYS = ("format", "format_version", STIFFNESS, "intercept", "slope")
 
 
-def save_curve_head(folder: str | Path, head: CurveHead) -> None:
-    """Write a head beside its model, whole or not at all."""
+def save_curve_head(folder: Path, head: CurveHead) -> None:
+    """Write a curve head beside its model, atomically."""
     content = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
         **({} if head.stiffness is None else {STIFFNESS: head.stiffness}),
         "intercept": head.intercept.tolist(),
         "slope": head.slope.tolist(),
         **{name: value for name, value in head.about.items() if name not in KEYS},
     }
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    with atomic_file(Path(folder) / NETWORK_CONFIG) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_described(folder / NETWORK_CONFIG, FORMAT, content)
 
 
-def read_curve_head(folder: str | Path, beside: StiffnessHead | None) -> CurveHead | None:
-    """Read the head of a model, if it has one.
-
-    Its slopes belong to the stiffness that one stiffness head tells, so a file that names another
-    one than that beside it is refused. A file that names none is taken as it is, and so is a head
-    without a stiffness head beside it, which can predict nothing.
+def read_curve_head(folder: Path, autoencoder: MaskedAutoencoder) -> CurveHead | None:
+    """Read the curve head of a model; None if there is none.
 
     Args:
-        folder: Of the model.
-        beside: The model's stiffness head, or None.
+        folder: Folder of the model.
+        autoencoder: Model, which a curve head does not depend on.
     Raises:
-        ValueError: if the file is damaged, too large, of another kind or version, or the head was
-            fitted with another stiffness head.
+        ValueError: if the file is damaged, too large, or of another format or version.
     """
-    path = Path(folder) / NETWORK_CONFIG
+    path = folder / NETWORK_CONFIG
     if not path.is_file():
         return None
-    content = read_description(path, FORMAT, FORMAT_VERSION)
+    content = read_description(path, FORMAT)
     try:
         intercept, slope = (
             torch.tensor(content[name], dtype=torch.float64) for name in ("intercept", "slope")
         )
         about = {name: value for name, value in content.items() if name not in KEYS}
         named = content.get(STIFFNESS)
-        head = CurveHead(intercept, slope, about, None if named is None else str(named))
+        return CurveHead(intercept, slope, about, None if named is None else str(named))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path}: must describe a network head, but: {reason}") from error
-    if (
-        beside is not None
-        and head.stiffness is not None
-        and head.stiffness != head_fingerprint(beside)
-    ):
+
+
+def check_stiffness_head(folder: Path, head: CurveHead, heads: Mapping[str, Head]) -> None:
+    """Make sure that a curve head was fitted with the stiffness head beside it.
+
+    Its slopes belong to one stiffness head. A file that names none is accepted, and so is a curve
+    head without a stiffness head beside it, which can predict nothing.
+
+    Raises:
+        ValueError: if it was fitted with another stiffness head.
+    """
+    beside = heads.get("stiffness")
+    if head.stiffness is None or not isinstance(beside, StiffnessHead):
+        return
+    if head.stiffness != head_fingerprint(beside):
         raise ValueError(
-            f"{path}: the network head must be fitted with the stiffness head beside it, but was "
-            "with another; `polyxtal finetune network` fits one anew."
+            f"{folder / NETWORK_CONFIG}: the network head must be fitted with the stiffness head "
+            "beside it, but was with another; `polyxtal finetune network` fits one anew."
         )
-    return head
+
+
+register(
+    HeadKind(
+        name="curves",
+        title="curve head",
+        purpose="predict networks",
+        command="polyxtal finetune network",
+        head=CurveHead,
+        files=(NETWORK_CONFIG,),
+        save=save_curve_head,
+        read=read_curve_head,
+        check=check_stiffness_head,
+    )
+)

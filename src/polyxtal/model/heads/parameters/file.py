@@ -1,88 +1,61 @@
-"""The head that tells a network's parameters, in files beside its model; see `parameters`."""
+"""The files of the parameter head, and its registration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from polyxtal.model.checkpoint import PARAMETERS_CONFIG, PARAMETERS_WEIGHTS, read_tensors
+from polyxtal.model.heads.encoder_bound import read_head, write_head
 from polyxtal.model.heads.parameters.head import (
-    NetworkParameters,
+    FittedParameters,
     ParameterHead,
     ParameterHeadSizes,
 )
-from polyxtal.model.heads.stiffness.file import read_head, write_head
+from polyxtal.model.heads.registry import HeadKind, register
 from polyxtal.model.mae import MaskedAutoencoder
-from polyxtal.network.tree import MaterialNetwork
+from polyxtal.model.serialization import read_state
 
-FORMAT, FORMAT_VERSION = "polyxtal parameter head", 1
+PARAMETERS_CONFIG, PARAMETERS_WEIGHTS = "parameters.json", "parameters.safetensors"
+FORMAT = "polyxtal parameter head", 1
 MAX_WEIGHTS = 128 << 20
 
 
-@dataclass(frozen=True, eq=False)
-class FittedParameters:
-    """A head that tells all parameters of a network.
-
-    Attributes:
-        head: The head itself, in single precision.
-        encoder: Fingerprint of the encoder that it was fitted to.
-        about: What else `parameters.json` says: training, results.
-    """
-
-    head: ParameterHead
-    encoder: str
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-    @torch.no_grad()
-    def network(self, latent: Float[Tensor, "width"]) -> MaterialNetwork:
-        """Make the network of one latent vector, of 2^N leaves and one phase.
-
-        Raises:
-            ValueError: if the head's numbers are so large that they are no network.
-        """
-        told = self.head(latent[None])
-        return NetworkParameters(*(part[0] for part in told)).network()
+def save_parameter_head(folder: Path, fitted: FittedParameters) -> None:
+    """Write a parameter head beside its model, atomically."""
+    paths = folder / PARAMETERS_CONFIG, folder / PARAMETERS_WEIGHTS
+    sizes = ParameterHeadSizes(width=fitted.head.width, depth=fitted.head.depth)
+    write_head(paths, FORMAT, fitted.about, fitted.encoder, sizes, fitted.head)
 
 
-def save_parameter_head(folder: str | Path, fitted: FittedParameters) -> None:
-    """Write a head beside its model, whole or not at all."""
-    write_head(
-        (Path(folder) / PARAMETERS_CONFIG, Path(folder) / PARAMETERS_WEIGHTS),
-        (FORMAT, FORMAT_VERSION),
-        fitted.about,
-        fitted.encoder,
-        ParameterHeadSizes(width=fitted.head.width, depth=fitted.head.depth),
-        fitted.head,
-    )
-
-
-def read_parameter_head(
-    folder: str | Path, autoencoder: MaskedAutoencoder
-) -> FittedParameters | None:
-    """Read the head of a model, if it has one.
+def read_parameter_head(folder: Path, autoencoder: MaskedAutoencoder) -> FittedParameters | None:
+    """Read the parameter head of a model; None if there is none.
 
     Raises:
         FileNotFoundError: if the head's weights are missing.
-        ValueError: if a file is damaged, too large, of another kind or version, or the head was
+        ValueError: if a file is damaged, too large, of another format or version, or the head was
             fitted to another encoder.
     """
-    path = Path(folder) / PARAMETERS_CONFIG
+    path, weights = folder / PARAMETERS_CONFIG, folder / PARAMETERS_WEIGHTS
     if not path.is_file():
         return None
-    about, sizes, encoder = read_head(
-        path, (FORMAT, FORMAT_VERSION), ParameterHeadSizes, autoencoder, "parameters"
-    )
+    about, sizes, encoder = read_head(path, FORMAT, ParameterHeadSizes, autoencoder, "parameters")
     head = ParameterHead(sizes.width, sizes.depth)
-    shapes = {name: tuple(value.shape) for name, value in head.state_dict().items()}
-    where = path.with_name(PARAMETERS_WEIGHTS)
-    weights = read_tensors(where, shapes, PARAMETERS_CONFIG, MAX_WEIGHTS)
-    head.load_state_dict({name: value.to(torch.float32) for name, value in weights.items()})
+    head.load_state_dict(read_state(weights, head, torch.float32, PARAMETERS_CONFIG, MAX_WEIGHTS))
     if not bool((head.input_scale > 0).all()):
-        raise ValueError(f"{where}: scales must be above 0, but are not.")
+        raise ValueError(f"{weights}: scales must be above 0, but are not.")
     return FittedParameters(head.eval(), encoder, about)
+
+
+register(
+    HeadKind(
+        name="parameters",
+        title="parameter head",
+        purpose="decode networks",
+        command="polyxtal finetune parameters",
+        head=FittedParameters,
+        files=(PARAMETERS_CONFIG, PARAMETERS_WEIGHTS),
+        save=save_parameter_head,
+        read=read_parameter_head,
+    )
+)

@@ -1,9 +1,11 @@
-"""The paper's network head: a linear map from [CLS] to all 6·2^N - 2 parameters of a network."""
+"""The parameter head: the paper's linear map from [CLS] to all 6·2^N - 2 network parameters."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -20,11 +22,11 @@ MAX_DEPTH = 12
 
 
 class ParameterHeadSizes(BaseModel):
-    """All that the shape of a parameter head depends on.
+    """Sizes of a parameter head.
 
     Attributes:
-        width: Of the encoder's token.
-        depth: N, for 2^N leaves.
+        width: Width of the encoder's tokens.
+        depth: Depth N of the network, for 2^N leaves.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,7 +36,7 @@ class ParameterHeadSizes(BaseModel):
 
 
 class NetworkParameters(NamedTuple):
-    """Perfect trees with the same number of leaves.
+    """Parameters of balanced binary trees with the same number of leaves.
 
     Attributes:
         weights: Volume fractions of the leaves; they sum to 1. [-]
@@ -49,7 +51,7 @@ class NetworkParameters(NamedTuple):
     def stiffness(
         self, constants: Float[Tensor, "*batch crystals 3"], tree: BinaryTree
     ) -> Float[Tensor, "*batch crystals 6 6"]:
-        """Homogenise for cubic crystals c11, c12, c44; differentiable. [MPa]
+        """Return the homogenised stiffness for cubic crystals c11, c12, c44; differentiable. [MPa]
 
         C_leaf = c12 1⊗1 + 2 c44 I + (c11 - c12 - 2 c44) Σ_k r_k⊗r_k⊗r_k⊗r_k,   r_k = R(q) e_k
         """
@@ -69,7 +71,7 @@ class NetworkParameters(NamedTuple):
         )
 
     def network(self) -> MaterialNetwork:
-        """Make the network, of one polycrystal."""
+        """Return the network; there must be no batch axis."""
         leaves = len(self.weights)
         weights = self.weights.to(torch.float64)
         normals = self.normals.to(torch.float64)
@@ -83,33 +85,34 @@ class NetworkParameters(NamedTuple):
 
 
 class ParameterHead(nn.Module):
-    """Weight z and rotation vector of each leaf, angles φ and θ of each normal.
+    """Linear map to weight z and rotation vector of each leaf, angles φ and θ of each normal.
 
         W = softplus(z),   N = (cos 2πφ sin πθ, sin 2πφ sin πθ, cos πθ)
 
     Args:
-        width: Of the latent vectors.
-        depth: N, for 2^N leaves.
-        seed: Of the parameters that all networks begin with.
+        width: Width of the latent vectors.
+        depth: Depth N of the networks, for 2^N leaves.
+        seed: Random seed of the initial network.
     """
 
     input_mean: Tensor
     input_scale: Tensor
 
     def __init__(self, width: int, depth: int, seed: int = 0) -> None:
-        """Begin with one random network for all polycrystals."""
+        """Start from one random network for all polycrystals."""
         super().__init__()
+        single = torch.float32
         self.width, self.depth, self.leaves = width, depth, 2**depth
-        self.register_buffer("input_mean", torch.zeros(width))
-        self.register_buffer("input_scale", torch.ones(width))
-        self.linear = nn.Linear(width, 6 * self.leaves - 2)
+        self.register_buffer("input_mean", torch.zeros(width, dtype=single))
+        self.register_buffer("input_scale", torch.ones(width, dtype=single))
+        self.linear = nn.Linear(width, 6 * self.leaves - 2, dtype=single)
         nn.init.zeros_(self.linear.weight)
         generator = torch.Generator().manual_seed(seed)
         turns = _rotation_vector(random_quaternions(self.leaves, generator))
-        height = 1 - 2 * torch.rand(self.leaves - 1, generator=generator)
-        angles = torch.stack(
-            [torch.rand(self.leaves - 1, generator=generator), height.arccos() / math.pi]
+        height, azimuth = (
+            torch.rand(self.leaves - 1, generator=generator, dtype=single) for _ in range(2)
         )
+        angles = torch.stack([azimuth, (1 - 2 * height).arccos() / math.pi])
         with torch.no_grad():
             self.linear.bias.copy_(
                 torch.cat([torch.zeros(self.leaves), turns.flatten(), angles.flatten()])
@@ -117,8 +120,8 @@ class ParameterHead(nn.Module):
 
     def forward(self, latent: Float[Tensor, "n width"]) -> NetworkParameters:
         """Return a network for each latent vector."""
-        told = self.linear((latent - self.input_mean) / self.input_scale)
-        z, turns, angles = told.split([self.leaves, 3 * self.leaves, 2 * (self.leaves - 1)], -1)
+        values = self.linear((latent - self.input_mean) / self.input_scale)
+        z, turns, angles = values.split([self.leaves, 3 * self.leaves, 2 * (self.leaves - 1)], -1)
         volume = nn.functional.softplus(z)
         phi, theta = angles.unflatten(-1, (2, -1)).unbind(-2)
         phi, theta = 2 * math.pi * phi, math.pi * theta
@@ -132,8 +135,33 @@ class ParameterHead(nn.Module):
         )
 
 
+@dataclass(frozen=True, eq=False)
+class FittedParameters:
+    """A fitted head that predicts all parameters of a network.
+
+    Attributes:
+        head: Parameter head, in single precision.
+        encoder: Fingerprint of the encoder that it was fitted to.
+        about: Further content of `parameters.json`: training, results.
+    """
+
+    head: ParameterHead
+    encoder: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @torch.no_grad()
+    def network(self, latent: Float[Tensor, "width"]) -> MaterialNetwork:
+        """Predict the network of one latent vector, with 2^N leaves and one phase.
+
+        Raises:
+            ValueError: if the predicted parameters are too large to form a network.
+        """
+        parameters = self.head(latent[None])
+        return NetworkParameters(*(part[0] for part in parameters)).network()
+
+
 def _quaternion(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
-    """Turn by |v| about v; smooth at zero."""
+    """Return the rotation by |v| about v; differentiable at zero."""
     half = (0.25 * vector.square().sum(-1, keepdim=True) + 1e-12).sqrt()
     return torch.cat([half.cos(), 0.5 * vector * half.sin() / half], -1)
 

@@ -1,4 +1,4 @@
-"""How far a latent vector is from those that a head was fitted to."""
+"""The out-of-distribution score: distance of a latent vector from those of the training data."""
 
 from __future__ import annotations
 
@@ -7,25 +7,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 COMPONENTS = 32
-"""Principal components that are told apart; the rest of the variance counts as one more."""
+"""Principal components; the remaining variance counts as one more."""
 QUANTILE, MARGIN = 0.99, 1.5
-"""What lies further out than `MARGIN` times this share of polycrystals kept aside is unfamiliar."""
-DECAY = 4.0
+"""A score of 1 is `MARGIN` times this quantile of the validation polycrystals."""
 
 
-def fade(distance: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-    """Return 1 up to a distance of 1, then exp(-4 (d - 1)²), and 0 where that is below 1e-3."""
-    value = torch.exp(-DECAY * (distance - 1).clamp_min(0).square())
-    return torch.where(value < 1e-3, 0.0, value)
-
-
-class Familiarity(nn.Module):
-    """Mahalanobis's distance in the leading principal components, over a threshold.
+class OutOfDistributionScore(nn.Module):
+    """Mahalanobis distance in the leading principal components, over a threshold.
 
         d² = [Σ_k (a_k · (z - m))² / s_k² + |rest|² / s_rest²] / (components + 1)
 
     Args:
-        width: Of the latent vectors.
+        width: Width of the latent vectors.
         components: Number of principal components.
     """
 
@@ -35,7 +28,7 @@ class Familiarity(nn.Module):
     threshold: Tensor
 
     def __init__(self, width: int, components: int) -> None:
-        """Make room; `fit` fills it."""
+        """Allocate the statistics; `fit` computes them."""
         super().__init__()
         real = torch.float64
         self.register_buffer("mean", torch.zeros(width, dtype=real))
@@ -43,8 +36,8 @@ class Familiarity(nn.Module):
         self.register_buffer("rest", torch.ones((), dtype=real))
         self.register_buffer("threshold", torch.ones((), dtype=real))
 
-    def fit(self, latent: Float[Tensor, "n width"], aside: Float[Tensor, "m width"]) -> None:
-        """Learn mean and components of latent vectors, and the threshold from others."""
+    def fit(self, latent: Float[Tensor, "n width"], validation: Float[Tensor, "m width"]) -> None:
+        """Compute mean and components of latent vectors, and the threshold from other ones."""
         z = latent.to(torch.float64)
         self.mean.copy_(z.mean(0))
         _, singular, right = torch.linalg.svd(z - self.mean, full_matrices=False)
@@ -55,14 +48,10 @@ class Familiarity(nn.Module):
         left_over = deviation[kept:].square().sum()
         self.rest.copy_(left_over.sqrt().clamp_min(1e-3 * deviation[0].clamp_min(1e-30)))
         self.threshold.fill_(1.0)
-        self.threshold.copy_(MARGIN * torch.quantile(self(aside), QUANTILE))
-
-    def components(self, latent: Float[Tensor, "n width"]) -> Float[Tensor, "n components"]:
-        """Return principal components of mean 0 and deviation 1. [-]"""
-        return (latent.to(torch.float64) - self.mean) @ self.axes
+        self.threshold.copy_(MARGIN * torch.quantile(self(validation), QUANTILE))
 
     def forward(self, latent: Float[Tensor, "n width"]) -> Float[Tensor, "n"]:
-        """Return the distance over the threshold: above 1 is unfamiliar. [-]"""
+        """Return the distance over the threshold; above 1 is out of distribution. [-]"""
         centred = latent.to(torch.float64) - self.mean
         along = centred @ self.axes
         scale = self.axes.square().sum(0)  # 1 / s²; the axes are orthogonal

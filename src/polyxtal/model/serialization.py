@@ -1,0 +1,138 @@
+"""Tensors as safetensors, beside a JSON file that describes them; never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from polyxtal.files.atomic import atomic_file, atomic_files
+from polyxtal.files.bounded import read_bounded
+
+MAX_CONFIG = 1 << 20
+FORMER_NAMES: Mapping[str, str] = {
+    "cls_token": "whole",
+    "mask_token": "unknown",
+    "relative_position_bias.table": "bias.table",
+    "reconstruct.": "rebuild.",
+    "out_of_distribution.": "familiarity.",
+}
+"""Parts of parameter names, and what they were called up to version 0.1."""
+
+
+def former_name(name: str) -> str:
+    """Return the name of a parameter up to version 0.1."""
+    for new, old in FORMER_NAMES.items():
+        name = name.replace(new, old)
+    return name
+
+
+def digest(module: nn.Module, dtype: torch.dtype) -> str:
+    """Return the SHA-256 of a module's parameters and buffers, hexadecimal.
+
+    Parameters go by their former names, so that heads of version 0.1 still know their encoder.
+
+    Args:
+        module: Module.
+        dtype: Precision that numbers are rounded to, because files may hold no more.
+    """
+    found = hashlib.sha256()
+    named = {former_name(name): value for name, value in module.state_dict().items()}
+    for name, value in sorted(named.items()):
+        found.update(name.encode())
+        found.update(value.detach().to("cpu", dtype).contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def write_described(
+    path: Path,
+    kind: tuple[str, int],
+    content: Mapping[str, Any],
+    tensors: tuple[Path, Mapping[str, Tensor]] | None = None,
+) -> None:
+    """Write a JSON description and its tensors atomically, both or neither.
+
+    Args:
+        path: JSON file.
+        kind: Format and its version.
+        content: Content of the description: numbers, strings, lists and mappings.
+        tensors: Safetensors file and its tensors (default: none).
+    """
+    rest = {k: v for k, v in content.items() if k not in ("format", "format_version")}
+    described = {"format": kind[0], "format_version": kind[1], **rest}
+    text = json.dumps(described, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    if tensors is None:
+        with atomic_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return
+    with atomic_files(tensors[0], path) as (weights_file, config_file):
+        contiguous = {name: value.contiguous() for name, value in tensors[1].items()}
+        save_file(contiguous, weights_file, metadata={"format": "pt"})
+        config_file.write_text(text, encoding="utf-8")
+
+
+def read_description(path: Path, kind: tuple[str, int]) -> dict[str, Any]:
+    """Read a JSON description of a given format and version.
+
+    Raises:
+        FileNotFoundError: if it is missing.
+        ValueError: if it is damaged, too large, or of another format or version.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: a model must be described there, but is not.")
+    try:
+        about = json.loads(read_bounded(path, MAX_CONFIG))
+        found = about["format"], about["format_version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: must be a model's description, but is not.") from error
+    if found != kind:
+        raise ValueError(
+            f"{path}: must be a '{kind[0]}' of version {kind[1]}, but is '{found[0]}' "
+            f"of version {found[1]}."
+        )
+    return about
+
+
+def read_state(
+    path: Path, module: nn.Module, dtype: torch.dtype, described: str, max_bytes: int
+) -> dict[str, Tensor]:
+    """Read a module's parameters and buffers, under their present or their former names.
+
+    Args:
+        path: Safetensors file.
+        module: Module whose names and shapes the file must have.
+        dtype: Precision to return; files may hold less.
+        described: Name of the file that gives the sizes, for error messages.
+        max_bytes: Largest file size that is read. [bytes]
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged, too large, holds other tensors or numbers that are not finite.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: a model must have its weights there, but has none.")
+    if path.stat().st_size > max_bytes:
+        raise ValueError(f"{path}: must not exceed {max_bytes} bytes, but does.")
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ValueError(f"{path}: must be whole safetensors, but: {error}.") from error
+    shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    present = {former_name(name): name for name in shapes}
+    weights = {present.get(name, name): value for name, value in weights.items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if shapes != found:
+        name = next(n for n in {**shapes, **found} if shapes.get(n) != found.get(n))
+        raise ValueError(
+            f"{path}: weights must be those of {described}, but '{name}' has shape "
+            f"{found.get(name)} instead of {shapes.get(name)}."
+        )
+    if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+        raise ValueError(f"{path}: weights must be finite, but some are not.")
+    return {name: value.to(dtype) for name, value in weights.items()}
