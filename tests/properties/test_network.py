@@ -31,8 +31,8 @@ from polyxtal.mechanics.loading.step import LoadStep
 from polyxtal.mechanics.loading.stepping import follow
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.online import condense
-from polyxtal.network.topology import BinaryTree
-from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble, spread_normals
+from polyxtal.network.topology import BinaryTree, spread_normals
+from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 
 ALUMINIUM = load_material("AA6022-T4")
 IN_F = np.zeros((3, 3), dtype=bool)

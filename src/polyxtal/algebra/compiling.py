@@ -1,4 +1,4 @@
-"""How loops are compiled for the CPU, and when cached machine code still holds.
+"""How loops are compiled for the CPU, and when cached machine code is still valid.
 
 Numba caches the machine code of a function beside its source, and drops it when that file changes;
 it does not notice a change of a function in another file that was compiled into it. Here the cache
@@ -15,22 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.extending import overload
 
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-REORDERED: Any = OPTIONS | {"fastmath": {"contract", "reassoc", "nsz", "arcp"}}
-"""NaN stays NaN, sums may be reordered."""
-
-_MARKS = (b"@compiled", b"@overload")
+_EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_REORDERED: Any = _EXACT | {"fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+_MARK = b"@compiled"
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile with numba; sums may be reordered, but NaN stays NaN; the machine code is cached."""
-    return _compile(function, REORDERED)
+    """Compile with numba and cache the machine code; sums may be reordered, NaN stays NaN."""
+    return _compile(function, _REORDERED)
 
 
 def compiled_exactly(function: Callable[..., Any]) -> Any:
-    """Compile with numba, without reordering arithmetic; the machine code is cached."""
-    return _compile(function, OPTIONS)
+    """Compile with numba and cache the machine code, without reordering arithmetic."""
+    return _compile(function, _EXACT)
+
+
+def compiled_overload(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate an implementation of `function` that depends on types, compiled like `compiled`."""
+    return overload(function, jit_options=_REORDERED)
 
 
 def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
@@ -46,10 +50,10 @@ def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
 
 @cache
 def source_digest(root: Path = Path(__file__).parents[1]) -> str:
-    """Hash the sources of all compiled functions below a folder."""
+    """Return a hash of the sources of all compiled functions below a folder."""
     digest = hashlib.sha256()
     for file in sorted(root.rglob("*.py")):
         text = file.read_bytes()
-        if any(mark in text for mark in _MARKS):
+        if _MARK in text:
             digest.update(file.name.encode() + b"\0" + text)
     return digest.hexdigest()

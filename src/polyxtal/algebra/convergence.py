@@ -1,4 +1,4 @@
-"""What a solver raises instead of returning an unconverged field."""
+"""The error that solvers raise instead of returning an unconverged field."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ class ConvergenceError(RuntimeError):
     """No converged solution was found; `residual` is the last relative residual."""
 
     def __init__(self, message: str, residual: float = float("nan")) -> None:
-        """Keep the residual for callers that want to judge it."""
+        """Keep the residual for the caller."""
         super().__init__(message)
         self.residual = residual

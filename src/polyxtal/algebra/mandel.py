@@ -39,7 +39,7 @@ def _require_last(tensor: Tensor, shape: tuple[int, ...], name: str) -> None:
 
 
 def matrix_to_mandel(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 6"]:
-    """Map symmetric matrices to Mandel vectors; the skew part, if any, is dropped.
+    """Return the Mandel vectors of symmetric matrices; a skew part is dropped.
 
     Raises:
         ValueError: if the last two axes are not (3, 3).
@@ -51,7 +51,7 @@ def matrix_to_mandel(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*bat
 
 
 def mandel_to_matrix(vector: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 3"]:
-    """Map Mandel vectors to symmetric matrices.
+    """Return the symmetric matrices of Mandel vectors.
 
     Raises:
         ValueError: if the last axis is not 6.
@@ -61,7 +61,7 @@ def mandel_to_matrix(vector: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch
 
 
 def tensor4_to_mandel(tensor: Float[Tensor, "*batch 3 3 3 3"]) -> Float[Tensor, "*batch 6 6"]:
-    """Map fourth-order tensors with both minor symmetries to Mandel matrices.
+    """Return the Mandel matrices of fourth-order tensors with both minor symmetries.
 
     Raises:
         ValueError: if the last four axes are not (3, 3, 3, 3).
@@ -72,7 +72,7 @@ def tensor4_to_mandel(tensor: Float[Tensor, "*batch 3 3 3 3"]) -> Float[Tensor, 
 
 
 def mandel_to_tensor4(matrix: Float[Tensor, "*batch 6 6"]) -> Float[Tensor, "*batch 3 3 3 3"]:
-    """Map Mandel matrices to fourth-order tensors.
+    """Return the fourth-order tensors of Mandel matrices.
 
     Raises:
         ValueError: if the last two axes are not (6, 6).
@@ -83,7 +83,7 @@ def mandel_to_tensor4(matrix: Float[Tensor, "*batch 6 6"]) -> Float[Tensor, "*ba
 
 
 def mandel_rotation(rotation: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 6 6"]:
-    """Build the orthogonal 6x6 matrix M that rotates Mandel vectors.
+    """Return the orthogonal 6x6 matrix M that rotates Mandel vectors.
 
         mandel(R A Rᵀ) = M(R) mandel(A),   M_mn = B_m : (R B_n Rᵀ)
 
@@ -114,14 +114,14 @@ def _voigt_scale(like: Tensor) -> Tensor:
 
 
 def stiffness_mandel_to_voigt(matrix: Float[Tensor, "*batch 6 6"]) -> Float[Tensor, "*batch 6 6"]:
-    """Map a Mandel stiffness to Voigt's (engineering shear strain). [MPa]"""
+    """Convert a Mandel stiffness to Voigt notation (engineering shear strain). [MPa]"""
     _require_last(matrix, (6, 6), "matrix")
     s = _voigt_scale(matrix)
     return matrix / (s[:, None] * s[None, :])
 
 
 def stiffness_voigt_to_mandel(matrix: Float[Tensor, "*batch 6 6"]) -> Float[Tensor, "*batch 6 6"]:
-    """Map a Voigt stiffness (engineering shear strain) to Mandel's. [MPa]"""
+    """Convert a stiffness in Voigt notation (engineering shear strain) to Mandel. [MPa]"""
     _require_last(matrix, (6, 6), "matrix")
     s = _voigt_scale(matrix)
     return matrix * (s[:, None] * s[None, :])

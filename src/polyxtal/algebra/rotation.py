@@ -21,7 +21,7 @@ def _require_quaternion(q: Tensor, name: str) -> None:
 def quaternion_multiply(
     p: Float[Tensor, "*#batch 4"], q: Float[Tensor, "*#batch 4"]
 ) -> Float[Tensor, "*batch 4"]:
-    """Multiply quaternions (Hamilton product): R(pq) = R(p) R(q).
+    """Return the Hamilton product of quaternions: R(pq) = R(p) R(q).
 
     Raises:
         ValueError: if a last axis is not 4.
@@ -48,14 +48,14 @@ def quaternion_conjugate(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 
 
 
 def normalize_quaternion(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
-    """Scale to unit length and choose the sign with w >= 0."""
+    """Return quaternions of unit length and w >= 0."""
     _require_quaternion(q, "q")
     unit = q / torch.linalg.vector_norm(q, dim=-1, keepdim=True)
     return torch.where(unit[..., :1] < 0, -unit, unit)
 
 
 def quaternion_to_matrix(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
-    """Build the rotation matrix R(q) of unit quaternions.
+    """Return the rotation matrix R(q) of unit quaternions.
 
     Raises:
         ValueError: if the last axis is not 4.
@@ -77,9 +77,9 @@ def quaternion_to_matrix(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 
 
 
 def matrix_to_quaternion(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 4"]:
-    """Find the quaternion (w >= 0) of rotation matrices.
+    """Return the quaternions (w >= 0) of rotation matrices.
 
-    The four squared components are known from the diagonal; the largest is the safe divisor.
+    The diagonal gives the four squared components; dividing by the largest is safe.
     """
     if tuple(matrix.shape[-2:]) != (3, 3):
         raise ValueError(
@@ -152,7 +152,7 @@ def quaternion_to_bunge(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3
 def axis_angle_to_quaternion(
     axis: Float[Tensor, "*#batch 3"], angle: Float[Tensor, "*#batch"]
 ) -> Float[Tensor, "*batch 4"]:
-    """Build the rotation by `angle` [rad] about `axis` (any length but zero)."""
+    """Return the rotation by `angle` [rad] about `axis` (any length but zero)."""
     unit = axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
     half = 0.5 * angle[..., None]
     return torch.cat([torch.cos(half), torch.sin(half) * unit], dim=-1)

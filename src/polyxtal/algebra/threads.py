@@ -1,4 +1,4 @@
-"""How many threads torch's own operations get."""
+"""Limits on the number of threads of torch's operations."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import torch
 
 SMALL = 1 << 16
-"""Up to this many voxels an FFT takes less time than waking threads on a busy machine."""
+"""Largest number of voxels whose FFT takes less time than waking threads on a busy machine."""
 
 
 @contextmanager
 def few_threads(voxels: int) -> Iterator[None]:
-    """Run torch's operations on small cells on one thread."""
+    """Run torch's operations on one thread within the context if the cell is small."""
     if voxels > SMALL:
         yield
         return
@@ -23,7 +23,7 @@ def few_threads(voxels: int) -> Iterator[None]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch's operations on one thread."""
+    """Run torch's operations on one thread within the context."""
     threads = torch.get_num_threads()
     if threads == 1:
         yield

@@ -14,16 +14,16 @@ _CATALOG = Path(__file__).with_name("catalog.yaml")
 
 @dataclass(frozen=True)
 class MaterialEntry:
-    """What is known of a material that ships.
+    """A shipped material.
 
     Attributes:
         name: Name for `load_material`.
-        title: What it is.
+        title: Short description.
         lattice: Pearson symbol.
         c_over_a: Ratio of the cell's edges, of hexagonal and tetragonal lattices. [-]
         law: Name of the plasticity law; "none" for elastic only.
         systems: Number of slip and twin systems.
-        validity: Where its parameters hold.
+        validity: Range of validity of its parameters.
         references: Sources of its parameters.
     """
 
@@ -38,10 +38,10 @@ class MaterialEntry:
 
 
 def materials() -> dict[str, MaterialEntry]:
-    """List the materials that ship with the package.
+    """Return the materials that ship with the package.
 
     Returns:
-        What is known of each, by the name that `load_material` takes.
+        Entry of each material, by the name that `load_material` takes.
 
     Example:
         >>> import polyxtal as px

@@ -1,4 +1,4 @@
-"""Phases of DAMASK 3 material files: read as materials, and written (Pa there, MPa here)."""
+"""Conversion between phases of DAMASK 3 material files [Pa] and materials [MPa]."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polyxtal.crystal.plasticity.law import known_laws
 from polyxtal.files.yaml import shorten
 
 LATTICES = ("cF", "cI", "hP", "tI")
-"""Lattices that DAMASK knows."""
+"""Lattices that DAMASK supports."""
 
 _CONSTANTS = {
     "cF": ("C_11", "C_12", "C_44"),
@@ -25,10 +25,10 @@ _CONSTANTS = {
 
 
 def phase_to_lattice(phase: Mapping[str, Any], at: str) -> Lattice:
-    """Read lattice and c/a of one DAMASK 3 phase.
+    """Return the lattice of one DAMASK 3 phase.
 
     Raises:
-        ValueError: if there is none, or DAMASK does not know it; `at` opens the sentence.
+        ValueError: if it is missing or not supported by DAMASK; `at` opens the sentence.
     """
     symbol = phase.get("lattice")
     if symbol not in LATTICES:
@@ -44,7 +44,7 @@ def phase_to_lattice(phase: Mapping[str, Any], at: str) -> Lattice:
 
 
 def phase_to_material(phase: Any, name: str, where: str = "") -> Material:
-    """Convert one DAMASK 3 phase [Pa] to a material [MPa]; `where` opens every error sentence."""
+    """Return the material [MPa] of one DAMASK 3 phase [Pa]; `where` opens every error sentence."""
     at = f"{where}phase '{name}'"
     body = section(
         phase, at, required=("lattice", "mechanical"), optional=("c/a",), ignored=("rho",)
@@ -62,10 +62,10 @@ def phase_to_material(phase: Any, name: str, where: str = "") -> Material:
 
 
 def lattice_to_phase(lattice: Lattice | None) -> dict[str, Any]:
-    """Write what a phase says of its lattice; of an unknown centring the commonest, cF if none.
+    """Return the keys of a phase for its lattice: cF if unknown, the commonest centring if that is.
 
     Raises:
-        ValueError: if DAMASK does not know the lattice.
+        ValueError: if DAMASK does not support the lattice.
     """
     if lattice is None:
         return {"lattice": "cF"}
@@ -80,10 +80,10 @@ def lattice_to_phase(lattice: Lattice | None) -> dict[str, Any]:
 
 
 def material_to_phase(material: Material) -> dict[str, Any]:
-    """Convert a material [MPa] to one DAMASK 3 phase [Pa].
+    """Return the DAMASK 3 phase [Pa] of a material [MPa].
 
     Raises:
-        ValueError: if DAMASK does not know its lattice.
+        ValueError: if DAMASK does not support its lattice.
     """
     lattice = material.lattice
     if lattice.symbol not in LATTICES:
@@ -127,7 +127,7 @@ def _elasticity(elastic: Any, symbol: str, at: str) -> Elasticity:
 
 
 def _plasticity(plastic: Any, lattice: Lattice, at: str) -> Any:
-    """Read the parameters of the law that `type` names."""
+    """Return the parameters of the law that `type` names."""
     if plastic is None:
         return None
     kind = plastic.get("type") if isinstance(plastic, Mapping) else plastic

@@ -1,7 +1,7 @@
-"""Independent elastic constants: which a crystal has, and how its stiffness follows from them.
+"""The independent elastic constants of a crystal, and its stiffness from them.
 
-A Laue group leaves a linear space of stiffnesses; its coordinates are the constants that are
-tabulated for crystals of that symmetry [Nye1985, Table 9].
+The stiffnesses invariant under a Laue group form a linear space, whose coordinates are the
+constants tabulated for crystals of that symmetry [Nye1985, Table 9].
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ CONSTANTS = {
     "2/m": (*_ORTHORHOMBIC, "c15", "c25", "c35", "c46"),
     "-1": tuple(f"c{i}{j}" for i in range(1, 7) for j in range(i, 7)),
 }
-"""Independent constants by Laue group, fewest first; elasticity does not tell m-3 from m-3m, nor
-6/m from 6/mmm."""
+"""Independent constants by Laue group, fewest first; elasticity does not distinguish m-3 from m-3m,
+nor 6/m from 6/mmm."""
 SYSTEMS = {
     "m-3m": "cubic",
     "6/mmm": "hexagonal",
@@ -53,7 +53,7 @@ _ROUND = 12
 
 
 def constant_names(group: LaueGroup) -> tuple[str, ...]:
-    """List the independent elastic constants of a Laue group, such as c11, c12, c44."""
+    """Return the names of the independent elastic constants of a Laue group, such as c11."""
     return CONSTANTS[{"m-3": "m-3m", "6/m": "6/mmm"}.get(group.name, group.name)]
 
 
@@ -70,7 +70,7 @@ def constant_basis(group: LaueGroup) -> Float[Tensor, "constants 6 6"]:
 
 @cache
 def _basis(names: tuple[str, ...], group: str) -> Tensor:
-    """Average over the group what has one constant, then solve for the constants."""
+    """Average stiffnesses of one constant each over the group, then solve for the constants."""
     at = [(int(name[1]) - 1, int(name[2]) - 1) for name in names]
     units = torch.zeros(len(names), 6, 6, dtype=torch.float64)
     for k, (i, j) in enumerate(at):
@@ -86,20 +86,20 @@ def _basis(names: tuple[str, ...], group: str) -> Tensor:
 
 @lru_cache(maxsize=256)
 def has_symmetry(elasticity: Elasticity, group: LaueGroup) -> bool:
-    """Return `elasticity.has_symmetry(group)`, remembered."""
+    """Return `elasticity.has_symmetry(group)`, cached."""
     return elasticity.has_symmetry(group)
 
 
 def common_group(*elasticities: Elasticity) -> LaueGroup:
-    """Return the Laue group of fewest constants that leaves all stiffnesses as they are."""
+    """Return the Laue group with the fewest constants under which all stiffnesses are invariant."""
     groups = map(LaueGroup, CONSTANTS)
     return next(g for g in groups if all(has_symmetry(one, g) for one in elasticities))
 
 
 def elastic_symmetry(elasticity: Elasticity) -> str:
-    """Name the symmetry that elastic constants have: isotropic, or a crystal system.
+    """Return the symmetry of elastic constants: "isotropic" or a crystal system.
 
-    Axes are those of the crystal: what has a four-fold axis x is orthorhombic.
+    It refers to the crystal axes: constants with a four-fold axis along x are orthorhombic.
     """
     group = common_group(elasticity)
     if group == CUBIC and has_symmetry(elasticity, HEXAGONAL):
@@ -110,11 +110,11 @@ def elastic_symmetry(elasticity: Elasticity) -> str:
 def independent_constants(
     elasticity: Elasticity, group: LaueGroup | None = None
 ) -> dict[str, float]:
-    """Return the constants that a crystal's symmetry leaves independent, by name. [MPa]
+    """Return the independent elastic constants of a crystal by name. [MPa]
 
     Args:
         elasticity: Elastic constants.
-        group: Laue group, whose symmetry they have; None for that of fewest constants.
+        group: Laue group; None for that with the fewest constants.
 
     Example:
         >>> import polyxtal as px
@@ -132,7 +132,7 @@ def elasticity_of_constants(group: LaueGroup, constants: Sequence[float]) -> Ela
 
     Args:
         group: Laue group.
-        constants: In the order of `constant_names`. [MPa]
+        constants: Constants in the order of `constant_names`. [MPa]
     Raises:
         ValueError: if there are not as many as the group has, or the crystal is not stable.
     """

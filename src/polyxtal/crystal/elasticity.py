@@ -19,9 +19,9 @@ from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.crystal.laue import LaueGroup
 
 LARGEST_STIFFNESS, LARGEST_CONTRAST = 1e15, 1e10
-"""What double precision still inverts. [MPa], [-]"""
+"""Largest stiffness [MPa] and contrast [-] that can be inverted in double precision."""
 SYMMETRIC = 1e-9
-"""A stiffness is symmetric, and has a symmetry, to this share of its largest constant. [-]"""
+"""Relative tolerance of symmetry checks. [-]"""
 
 Matrix6 = tuple[tuple[float, ...], ...]
 
@@ -223,13 +223,13 @@ class Elasticity:
 
     @property
     def dilates_uniformly(self) -> bool:
-        """Whether uniform dilatation makes nothing but pressure, C : I = 3 K I, as in cubic."""
+        """Whether a dilatation causes pure pressure, C : I = 3 K I, as in cubic crystals."""
         push = self._crystal_stiffness()[:, :3].sum(1) / (3 * self.bulk_modulus)
         uniform = torch.tensor([1.0] * 3 + [0.0] * 3, dtype=torch.float64)
         return bool(((push - uniform).abs() < SYMMETRIC).all())
 
     def has_symmetry(self, group: LaueGroup) -> bool:
-        """Tell whether the rotations of a Laue group leave the stiffness as it is."""
+        """Return whether the stiffness is invariant under a Laue group."""
         turned = self.stiffness(group.rotations)
         crystal = self._crystal_stiffness()
         return bool(((turned - crystal).abs() <= 1e-6 * crystal.abs().max()).all())

@@ -31,7 +31,7 @@ _FAMILIES = {
 _CENTRINGS = {"a": "P", "m": "PS", "o": "PSIF", "t": "PI", "h": "PR", "c": "PIF"}
 
 SMALLEST_RATIO, LARGEST_RATIO = 0.1, 10.0
-"""Bounds of c/a; no crystal is near them, but a length in place of a ratio is beyond. [-]"""
+"""Bounds of c/a: far from any crystal, but they detect lengths given as ratios. [-]"""
 IDEAL_RATIO = math.sqrt(8 / 3)
 """c/a of close-packed spheres. [-]"""
 
@@ -119,7 +119,7 @@ class Lattice:
         return LaueGroup(self.laue or self._highest())
 
     def agrees_with(self, other: Lattice) -> bool:
-        """Tell whether both can be one crystal: same family, and same centring where known."""
+        """Return whether both can be the same crystal: same family, and centring where known."""
         mine, theirs = self.symbol, other.symbol
         return mine == theirs or (mine[0] == theirs[0] and 1 in (len(mine), len(theirs)))
 
@@ -160,7 +160,7 @@ class Lattice:
         return self._unit(scale * h)
 
     def _ratio(self, indices: Tensor) -> float:
-        """Return c/a; what is along c or perpendicular to it may do without."""
+        """Return c/a, which indices along c or perpendicular to it do not need."""
         if self.c_over_a is not None:
             return self.c_over_a
         if bool(((indices[..., -1] != 0) & (indices[..., :-1] != 0).any(-1)).any()):

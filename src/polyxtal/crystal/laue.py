@@ -1,8 +1,8 @@
 """The eleven Laue groups: how a crystal's symmetry acts on its orientation.
 
 An orientation q maps crystal to sample axes, so a crystal symmetry s acts from the right: q and
-q s describe the same crystal. Diffraction and elasticity cannot tell a crystal from its inverted
-one, so that the proper rotations of the Laue group are all the symmetry there is.
+q s describe the same crystal. Diffraction and elasticity do not distinguish a crystal from its
+inverse, so that the proper rotations of the Laue group are the relevant symmetry.
 
 Crystal axes are Cartesian: z ∥ c and, in hexagonal and trigonal crystals, x ∥ a1; in monoclinic
 ones y ∥ b, the two-fold axis.
@@ -48,14 +48,14 @@ def _octahedral() -> Tensor:
 
 
 def _cyclic(fold: int, axis: int = 2) -> Tensor:
-    """Return the turns about one axis."""
+    """Return the rotations about one axis."""
     angle = 2 * torch.pi / fold * torch.arange(fold, dtype=torch.float64)
     turns = axis_angle_to_quaternion(torch.eye(3, dtype=torch.float64)[axis], angle)
     return torch.where(turns.abs() < 1e-15, 0.0, turns)
 
 
 def _dihedral(fold: int) -> Tensor:
-    """Return the turns about z, each without and with a half turn about x before it."""
+    """Return the rotations about z, each without and with a preceding half turn about x."""
     turns = _cyclic(fold)
     flip = torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=torch.float64)
     return torch.cat([turns, quaternion_multiply(turns, flip.expand_as(turns))])
@@ -113,7 +113,7 @@ class LaueGroup:
         name: Hermann-Mauguin symbol, one of `LAUE_GROUPS`.
 
     Raises:
-        ValueError: if there is no such group.
+        ValueError: if the name is not that of a Laue group.
 
     Example:
         >>> from polyxtal.crystal.laue import LaueGroup
@@ -141,14 +141,14 @@ class LaueGroup:
         return len(_rotations(self.name))
 
     def equivalents(self, q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch order 4"]:
-        """List the quaternions q s that describe the same crystal."""
+        """Return the quaternions q s that describe the same crystal."""
         return quaternion_multiply(q[..., None, :], _rotations(self.name).to(q))
 
     def reduce(self, q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
-        """Pick the equivalent orientation with the smallest rotation angle, w >= 0.
+        """Return the equivalent orientation with the smallest rotation angle, w >= 0.
 
-        On the zone's surface several equivalents share that angle; the first in lexicographic
-        order of (x, y, z), after rounding to 1e-9, is taken, so equivalent inputs give one answer.
+        On the surface of the fundamental zone several equivalents share that angle. The first in
+        lexicographic order of (x, y, z), rounded to 1e-9, is taken, so that the result is unique.
         """
         candidates = normalize_quaternion(self.equivalents(q))
         rounded = candidates.mul(1e9).round()

@@ -1,4 +1,4 @@
-"""Materials that ship with the package, or from DAMASK 3 phase files."""
+"""Load materials that ship with the package, or from DAMASK 3 phase files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def load_material(source: str | Path | Mapping[str, Any], phase: str | None = No
         source: The name of a material that ships with the package ("AA6022-T4"), or a DAMASK 3
             file, or its parsed content: a `material.yaml` with `phase:`, one phase (`lattice`,
             `mechanical`), or phases by name.
-        phase: Which phase, where the source holds several.
+        phase: Name of the phase, where the source holds several.
     Returns:
         The material, in MPa.
     Raises:
         FileNotFoundError: if the source is a path to no file.
-        ValueError: if the source is not a phase that this package can simulate.
+        ValueError: if the source is not a supported phase.
 
     Example:
         >>> import polyxtal as px
@@ -56,7 +56,7 @@ def load_materials(path: str | Path) -> dict[str, Material]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if a phase is not one that this package can simulate.
+        ValueError: if a phase is not supported.
     """
     path, where = Path(path), f"{path}: "
     phases = _phases(read_yaml(path), path.stem, where)
@@ -64,7 +64,7 @@ def load_materials(path: str | Path) -> dict[str, Material]:
 
 
 def _phases(document: Any, name: str, where: str) -> dict[str, Any]:
-    """Find the phases by name in any of the three layouts."""
+    """Return the phases by name from any of the three layouts."""
     if isinstance(document, Mapping):
         if "lattice" in document or "mechanical" in document:
             return {name: document}

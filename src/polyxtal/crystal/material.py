@@ -81,5 +81,5 @@ class Material:
         return Lattice.of_laue_group(best)
 
     def law(self) -> PlasticityLaw:
-        """Build the plasticity law of this crystal."""
+        """Return the plasticity law of this crystal."""
         return law_of(self.plasticity, self.lattice)

@@ -1,4 +1,4 @@
-"""Sections of a DAMASK 3 phase file: their keys and numbers, checked."""
+"""Validated access to the sections of a DAMASK 3 phase file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PASCAL = 1e-6
 
 
 def listing(names: Iterable[Any]) -> str:
-    """Join names for a sentence."""
+    """Return names joined for a sentence."""
     return ", ".join(str(name) for name in names)
 
 
@@ -24,7 +24,7 @@ def section(
     optional: tuple[str, ...] = (),
     ignored: tuple[str, ...] = (),
 ) -> Mapping[str, Any]:
-    """Check the keys of one level; what only documents or selects output is ignored.
+    """Return a section with valid keys; those for documentation and output are ignored.
 
     Raises:
         ValueError: if it is no mapping, a key is unknown or a required one is missing.
@@ -71,7 +71,7 @@ def numbers(value: Any, at: str) -> tuple[float, ...]:
 
 
 def counts(value: Any, at: str) -> tuple[int, ...]:
-    """Return the numbers of systems of each family.
+    """Return the number of systems of each family.
 
     Raises:
         ValueError: if one is negative or not whole.
@@ -85,7 +85,7 @@ def counts(value: Any, at: str) -> tuple[int, ...]:
 
 
 def per_family(value: Any, families: int, at: str, unit: float = 1.0) -> float | tuple[float, ...]:
-    """Return the value of each family, or the one of all; times a unit.
+    """Return the value of each family, or one for all, times a unit.
 
     Raises:
         ValueError: if there are not as many as families.

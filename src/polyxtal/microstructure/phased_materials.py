@@ -14,22 +14,24 @@ from polyxtal.crystal.material import Material
 from polyxtal.microstructure.phases import check_lattices, per_phase
 
 VOID = -1
-"""Place of grains without material."""
+"""Place of voids."""
 
 MaterialByPhase = Material | Mapping[str, Material | None]
 """One material for all grains, or one for each phase name; None is a void."""
 
 
 class PhasedMaterials(NamedTuple):
-    """The materials that occur, and which of them each grain has.
+    """The materials that occur, and that of each grain.
 
     Attributes:
         materials: Each once, in the order of the phases.
         place: Index into `materials` of every grain, or `VOID`.
+        phases: Index of the phase of each material.
     """
 
     materials: list[Material]
     place: Int[Tensor, "grains"]
+    phases: list[int]
 
     @classmethod
     def of(
@@ -40,7 +42,7 @@ class PhasedMaterials(NamedTuple):
         lattices: Sequence[Lattice | None] = (),
         voids: bool = False,
     ) -> PhasedMaterials:
-        """Find the material of every grain.
+        """Return the materials that occur, and that of every grain.
 
         Args:
             material: One material for all grains, or one for each phase name; None is a void.
@@ -48,7 +50,7 @@ class PhasedMaterials(NamedTuple):
             phase_names: Name of each phase.
             lattices: Lattice of each phase, None where it is unknown; checked against the
                 materials'.
-            voids: Allow phases without material.
+            voids: Whether phases may be voids.
         Raises:
             ValueError: if a phase that occurs has no material, one of another lattice, or a void
                 is named that is no phase.
@@ -77,4 +79,4 @@ class PhasedMaterials(NamedTuple):
         place = torch.full((len(phase_names),), VOID)
         for position, index in enumerate(found):
             place[index] = position
-        return cls(list(found.values()), torch.where(void, VOID, place[phase]))
+        return cls(list(found.values()), torch.where(void, VOID, place[phase]), list(found))

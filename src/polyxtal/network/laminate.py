@@ -14,7 +14,7 @@ SQRT1_2 = 0.5**0.5
 
 
 def interface_operator(normal: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 6 3"]:
-    """Build H with H a = mandel(sym(a ⊗ N)).
+    """Return H with H a = mandel(sym(a ⊗ N)).
 
     Args:
         normal: Unit interface normals N. [-]
@@ -44,7 +44,7 @@ def laminate_stiffness(
     fraction: Float[Tensor, "*#batch"],
     normal: Float[Tensor, "*#batch 3"],
 ) -> Float[Tensor, "*batch 6 6"]:
-    """Homogenise a two-phase laminate exactly.
+    """Return the exact stiffness of a two-phase laminate.
 
         C = f1 C1 + f2 C2 - f1 f2 D H (Hᵀ (f2 C1 + f1 C2) H)⁻¹ Hᵀ D,   D = C1 - C2
 

@@ -1,4 +1,4 @@
-"""The sizes that networks may have, known without importing torch."""
+"""Limits on the size of networks, without importing torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_LEAVES, MAX_ENSEMBLE = 2**20, 4096
 
 
 def check_size(leaves: int, seed: int = 0, ensemble: int = 1) -> None:
-    """Make sure that networks can be built in such a size and number.
+    """Validate the size and number of networks.
 
     Raises:
         ValueError: if `leaves`, `ensemble` or `seed` is out of bounds.

@@ -14,7 +14,7 @@ from polyxtal.network.topology import BinaryTree
 def node_weights(
     tree: BinaryTree, leaf_weights: Float[Tensor, "*batch leaves"]
 ) -> Float[Tensor, "*batch nodes"]:
-    """Sum the leaves' weights up the tree. [-]"""
+    """Return the weight of every node, the sum of its leaves' weights. [-]"""
     weights, place = leaf_weights, np.arange(2 * tree.leaves - 1)
     for level in tree.levels:
         place[tree.leaves + level] = weights.shape[-1] + np.arange(len(level))
@@ -29,13 +29,13 @@ def homogenize_tree(
     leaf_weights: Float[Tensor, "*#batch leaves"],
     normals: Float[Tensor, "*#batch inner 3"],
 ) -> Float[Tensor, "*batch 6 6"]:
-    """Homogenise the leaves' stiffness through every laminate of the tree.
+    """Return the stiffness of a tree of laminates.
 
     Args:
         tree: Topology.
-        leaf_stiffness: Mandel stiffness of the leaves, sample frame; any batch of materials, of
-            networks with the same tree, or of both. [MPa]
-        leaf_weights: Positive weights of the leaves (not necessarily normalised). [-]
+        leaf_stiffness: Mandel stiffness of the leaves, sample frame, batched over materials,
+            networks with the same tree, or both. [MPa]
+        leaf_weights: Positive weights of the leaves, not necessarily normalised. [-]
         normals: Unit interface normals of the inner nodes. [-]
     Returns:
         Mandel stiffness of the root. [MPa]
@@ -49,7 +49,7 @@ def node_stiffness(
     leaf_weights: Float[Tensor, "*#batch leaves"],
     normals: Float[Tensor, "*#batch inner 3"],
 ) -> Float[Tensor, "*batch nodes 6 6"]:
-    """Homogenise every subtree, as `homogenize_tree` does the whole one. [MPa]"""
+    """Return the stiffness of every subtree; arguments as of `homogenize_tree`. [MPa]"""
     weights = node_weights(tree, leaf_weights)
     # Computed nodes are appended level by level; `place` says where each one went.
     stiffness, place = leaf_stiffness, np.arange(2 * tree.leaves - 1)

@@ -1,11 +1,11 @@
 """The material network at finite strain, in readable form on torch.
 
 Every inner node joins a left and a right domain of volume fractions f_l + f_r = 1 across an
-interface of normal N; its interaction vector a makes the deformation jump,
+interface of normal N; its interaction vector a is the jump of deformation across it,
 
     F_l = F + f_r a ⊗ N,    F_r = F - f_l a ⊗ N,
 
-and equilibrium asks for equal tractions, (P_l - P_r) · N = 0. Newton's linear system for all
+and equilibrium requires equal tractions, (P_l - P_r) · N = 0. Newton's linear system for all
 interaction vectors and the free part of the macroscopic F is condensed from the leaves up,
 
     K = N · (f_r A_l + f_l A_r) · N
@@ -40,10 +40,10 @@ MAX_ITERATIONS = 25
 
 @dataclass(frozen=True, eq=False)
 class Laminates:
-    """The geometry of the network.
+    """The geometry of a network.
 
     Attributes:
-        tree: Which node joins which.
+        tree: Topology.
         normals: Unit interface normal N of every inner node. [-]
         fractions: Volume fraction f_l of the left child in every inner node. [-]
     """
@@ -66,7 +66,7 @@ class Laminates:
     def place(
         self, deformation: Float[Tensor, "3 3"], interaction: Float[Tensor, "inner 3"]
     ) -> Float[Tensor, "leaves 3 3"]:
-        """Distribute a macroscopic F to the leaves."""
+        """Return the F of every leaf from the macroscopic F. [-]"""
         nodes: list[Tensor] = [deformation] * (2 * self.tree.leaves - 1)
         for k in range(self.tree.leaves - 2, -1, -1):
             parent, share = nodes[self.tree.leaves + k], self.fractions[k]
@@ -78,11 +78,11 @@ class Laminates:
 
 @dataclass(frozen=True, eq=False)
 class Condensation:
-    """Newton's system, condensed to the root.
+    """Newton's linear system, condensed to the root.
 
     Attributes:
-        stress: P of every node from its leaves, as they are. [MPa]
-        condensed: P of every node after its own linearised equilibrium. [MPa]
+        stress: P of every node, averaged over its leaves. [MPa]
+        condensed: P of every node after its linearised equilibrium. [MPa]
         tangent: Condensed ∂P/∂F of every node. [MPa]
         mismatch: Condensed traction jump of every inner node. [MPa]
         coupling: N · (A_l - A_r) of every inner node. [MPa]
@@ -143,7 +143,7 @@ def condense(
 def substitute(
     laminates: Laminates, system: Condensation, change: Float[Tensor, "3 3"]
 ) -> Float[Tensor, "inner 3"]:
-    """Find the change of every interaction vector from the change of the macroscopic F."""
+    """Return the change of every interaction vector from the change of the macroscopic F."""
     tree = laminates.tree
     changes: list[Tensor] = [change] * (2 * tree.leaves - 1)
     interaction = torch.zeros_like(system.mismatch)
@@ -167,7 +167,7 @@ def traction_jump(laminates: Laminates, stress: Float[Tensor, "nodes 3 3"]) -> f
 
 
 class Online:
-    """A network that can be taken along a load path (a `Stepper`), on torch.
+    """A network under load (a `Stepper`), on torch.
 
     Each step starts from the accepted state: the first Newton iteration uses stresses and
     tangents without slip, the others those of the whole step.
@@ -196,7 +196,7 @@ class Online:
     def attempt(
         self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
     ) -> StepResult:
-        """Try to reach the goal from the accepted state; every step starts elastically."""
+        """Try to reach the goal from the accepted state, starting elastically."""
         target, mask = torch.from_numpy(goal), torch.from_numpy(stress_controlled)
         deformation, _, interaction, start = self._accepted
         state, residual = start, float("inf")
@@ -225,7 +225,7 @@ class Online:
     def _update(
         self, deformation: Tensor, start: CrystalState, last: CrystalState, dt: float
     ) -> LawUpdate:
-        """Run the law from the accepted state, with the last iteration's stress as its guess."""
+        """Update the leaves from the accepted state; the last stress is the initial value."""
         guess = CrystalState(start.plastic_inverse, start.internal, last.stress)
         return self.law.update(deformation, guess, dt)
 
@@ -248,7 +248,7 @@ class Online:
         return self.laminates.place(deformation, interaction) @ state.plastic_inverse
 
     def hill_mandel_residual(self) -> float:
-        """Measure |Σ w P : F - P̄ : F̄| of the accepted state, relative to the largest stress. [-]"""
+        """Return |Σ w P : F - P̄ : F̄| of the accepted state, relative to the largest stress. [-]"""
         deformation, stress, interaction, _ = self._accepted
         leaf = self.laminates.place(deformation, interaction)
         weights = self.laminates.leaf_fractions()

@@ -1,4 +1,4 @@
-"""The material network under load, through the compiled kernel: the fast form of `online.py`."""
+"""The material network under load by the compiled kernel: the fast form of `online.py`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR
 from polyxtal.mechanics.loading.stepping import StepResult
-from polyxtal.network.online import Laminates
-from polyxtal.network.online_kernel import (
-    CONVERGED,
-    LOCAL_FAILURE,
+from polyxtal.network.condense_kernel import (
     TreeArrays,
     TreeState,
-    advance,
     place_deformation,
     tree_workspace,
 )
+from polyxtal.network.online import Laminates
+from polyxtal.network.online_kernel import CONVERGED, LOCAL_FAILURE, advance
 
 TOLERANCE = 1e-8
 """Largest traction jump and stress error, relative to the largest stress in the leaves. [-]"""
@@ -32,10 +30,10 @@ _EXTRAPOLATED = ("interaction", "internal", "stress")
 
 
 class CompiledOnline:
-    """A network that can be taken along a load path (a `Stepper`), compiled for CPU.
+    """A network under load (a `Stepper`), compiled for CPU.
 
-    Each step starts from the last two, extrapolated; after a change of direction it starts
-    from the accepted state and elastic tangents.
+    Each step starts from the extrapolation of the last two; after a change of direction, from the
+    accepted state and elastic tangents.
     """
 
     def __init__(
@@ -45,7 +43,7 @@ class CompiledOnline:
         start: CrystalState,
         tolerance: float = TOLERANCE,
     ) -> None:
-        """Lay out the arrays of the undeformed network."""
+        """Allocate the arrays of the undeformed network."""
         leaves = laminates.tree.leaves
         self.tolerance = tolerance
         self._tree = TreeArrays(
@@ -164,7 +162,7 @@ class CompiledOnline:
     def tangent(self) -> np.ndarray:
         """Return the consistent tangent ∂P̄/∂F̄ of the last attempted step, (3, 3, 3, 3). [MPa]
 
-        The derivative at prescribed F, whatever was prescribed; to be asked before `accept`.
+        It is the derivative at prescribed F, whatever was prescribed; call it before `accept`.
 
         Raises:
             RuntimeError: if there is no attempted step, or it was accepted already.
@@ -173,7 +171,7 @@ class CompiledOnline:
         if not self._open:
             raise RuntimeError("A tangent must be asked for between `attempt` and `accept`.")
         goal, free = self._state.deformation[self._root].copy(), np.zeros((3, 3), dtype=bool)
-        # One iteration at the solution with all slip systems; its Newton step is next to nothing.
+        # One iteration at the solution with all slip systems; its Newton step is negligible.
         self._advance(dt, goal, free, False, iterations=1, inactive=EXACT)
         return self._scratch.tangent[self._root].reshape(3, 3, 3, 3).copy()
 
@@ -195,7 +193,7 @@ class CompiledOnline:
         return torch.from_numpy(elastic)
 
     def hill_mandel_residual(self) -> float:
-        """Measure |Σ w P : F - P̄ : F̄| of the accepted state, relative to the largest stress. [-]"""
+        """Return |Σ w P : F - P̄ : F̄| of the accepted state, relative to the largest stress. [-]"""
         a = self._accepted
         piola, deformation = (x[: len(self._weights)] for x in (a.piola, a.deformation))
         work = np.einsum("l,lij,lij->", self._weights, piola, deformation)

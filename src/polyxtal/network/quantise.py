@@ -1,4 +1,4 @@
-"""From many grains to few leaves, or from few grains to many, keeping volume fractions."""
+"""Represent grains by a given number of leaves, keeping volume fractions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_LLOYD = 50
 
 
 class Leaves(NamedTuple):
-    """Weighted orientations that stand for a polycrystal."""
+    """Weighted orientations that represent a polycrystal."""
 
     orientations: Float[Tensor, "leaves 4"]
     weights: Float[Tensor, "leaves"]  # sums to 1
@@ -26,17 +26,17 @@ class Leaves(NamedTuple):
 
 
 def quantise(rve: Polycrystal, leaves: int, generator: torch.Generator) -> Leaves:
-    """Represent a polycrystal by a given number of leaves.
+    """Return a given number of leaves that represent a polycrystal.
 
-    Each phase gets leaves in proportion to its volume. With as many leaves as grains or more,
-    the largest grains are split into equal parts; with fewer, grains of like orientation are
-    merged by weighted k-means on their lowest symmetrised harmonics, l = 4 of cubic crystals,
-    which are blind to the choice among equivalent orientations.
+    Each phase gets leaves in proportion to its volume. With at least as many leaves as grains, the
+    largest grains are split into equal parts; with fewer, grains of similar orientation are merged
+    by weighted k-means on their lowest symmetrised harmonics, l = 4 for cubic crystals, which are
+    invariant under crystal symmetry.
 
     Args:
         rve: Polycrystal; grains without voxels are left out.
         leaves: Number of leaves.
-        generator: Randomness of the k-means start.
+        generator: Random generator of the initial k-means centres.
     Raises:
         ValueError: if there are fewer leaves than phases that have volume.
     """
@@ -66,7 +66,7 @@ def quantise(rve: Polycrystal, leaves: int, generator: torch.Generator) -> Leave
 
 
 def split_counts(weights: Float[Tensor, "parts"], total: int) -> Int[Tensor, "parts"]:
-    """Split the heaviest part again and again until there are `total` pieces; none is left out."""
+    """Return the pieces of each part if the heaviest is split until there are `total`."""
     counts = [1] * len(weights)
     heap = [(-w, k) for k, w in enumerate(weights.tolist())]
     heapq.heapify(heap)
@@ -84,7 +84,7 @@ def merge_orientations(
     generator: torch.Generator,
     laue: LaueGroup = CUBIC,
 ) -> tuple[Float[Tensor, "count 4"], Float[Tensor, "count"]]:
-    """Cluster orientations by weighted k-means; each cluster keeps its volume.
+    """Cluster orientations by weighted k-means; volume is conserved.
 
     Returns:
         Mean orientation and total weight of each cluster.
@@ -114,12 +114,12 @@ def merge_orientations(
 def _spread_start(
     points: Tensor, weights: Tensor, count: int, generator: torch.Generator
 ) -> list[int]:
-    """k-means++: each start is drawn in proportion to weight times squared distance."""
+    """Draw k-means++ centres in proportion to weight times squared distance."""
     chosen = [int(torch.multinomial(weights, 1, generator=generator))]
     nearest = ((points - points[chosen[0]]) ** 2).sum(1)
     for _ in range(count - 1):
         chance = weights * nearest
-        if not bool(chance.sum() > 0):  # only copies of chosen orientations are left
+        if not bool(chance.sum() > 0):  # only duplicates of chosen orientations are left
             rest = torch.ones(len(points), dtype=torch.bool)
             rest[chosen] = False
             chance = rest.to(weights.dtype)
@@ -136,7 +136,7 @@ def _mean_orientations(
     centres: Tensor,
     laue: LaueGroup,
 ) -> Tensor:
-    """Average each cluster's quaternions, each in the equivalent next to the cluster's medoid."""
+    """Return each cluster's mean quaternion, over the equivalents nearest to its medoid."""
     count = len(centres)
     distance = ((points - centres[label]) ** 2).sum(1)
     medoid = torch.zeros(count, dtype=torch.int64)

@@ -1,7 +1,7 @@
-"""What a turn of an interface normal does to a network's stiffness, without solving for it.
+"""The derivative of a network's stiffness by its interface normals, in closed form.
 
-The interaction vectors make the elastic energy stationary, so normals change it explicitly only:
-for two macroscopic strains e and f,
+The interaction vectors make the elastic energy stationary, so that it depends on the normals only
+explicitly: for two macroscopic strains e and f,
 
     ∂(e : C : f)/∂N_k = W_k f_l f_r [(σ_l(f) - σ_r(f)) · a_k(e) + (σ_l(e) - σ_r(e)) · a_k(f)].
 """
@@ -38,7 +38,7 @@ def stiffness_sensitivity(
     leaf_weights: Float[Tensor, "leaves"],
     normals: Float[Tensor, "inner 3"],
 ) -> StiffnessSensitivity:
-    """Homogenise and differentiate by the normals, which are taken to be free of their length.
+    """Return the stiffness and its derivative by the normals, whose length is not constrained.
 
     Args:
         tree, leaf_stiffness, leaf_weights, normals: As for `homogenize_tree`.

@@ -1,4 +1,4 @@
-"""What polycrystals of a texture and of a shape of grains typically do, without a full field."""
+"""The reference ensemble: untrained networks for the texture and grain shape of a polycrystal."""
 
 from __future__ import annotations
 
@@ -15,30 +15,34 @@ from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 
 LEAVES, MEMBERS = 128, 8
 SHAPE = 0.7
-"""Power of the extents by which normals turn towards the short axes of grains. Under a stretch of
-space that makes grains long, the normals of their faces turn by a power of 1 [-]."""
+"""Exponent of the grain extents in the rotation of normals towards the short axes of grains. The
+normals of grain faces follow an affine stretch with an exponent of 1. [-]"""
 
 
-def typical_networks(
+def reference_ensemble(
     rve: Polycrystal, leaves: int = LEAVES, members: int = MEMBERS, seed: int = 0
 ) -> NetworkEnsemble:
-    """Build untrained networks whose interfaces lie more often across the grains' short axes.
+    """Return untrained networks whose interfaces favour the short axes of the grains.
 
         N ∝ N_even / extents^0.7, component by component
 
     Args:
         rve: Polycrystal.
-        leaves: Leaves of each network.
-        members: Networks whose answers are averaged.
-        seed: Same seed, same networks; they are drawn as those of
-            `MaterialNetwork.from_polycrystal(..., ensemble=members)`.
+        leaves: Number of leaves of each network.
+        members: Number of networks whose results are averaged.
+        seed: Random seed, as of `MaterialNetwork.from_polycrystal(..., ensemble=members)`.
     """
     extents = grain_extents(rve)
-    seeds = member_seeds(seed, members)
-    networks = (MaterialNetwork.from_polycrystal(rve, leaves, one) for one in seeds)
+    networks = (
+        MaterialNetwork.from_polycrystal(rve, leaves, one) for one in member_seeds(seed, members)
+    )
     return NetworkEnsemble(
         tuple(replace(net, normals=_stretched(net.normals, extents)) for net in networks)
     )
+
+
+typical_networks = reference_ensemble
+"""The former name, until all callers use the new one."""
 
 
 def _stretched(

@@ -1,11 +1,17 @@
-"""The binary tree: which node joins which."""
+"""The topology of a network, a binary tree, and the normals of its inner nodes."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,8 +22,8 @@ class BinaryTree:
     before parents, so the root is the last node, 2 L - 2.
 
     Attributes:
-        left: (L-1,) index of the left child of each inner node.
-        right: (L-1,) index of the right child.
+        left: Index of the left child of each inner node, (L-1,).
+        right: Index of the right child of each inner node, (L-1,).
 
     Raises:
         ValueError: if a child comes after its parent or a node has not exactly one parent.
@@ -48,7 +54,7 @@ class BinaryTree:
 
     @classmethod
     def balanced(cls, leaves: int) -> BinaryTree:
-        """Build the tree that joins neighbours level by level; perfect for powers of two.
+        """Return the tree that joins neighbours level by level; perfect for powers of two.
 
         Raises:
             ValueError: if `leaves` is not at least 1.
@@ -79,9 +85,26 @@ class BinaryTree:
 
     @cached_property
     def levels(self) -> tuple[np.ndarray, ...]:
-        """Inner nodes k grouped so that a group needs only leaves and the groups before it."""
+        """Inner nodes k in groups, each of which depends on leaves and earlier groups only."""
         height = np.zeros(2 * self.leaves - 1, dtype=np.int64)
         for k, (left, right) in enumerate(zip(self.left, self.right, strict=True)):
             height[self.leaves + k] = 1 + max(height[left], height[right])
         inner = height[self.leaves :]
         return tuple(np.flatnonzero(inner == h) for h in range(1, int(height.max()) + 1))
+
+
+def spread_normals(tree: BinaryTree, generator: torch.Generator) -> Float[Tensor, "inner 3"]:
+    """Return normals that are even over the half sphere in each level of a tree. [-]
+
+    Those of a level form a Fibonacci lattice, points of equal area, in random rotation and order.
+    """
+    normals = torch.zeros(tree.leaves - 1, 3, dtype=torch.float64)
+    for level in tree.levels:
+        n = len(level)
+        k = torch.arange(n, dtype=torch.float64) + 0.5
+        height, angle = k / n, math.pi * (1 + 5**0.5) * k
+        radius = (1 - height**2).sqrt()
+        lattice = torch.stack([radius * angle.cos(), radius * angle.sin(), height], 1)
+        turn = quaternion_to_matrix(random_quaternions(1, generator))[0]
+        normals[level] = lattice[torch.randperm(n, generator=generator)] @ turn.T
+    return normals / torch.linalg.vector_norm(normals, dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""The material network: leaves are crystals, inner nodes are laminates; and averages of several."""
+"""The material network, a tree of laminates with crystals as leaves, and ensembles of networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.randomness import member_seeds
-from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
@@ -25,12 +24,13 @@ from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.microstructure.phases import check_elastic_symmetry, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.network.checks import check_leaves, check_normals
 from polyxtal.network.limits import check_size
 from polyxtal.network.offline import homogenize_tree, node_weights
 from polyxtal.network.online import Laminates, Online
 from polyxtal.network.online_compiled import TOLERANCE, CompiledOnline
 from polyxtal.network.quantise import quantise
-from polyxtal.network.topology import BinaryTree
+from polyxtal.network.topology import BinaryTree, spread_normals
 from polyxtal.notebook import notebook_html
 
 
@@ -39,7 +39,7 @@ class MaterialNetwork:
     """An orientation-aware deep material network: a binary tree of two-phase laminates.
 
     Attributes:
-        tree: Which node joins which.
+        tree: Topology.
         orientations: Orientation of every leaf, v_sample = R(q) v_crystal. [-]
         weights: Volume fraction of every leaf, positive; they sum to 1. [-]
         normals: Unit interface normal of every inner node. [-]
@@ -72,37 +72,9 @@ class MaterialNetwork:
 
     def __post_init__(self) -> None:
         """Validate shapes, weights and normals."""
-        n = self.tree.leaves
-        given = {
-            "orientations": (tuple(self.orientations.shape), (n, 4)),
-            "weights": (tuple(self.weights.shape), (n,)),
-            "normals": (tuple(self.normals.shape), (n - 1, 3)),
-            "phase": (tuple(self.phase.shape), (n,)),
-        }
-        for name, (shape, wanted) in given.items():
-            if shape != wanted:
-                raise ValueError(
-                    f"Argument `{name}` must have shape {wanted} for {n} leaves, but has {shape}."
-                )
-        w = self.weights.detach()
-        if not bool(torch.isfinite(w).all() & (w > 0).all()) or abs(float(w.sum()) - 1) > 1e-9:
-            raise ValueError(
-                "Argument `weights` must be positive and sum to 1, but spans "
-                f"{float(w.min()):.3g} to {float(w.max()):.3g} with sum {float(w.sum()):.6g}."
-            )
-        norm = torch.linalg.vector_norm(self.orientations.detach(), dim=1)
-        if not bool(((norm - 1).abs() < 1e-6).all()):
-            raise ValueError(
-                "Argument `orientations` must hold unit quaternions, but some are not."
-            )
-        if not bool(((self.phase >= 0) & (self.phase < len(self.phase_names))).all()):
-            raise ValueError(
-                f"Argument `phase` must index the {len(self.phase_names)} phase names, but spans "
-                f"{int(self.phase.min())} to {int(self.phase.max())}."
-            )
-        length = torch.linalg.vector_norm(self.normals.detach(), dim=1)
-        if not bool(((length - 1).abs() < 1e-9).all()):
-            raise ValueError("Argument `normals` must hold unit vectors, but some are not.")
+        phases = len(self.phase_names)
+        check_leaves(self.tree.leaves, self.orientations, self.weights, self.phase, phases)
+        check_normals(self.tree.leaves, self.normals)
 
     def __repr__(self) -> str:
         """Describe without dumping arrays."""
@@ -126,14 +98,14 @@ class MaterialNetwork:
     ) -> MaterialNetwork | NetworkEnsemble:
         """Build a network from the polycrystal's texture, without training.
 
-        Leaves carry the grains' orientations and volume fractions (`quantise`) in random order;
-        the normals of each level are spread evenly over the sphere in random order.
+        Leaves have the grains' orientations and volume fractions (`quantise`) in random order; the
+        normals of each level are evenly distributed over the sphere, in random order.
 
         Args:
             rve: Polycrystal.
             leaves: Number of leaves; powers of two give perfect trees.
-            seed: Same seed, same network.
-            ensemble: Number of independent trees whose answers are averaged.
+            seed: Random seed.
+            ensemble: Number of independent networks whose results are averaged.
         Returns:
             A `MaterialNetwork`, or for `ensemble` > 1 a `NetworkEnsemble` with the same methods.
         Raises:
@@ -163,16 +135,16 @@ class MaterialNetwork:
         return self.tree.leaves
 
     def laminates(self) -> Laminates:
-        """Return the geometry that the online solvers need."""
+        """Return the geometry for the solvers under load."""
         nodes = node_weights(self.tree, self.weights)
         left, right = nodes[self.tree.left], nodes[self.tree.right]
         return Laminates(self.tree, self.normals, left / (left + right))
 
     def stiffness(self, elasticity: Elasticity | Mapping[str, Elasticity]) -> Float[Tensor, "6 6"]:
-        """Homogenise the elastic stiffness, exactly for this tree.
+        """Return the effective elastic stiffness, exact for this tree.
 
         Args:
-            elasticity: One crystal for all leaves, or one for each phase name.
+            elasticity: Elastic constants of all leaves, or of each phase by name.
         Returns:
             Mandel stiffness. [MPa]
         """
@@ -200,12 +172,13 @@ class MaterialNetwork:
         tolerance: float = TOLERANCE,
         on_increment: Callable[[float], None] | None = None,
     ) -> Response:
-        """Compute the response to a load path.
+        """Return the response to a load path.
 
         Args:
             material: One material for all leaves, or one for each phase name.
             path: Load path.
-            engine: "compiled" (CPU kernel) or "torch" (readable, slow); the same equations.
+            engine: "compiled" (CPU kernel) or "torch" (readable, slow) form of the same equations,
+                as `compiled=True` and False of full-field solvers.
             tolerance: Largest traction jump relative to the largest stress in the leaves. [-]
             on_increment: Called with the time [s] after every increment, for progress.
         Returns:
@@ -233,10 +206,10 @@ class MaterialNetwork:
         engine: Literal["compiled", "torch"] = "compiled",
         tolerance: float = TOLERANCE,
     ) -> CompiledOnline | Online:
-        """Start the undeformed network under load, to be taken through steps one by one.
+        """Return a stepper of the undeformed network, to be advanced step by step.
 
-        A finite-element code keeps one per integration point: `attempt` a step, ask for its
-        `tangent` (compiled engine only), `accept` it, ask for the `averages`.
+        A finite-element code keeps one per integration point: `attempt` a step, get its `tangent`
+        (compiled engine only), `accept` it, get the `averages`.
         """
         if engine not in ("compiled", "torch"):
             raise ValueError(f"Argument `engine` must be 'compiled' or 'torch', but is {engine!r}.")
@@ -251,9 +224,7 @@ class MaterialNetwork:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NetworkEnsemble:
-    """Several networks of one polycrystal, averaged with equal weight.
-
-    Most of what one draw gets wrong cancels.
+    """Several networks of one polycrystal, averaged with equal weight: random errors cancel.
 
     Attributes:
         members: The networks.
@@ -285,7 +256,7 @@ class NetworkEnsemble:
         return sum(member.leaves for member in self.members)
 
     def stiffness(self, elasticity: Elasticity | Mapping[str, Elasticity]) -> Float[Tensor, "6 6"]:
-        """Average the members' Mandel stiffness. [MPa]"""
+        """Return the mean Mandel stiffness of the members. [MPa]"""
         return torch.stack([member.stiffness(elasticity) for member in self.members]).mean(0)
 
     def respond(
@@ -296,7 +267,7 @@ class NetworkEnsemble:
         tolerance: float = TOLERANCE,
         on_increment: Callable[[float], None] | None = None,
     ) -> Response:
-        """Average the members' responses, F and P alike; see `MaterialNetwork.respond`.
+        """Return the mean response of the members, of F and of P; see `MaterialNetwork.respond`.
 
         The members run in parallel threads; `on_increment` is called from them, once for every
         increment of every member.
@@ -324,20 +295,3 @@ class NetworkEnsemble:
             torch.cat(weights) / len(responses),
             statistics,
         )
-
-
-def spread_normals(tree: BinaryTree, generator: torch.Generator) -> Float[Tensor, "inner 3"]:
-    """Spread each level's normals evenly over the half sphere, turned and ordered at random.
-
-    A Fibonacci lattice has n points of equal area; no part of the sphere is left out by chance.
-    """
-    normals = torch.zeros(tree.leaves - 1, 3, dtype=torch.float64)
-    for level in tree.levels:
-        n = len(level)
-        k = torch.arange(n, dtype=torch.float64) + 0.5
-        height, angle = k / n, math.pi * (1 + 5**0.5) * k
-        radius = (1 - height**2).sqrt()
-        lattice = torch.stack([radius * angle.cos(), radius * angle.sin(), height], 1)
-        turn = quaternion_to_matrix(random_quaternions(1, generator))[0]
-        normals[level] = lattice[torch.randperm(n, generator=generator)] @ turn.T
-    return normals / torch.linalg.vector_norm(normals, dim=1, keepdim=True)

@@ -256,6 +256,12 @@ def test_newer_and_optional_keys_of_damask() -> None:
     assert hardened == replace(PLASTICITY, hardening_modulus=1530.0)
 
 
+def test_a_key_of_damask_under_two_names_is_refused() -> None:
+    body = changed("mechanical plastic", gamma_dot_0_sl=1e-3)
+    with pytest.raises(ValueError, match=r"one of dot_gamma_0_sl and gamma_dot_0_sl must be left"):
+        phase_to_material(body, "Al")
+
+
 def test_a_material_whose_parts_do_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match=r"a hexagonal crystal must have its symmetry \(6/mmm\)"):
         Material("Ti", ELASTICITY, lattice=Lattice("hP", 1.587))
@@ -263,6 +269,8 @@ def test_a_material_whose_parts_do_not_fit_is_refused() -> None:
         replace(TITANIUM, lattice=Lattice("hP"))
     with pytest.raises(ValueError, match="must be parameters of a known law"):
         Material("Al", ELASTICITY, plasticity=3.0)
+    with pytest.raises(ValueError, match="`twinning` must be a Twinning or None, but is a int"):
+        replace(PLASTICITY, twinning=3)
     with pytest.raises(ValueError, match="but number 5 is -2"):
         Material("Al", ELASTICITY, replace(PLASTICITY, interaction=(1, 1, 1, 1, -2, 1, 1)))
 

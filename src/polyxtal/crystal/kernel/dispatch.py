@@ -1,15 +1,14 @@
-"""What a law must give to the kernels, and how they find it.
+"""The five functions that each law implements for the kernels.
 
-The kernels are written once for all laws. Where they need the law itself they call one of the five
-functions below; which code that is, is decided by the type of the law's record when a kernel is
-compiled, so that a call costs nothing. A law gives the five in one module (`kernel.py` of its
-folder), decorated with `compiled`:
+The kernels are written once for all laws and call the functions below. The type of the law's record
+selects the implementation when a kernel is compiled, so that the call costs nothing at run time. A
+law implements the five in one module (`kernel.py` of its folder), decorated with `compiled`:
 
     evaluate_law    slip, its stiffness and the residual of the state
-    condense_law    the state eliminated from Newton's system
-    law_step        what Newton's step does to the state
-    fill_drive      how hard each system is driven
-    fill_limits     the drive that makes a given slip
+    condense_law    elimination of the state from Newton's system
+    law_step        Newton's step of the state
+    fill_drive      drive of each system
+    fill_limits     drive of each system at a given slip
 
 Systems are slip or twin systems, the state is the row of internal variables z of a point.
 """
@@ -22,19 +21,17 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from numba.extending import overload
-
-from polyxtal.algebra.compiling import REORDERED
+from polyxtal.algebra.compiling import compiled_overload
 
 _KERNELS: dict[str, ModuleType] = {}
 
 
 @cache
 def kernel_marker(kernel: ModuleType) -> str:
-    """Name a law's kernel by its module and source, for the first field of the law's record.
+    """Return a name of a law's kernel, by module and source, for the first field of its record.
 
-    Being part of the type, the name keys cached machine code, too: a law that changed is compiled
-    anew, also one that lives outside the package.
+    As part of the type the name also keys cached machine code: a law that changed is recompiled,
+    including laws outside the package.
     """
     source = hashlib.sha256(inspect.getsource(kernel).encode()).hexdigest()[:12]
     marker = f"{kernel.__name__.replace('.', '_')}_{source}"
@@ -51,7 +48,7 @@ def evaluate_law(law, state_start, dt, state, ws):  # type: ignore[no-untyped-de
     """Evaluate the law at `ws.resolved` (τ) and `state` (z).
 
     Fills `slip` (Δγ), `softening` (∂Δγ_a/∂τ_a at fixed z) and `state_residual`
-    (z - z(old) - what the law adds).
+    (z - z(old) - E).
 
     Returns:
         The largest residual of the state, each relative to the variable or its scale. [-]
@@ -70,10 +67,10 @@ def condense_law(law, state, count, ws):  # type: ignore[no-untyped-def]
 
 
 def law_step(law, state, count, ws):  # type: ignore[no-untyped-def]
-    """Find Newton's change of the state from that of slip (`slip_step`) into `state_step`.
+    """Compute Newton's step of the state (`state_step`) from that of slip (`slip_step`).
 
     Returns:
-        The largest relative change of the drive of any system that the whole step makes:
+        The largest relative change of the drive of any system over the whole step,
         (|dτ_a| + |dξ_a|) / ξ_a. [-]
     """
     raise NotImplementedError
@@ -89,26 +86,26 @@ def fill_limits(law, slip, dt, ws):  # type: ignore[no-untyped-def]
     raise NotImplementedError
 
 
-@overload(evaluate_law, jit_options=REORDERED)
+@compiled_overload(evaluate_law)
 def _evaluate_law(law, state_start, dt, state, ws):  # type: ignore[no-untyped-def]
     return _implementation(law, "evaluate_law")
 
 
-@overload(condense_law, jit_options=REORDERED)
+@compiled_overload(condense_law)
 def _condense_law(law, state, count, ws):  # type: ignore[no-untyped-def]
     return _implementation(law, "condense_law")
 
 
-@overload(law_step, jit_options=REORDERED)
+@compiled_overload(law_step)
 def _law_step(law, state, count, ws):  # type: ignore[no-untyped-def]
     return _implementation(law, "law_step")
 
 
-@overload(fill_drive, jit_options=REORDERED)
+@compiled_overload(fill_drive)
 def _fill_drive(law, resolved, state, out):  # type: ignore[no-untyped-def]
     return _implementation(law, "fill_drive")
 
 
-@overload(fill_limits, jit_options=REORDERED)
+@compiled_overload(fill_limits)
 def _fill_limits(law, slip, dt, ws):  # type: ignore[no-untyped-def]
     return _implementation(law, "fill_limits")

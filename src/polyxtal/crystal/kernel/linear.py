@@ -1,4 +1,4 @@
-"""Small matrices, written out."""
+"""Operations on small matrices, written out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def invert(m, out):
 
 @compiled
 def determinant(m):
-    """Determinant of a 3x3 matrix."""
+    """Return the determinant of a 3x3 matrix."""
     return (
         m[0, 0] * (m[1, 1] * m[2, 2] - m[1, 2] * m[2, 1])
         - m[0, 1] * (m[1, 0] * m[2, 2] - m[1, 2] * m[2, 0])
@@ -45,7 +45,7 @@ def multiply(a, b, out):
 
 @compiled
 def symmetric_product(a, b, out):
-    """Mandel vector of sym(aᵀ b)."""
+    """Compute the Mandel vector of sym(aᵀ b)."""
     for i in range(3):
         out[i] = a[0, i] * b[0, i] + a[1, i] * b[1, i] + a[2, i] * b[2, i]
     m = 3
@@ -69,7 +69,7 @@ def fill_symmetric(vector, out):
 
 @compiled
 def factorise(matrix, size):
-    """LU without pivoting, in place; the pivots stay positive for these matrices."""
+    """Factorise LU without pivoting, in place; the pivots of these matrices are positive."""
     for k in range(size):
         inverse = 1.0 / matrix[k, k]
         for i in range(k + 1, size):
@@ -83,8 +83,7 @@ def factorise(matrix, size):
 def eliminate(matrix, size, solution):
     """Solve by elimination without pivoting; the last 8 columns are right-hand sides, overwritten.
 
-    Whole rows are subtracted, zeros and all: with a number of columns that is known beforehand the
-    loop is faster than a shorter one.
+    Whole rows are subtracted, zeros included: a loop of known length is faster than a shorter one.
     """
     width = matrix.shape[1]
     for k in range(size):

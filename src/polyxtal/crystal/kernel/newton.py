@@ -46,7 +46,7 @@ def resolve(law, stress, out):
 
 @compiled
 def evaluate(law, state_start, dt, stress, state, coupled, ws):
-    """Residual of the law at (S, z); returns its norm in strain, of S alone if not `coupled`."""
+    """Evaluate the residual at (S, z); return its norm in strain, of S alone if not `coupled`."""
     resolve(law, stress, ws.resolved)
     worst = evaluate_law(law, state_start, dt, state, ws)
     slip_velocity(law, ws)
@@ -68,13 +68,8 @@ def evaluate(law, state_start, dt, stress, state, coupled, ws):
 
 
 @compiled
-def linearise(law, state, inactive, coupled, ws):
-    """Condense the state and factorise Newton's matrix; returns the number of active systems.
-
-    If not `coupled` the state is fixed.
-
-    Column 6 of `jacobian` carries what the state's residual adds to the right-hand side.
-    """
+def select_active(law, inactive, ws):
+    """Fill `active` with the systems above a share of the largest slip; return their number."""
     systems = law.schmid.shape[0]
     largest = 0.0
     for a in range(systems):
@@ -84,6 +79,18 @@ def linearise(law, state, inactive, coupled, ws):
         if abs(ws.slip[a]) > inactive * largest:
             ws.active[count] = a
             count += 1
+    return count
+
+
+@compiled
+def linearise(law, state, inactive, coupled, ws):
+    """Condense the state and factorise Newton's matrix; return the number of active systems.
+
+    Unless `coupled`, the state is fixed. Column 6 of `jacobian` carries the contribution of the
+    state's residual to the right-hand side.
+    """
+    systems = law.schmid.shape[0]
+    count = select_active(law, inactive, ws)
     for m in range(6):
         for k in range(6):
             ws.jacobian[m, k] = law.compliance[m, k]
@@ -142,9 +149,10 @@ def linearise(law, state, inactive, coupled, ws):
 
 @compiled
 def newton_step(law, count, state, coupled, ws):
-    """Newton's correction of S (into `step`) and z (into `state_step`).
+    """Compute Newton's correction of S (into `step`) and z (into `state_step`).
 
-    Returns the largest relative change of any drive it asks for.
+    Returns:
+        The largest relative change of any drive. [-]
     """
     for m in range(6):
         ws.step[m] = -ws.residual[m] - ws.jacobian[m, 6]
@@ -172,7 +180,7 @@ def newton_step(law, count, state, coupled, ws):
 
 @compiled
 def _fixed_state_step(law, state, ws):
-    """Leave the state as it is; returns the largest change of any drive, both signs apart."""
+    """Leave the state unchanged; return the largest change of any drive, for both signs."""
     for s in range(law.state_scale.shape[0]):
         ws.state_step[s] = 0.0
     relative = 0.0

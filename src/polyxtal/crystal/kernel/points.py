@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from numba.extending import overload
-
-from polyxtal.algebra.compiling import REORDERED, compiled
+from polyxtal.algebra.compiling import compiled, compiled_overload
 from polyxtal.crystal.kernel.linear import (
     SQRT1_2,
     determinant,
@@ -18,7 +16,7 @@ from polyxtal.crystal.kernel.solve import solve_point
 
 @compiled
 def point_stress(plastic_start, stress, law, ws, out):
-    """First Piola-Kirchhoff stress P = F_e S F_p⁻ᵀ and F_p⁻¹ of the solution in `ws`."""
+    """Compute P = F_e S F_p⁻ᵀ (into `out`) and F_p⁻¹ of the solution in `ws`."""
     slip_velocity(law, ws)
     multiply(plastic_start, ws.interim, ws.plastic_inverse)
     fill_symmetric(stress, ws.interim)
@@ -33,15 +31,8 @@ def point_stress(plastic_start, stress, law, ws, out):
 
 
 @compiled
-def point_tangent(law, plastic_start, stress, state, inactive, ws, out):
-    """Consistent tangent ∂P/∂F at the solution in `ws` (after `point_stress`), row-major 9x9.
-
-        ∂P/∂F = I ⊗ (F_p⁻¹ S F_p⁻ᵀ) + (Bᵀ - W T) J⁻¹ B
-
-    with B = ∂E/∂F at fixed slip, J Newton's matrix, T = ∂Δγ/∂S, W = ∂P/∂Δγ at fixed S.
-    Slip systems below the share `inactive` of the most active one are left out.
-    """
-    count = linearise(law, state, inactive, True, ws)
+def fill_strain_gradient(ws):
+    """Fill `strain_gradient` with ∂E/∂F at fixed slip."""
     elastic, inverse = ws.elastic, ws.plastic_inverse
     for i in range(3):
         for j in range(3):
@@ -57,6 +48,20 @@ def point_tangent(law, plastic_start, stress, state, inactive, ws, out):
             ws.strain_gradient[5, column] = SQRT1_2 * (
                 elastic[i, 0] * inverse[j, 1] + elastic[i, 1] * inverse[j, 0]
             )
+
+
+@compiled
+def point_tangent(law, plastic_start, stress, state, inactive, ws, out):
+    """Compute the consistent tangent ∂P/∂F at the solution in `ws`, after `point_stress`, 9x9.
+
+        ∂P/∂F = I ⊗ (F_p⁻¹ S F_p⁻ᵀ) + (Bᵀ - W T) J⁻¹ B
+
+    with B = ∂E/∂F at fixed slip, J Newton's matrix, T = ∂Δγ/∂S, W = ∂P/∂Δγ at fixed S.
+    Slip systems below the share `inactive` of the most active one are left out.
+    """
+    count = linearise(law, state, inactive, True, ws)
+    elastic, inverse = ws.elastic, ws.plastic_inverse
+    fill_strain_gradient(ws)
     for m in range(6):
         for c in range(9):
             ws.stress_gradient[m, c] = ws.strain_gradient[m, c]
@@ -130,7 +135,7 @@ def update_points(
     with_tangent,
     inactive,
 ):
-    """Solve the law for the points of one law; returns the first that failed, or -1.
+    """Solve the points of one law; return the first that failed, or -1.
 
     Point `members[k]` is of phase `laws[phase[k]]`. `stress` and `state` hold Newton's start and
     are overwritten, as are `plastic_inverse` (not normalised), `piola` and, `with_tangent`, the
@@ -153,7 +158,7 @@ def update_points(
         if used < 0:
             return point
         point_stress(plastic_start[point], stress[point], law, ws, piola[point])
-        if not determinant(ws.plastic_inverse) > 0.0:  # a root, but of no crystal
+        if not determinant(ws.plastic_inverse) > 0.0:  # a root without physical meaning
             return point
         for i in range(3):
             for j in range(3):
@@ -169,16 +174,16 @@ def update_points(
 
 
 def update_groups(groups, *points):  # type: ignore[no-untyped-def]
-    """Solve groups of points, each of another law; returns the first that failed, or -1.
+    """Solve groups of points, each with another law; return the first that failed, or -1.
 
     Args:
-        groups: A tuple of (laws, phase, members, ws) each, as `update_points` takes them.
-        points: The other arguments of `update_points`.
+        groups: Arguments (laws, phase, members, ws) of `update_points`, one tuple per group.
+        points: Remaining arguments of `update_points`.
     """
     raise NotImplementedError
 
 
-@overload(update_groups, jit_options=REORDERED)
+@compiled_overload(update_groups)
 def _update_groups(groups, *points):  # type: ignore[no-untyped-def]
     if len(groups) == 0:
         return lambda groups, *points: -1

@@ -1,7 +1,7 @@
-"""The records that kernels work on: constants of a law, and scratch of a material point.
+"""The records that kernels work on: the constants of a law and the scratch of a material point.
 
-A record's type holds every shape, so that a kernel is compiled for each number of systems and each
-size of the state; and its first field names the law, so that it is compiled for each law.
+A record's type contains all shapes and, as its first field, the name of the law: kernels are
+compiled for each law, number of systems and size of the state.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 INACTIVE, EXACT = 1e-7, 1e-14
-"""Systems below this share of the most active one are left out of Newton's matrix, and out of a
-tangent that users see. [-]"""
+"""Share of the largest slip below which systems are omitted from Newton's matrix, and from the
+consistent tangents that are returned. [-]"""
 
 Field = tuple[str, tuple[int, ...]]
 """Name and shape of an array of doubles."""
@@ -21,13 +21,13 @@ Field = tuple[str, tuple[int, ...]]
 def constants_dtype(
     marker: str, systems: int, states: int, more: Sequence[Field] = ()
 ) -> np.dtype[np.void]:
-    """Return the type of the constants of one phase.
+    """Return the record type of the constants of one phase.
 
     Args:
         marker: Name of the law's kernel, see `dispatch`.
         systems: Number of slip and twin systems.
         states: Number of internal variables.
-        more: What the law itself needs.
+        more: Further constants of the law.
     """
     fields: list[Field] = [
         (marker, ()),
@@ -35,16 +35,16 @@ def constants_dtype(
         ("exponent", ()),  # largest stress exponent n: how steep Newton's problem is [-]
         ("schmid", (systems, 3, 3)),  # s ⊗ n [-]
         ("schmid_mandel", (6, systems)),  # [-]
-        ("state_scale", (states,)),  # what a residual is compared with; 0: the variable itself
+        ("state_scale", (states,)),  # scale of residuals; 0: the variable itself
         *more,
     ]
     return _dtype(fields)
 
 
 def workspace_dtype(systems: int, states: int, more: Iterable[Field] = ()) -> np.dtype[np.void]:
-    """Return the type of the scratch of one material point.
+    """Return the record type of the scratch of one material point.
 
-    After `solve_point` it describes the solution.
+    After `solve_point` the scratch describes the solution.
     """
     each_system, each_state, matrix = (systems,), (states,), (3, 3)
     fields: list[Field] = [
@@ -66,7 +66,7 @@ def workspace_dtype(systems: int, states: int, more: Iterable[Field] = ()) -> np
         ("drive", each_system),
         ("drive_new", each_system),
         ("drive_limit", each_system),
-        ("state_residual", each_state),  # z - z(old) - what the law adds to it
+        ("state_residual", each_state),  # z - z(old) - E
         ("state_step", each_state),
         ("state_old", each_state),
         ("state_kept", each_state),

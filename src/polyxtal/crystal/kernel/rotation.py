@@ -13,7 +13,7 @@ TOLERANCE = 2e-15
 
 @compiled
 def polar_rotation(matrix, inverse):
-    """Turn `matrix` into its rotation by R ← ½ (R + R⁻ᵀ) [Higham1986]; `inverse` is scratch."""
+    """Replace `matrix` by its rotation, by R ← ½ (R + R⁻ᵀ) [Higham1986]; `inverse` is scratch."""
     for _ in range(MAX_ITERATIONS):
         invert(matrix, inverse)
         change = 0.0
@@ -28,7 +28,7 @@ def polar_rotation(matrix, inverse):
 
 @compiled
 def matrix_quaternion(m, q):
-    """Quaternion (w >= 0) of a rotation matrix; the largest component is the divisor."""
+    """Compute the quaternion (w >= 0) of a rotation matrix, dividing by its largest component."""
     trace = m[0, 0] + m[1, 1] + m[2, 2]
     best, largest = 0, trace
     for k in range(3):
@@ -59,7 +59,7 @@ def crystal_orientations(deformation, plastic_inverse, first, last, out):
     Args:
         deformation: F, (9, points).
         plastic_inverse: F_p⁻¹, (points, 3, 3).
-        first, last: Which points.
+        first, last: Range of points.
         out: (points, 4).
     """
     elastic, inverse = np.empty((3, 3)), np.empty((3, 3))

@@ -1,5 +1,4 @@
-"""The solution at one material point: Newton with growth limit and line search, and what else
-is tried where it fails."""
+"""The solution at one material point: Newton with growth limit and line search, and fallbacks."""
 
 from __future__ import annotations
 
@@ -14,25 +13,25 @@ from polyxtal.crystal.kernel.records import INACTIVE
 MAX_ITERATIONS = 60
 MAX_ATTEMPTS = 4096
 DIRECT, SWEEPING, SWEPT_START, CONTINUATION = 0, 1, 2, 3
-"""Ways to a solution, in the order in which they are tried."""
+"""Solution strategies, in the order in which they are tried."""
 SMALLEST_STRIDE = 1e-5
-"""Continuation gives up below this share of the way. [-]"""
+"""Smallest step of the continuation parameter. [-]"""
 QUADRATIC = 1e-11
-"""Newton stops once n δ², the error its relative step δ leaves behind, is below this. [-]"""
+"""Newton stops when n δ², the error that remains after a relative step δ, is below this. [-]"""
 SMALL_STEP = 1e-2
 """Relative steps below this need neither growth limit nor line search. [-]"""
 SMALL_RESIDUAL = 1e-2
-"""Strain residuals below this come from a start that needs no taming. [-]"""
+"""Strain residual below which the initial stress is not scaled down. [-]"""
 MAX_HALVINGS = 10
 MAX_SWEEPS, SWEPT = 100, 1e-6
-"""Sweeps over stress and state in turn, and the relative change of the state that ends them."""
+"""Most alternating sweeps over stress and state, and the relative change that ends them."""
 GROWTH = 10.0
-"""Newton visits no drive |τ/ξ| that would slip more than this many times the trial strain. [-]"""
+"""Largest slip that the drives of Newton's iterates may cause, in trial strains. [-]"""
 
 
 @compiled
 def _limit_drive(law, dt, ws):
-    """Fill `drive_limit` with what already slips ten times the trial strain."""
+    """Fill `drive_limit` with the drive that causes a slip of ten trial strains."""
     symmetric_product(ws.trial, ws.trial, ws.strain)
     strain = 1e-6
     for m in range(6):
@@ -42,7 +41,7 @@ def _limit_drive(law, dt, ws):
 
 @compiled
 def _admissible_share(law, state, ws):
-    """Share of Newton's step that keeps the state positive and each drive within its limit."""
+    """Return the share of Newton's step that keeps the state positive and drives within limits."""
     share = 1.0
     fill_drive(law, ws.resolved, state, ws.drive)
     for a in range(law.schmid.shape[0]):
@@ -124,7 +123,7 @@ def _newton(law, deformation, plastic_start, state_start, dt, stress, state, cou
 
 @compiled
 def _sweep_state(law, state, ws):
-    """Take over the state that the slip in `ws` makes; returns its largest relative change."""
+    """Update the state by the slip in `ws`; return its largest relative change."""
     largest = 0.0
     for s in range(law.state_scale.shape[0]):
         scale, change = law.state_scale[s], -ws.state_residual[s]
@@ -140,18 +139,17 @@ def _sweep_state(law, state, ws):
 def solve_point(law, deformation, plastic_start, state_start, dt, stress, state, ws):
     """Solve the law at one point for the end of the step.
 
-    `stress` (6,) and `state` hold the start of Newton and are overwritten by the solution. Where
-    Newton fails, S at fixed z and z at fixed slip are solved for in turn from the stress-free
-    state, and Newton starts from there: where systems harden each other more than themselves the
-    equations have several solutions, and this way leads to the one nearest to the start. Where
-    that fails, too, the same equations are solved for a deformation that travels from the
-    stress-free trial state to the wanted one in steps that adapt (continuation): it changes the
-    way to the solution, not the solution.
+    `stress` (6,) and `state` hold Newton's initial values and are overwritten by the solution. If
+    Newton fails, S at fixed z and z at fixed slip are solved for alternately, starting from the
+    stress-free state, and Newton is started from the result: where systems harden each other more
+    than themselves the equations have several solutions, and this finds the one nearest to the
+    start of the step. If that fails, too, the same equations are solved for deformations between
+    the stress-free trial state and the wanted one, in adaptive steps (continuation).
 
     Returns:
         Newton iterations, or -1 where no solution was found.
     """
-    # λ = 1 is the wanted deformation; F(λ) = (1 - λ) F_p(old) + λ F is stress-free at λ = 0.
+    # λ = 1 is the target deformation; F(λ) = (1 - λ) F_p(old) + λ F is stress-free at λ = 0.
     reached, stride, iterations, mode, sweeps = 0.0, 1.0, 0, DIRECT, 0
     for _ in range(MAX_ATTEMPTS):
         goal = min(1.0, reached + stride)
@@ -160,7 +158,7 @@ def solve_point(law, deformation, plastic_start, state_start, dt, stress, state,
                 ws.deformation[i, j] = deformation[i, j]
                 if goal < 1.0:
                     ws.deformation[i, j] += (1.0 - goal) * (ws.relaxed[i, j] - deformation[i, j])
-        used = _newton(  # in one place only: compilers copy it into each
+        used = _newton(  # a single call site, because it is inlined
             law,
             ws.deformation,
             plastic_start,

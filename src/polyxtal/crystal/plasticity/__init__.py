@@ -1,1 +1,1 @@
-"""Plasticity laws: what each must give (`law.py`), one folder a law, and points under load."""
+"""Plasticity laws: their interface (`law.py`), one folder per law, and material points."""

@@ -1,4 +1,4 @@
-"""The laws of `crystal.py` for a batch of points, through the compiled kernels."""
+"""The laws of `crystal.py` for a batch of points, by the compiled kernels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
 
 @dataclass(frozen=True, eq=False)
 class LawGroup:
-    """Points whose laws one compiled kernel serves: same law, same number of systems.
+    """Points of one compiled kernel: same law and same number of systems.
 
     Attributes:
         constants: One record for each phase.
@@ -36,24 +36,25 @@ class LawGroup:
     law: PlasticityLaw
 
     def workspace(self) -> np.void:
-        """Allocate the scratch of one thread."""
+        """Allocate the scratch record of one thread."""
         return self.law.workspace()
 
 
 def law_groups(
     materials: Sequence[Material], laws: Sequence[PlasticityLaw], phase: np.ndarray
 ) -> list[LawGroup]:
-    """Group points by the kernel that serves them.
+    """Return the points grouped by compiled kernel.
 
     Args:
-        materials, laws: Material and law of every phase.
-        phase: Phase of every point; negative where there is no material.
+        materials: Material of every phase.
+        laws: Law of every phase.
+        phase: Phase of every point; negative in voids.
     """
     records = [law.record(m.elasticity) for law, m in zip(laws, materials, strict=True)]
     groups = []
     for kind in dict.fromkeys(record.dtype for record in records):
         phases = [index for index, record in enumerate(records) if record.dtype == kind]
-        place = np.full(len(records) + 1, -1)  # the last entry serves points without material
+        place = np.full(len(records) + 1, -1)  # the last entry is that of voids
         place[phases] = np.arange(len(phases))
         members = np.flatnonzero(np.isin(phase, phases))
         if len(members):
@@ -71,7 +72,7 @@ class CompiledCrystalPlasticity:
     def __init__(
         self, materials: Material | Sequence[Material], phase: Int[Tensor, "points"] | None = None
     ) -> None:
-        """Gather the constants of every phase."""
+        """Build the law of every material."""
         self.reference = CrystalPlasticity(materials, phase)
         self._groups: list[tuple[LawGroup, np.void]] | None = None
 
@@ -119,7 +120,7 @@ class CompiledCrystalPlasticity:
         )
 
     def _law_groups(self, points: int) -> list[tuple[LawGroup, np.void]]:
-        """Return groups and scratch; where all points are of one material, of that many points."""
+        """Return groups with scratch records, rebuilt if the number of points changes."""
         law = self.reference
         if self._groups is None or (
             law.phase is None and len(self._groups[0][0].members) != points

@@ -1,6 +1,6 @@
 """Material points of one or several phases under load, in readable form on torch.
 
-`CompiledCrystalPlasticity` is the fast form of the same, tested equal to this one.
+`CompiledCrystalPlasticity` is the fast form, tested equal.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class CrystalPlasticity:
     """The local law of a batch of material points, on torch.
 
     Args:
-        materials: The material, or one material per phase; each has its own law and lattice.
+        materials: Material, or one for each phase with its own law and lattice.
         phase: Phase of every point, an index into `materials`; None for a single material.
-        device: Where points and constants live; None is the CPU.
+        device: Device of points and constants; None is the CPU.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class CrystalPlasticity:
         return self.phase
 
     def groups(self, points: int) -> Iterator[tuple[int, Tensor]]:
-        """List each phase that occurs, with its points in ascending order."""
+        """Iterate over the phases that occur, with their points in ascending order."""
         index = self.index(points)
         for phase in range(len(self.materials)):
             members = (index == phase).nonzero().flatten()
@@ -62,7 +62,7 @@ class CrystalPlasticity:
                 yield phase, members
 
     def initial_state(self, orientations: Float[Tensor, "points 4"]) -> CrystalState:
-        """Build the stress-free state of crystals with the given orientations."""
+        """Return the stress-free state of crystals with given orientations."""
         points = len(orientations)
         internal = torch.zeros(points, self.width, dtype=torch.float64, device=self.device)
         for phase, members in self.groups(points):
@@ -77,7 +77,7 @@ class CrystalPlasticity:
     def update(
         self, deformation: Float[Tensor, "points 3 3"], state: CrystalState, dt: float
     ) -> LawUpdate:
-        """Take every point through one step.
+        """Advance every point by one step.
 
         Args:
             deformation: F at the end of the step. [-]
@@ -87,7 +87,7 @@ class CrystalPlasticity:
             P [MPa], ∂P_ij/∂F_kl [MPa] and the state at the end of the step.
         Raises:
             ValueError: if F is not finite or not invertible.
-            ConvergenceError: if a point has no solution that Newton finds.
+            ConvergenceError: if no solution is found for a point.
         """
         check_deformation(deformation)
         n = len(deformation)
@@ -104,7 +104,7 @@ class CrystalPlasticity:
     def _update(
         self, phase: int, members: Tensor, deformation: Tensor, state: CrystalState, dt: float
     ) -> LawUpdate:
-        """Take the points of one phase through the step."""
+        """Advance the points of one phase by the step."""
         points, law = self.points[phase], self.laws[phase]
         start = state.at(members, law.states)
         try:
@@ -151,7 +151,7 @@ def named_fields(
 
     Args:
         laws: Law of each phase.
-        phase: Phase of every point; negative where there is no material.
+        phase: Phase of every point; negative in voids.
         internal: Internal variables of every point.
     """
     out: dict[str, Tensor] = {}
@@ -170,7 +170,7 @@ def named_fields(
 
 
 def check_deformation(deformation: Tensor) -> None:
-    """Refuse deformation gradients that no body can have.
+    """Validate deformation gradients.
 
     Raises:
         ValueError: if F is not finite or det F is not positive.

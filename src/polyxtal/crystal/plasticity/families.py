@@ -1,4 +1,4 @@
-"""Parameters that families of slip or twin systems have each for itself."""
+"""Parameters that may differ between families of slip or twin systems."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 PerFamily = float | tuple[float, ...]
-"""One value for all families, or one for each; those of families without systems are ignored."""
+"""One value for all families, or one for each; values of families without systems are ignored."""
 
 
 def spread(values: PerFamily, counts: Sequence[int]) -> Float[Tensor, "systems"]:
-    """Repeat the value of each family for its systems.
+    """Return the value of every system from that of its family.
 
     Args:
         values: One value for all families, or one for each.
@@ -100,11 +100,11 @@ def _floats(values: Sequence[float], sentence: str) -> tuple[float, ...]:
 
 
 def check_slip(parameters: Any, bounds: Mapping[str, tuple[float, bool]]) -> None:
-    """Validate, and set as tuples, what the frozen parameters of slip laws have in common.
+    """Validate the common parameters of slip laws, and store sequences as tuples.
 
     Args:
-        parameters: A dataclass with `slip_systems`, `interaction` and what `bounds` names.
-        bounds: Lower bound of each parameter, and whether it is excluded.
+        parameters: Frozen dataclass with `slip_systems`, `interaction` and the names in `bounds`.
+        bounds: Lower bound of each parameter by name, and whether it is exclusive.
 
     Raises:
         ValueError: if there is no system, or a value that is used is not finite or out of bounds.

@@ -1,17 +1,16 @@
-"""What a plasticity law must give, in readable form on torch.
+"""The interface of plasticity laws, in readable form on torch.
 
 Slip and twin systems a with Schmid tensors P_a = s_a ⊗ n_a carry the plastic flow, driven by the
 resolved shear stress τ_a = S : P_a and the law's own internal variables z,
 
     L_p = Σ_a γ̇_a(τ_a, z) P_a,        z - z(old) = E(z, Δγ)   over a step of length Δt,
 
-backward Euler in both. A law gives `slip_rates` (γ̇) and `evolution` (E); their derivatives come
-from automatic differentiation unless it gives them, too (`linearise`). Newton's method, line
-search, continuation and the tangent are those of `newton.py` for all laws.
+backward Euler in both. A law implements `slip_rates` (γ̇) and `evolution` (E); their derivatives are
+computed by automatic differentiation unless the law overrides `linearise`. Newton's method, line
+search, continuation (`newton.py`) and the tangent (`tangent.py`) are common to all laws.
 
-A law lives in a folder of its own: parameters, this readable form, the compiled form (`kernel.py`,
-see `crystal/kernel/dispatch.py`), and how it is read from and written to files. `register` makes
-it known.
+A law is a folder: its parameters, this readable form, the compiled form (`kernel.py`, see
+`crystal/kernel/dispatch.py`), and its conversion from and to files. `register` makes it known.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ class PlasticityLaw(ABC):
     """The law of one material, for a batch of points.
 
     Attributes:
-        name: Its `type` in phase files.
-        parameters: Class of its parameters.
-        in_damask: Whether DAMASK has this law, too.
+        name: `type` in phase files.
+        parameters: Class of the parameters.
+        in_damask: Whether DAMASK implements this law.
         schmid: Schmid tensors of slip and twin systems, crystal frame. [-]
-        fields: The internal variables, in the order in which they make up z.
-        exponent: Largest stress exponent n of any system: how steep the law is. [-]
+        fields: Internal variables, in their order in z.
+        exponent: Largest stress exponent n of any system. [-]
         kernel: Module of the compiled form.
     """
 
@@ -68,7 +67,7 @@ class PlasticityLaw(ABC):
 
     @abstractmethod
     def __init__(self, parameters: Any, lattice: Lattice) -> None:
-        """Spread the parameters over the systems of a lattice.
+        """Assign the parameters to the systems of a lattice.
 
         Raises:
             ValueError: if they do not fit the lattice.
@@ -87,17 +86,17 @@ class PlasticityLaw(ABC):
         slip: Float[Tensor, "*batch systems"],
         dt: float,
     ) -> Float[Tensor, "*batch states"]:
-        """Return E, what slip Δγ and the time Δt [s] add to the internal variables."""
+        """Return E, the increment of the internal variables by slip Δγ in the time Δt [s]."""
 
     @abstractmethod
     def drive(
         self, resolved: Float[Tensor, "*batch systems"], state: Float[Tensor, "*batch states"]
     ) -> Float[Tensor, "*batch systems"]:
-        """Return |τ_a|/ξ_a, the stress over what resists it; 0 where a system cannot slip. [-]"""
+        """Return the drive |τ_a|/ξ_a, 0 where a system cannot slip. [-]"""
 
     @abstractmethod
     def strength(self, state: Float[Tensor, "*batch states"]) -> Float[Tensor, "*batch systems"]:
-        """Return ξ_a, the stress of drive 1. [MPa]"""
+        """Return ξ_a, the resolved shear stress at a drive of 1. [MPa]"""
 
     @abstractmethod
     def drive_at(self, rate: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch systems"]:
@@ -105,7 +104,7 @@ class PlasticityLaw(ABC):
 
     @abstractmethod
     def constants(self) -> dict[str, np.ndarray]:
-        """Return what the compiled form needs besides what every law has."""
+        """Return the constants of the compiled form beyond those of all laws."""
 
     @classmethod
     @abstractmethod
@@ -146,7 +145,7 @@ class PlasticityLaw(ABC):
         )
 
     def to(self, device: torch.device | str | None) -> PlasticityLaw:
-        """Move all tensors to a device; None is where they are. Returns the law itself."""
+        """Move all tensors to a device, None for their own; return the law itself."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 setattr(self, name, value.to(device))
@@ -163,17 +162,17 @@ class PlasticityLaw(ABC):
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
     def state_scale(self) -> Float[Tensor, "states"]:
-        """Return what residuals of z are compared with; 0 for z itself."""
+        """Return the scale of residuals of z; 0 stands for z itself."""
         parts = [torch.full((f.size,), f.scale, dtype=torch.float64) for f in self.fields]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
     def named(self, state: Float[Tensor, "points width"]) -> dict[str, Tensor]:
-        """Split internal variables by field."""
+        """Return the internal variables by field."""
         parts = state[:, : self.states].split([field.size for field in self.fields], 1)
         return {field.name: part for field, part in zip(self.fields, parts, strict=True)}
 
     def record(self, elasticity: Elasticity) -> np.ndarray:
-        """Lay the constants out as the compiled form wants them: an array of one record."""
+        """Return the constants of the compiled form, as an array of one record."""
         systems, states = len(self.schmid), self.states
         kind = constants_dtype(
             kernel_marker(self.kernel), systems, states, self.kernel.constants(systems)
@@ -191,7 +190,7 @@ class PlasticityLaw(ABC):
         return out
 
     def workspace(self) -> np.void:
-        """Allocate the scratch of one thread."""
+        """Allocate the scratch record of one thread."""
         systems, states = len(self.schmid), self.states
         return np.zeros(1, workspace_dtype(systems, states, self.kernel.scratch(systems)))[0]
 
@@ -203,13 +202,13 @@ _Law = TypeVar("_Law", bound=type[PlasticityLaw])
 
 
 def register(law: _Law) -> _Law:
-    """Make a law known by its name and the type of its parameters (a class decorator)."""
+    """Register a law by its name and the type of its parameters (class decorator)."""
     _LAWS[law.name] = law
     return law
 
 
 def known_laws() -> dict[str, type[PlasticityLaw]]:
-    """Return the laws by name; the folders beside this file register theirs on first use."""
+    """Return the laws by name; those in folders beside this file are registered on first use."""
     from importlib import import_module
     from pathlib import Path
 
@@ -219,7 +218,7 @@ def known_laws() -> dict[str, type[PlasticityLaw]]:
 
 
 def law_of(parameters: Any, lattice: Lattice) -> PlasticityLaw:
-    """Build the law that belongs to parameters; None is the elastic crystal.
+    """Return the law of parameters; None is the elastic crystal.
 
     Raises:
         ValueError: if no law has such parameters, or they do not fit the lattice.

@@ -30,17 +30,17 @@ from polyxtal.crystal.plasticity.state import CrystalState
 MAX_ITERATIONS = 60
 MAX_HALVINGS = 10
 GROWTH = 10.0
-"""Newton visits no drive |τ/ξ| that would slip more than this many times the trial strain. [-]"""
+"""Largest slip that the drives of Newton's iterates may cause, in trial strains. [-]"""
 QUADRATIC = 1e-13
-"""Newton stops once n δ², the error its relative step δ leaves behind, is below this. [-]"""
+"""Newton stops when n δ², the error that remains after a relative step δ, is below this. [-]"""
 SMALLEST_STRIDE = 1e-5
-"""Continuation gives up below this share of the way. [-]"""
+"""Smallest step of the continuation parameter. [-]"""
 CONVERGED = 1e-9
 """Largest residual of a solution, in units of strain. [-]"""
 
 
 MAX_SWEEPS, SWEPT = 100, 1e-6
-"""Sweeps over stress and state in turn, and the relative change of the state that ends them."""
+"""Most alternating sweeps over stress and state, and the relative change that ends them."""
 
 _STATE_PARTS = ("by_state", "evolved_by_state", "evolved_by_slip")
 
@@ -56,7 +56,7 @@ class Trial(NamedTuple):
 
     @property
     def norm(self) -> Float[Tensor, "points"]:
-        """Residual in units of strain; a relative error of z counts as that of the strain 1e-3."""
+        """Residual in units of strain; a relative error of z counts 1e-3 times."""
         norm = self.stress_residual.abs().amax(1)
         if self.state_residual.shape[1]:
             norm = torch.maximum(norm, 1e-3 * self.state_residual.abs().amax(1))
@@ -72,7 +72,7 @@ class LawPoints:
     """
 
     def __init__(self, law: PlasticityLaw, stiffness: Float[Tensor, "6 6"]) -> None:
-        """Prepare what all points share."""
+        """Compute the constants of all points."""
         self.law = law
         self.schmid = law.schmid
         self.schmid_mandel = matrix_to_mandel(law.schmid)
@@ -125,10 +125,10 @@ class LawPoints:
     def solve(
         self, deformation: Tensor, start: CrystalState, dt: float
     ) -> tuple[Float[Tensor, "points 6"], Float[Tensor, "points states"]]:
-        """Find (S, z) by Newton, where it fails by sweeps, then by continuation.
+        """Return (S, z) by Newton's method; if it fails by sweeps, then by continuation.
 
         Raises:
-            ConvergenceError: if a point has no solution that Newton finds; it names the point.
+            ConvergenceError: if no solution is found for a point, which it names.
         """
         stress, state, done = self._newton(deformation, start, dt, start.stress, start.internal)
         for point in (~done).nonzero().flatten().tolist():
@@ -146,10 +146,10 @@ class LawPoints:
     def _sweep(
         self, deformation: Tensor, start: CrystalState, dt: float
     ) -> tuple[Tensor, Tensor] | None:
-        """Solve one point for S at fixed z and z at fixed slip in turn, then by Newton.
+        """Solve one point for S at fixed z and z at fixed slip alternately, then by Newton.
 
         Where systems harden each other more than themselves the equations have several solutions;
-        this way leads to the one nearest to the start of the step.
+        this finds the one nearest to the start of the step.
         """
         trial = deformation @ start.plastic_inverse
         stress, state = torch.zeros_like(start.stress), start.internal
@@ -196,13 +196,13 @@ class LawPoints:
         state: Tensor,
         fixed: bool = False,
     ) -> tuple[Tensor, Tensor, Bool[Tensor, "points"]]:
-        """Newton with growth limit and line search, for S alone if the state is fixed.
+        """Newton with growth limit and line search, for S only if the state is fixed.
 
-        The last value: which points converged.
+        The last value is the mask of converged points.
         """
         trial = deformation @ start.plastic_inverse
         limit = self._drive_limit(trial, dt)
-        stress = stress * self._tamed(stress, state, limit)
+        stress = stress * self._scaling(stress, state, limit)
         at = self._evaluate(trial, start, dt, stress, state, fixed)
         converged = torch.zeros(len(trial), dtype=torch.bool, device=trial.device)
         for _ in range(MAX_ITERATIONS):
@@ -232,13 +232,13 @@ class LawPoints:
         return stress, state, converged
 
     def _drive_limit(self, trial: Tensor, dt: float) -> Float[Tensor, "points systems"]:
-        """Return the largest drive worth visiting: it already slips ten times the trial strain."""
+        """Return the largest admissible drive: it causes a slip of ten trial strains."""
         strain = matrix_to_mandel(0.5 * (trial.mT @ trial - self.identity))
         slip = GROWTH * strain.abs().amax(1, keepdim=True).clamp_min(1e-6)
         return self.law.drive_at(slip / dt) if dt > 0 else self.law.drive_at(slip * torch.inf)
 
-    def _tamed(self, stress: Tensor, state: Tensor, limit: Tensor) -> Float[Tensor, "points 1"]:
-        """Return the share of a stress at which no drive is beyond its limit."""
+    def _scaling(self, stress: Tensor, state: Tensor, limit: Tensor) -> Float[Tensor, "points 1"]:
+        """Return the share of a stress at which all drives are within their limits."""
         drive = self.law.drive(stress @ self.schmid_mandel.mT, state)
         share = (limit / drive.clamp_min(1e-300)).clamp_max(1.0)
         return share.amin(1, keepdim=True) if share.shape[1] else torch.ones_like(stress[:, :1])
@@ -265,10 +265,10 @@ class LawPoints:
 
 
 class LawFailure(ConvergenceError):
-    """A point without a solution.
+    """The error of a point without a solution.
 
     Attributes:
-        point: Which of the batch.
+        point: Index of the point in the batch.
     """
 
     def __init__(self, point: int, residual: float) -> None:

@@ -1,4 +1,4 @@
-"""What the past leaves in a material point."""
+"""The state of material points."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class StateField:
         name: Name in results, such as "slip_resistance".
         size: Number of values in each point.
         unit: Unit; "" if it has none.
-        scale: What a residual is compared with, in that unit; 0 for the variable itself, which
-            must then stay positive.
+        scale: Scale of residuals, in that unit; 0 for the variable itself, which must then stay
+            positive.
         initial: Values at the start, one or as many as `size`.
     """
 
@@ -38,13 +38,13 @@ class StateField:
 
 @dataclass(frozen=True, eq=False)
 class CrystalState:
-    """What the past leaves in each of several material points.
+    """The state of several material points.
 
     Attributes:
         plastic_inverse: F_p⁻¹, determinant 1; R(q) at the start. [-]
-        internal: Internal variables z, as the `fields` of each point's law name them; rows of laws
-            with fewer than the widest end in zeros.
-        stress: S in Mandel form, crystal frame: where the next Newton starts. [MPa]
+        internal: Internal variables z, in the order of `fields` of each point's law; rows of laws
+            with fewer variables than the largest are padded by zeros.
+        stress: S, Mandel, crystal frame: initial value of the next Newton iteration. [MPa]
     """
 
     plastic_inverse: Float[Tensor, "points 3 3"]
@@ -52,18 +52,18 @@ class CrystalState:
     stress: Float[Tensor, "points 6"]
 
     def orientations(self, deformation: Float[Tensor, "points 3 3"]) -> Float[Tensor, "points 4"]:
-        """Find the current orientations: the rotation of F_e = F F_p⁻¹. [-]"""
+        """Return the current orientations, the rotation of F_e = F F_p⁻¹. [-]"""
         return matrix_to_quaternion(rotational_part(deformation @ self.plastic_inverse))
 
     def at(self, points: Tensor, width: int | None = None) -> CrystalState:
-        """Return the state of some points, its internal variables cut to a width."""
+        """Return the state of some points, with the first `width` internal variables."""
         return CrystalState(
             self.plastic_inverse[points], self.internal[points, :width], self.stress[points]
         )
 
 
 class LawUpdate(NamedTuple):
-    """Outcome of one step: P [MPa], consistent tangent ∂P/∂F [MPa], the new state."""
+    """Result of one step: P [MPa], consistent tangent ∂P/∂F [MPa] and the new state."""
 
     stress: Float[Tensor, "points 3 3"]
     tangent: Float[Tensor, "points 3 3 3 3"]

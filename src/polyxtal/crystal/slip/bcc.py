@@ -194,7 +194,7 @@ _TWIN_TWIN = types(
 
 
 def _slip_slip() -> np.ndarray:
-    """Add the third family, whose types depend on the directions alone."""
+    """Return the types of all families; those of the third depend on the directions only."""
     out = np.full((48, 48), 27)
     out[:24, :24] = _FIRST_TWO_FAMILIES
     directions = np.concatenate([family.indices[:, :3] for family in SLIP])

@@ -133,7 +133,7 @@ TWIN: tuple[Family, ...] = ()
 
 
 def _slip_slip() -> Types:
-    """Number by pairs of families, with what DAMASK has in the first column of two of them."""
+    """Number types by pairs of families, with DAMASK's exceptions in the first column of two."""
     out = shells(SLIP)
     sizes = np.array([family.size for family in SLIP])
     for family, odd in ((10, slice(1, 4)), (12, slice(5, 8))):

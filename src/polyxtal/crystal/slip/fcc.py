@@ -130,7 +130,7 @@ INTERACTION_NAMES = (
     "glissile (reverse)",
     "Lomer",
 )
-"""What the first seven types of slip stand for, those within the octahedral family."""
+"""Names of the first seven interaction types of slip, within the octahedral family."""
 
 INTERACTIONS = {
     "sl-sl": _SLIP_SLIP,

@@ -48,7 +48,7 @@ def families(lattice: Lattice, kind: str = "slip") -> tuple[Family, ...]:
     """Return the families of slip or twin systems of a lattice.
 
     Args:
-        lattice: The lattice; cF, cI, hP or tI.
+        lattice: Lattice cF, cI, hP or tI.
         kind: "slip" or "twin".
     Raises:
         ValueError: if there are no systems for this lattice.
@@ -66,7 +66,7 @@ def slip_systems(lattice: Lattice, counts: Sequence[int]) -> DeformationSystems:
     """Return the first systems of each slip family.
 
     Args:
-        lattice: The lattice; hP and tI with c/a.
+        lattice: Lattice; hP and tI with c/a.
         counts: Number of systems of each family, as DAMASK's `N_sl`; families left out have none.
     Raises:
         ValueError: if there are not that many systems or families, or c/a is unknown.
@@ -85,8 +85,8 @@ def interaction_types(
     """Return the type (0-based) of each interaction: row is hardened by column.
 
     Args:
-        lattice: The lattice.
-        kind: "sl-sl", "sl-tw", "tw-sl" or "tw-tw": what hardens, and what acts.
+        lattice: Lattice.
+        kind: "sl-sl", "sl-tw", "tw-sl" or "tw-tw": the systems that harden, then those that act.
         reacting, acting: Number of systems of each family.
     Raises:
         ValueError: if there are not that many systems.
@@ -108,12 +108,12 @@ def interaction_matrix(
     acting: Sequence[int],
     coefficients: Sequence[float],
 ) -> Float[Tensor, "reacting acting"]:
-    """Spread interaction coefficients over all pairs of systems.
+    """Return the matrix of interaction coefficients of all pairs of systems.
 
     Args:
         lattice, kind, reacting, acting: As in `interaction_types`.
-        coefficients: One for each type, as DAMASK's `h_sl-sl`; types that do not occur may have
-            any value.
+        coefficients: Coefficient of each type, as DAMASK's `h_sl-sl`; those of types that do not
+            occur are ignored. [-]
     Raises:
         ValueError: if there are fewer than the types that occur, or one that occurs is negative.
     """
@@ -138,7 +138,7 @@ def interaction_matrix(
 
 
 def _members(lattice: Lattice, counts: Sequence[int], kind: str) -> list[int]:
-    """Return the places of the first systems of each family among all."""
+    """Return the indices, among all systems, of the first systems of each family."""
     known = families(lattice, kind)
     if any(count > 0 for count in counts[len(known) :]):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How the tables of systems and interaction types are written down."""
+"""The format of the tables of systems and interaction types."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Types = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Family:
-    """Systems that the crystal's symmetry makes alike.
+    """Systems that are equivalent by the crystal's symmetry.
 
     Attributes:
-        name: The community's name.
-        table: One system a line: indices of the direction | indices of the plane normal.
+        name: Common name.
+        table: One system per line: indices of the direction | indices of the plane normal.
     """
 
     name: str
@@ -47,10 +47,10 @@ def types(table: str) -> Types:
 
 
 def shells(families: Sequence[Family]) -> Types:
-    """Number the types by pairs of families, as DAMASK does where pairs alone matter.
+    """Number interaction types by pairs of families, in DAMASK's order.
 
-    The k-th family adds 2 k types: those of the earlier families hardened by it, of itself with
-    itself, of different systems in it, and of it hardened by the earlier families, last one first.
+    The k-th family adds 2 k types: earlier families hardened by it, self-interaction, different
+    systems within it, and it hardened by the earlier families, the last one first.
     """
     index = np.repeat(np.arange(1, len(families) + 1), [family.size for family in families])
     row, column = np.meshgrid(index, index, indexing="ij")
@@ -62,7 +62,7 @@ def shells(families: Sequence[Family]) -> Types:
 
 
 def by_families(reacting: Sequence[Family], acting: Sequence[Family], first: str) -> Types:
-    """Number the types by pairs of families, those of the first family of `first` first."""
+    """Number interaction types by pairs of families; `first` names the index that varies last."""
     rows = np.repeat(np.arange(len(reacting)), [family.size for family in reacting])
     columns = np.repeat(np.arange(len(acting)), [family.size for family in acting])
     if first == "reacting":

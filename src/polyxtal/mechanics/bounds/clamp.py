@@ -1,4 +1,4 @@
-"""Keep an estimate of a stiffness between two bounds, in the sense of quadratic forms."""
+"""Clamp an estimate of a stiffness to bounds, in the sense of quadratic forms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 NARROWEST = 1e-13
-"""Distance of the bounds, relative to the upper one, that is rounding: they count as equal."""
+"""Distance of the bounds, relative to the upper one, below which they count as equal. [-]"""
 
 
 def clamp_between(
@@ -15,20 +15,20 @@ def clamp_between(
     lower: Float[Tensor, "*batch 6 6"],
     upper: Float[Tensor, "*batch 6 6"],
 ) -> Float[Tensor, "*batch 6 6"]:
-    """Move a symmetric estimate between the bounds, if it is not there already.
+    """Return the symmetric estimate clamped to lower <= C <= upper.
 
     With upper - lower = B Bᵀ and Y = B⁺ (C - lower) B⁺ᵀ, whose eigenvalues y are all in [0, 1] if
     and only if lower <= C <= upper:
 
         C' = lower + B Σ_k clamp(y_k, 0, 1) v_k ⊗ v_k Bᵀ
 
-    Where the bounds meet, as in a single crystal, C' is the bound. Turning estimate and bounds
-    turns C'.
+    Where the bounds coincide, as in a single crystal, C' is the bound. Rotating estimate and bounds
+    rotates C'.
 
     Args:
         estimate: Mandel stiffness. [MPa]
-        lower: Reuss's average, say. [MPa]
-        upper: Voigt's, say; upper - lower must not have negative eigenvalues but by rounding.
+        lower: Lower bound, such as Reuss's average. [MPa]
+        upper: Upper bound, such as Voigt's; upper - lower is positive semidefinite. [MPa]
     Returns:
         Mandel stiffness, symmetric. [MPa]
     """

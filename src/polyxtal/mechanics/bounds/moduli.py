@@ -14,7 +14,7 @@ from torch import Tensor
 from polyxtal.algebra.mandel import matrix_to_mandel
 
 PERPENDICULAR_TOLERANCE = 1e-6
-"""Largest |cos| of the angle between two directions that still count as perpendicular."""
+"""Largest |cos| of the angle between directions that count as perpendicular. [-]"""
 
 
 def _compliance(stiffness: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ def _contract(a: Tensor, compliance: Tensor, b: Tensor) -> Tensor:
 def young_modulus(
     stiffness: Float[Tensor, "*#batch 6 6"], direction: Float[Tensor, "*#batch 3"]
 ) -> Float[Tensor, "*batch"]:
-    """Resolve Young's modulus along a direction.
+    """Return Young's modulus along a direction.
 
         1 / E(n) = S(n⊗n, n⊗n)
 
@@ -78,7 +78,7 @@ def shear_modulus(
     normal: Float[Tensor, "*#batch 3"],
     direction: Float[Tensor, "*#batch 3"],
 ) -> Float[Tensor, "*batch"]:
-    """Resolve the shear modulus on a plane along a direction in it.
+    """Return the shear modulus on a plane along a direction in it.
 
         1 / G(n, m) = 4 S(sym n⊗m, sym n⊗m)
 
@@ -102,7 +102,7 @@ def poisson_ratio(
     load: Float[Tensor, "*#batch 3"],
     lateral: Float[Tensor, "*#batch 3"],
 ) -> Float[Tensor, "*batch"]:
-    """Resolve the contraction along `lateral` over the extension along `load`.
+    """Return Poisson's ratio, the contraction along `lateral` over the extension along `load`.
 
         ν(n, m) = -S(n⊗n, m⊗m) / S(n⊗n, n⊗n)
 
@@ -123,7 +123,7 @@ def poisson_ratio(
 
 
 def bulk_modulus(stiffness: Float[Tensor, "*batch 6 6"]) -> Float[Tensor, "*batch"]:
-    """Return the bulk modulus under hydrostatic pressure: Reuss's. [MPa]
+    """Return the bulk modulus under hydrostatic pressure (Reuss). [MPa]
 
     1 / K = S_iijj
     """
@@ -131,7 +131,7 @@ def bulk_modulus(stiffness: Float[Tensor, "*batch 6 6"]) -> Float[Tensor, "*batc
 
 
 def bulk_modulus_voigt(stiffness: Float[Tensor, "*batch 6 6"]) -> Float[Tensor, "*batch"]:
-    """Return the bulk modulus under equal dilatation: K_V = C_iijj / 9. [MPa]"""
+    """Return the bulk modulus under uniform dilatation (Voigt): K_V = C_iijj / 9. [MPa]"""
     return stiffness[..., :3, :3].sum((-2, -1)) / 9.0
 
 
@@ -179,10 +179,10 @@ class EngineeringConstants:
 
 
 def engineering_constants(stiffness: Float[Tensor, "6 6"]) -> EngineeringConstants:
-    """Summarise a stiffness by the constants along the sample axes.
+    """Return the engineering constants of a stiffness along the sample axes.
 
     Args:
-        stiffness: Mandel stiffness; a skew part, as of measured data, is dropped. [MPa]
+        stiffness: Mandel stiffness; a skew part, as in measured data, is dropped. [MPa]
     Returns:
         Engineering constants. [MPa, -]
     Raises:

@@ -1,4 +1,4 @@
-"""Lay a simulation out as the files that DAMASK 3's grid solver reads (SI units)."""
+"""Input files of DAMASK 3's grid solver (SI units)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polyxtal.files.atomic import atomic_files
 from polyxtal.mechanics.damask.files import GRID_FILE, LOAD_FILE, NUMERICS_FILE
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.microstructure.io import write
-from polyxtal.microstructure.phases import check_lattices, per_phase
+from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 NUMERICS: Mapping[str, float] = {
@@ -28,9 +28,9 @@ NUMERICS: Mapping[str, float] = {
     "eps_rel_P": 1e-4,
     "eps_abs_P": 1e3,
 }
-"""Iterations of an increment; tolerances of equilibrium and of prescribed stresses, each relative
-[-] and absolute [Pa], of which the larger counts. They are those of the reference simulations in
-`tests/verification/data`. DAMASK makes its divergence independent of size and resolution."""
+"""Numbers of iterations, and tolerances of equilibrium and of prescribed stresses, relative [-] and
+absolute [Pa], of which the larger counts. They are those of the reference simulations in
+`tests/verification/data`. DAMASK's divergence does not depend on size and resolution."""
 
 
 def write_damask_case(
@@ -42,17 +42,17 @@ def write_damask_case(
 ) -> None:
     """Write `grid.vti`, `material.yaml`, `load.yaml` and `numerics.yaml` for `DAMASK_grid`.
 
-    The results of every increment are asked for (F, P, O). A phase whose name is not a plain word
-    is called `phase_0`, `phase_1`, … in the files. A phase without voxels is left out, and its
+    DAMASK writes F, P and O of every increment. A phase whose name is not a plain word is called
+    `phase_0`, `phase_1`, … in the files. A phase without voxels is left out, and its
     (empty) grains are written as of the first phase that has some.
 
     Args:
-        folder: Where to write; made if need be. It holds this one case.
-        rve: The polycrystal.
+        folder: Folder of this case; created if necessary.
+        rve: Polycrystal.
         material: One material for all grains, or one for each phase name.
-        path: The load path. Where the boundary conditions change, DAMASK is told not to
-            extrapolate from the increment before.
-        numerics: Replaces entries of `NUMERICS`.
+        path: Load path. Where the boundary conditions change, DAMASK does not extrapolate from the
+            increment before.
+        numerics: Values that replace entries of `NUMERICS`.
     Raises:
         FileExistsError: if the folder holds another case.
         ValueError: if a phase has no material, or an entry of `numerics` is unknown or invalid.
@@ -68,7 +68,7 @@ def write_damask_case(
 
 
 def load_to_damask(path: LoadPath) -> dict[str, Any]:
-    """Return the load in DAMASK's format, each step saying whether to extrapolate into it."""
+    """Return the load in DAMASK's format; each step states whether to extrapolate into it."""
     load = path.to_damask()
     before = None
     for step in load["loadstep"]:
@@ -80,26 +80,25 @@ def load_to_damask(path: LoadPath) -> dict[str, Any]:
 def _occupied_phases(
     rve: Polycrystal, material: Material | Mapping[str, Material]
 ) -> tuple[Polycrystal, dict[str, Material]]:
-    """Keep the phases that have voxels, under names that every reader takes."""
+    """Return the phases that have voxels, under names that every reader accepts."""
     members = rve.volume_fractions > 0
-    materials = per_phase(material, Material, rve.phase[members], rve.phase_names, "material")
+    phased = PhasedMaterials.of(material, rve.phase[members], rve.phase_names, rve.lattices)
     place = torch.zeros(len(rve.phase_names), dtype=torch.int64)
-    place[list(materials)] = torch.arange(len(materials))
-    check_lattices(rve.lattices, materials, rve.phase_names)
-    for one in materials.values():
+    place[phased.phases] = torch.arange(len(phased.phases))
+    for one in phased.materials:
         if not one.law().in_damask:
             raise ValueError(
                 f"DAMASK must know the plasticity law of every phase, but that of {one.name!r} "
                 f"({one.law().name}) is polyxtal's own."
             )
-    names = _plain_names([rve.phase_names[index] for index in materials])
-    lattices = [one.lattice for one in materials.values()]
+    names = _plain_names([rve.phase_names[index] for index in phased.phases])
+    lattices = [one.lattice for one in phased.materials]
     case = Polycrystal(rve.grain_id, rve.orientations, rve.size, place[rve.phase], names, lattices)
-    return case, dict(zip(names, materials.values(), strict=True))
+    return case, dict(zip(names, phased.materials, strict=True))
 
 
 def _plain_names(names: list[str]) -> list[str]:
-    """Rename what DAMASK's YAML reader or HDF5's paths could take for syntax.
+    """Rename phases whose names DAMASK's YAML reader or HDF5's paths could mistake for syntax.
 
     DAMASK finds keys by their colons and results by `/`, so quoting a name would not help it.
     """
@@ -129,6 +128,6 @@ def _merge_numerics(numerics: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def _dump(document: Mapping[str, Any]) -> str:
-    """Write block style, one value a line: the least that a YAML reader must understand."""
+    """Dump in block style, one value per line: the simplest YAML."""
     plain = json.loads(json.dumps(document, default=lambda number: number.item()))  # no NumPy types
     return yaml.safe_dump(plain, default_flow_style=False, sort_keys=False)

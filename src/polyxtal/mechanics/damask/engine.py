@@ -1,4 +1,4 @@
-"""Run DAMASK 3's grid solver, if it is installed, on our own inputs."""
+"""Run DAMASK 3's grid solver, if it is installed, on polyxtal's inputs."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 PROGRAMS = ("DAMASK_grid", "damask_grid")
 
 POLL_SECONDS = 0.2
-"""How often the progress is looked up."""
+"""Time between two looks at the progress. [s]"""
 LAST_LINES = 12
-"""How much of DAMASK's output an error quotes."""
+"""Number of lines of DAMASK's output that an error quotes."""
 
 
 class _Step(NamedTuple):
@@ -48,7 +48,7 @@ class _Step(NamedTuple):
 
 
 def find_damask() -> Path | None:
-    """Find the program `DAMASK_grid` (or `damask_grid`) on the PATH."""
+    """Return the path of `DAMASK_grid` (or `damask_grid`), None if it is not on the PATH."""
     found = next(filter(None, map(shutil.which, PROGRAMS)), None)
     return Path(found) if found else None
 
@@ -64,19 +64,19 @@ def simulate_with_damask(
 ) -> Response:
     """Simulate the full field with DAMASK's spectral solver [Roters2019].
 
-    Runs in one process; the environment variable OMP_NUM_THREADS gives it more threads than one.
+    DAMASK runs in one process, on one thread or as many as OMP_NUM_THREADS says.
 
     Args:
-        rve: The polycrystal.
+        rve: Polycrystal.
         material: One material for all grains, or one for each phase name.
-        path: The load path.
-        folder: Where input, output and log stay; None for a temporary folder. Results of an earlier
-            run in it are replaced.
-        numerics: Replaces entries of `damask_case.NUMERICS`.
+        path: Load path.
+        folder: Folder of input, output and log, where earlier results are replaced; None for a
+            temporary folder.
+        numerics: Values that replace entries of `case.NUMERICS`.
         on_increment: Called with the time [s] after every increment; DAMASK is killed if it raises.
     Returns:
-        Volume averages and the mean orientation of every grain that has voxels. `statistics`:
-        increments; steps, and cuts, by which increments in pieces took more steps; iterations.
+        Volume averages and the mean orientation of every grain that has voxels. `statistics` holds
+        increments, steps (pieces of increments that were cut count), cuts and iterations.
     Raises:
         RuntimeError: if DAMASK is not installed.
         ConvergenceError: if DAMASK does not reach the end of the path.
@@ -125,9 +125,9 @@ def _working_folder(folder: str | Path | None) -> Iterator[Path]:
 
 
 def _with_lattices(rve: Polycrystal, material: Material | Mapping[str, Material]) -> Polycrystal:
-    """Give the phases the lattices of their materials, for averages over grains."""
-    names = rve.phase_names
-    materials = per_phase(material, Material, rve.phase, names, "material")
+    """Return the polycrystal with the lattices of its materials, for averages over grains."""
+    names, occupied = rve.phase_names, rve.phase[rve.volume_fractions > 0]
+    materials = per_phase(material, Material, occupied, names, "material")
     lattices = material_lattices(rve.lattices, materials, names)
     return Polycrystal(rve.grain_id, rve.orientations, rve.size, rve.phase, names, lattices)
 
@@ -144,7 +144,7 @@ def _run(
     on_increment: Callable[[float], None] | None,
     kept: bool,
 ) -> list[_Step]:
-    """Run to the end, reporting increments as they are done."""
+    """Run to the end and report finished increments."""
     progress, log = folder / f"{JOB}.sta", folder / LOG_FILE
     for stale in (progress, folder / f"{JOB}.hdf5"):
         stale.unlink(missing_ok=True)
@@ -197,7 +197,7 @@ def _run(
 
 
 def _read_steps(progress: Path) -> list[_Step]:
-    """Read the whole lines: increment, time, cutback level, converged, iterations, …"""
+    """Read the complete lines: increment, time, cutback level, converged, iterations, …"""
     if not progress.is_file():
         return []
     text = progress.read_text(encoding="utf-8", errors="replace")
@@ -219,7 +219,7 @@ def _stopped(code: int, progress: Path) -> str:
 
 
 def _failure(must: str, folder: Path, kept: bool, instead: str = "did not") -> ConvergenceError:
-    """Say what went wrong, where the log is, and how it ends."""
+    """Return the error with the failure, the place of the log, and its last lines."""
     with (folder / LOG_FILE).open(encoding="utf-8", errors="replace") as log:
         last = deque((line.rstrip() for line in log if line.strip()), maxlen=LAST_LINES)
     where = f"its log is {folder / LOG_FILE}" if kept else "argument `folder` would keep its log"

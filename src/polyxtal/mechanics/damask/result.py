@@ -1,7 +1,7 @@
 """Read the result file of DAMASK 3 (HDF5 in the layout that DAMASK calls DADF5, 0.14 and 1.x).
 
-Every increment holds, phase by phase, one row per material point; `cell_to/phase` says for each
-cell of the grid, x fastest, in which phase and which row it is found. Stresses are in Pa, lengths
+Every increment holds, phase by phase, one row per material point; `cell_to/phase` gives the phase
+and row of each cell of the grid, x fastest. Stresses are in Pa, lengths
 in metres; O is used as it is (see CONVENTIONS.md), F_e turns crystal into sample axes.
 """
 
@@ -34,7 +34,7 @@ from polyxtal.microstructure.mean_orientation import average_orientations
 from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE, Polycrystal
 
 SIZE_TOLERANCE = 1e-6
-"""Largest relative difference between edges of the same volume. [-]"""
+"""Largest relative difference between the edge lengths of the same volume. [-]"""
 
 ORIENTATION_TOLERANCE = 1e-3
 """Largest angle between a voxel's orientation at the start and its grain's. [rad]"""
@@ -44,11 +44,11 @@ _Members = dict[str, NDArray[np.int64]]
 
 
 def read_damask_result(path: str | Path, rve: Polycrystal) -> Response:
-    """Read the history of a simulation of one crystal per voxel.
+    """Read the response of a simulation with one crystal per voxel.
 
     Args:
-        path: The result file of `DAMASK_grid`, with F, P and O (or F_e) of every phase.
-        rve: The polycrystal that was simulated.
+        path: Result file of `DAMASK_grid`, with F, P and O (or F_e) of every phase.
+        rve: Polycrystal that was simulated.
     Returns:
         Volume averages F [-] and P [MPa] at every increment in the file, the first undeformed; mean
         orientation [-] and volume fraction of every grain. Grains without voxels are left out.
@@ -123,7 +123,7 @@ def _increments(top: Mapping[str, h5py.Group | h5py.Dataset]) -> list[h5py.Group
 
 
 def _cells_of_phases(top: Mapping[str, h5py.Group | h5py.Dataset], rve: Polycrystal) -> _Members:
-    """Find for each phase which cell every row belongs to."""
+    """Return the cells of each phase, in the order of its rows."""
     mapping = children(_group(top, "cell_to")).get("phase")
     cells = rve.grain_id.numel()
     if not isinstance(mapping, h5py.Dataset) or mapping.shape != (cells, 1):
@@ -204,7 +204,7 @@ def _field(
 
 
 def _require_start(orientation: Tensor, expected: Tensor) -> None:
-    # The same quaternion, not a symmetric copy: DAMASK was given it as it is.
+    # The same quaternion, not an equivalent: DAMASK was given it unchanged.
     angle = rotation_angle(quaternion_multiply(quaternion_conjugate(expected), orientation))
     if not float(angle.max()) <= ORIENTATION_TOLERANCE:
         wrong = int((angle > ORIENTATION_TOLERANCE).sum())
@@ -227,7 +227,7 @@ def _number(node: h5py.Group, name: str) -> float:
 
 
 def _attribute(node: h5py.Group, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Read an attribute of a few numbers; DAMASK writes a single one as a list of one, too."""
+    """Read a numerical attribute; DAMASK may write a scalar as a list of one."""
     if name not in node.attrs:
         raise ValueError(f"'{node.name}' must have the attribute '{name}', but has not.")
     stored = node.attrs.get_id(name)

@@ -1,4 +1,4 @@
-"""Conjugate gradients for many cell problems at once, all load cases in step, on any device.
+"""Conjugate gradients for many cell problems and all load cases at once, on any device.
 
 The readable form of the method [Zeman2010, Brisard2010, with displacements as unknowns]:
 
@@ -21,7 +21,7 @@ DIMENSIONS = (-3, -2, -1)
 
 
 class BatchedOperator:
-    """Stress, force and preconditioner of problems that share grid and components."""
+    """Stress, force and preconditioner of problems with the same grid and components."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class BatchedOperator:
         dtype: torch.dtype,
         device: torch.device | str | None,
     ) -> None:
-        """Set up the fields of stiffness and Green's operator."""
+        """Tabulate the stiffness and Green's operator."""
         first = problems[0]
         self.grid, self.components = first.grid, first.components
         self.index = torch.zeros(self.components, self.components, dtype=torch.int64)
@@ -52,7 +52,7 @@ class BatchedOperator:
     def stress(
         self, real_strain: Float[Tensor, "problems cases components nx ny nz"]
     ) -> Float[Tensor, "problems cases components nx ny nz"]:
-        """Apply the local law, σ_m = Σ_n C_mn ε_n."""
+        """Return the stress of a strain field, σ_m = Σ_n C_mn ε_n."""
         out = torch.empty_like(real_strain)
         for m in range(self.components):
             torch.mul(real_strain[:, :, 0], self._entry(m, 0), out=out[:, :, m])
@@ -79,12 +79,12 @@ class BatchedOperator:
         return divergence(self.k, stress) + self.k * dilatation[:, :, None], mean
 
     def inner(self, first: Tensor, second: Tensor) -> Float[Tensor, "problems cases"]:
-        """Mean of the product of two fields, from their coefficients."""
+        """Return the mean of the product of two fields, from their coefficients."""
         a, b = torch.view_as_real(first), torch.view_as_real(second)
         return ((a * b).sum(-1) * self.weight).sum((-4, -3, -2, -1), dtype=torch.float64)
 
     def gram(self, first: Tensor, second: Tensor) -> Float[Tensor, "problems cases cases"]:
-        """Inner products of every case of one with every case of the other."""
+        """Return the inner products of every case of one with every case of the other."""
         a = torch.view_as_real(first * self.weight).flatten(2)
         return (a @ torch.view_as_real(second).flatten(2).mT).to(torch.float64)
 
@@ -99,16 +99,16 @@ def solve_batched(
     start: Sequence[Tensor] | None = None,
     on_iteration: Callable[[float], None] | None = None,
 ) -> list[CellSolution]:
-    """Solve the unit load cases of problems on one grid, all in step.
+    """Solve the unit load cases of problems on one grid simultaneously.
 
     Args:
         problems: Cell problems with the same grid, spacing and number of components.
         scheme: Discretisation, one of `schemes.SCHEMES`.
         tolerance: Largest relative residual.
-        max_iterations: Most iterations.
+        max_iterations: Largest number of iterations.
         dtype: torch.float64 or torch.float32.
-        device: Where to compute.
-        start: v̂ of every case of every problem to start from.
+        device: Device of the computation; None is the CPU.
+        start: Initial v̂ of every case of every problem.
         on_iteration: Called with the largest relative residual after every iteration.
     Raises:
         ConvergenceError: if a case does not converge.

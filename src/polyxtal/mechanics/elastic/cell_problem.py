@@ -1,9 +1,9 @@
 """The periodic cell problem of linear elasticity, in the form that the spectral solvers share.
 
-Every strain is split in the basis of `green.py`: five deviators and the mean. Where all voxels
-answer a dilatation by the same pressure (any polycrystal of one cubic phase does), the mean part
-of the law is the same everywhere and diagonal in Fourier space. Then only five components need
-FFTs, and only five load cases solving: a dilatation strains such a cell uniformly.
+Strains are in the basis of `green.py`: five deviators and the mean. If all voxels respond to a
+dilatation by the same pressure, as in any polycrystal of one cubic phase, the mean part of the law
+is uniform and diagonal in Fourier space. Then only five components need FFTs, and only five load
+cases need solving: a dilatation strains such a cell uniformly.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from polyxtal.mechanics.elastic.green import DEVIATORS, STRAIN_BASIS, Frequencie
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 ElasticityByPhase = Elasticity | Mapping[str, Elasticity | None]
-"""One crystal for all grains, or one for each phase name; None is a void."""
+"""Elastic constants of all grains, or of each phase by name; None is a void."""
 SAME_PRESSURE = 1e-12
-"""Bulk moduli that differ by less, relatively, are one. [-]"""
+"""Relative difference below which bulk moduli are equal. [-]"""
 _HARMLESS = CubicElasticity(3.0, 1.0, 1.0)
 
 
@@ -61,7 +61,7 @@ class CellProblem:
         return Frequencies.of_grid(self.grid, self.spacing, scheme, dtype, device)
 
     def packed_table(self) -> Float[Tensor, "grains entries"]:
-        """Return the upper triangles, by columns, of what acts in real space. [scale]"""
+        """Return the upper triangles, by columns, of the stiffness used in real space. [scale]"""
         column, row = torch.tril_indices(self.components, self.components)
         return self.table[:, row, column]
 
@@ -71,7 +71,7 @@ class CellProblem:
         return diagonal[: self.components].sqrt()
 
     def stiffness(self, mean_stress: Float[Tensor, "cases cases"]) -> Float[Tensor, "6 6"]:
-        """Turn the mean stress of every case, row by row, into a Mandel stiffness. [MPa]"""
+        """Return the Mandel stiffness from the mean stress of every case, one per row. [MPa]"""
         full = torch.zeros(6, 6, dtype=torch.float64)
         full[: self.components, : self.components] = mean_stress.mT
         if self.components == DEVIATORS:
@@ -80,16 +80,16 @@ class CellProblem:
 
 
 class CellSolution(NamedTuple):
-    """What a solver found for the unit load cases of one `CellProblem`.
+    """The solution of the unit load cases of one `CellProblem`.
 
     Attributes:
-        mean_stress: Volume average of the stress, one row a case. [scale]
+        mean_stress: Volume average of the stress, one row per case. [scale]
         correction: Work of the remaining imbalance; subtracting it leaves an error of second
             order in the residual. [scale]
         displacement: v̂ of every case, or None if not kept.
-        iterations: Most of any case.
-        residual: Largest of any case. [-]
-        transforms: Three-dimensional real FFTs made, forward and inverse.
+        iterations: Largest number of iterations of any case.
+        residual: Largest relative residual of any case. [-]
+        transforms: Number of three-dimensional real FFTs, forward and inverse.
     """
 
     mean_stress: Float[Tensor, "cases cases"]
@@ -103,7 +103,7 @@ class CellSolution(NamedTuple):
 def pose(
     rves: Sequence[Polycrystal], elasticities: Sequence[ElasticityByPhase]
 ) -> list[CellProblem]:
-    """Set up the cell problems of polycrystals, all with the same number of components.
+    """Return the cell problems of polycrystals, all with the same number of components.
 
     Raises:
         ValueError: if a phase has no elasticity, or a polycrystal consists of voids.
@@ -161,7 +161,7 @@ def _grain_stiffness(
         compliance = torch.linalg.inv(stiffness[solid])
         reuss = torch.linalg.inv(torch.einsum("g,gmn->mn", fraction[solid], compliance))
         reference = 0.5 * (voigt + 0.5 * (reuss + reuss.mT))
-    # Grains without voxels follow the others: they must not decide whether the bulk is uniform.
+    # Grains without voxels must not decide whether the bulk modulus is uniform.
     stiffness[fraction == 0] = stiffness[int(fraction.argmax())].clone()
     basis = STRAIN_BASIS
     return basis @ stiffness @ basis.mT, basis @ voigt @ basis.mT, reference

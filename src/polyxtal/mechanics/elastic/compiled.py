@@ -1,12 +1,12 @@
-"""Conjugate gradients for the cell problem on CPU, loops compiled: two load cases at a time.
+"""Conjugate gradients for the cell problem with compiled loops on CPU, two load cases at a time.
 
-Everything between loads and stresses is linear with real coefficients. Two load cases a and b
-are therefore solved as one complex field a + i b, by the same loops: one complex FFT takes less
-time than two real ones, and the stiffness is read once for both. The two share one Krylov space
-(α and β minimise the sum of their energies), and stop when both have converged. A case without
-a partner takes real FFTs.
+The map from loads to stresses is linear with real coefficients. Two load cases a and b are
+therefore solved as one complex field a + i b, by the same loops: one complex FFT takes less time
+than two real ones, and the stiffness is read once for both. Both share one Krylov space (α and β
+minimise the sum of their energies) and stop when both have converged. A single case takes real
+FFTs.
 
-More cases at a time do not fit the caches.
+More than two cases at a time do not fit the caches.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def pairs(coefficients: Tensor) -> np.ndarray:
 
 
 def stiffness_field(problem: CellProblem, dtype: torch.dtype) -> np.ndarray:
-    """Lay every voxel's stiffness over their number out in blocks, as the kernels read it."""
+    """Return the stiffness of the voxels over their number, in the blocks that kernels read."""
     grains = problem.grain_id.reshape(-1).numpy()
     table = (problem.packed_table().mT / len(grains)).to(dtype).contiguous().numpy()
     field = np.zeros((-(-len(grains) // BLOCK), len(table) * BLOCK), table.dtype)
@@ -52,10 +52,10 @@ def stiffness_field(problem: CellProblem, dtype: torch.dtype) -> np.ndarray:
 
 
 class Medium:
-    """What all load cases of a problem share."""
+    """Data that all load cases of a problem share."""
 
     def __init__(self, problem: CellProblem, scheme: str, dtype: torch.dtype) -> None:
-        """Lay out the stiffness and tabulate frequencies for half and for all of z."""
+        """Tabulate the stiffness, and the frequencies for half and for all of z."""
         self.problem, self.dtype = problem, dtype
         self.complex_type = torch.complex64 if dtype == torch.float32 else torch.complex128
         self.stiffness = stiffness_field(problem, dtype)
@@ -86,7 +86,7 @@ class CaseSolver:
     """The conjugate gradient method for one load case, or for two as one complex field."""
 
     def __init__(self, medium: Medium, paired: bool) -> None:
-        """Set up the fields that an iteration overwrites."""
+        """Allocate the fields that an iteration overwrites."""
         self.medium, self.paired, self.transforms = medium, paired, 0
         self.rest = medium.all if paired else medium.half
         self.strain = medium.modes(medium.problem.components, half=not paired)
@@ -177,7 +177,7 @@ class CaseSolver:
         return transform(strain, dim=DIMENSIONS), work
 
     def _unpack(self, coefficients: Tensor, out: Tensor) -> None:
-        """Write the coefficients of every load case, for half of z."""
+        """Write the coefficients of each load case, for half of z."""
         if self.paired:
             one, two = out[0].numpy(), out[1].numpy()
             unpack(coefficients.numpy(), one, two, *self.medium.cosines)
@@ -187,7 +187,7 @@ class CaseSolver:
     def _errors(
         self, squared: float, norms: list[float], residual: Tensor, tolerance: float
     ) -> list[float]:
-        """Return relative residuals; of two far from the solution something like their mean."""
+        """Return relative residuals; of two cases far from the solution their weighted mean."""
         error = math.sqrt(squared / sum(norm * norm for norm in norms))
         if not error <= tolerance:  # then that of one case is too large as well
             return [error]
@@ -204,7 +204,7 @@ def _mean(stress: Tensor) -> np.ndarray:
 
 
 def not_converged(iterations: int, error: float, tolerance: float) -> ConvergenceError:
-    """Build the error of a solver that gives up."""
+    """Return the error of a solver that gives up."""
     return ConvergenceError(
         f"Stress equilibrium must hold to {tolerance:.3g}, but after {iterations} iterations the "
         f"relative residual is {error:.3g}; for voids or a high contrast take scheme='rotated', "
@@ -228,11 +228,11 @@ def solve_compiled(
         problem: Cell problem.
         scheme: Discretisation, one of `schemes.SCHEMES`.
         tolerance: Largest relative residual.
-        max_iterations: Most iterations of a case.
+        max_iterations: Largest number of iterations of a case.
         dtype: torch.float64 or torch.float32.
-        start: v̂ of every case to start from.
+        start: Initial v̂ of every case.
         on_iteration: Called with the relative residual after every iteration of every case; for
-            the second of two at a time when both are solved.
+            the second case of a pair when both are solved.
     Raises:
         ConvergenceError: if a case does not converge.
     """

@@ -45,7 +45,7 @@ STRAIN_BASIS: Float[Tensor, "6 6"] = torch.tensor(
 
 
 class Frequencies(NamedTuple):
-    """The vectors k(ξ) of a grid as products of one sine and two cosines, one table an axis.
+    """The vectors k(ξ) of a grid as products of one sine and two cosines, one table per axis.
 
         k_x = sine_x cosine_y cosine_z,   k_y = cosine_x sine_y cosine_z,   ...
 
@@ -54,7 +54,7 @@ class Frequencies(NamedTuple):
     Attributes:
         sine: One table for each axis; the last axis keeps the half that real fields need. [-]
         cosine: As `sine`. [-]
-        weight: How often a coefficient of the last axis counts in an inner product: 1 or 2. [-]
+        weight: Multiplicity of the coefficients along the last axis in inner products, 1 or 2. [-]
     """
 
     sine: tuple[Float[Tensor, "nx"], Float[Tensor, "ny"], Float[Tensor, "nz_half"]]
@@ -70,14 +70,14 @@ class Frequencies(NamedTuple):
         dtype: torch.dtype = torch.float64,
         device: torch.device | str | None = None,
     ) -> Frequencies:
-        """Tabulate a grid's frequencies.
+        """Tabulate the frequencies of a grid.
 
         Args:
             grid: Voxels along x, y, z.
             spacing: Edge lengths of a voxel, any unit.
             scheme: "fourier" or "rotated".
             dtype: Real type of the tables.
-            device: Where they live.
+            device: Device of the tables.
         Raises:
             ValueError: if the scheme is unknown.
         """
@@ -104,7 +104,7 @@ class Frequencies(NamedTuple):
         return cls(tuple(sines), tuple(cosines), weight)  # type: ignore[arg-type]
 
     def mesh(self) -> Float[Tensor, "3 nx ny nz_half"]:
-        """Multiply the tables out. [-]"""
+        """Return the product of the tables, k at every frequency. [-]"""
         (sx, sy, sz), (cx, cy, cz) = self.sine, self.cosine
         products = ((sx, cy, cz), (cx, sy, cz), (cx, cy, sz))
         return torch.stack([x[:, None, None] * y[:, None] * z for x, y, z in products])
@@ -115,7 +115,7 @@ def strain(
     displacement: Complex[Tensor, "*batch 3 nx ny nz_half"],
     components: int = 6,
 ) -> Complex[Tensor, "*batch components nx ny nz_half"]:
-    """Differentiate: ε̂ = sym(k ⊗ v̂), in `STRAIN_BASIS`; 5 components leave out the mean."""
+    """Return ε̂ = sym(k ⊗ v̂) in `STRAIN_BASIS`; 5 components leave out the mean."""
     kx, ky, kz = k.unbind(0)
     vx, vy, vz = displacement.unbind(-4)
     xx, yy, zz = kx * vx, ky * vy, kz * vz
@@ -135,7 +135,7 @@ def divergence(
     k: Float[Tensor, "3 nx ny nz_half"],
     stress: Complex[Tensor, "*batch components nx ny nz_half"],
 ) -> Complex[Tensor, "*batch 3 nx ny nz_half"]:
-    """Apply the adjoint of `strain`: the out-of-balance force σ̂ k."""
+    """Return the out-of-balance force σ̂ k, the adjoint of `strain`."""
     kx, ky, kz = k.unbind(0)
     s = stress.unbind(-4)
     mean = _R3 * s[5] if len(s) == 6 else 0.0
@@ -153,7 +153,7 @@ def divergence(
 
 
 def acoustic_map(reference: Float[Tensor, "6 6"]) -> Float[Tensor, "6 6"]:
-    """Arrange a stiffness so that k · C₀ · k is a product.
+    """Return the matrix T that maps k ⊗ k to the acoustic tensor.
 
         (k · C · k)_p = Σ_q T_pq (k ⊗ k)_q,   p, q = 11, 22, 33, 23, 13, 12
 
@@ -169,9 +169,7 @@ def acoustic_map(reference: Float[Tensor, "6 6"]) -> Float[Tensor, "6 6"]:
 def green_operator(
     k: Float[Tensor, "3 nx ny nz_half"], reference: Float[Tensor, "6 6"]
 ) -> Float[Tensor, "6 nx ny nz_half"]:
-    """Invert the reference medium's acoustic tensor at every frequency: (k · C₀ · k)⁻¹.
-
-    Frequencies without a displacement (k = 0) get zero.
+    """Return the inverse acoustic tensor of the reference medium, (k · C₀ · k)⁻¹; zero at k = 0.
 
     Returns:
         Components 11, 22, 33, 23, 13, 12 of symmetric matrices, in the inverse unit of C₀.
@@ -182,7 +180,7 @@ def green_operator(
 def invert_acoustic(
     k: Float[Tensor, "3 nx ny nz_half"], acoustic: Float[Tensor, "6 6"]
 ) -> Float[Tensor, "6 nx ny nz_half"]:
-    """Invert the symmetric matrices T (k ⊗ k), with T and the components as in `acoustic_map`."""
+    """Return the inverse of T (k ⊗ k), with T and the components as in `acoustic_map`."""
     kx, ky, kz = k.unbind(0)
     dyad = torch.stack([kx * kx, ky * ky, kz * kz, ky * kz, kx * kz, kx * ky])
     a = torch.einsum("pq,qxyz->pxyz", acoustic.to(k), dyad)
@@ -206,7 +204,7 @@ def apply_green(
     green: Float[Tensor, "*batch 6 nx ny nz_half"],
     force: Complex[Tensor, "*batch2 3 nx ny nz_half"],
 ) -> Complex[Tensor, "*batch2 3 nx ny nz_half"]:
-    """Multiply forces by the symmetric matrices of `green_operator`."""
+    """Return the product of the symmetric matrices of `green_operator` with forces."""
     xx, yy, zz, yz, xz, xy = green.unbind(-4)
     x, y, z = force.unbind(-4)
     return torch.stack(

@@ -30,7 +30,7 @@ from polyxtal.mechanics.elastic.warm_start import WarmStarts
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 BATCH_MEMORY = 4 << 30
-"""Problems are solved in step as long as their fields take less. [bytes]"""
+"""Memory limit of the fields of problems that are solved simultaneously. [bytes]"""
 
 
 def homogenize(
@@ -47,25 +47,26 @@ def homogenize(
     compiled: bool | None = None,
     on_iteration: Callable[[float], None] | None = None,
 ) -> ElasticHomogenization:
-    """Compute the effective stiffness of polycrystals by full-field simulation.
+    """Return the effective stiffness of polycrystals from full-field simulation.
 
     Args:
         rve: Polycrystal, or several on one grid.
-        elasticity: One crystal for all grains, or one for each phase name, None for a void; or a
-            sequence of such: with one polycrystal one stiffness each, with several one for each.
-            Compiled, the crystals of one polycrystal start from the solutions before them.
+        elasticity: Elastic constants of all grains, or of each phase by name, None for a void; or a
+            sequence of these, one for each polycrystal or several for one polycrystal. In compiled
+            form, those of one polycrystal start from the solutions before them.
         tol: Largest relative residual of stress equilibrium; see `ElasticHomogenization`.
         scheme: "fourier" (trigonometric, DAMASK's default) or "rotated" (finite differences, for
-            a high contrast and voids, and for grids of two voxels along an axis).
+            high contrast, voids, and grids of two voxels along an axis).
         dtype: torch.float64, or torch.float32 for half the memory.
-        device: Where to compute; None is the CPU.
-        max_iterations: Most iterations of a load case.
-        start: Result with fields for as many problems on this grid, to start from.
-        fields: Keep the solutions, for local fields, derivatives or a later start.
-        compiled: Use the compiled CPU loops rather than torch; by default wherever possible.
+        device: Device of the computation; None is the CPU.
+        max_iterations: Largest number of iterations of a load case.
+        start: Initial values: a result with fields, for as many problems on this grid.
+        fields: Whether to keep the solutions, for local fields, derivatives or a later start.
+        compiled: Whether to use compiled CPU loops instead of torch (`engine="compiled"` and
+            "torch" of networks); None wherever possible.
         on_iteration: Called with the relative residual after every iteration, for progress.
     Returns:
-        Stiffness; with a leading axis if `rve` or `elasticity` is a sequence.
+        Effective stiffness; with a leading axis if `rve` or `elasticity` is a sequence.
     Raises:
         ConvergenceError: if a load case does not converge.
         ValueError: if an argument is invalid.

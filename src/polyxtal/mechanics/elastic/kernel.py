@@ -1,12 +1,12 @@
 """The loops of the spectral solver between its FFTs, compiled for CPU.
 
-One real field, or two in the real and the imaginary part of one, see `spectral_compiled.py`.
-Complex coefficients are pairs of reals along the last axis, which the real arithmetic of
-`green.py` treats alike; tables along that axis hold every entry twice. The readable form of the
-same is in `green.py` and `spectral_batched.py`, tested equal.
+A field is one real field, or two as real and imaginary part of one, see `compiled.py`. Complex
+coefficients are pairs of reals along the last axis, which the real arithmetic of `green.py` treats
+alike; tables along that axis hold every entry twice. The readable form is in `green.py` and
+`batched.py`, tested equal.
 
-Coefficients are read into local variables before a loop: the compiler vectorises only where it
-can tell that a write does not change them.
+Rows are bound to local variables before a loop, so that the compiler can prove that writes do not
+change them, and vectorises.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from polyxtal.algebra.compiling import compiled
 
 TINY = 1e-30
-"""Added to determinants, so that frequencies without a displacement divide zero by it."""
+"""Added to determinants, so that frequencies without a displacement do not divide by zero."""
 
 
 @compiled

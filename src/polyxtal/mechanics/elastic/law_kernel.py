@@ -1,7 +1,7 @@
 """The local law of the spectral solver, compiled for CPU.
 
-The stiffness of every voxel is a field of blocks. Offsets within a block are constants: with
-those the compiler sees that it may vectorise.
+The stiffness of the voxels is stored in blocks, with constant offsets within a block so that the
+compiler vectorises.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BLOCK = 128
 
 @compiled
 def lay_out(table, grains, field):  # type: ignore[no-untyped-def]
-    """Fill the stiffness field from a table (entries, grains); the last block stays in part."""
+    """Fill the stiffness field from a table (entries, grains); the last block may stay partial."""
     entries = table.shape[0]
     for block in range(field.shape[0]):
         members = grains[block * BLOCK : (block + 1) * BLOCK]
@@ -58,7 +58,7 @@ def deviatoric(m, k, a, b, c, d, e):  # type: ignore[no-untyped-def]
 
 @compiled
 def block_stress(m, strain, start, stop):  # type: ignore[no-untyped-def]
-    """Turn the strain of a block into stress in place; return the sum of strain · stress."""
+    """Replace the strain of a block by its stress; return the sum of strain · stress."""
     if start >= stop:
         return strain[0, 0] - strain[0, 0]
     s0, s1, s2 = strain[0, start:stop], strain[1, start:stop], strain[2, start:stop]
@@ -86,13 +86,13 @@ def block_stress(m, strain, start, stop):  # type: ignore[no-untyped-def]
 
 @compiled
 def stress_of_strain(stiffness, strain, scratch, paired):  # type: ignore[no-untyped-def]
-    """Turn strain into stress in place; return the sum of strain · stress.
+    """Replace strain by stress; return the sum of strain · stress.
 
     Args:
         stiffness: Upper triangles by columns, (blocks, 15 or 21 times BLOCK).
         strain: (5 or 6, voxels), or (5 or 6, 2 voxels) with two strains side by side.
         scratch: As one block of `stiffness`.
-        paired: Whether the strains are two.
+        paired: Whether there are two strains.
     """
     values = strain.shape[1]
     result = 0.0

@@ -1,4 +1,4 @@
-"""What full-field elastic homogenisation returns, and what its fields tell."""
+"""The result of full-field elastic homogenisation: stiffness, local fields and derivatives."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from polyxtal.mechanics.elastic.green import STRAIN_BASIS, strain
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 CHUNK = 1 << 16
-"""Voxels that are rotated at a time."""
+"""Number of voxels that are rotated at a time."""
 
 
 class StrainFields(NamedTuple):
-    """Solutions to start from, and to look into.
+    """Solutions of all load cases, for local fields and later starts.
 
     Attributes:
         rve: The polycrystal.
@@ -41,16 +41,16 @@ class StrainFields(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ElasticHomogenization:
-    """Effective stiffness and how it was reached; a leading axis if several were asked for.
+    """Effective stiffness and solver statistics; with a leading axis for several results.
 
     Attributes:
         stiffness: Symmetric Mandel stiffness, error of second order in the residual. [MPa]
         asymmetry: Frobenius norm of the skew part of <σ>, relative: an error estimate. [-]
-        iterations: Most iterations of a load case.
+        iterations: Largest number of iterations of a load case.
         residual: Largest relative residual of a load case: the norm of the strain that would
             restore equilibrium in the reference medium, over that of the mean strain. [-]
-        transforms: Three-dimensional real FFTs made; a complex one counts twice.
-        fields: Solutions, if asked for, one for each stiffness.
+        transforms: Number of three-dimensional real FFTs; a complex one counts twice.
+        fields: Solutions, if kept, one for each stiffness.
 
     Example:
         >>> import polyxtal as px
@@ -79,7 +79,7 @@ class ElasticHomogenization:
 
         Args:
             mean_strain: E, Mandel. [-]
-            index: Which of several results.
+            index: Index of the result, where there are several.
         Raises:
             ValueError: if the fields were not kept.
         """
@@ -100,7 +100,7 @@ class ElasticHomogenization:
 
         Args:
             mean_strain: E, Mandel. [-]
-            index: Which of several results.
+            index: Index of the result, where there are several.
         Raises:
             ValueError: if the fields were not kept.
         """
@@ -111,16 +111,16 @@ class ElasticHomogenization:
     def derivative(
         self, index: int = 0, by: Float[Tensor, "constants 6 6"] | None = None
     ) -> Float[Tensor, "phases constants 6 6"]:
-        """Differentiate the stiffness by elastic constants θ of every phase.
+        """Return the derivative of the stiffness by elastic constants θ of every phase.
 
-        The problem is its own adjoint, so the strain fields ε_m under unit mean strains suffice:
+        The problem is self-adjoint, so the strain fields ε_m under unit mean strains suffice:
 
             dC_mn/dθ = <ε_m : dc/dθ : ε_n>
 
         Args:
-            index: Which of several results.
-            by: How a crystal's Mandel stiffness depends on each constant, dc/dθ, in its own axes,
-                see `constant_basis`; None for the independent constants of `symmetry`: c11, c12,
+            index: Index of the result, where there are several.
+            by: Derivative of a crystal's Mandel stiffness by each constant, dc/dθ, in its own axes
+                (see `constant_basis`); None for the independent constants of `symmetry`: c11, c12,
                 c44 if all crystals are cubic. [-]
         Returns:
             Mandel matrices, error of first order in the residual; zero for voids and for phases
@@ -146,10 +146,10 @@ class ElasticHomogenization:
         return torch.einsum("pminj,cij->pcmn", split, constants) / len(grains)
 
     def symmetry(self, index: int = 0) -> LaueGroup:
-        """Return the Laue group, with respect to their own axes, that all crystals have in common.
+        """Return the Laue group that all crystals have in common, each in its own axes.
 
         Args:
-            index: Which of several results.
+            index: Index of the result, where there are several.
         Raises:
             ValueError: if the fields were not kept.
         """

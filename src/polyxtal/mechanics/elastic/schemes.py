@@ -1,6 +1,6 @@
-"""Options of the spectral solver, known without importing torch."""
+"""Options of the spectral solver, without importing torch."""
 
 SCHEMES = ("fourier", "rotated")
 """Discretisations: DAMASK's, and finite differences on a rotated grid [Willot2015]."""
 MAX_ITERATIONS = 1000
-"""Default number of iterations of a load case."""
+"""Default of the largest number of iterations of a load case."""

@@ -1,8 +1,8 @@
-"""Starts for one polycrystal with a sequence of elasticities, from what was solved before.
+"""Initial values for one polycrystal with a sequence of elastic constants, from earlier solutions.
 
-To first order, the displacement is linear in how far the grains are from a uniform medium, whose
-displacement is zero. The stiffness at hand is therefore fitted by those solved before and by
-the uniform medium; the weights w_b add up to one, or to less where that medium takes a share:
+To first order, the displacement is linear in the deviation of the grains from a uniform medium,
+whose displacement is zero. The stiffness at hand is therefore fitted by earlier ones and by the
+uniform medium:
 
     C ≈ Σ_b w_b C_b + (1 - Σ_b w_b) C_uniform,   start = Σ_b w_b v̂_b
 """
@@ -17,16 +17,16 @@ from torch import Tensor
 from polyxtal.mechanics.elastic.cell_problem import CellProblem
 
 KEPT = 3
-"""Solutions that are kept; a fourth saved no more."""
+"""Number of solutions that are kept; a fourth saves no more iterations."""
 SIGNIFICANT = 1e-6
-"""Differences between stiffnesses below this tell nothing about the displacement. [-]"""
+"""Relative differences between stiffnesses below which the fit ignores them. [-]"""
 
 
 class WarmStarts:
     """The last solutions on one polycrystal."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """Start without solutions."""
         self._known: deque[tuple[CellProblem, Tensor]] = deque(maxlen=KEPT)
 
     def keep(self, problem: CellProblem, displacement: Tensor) -> None:
@@ -34,7 +34,7 @@ class WarmStarts:
         self._known.append((problem, displacement))
 
     def suggest(self, problem: CellProblem) -> Tensor | None:
-        """Combine what is known on the problem's grains, if anything."""
+        """Return initial values from solutions on the problem's grains, None if there are none."""
         known = [(other, v) for other, v in self._known if other.grain_id is problem.grain_id]
         if not known:
             return None

@@ -1,4 +1,4 @@
-"""The plasticity law at every voxel of a cell: what a solver asks of it, and its readable form."""
+"""The plasticity law at every voxel of a cell: its interface and its readable form."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from polyxtal.microstructure.phased_materials import VOID
 
 @runtime_checkable
 class CellLaw(Protocol):
-    """The material of a cell's voxels, with its past. Tensors of F and P have 9 rows, ij row-major.
+    """The constitutive law of a cell's voxels and their state; F and P have 9 rows, ij row-major.
 
     Attributes:
-        guess: Fields where the law's own Newton starts, (voxels, …) each; `evaluate` leaves the
-            solution there. Which there are is the law's own affair.
+        guess: Initial values of the law's own Newton iteration by name, (voxels, …) each, replaced
+            by the solution in `evaluate`. Their names are the law's own.
         piola: P after `evaluate`, (9, voxels), zero in voids. [MPa]
-        void: Which voxels have no material, (voxels,).
+        void: Mask of voxels without material, (voxels,).
     """
 
     guess: dict[str, Tensor]
@@ -35,7 +35,7 @@ class CellLaw(Protocol):
     def evaluate(
         self, deformation: Float[Tensor, "9 voxels"], dt: float, with_tangent: bool
     ) -> bool:
-        """Solve the law for the end of a step of length dt [s]; dt = 0 is the elastic answer.
+        """Solve the law for the end of a step of length dt [s]; dt = 0 is the elastic response.
 
         Args:
             deformation: F of every voxel. [-]
@@ -51,7 +51,7 @@ class CellLaw(Protocol):
         ...
 
     def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
-        """Multiply the tangent of every voxel, in single precision: ∂P/∂F : gradient. [MPa]"""
+        """Return the tangent times a gradient, ∂P/∂F : δF, at every voxel, in float32. [MPa]"""
         ...
 
     def mean_tangent(self) -> Float[Tensor, "9 9"]:
@@ -59,7 +59,7 @@ class CellLaw(Protocol):
         ...
 
     def orientations(self, deformation: Float[Tensor, "9 voxels"]) -> Float[Tensor, "voxels 4"]:
-        """Return the rotations of F_e = F F_p⁻¹, the accepted F given; anything in voids. [-]"""
+        """Return the rotations of F_e = F F_p⁻¹ at the accepted F; undefined in voids. [-]"""
         ...
 
     def plastic_inverse(self) -> Float[Tensor, "voxels 3 3"]:
@@ -71,24 +71,24 @@ class CellLaw(Protocol):
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that a checkpoint must keep, tangent included."""
+        """Return the state for a checkpoint, tangent included."""
         ...
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned.
+        """Restore what `state` returned.
 
         Raises:
-            ValueError: if no crystal can be in that state.
+            ValueError: if the state is impossible.
         """
         ...
 
     def close(self) -> None:
-        """Give back threads; the law is not evaluated again."""
+        """Release threads; the law is not evaluated again."""
         ...
 
 
 def check_state(state: Mapping[str, Tensor], positive: Bool[Tensor, "voxels width"]) -> None:
-    """Refuse a state that no crystal can be in.
+    """Validate a state.
 
     Args:
         state: F_p⁻¹ "plastic_inverse" and internal variables "internal".
@@ -103,7 +103,7 @@ def check_state(state: Mapping[str, Tensor], positive: Bool[Tensor, "voxels widt
 
 
 class ReadableCellLaw:
-    """The law on torch, for any device: slow, short, and the measure of the compiled one."""
+    """The law on torch, for any device: slow, short, and the reference of the compiled form."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class ReadableCellLaw:
         self._start = self._reached
 
     def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
-        """Multiply the tangent of every voxel."""
+        """Return the tangent times a gradient at every voxel; see `CellLaw`."""
         return torch.einsum("rcv,cv->rv", self._tangent, gradient)
 
     def mean_tangent(self) -> Float[Tensor, "9 9"]:
@@ -176,7 +176,7 @@ class ReadableCellLaw:
         return named_fields(self._law.laws, self._phase, wide)
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that a checkpoint must keep."""
+        """Return the state for a checkpoint."""
         return {
             "plastic_inverse": self._start.plastic_inverse,
             "internal": self._start.internal,
@@ -185,7 +185,7 @@ class ReadableCellLaw:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned."""
+        """Restore what `state` returned."""
         check_state(state, self._law.positive(len(self._solid)))
         names = ("plastic_inverse", "internal", "stress")
         self._start = self._reached = CrystalState(
@@ -194,4 +194,4 @@ class ReadableCellLaw:
         self._tangent = state["tangent"].to(self.piola.device)
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Do nothing: there are no threads."""

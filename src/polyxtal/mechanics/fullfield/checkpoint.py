@@ -1,4 +1,4 @@
-"""Checkpoints of a simulation: HDF5 files that are written whole and checked before use."""
+"""Checkpoints of a simulation: HDF5 files that are written atomically and validated when read."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ COUNTS = tuple(Progress().counts)
 
 
 class Checkpoint(NamedTuple):
-    """What a simulation needs to go on as if it had never stopped.
+    """The data from which a simulation resumes exactly.
 
     Attributes:
-        fingerprint: Names the simulation it belongs to.
-        series: Field series the simulation writes, seen from the checkpoint's folder; or "".
-        progress: Where on the load path it is.
+        fingerprint: Hash of the simulation's input.
+        series: Path of the field series, relative to the checkpoint's folder, or "".
+        progress: Position on the load path.
         state: Fields of the cell.
         history: Rows of the response so far.
     """
@@ -40,7 +40,7 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint in place of an earlier one, whole or not at all.
+    """Write a checkpoint atomically, replacing an earlier one.
 
     Raises:
         OSError: if it cannot be written; an earlier one is left as it was.
@@ -60,14 +60,15 @@ def load_checkpoint(
     history: Mapping[str, Tensor],
     lengths: Sequence[np.ndarray],
 ) -> Checkpoint:
-    """Read a checkpoint of the very same simulation.
+    """Read a checkpoint of the same simulation.
 
-    Nothing is read before its shape and type are known to be right.
+    Shapes and types are validated before anything is read.
 
     Args:
-        path: The file.
-        fingerprint: The simulation's own.
-        state, history: The simulation's own at the start, for shapes and types.
+        path: File.
+        fingerprint: Hash of the simulation's input.
+        state: Initial state of the simulation, as a template of shapes and types.
+        history: Initial history, as a template likewise.
         lengths: Time increments of every load step. [s]
     Raises:
         ValueError: if the file is damaged, or belongs to another simulation.
@@ -106,7 +107,7 @@ def _text(file: h5py.File, name: str) -> str:
 
 
 def _predicted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Fields of the predictor come and go; each is like the field it extrapolates."""
+    """Return the optional fields of the predictor; each is like the field it extrapolates."""
     accepted = {n.removeprefix("accepted/"): f for n, f in state.items() if "accepted/" in n}
     return {
         f"predictor/{kind}/{name}": field
@@ -125,7 +126,7 @@ def _write(group: h5py.Group, fields: Mapping[str, Tensor]) -> None:
 
 
 def _read(group: h5py.Group | h5py.Dataset, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Read the arrays of a group, each of the shape and type of its namesake."""
+    """Read the arrays of a group, each with the shape and type of its template."""
     if not isinstance(group, h5py.Group):
         raise ValueError(f"'{group.name}' must be a group, but is an array.")
     fields = {}
@@ -178,7 +179,7 @@ def _progress_fields(progress: Progress) -> dict[str, Tensor]:
 
 
 def _progress(fields: Mapping[str, Tensor], lengths: Sequence[np.ndarray]) -> Progress:
-    """Find the position on the path."""
+    """Return the position on the path."""
     _require(fields, ("position", "time", "counts"))
     step, increment = fields["position"].tolist()
     counts = dict(zip(COUNTS, fields["counts"].tolist(), strict=True))

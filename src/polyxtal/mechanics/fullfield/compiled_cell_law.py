@@ -1,4 +1,4 @@
-"""The plasticity law at every voxel through the compiled kernel: the fast form of `cell_law.py`."""
+"""The plasticity law at every voxel by the compiled kernel: the fast form of `cell_law.py`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from polyxtal.mechanics.fullfield.voxel_kernel import (
 from polyxtal.microstructure.phased_materials import VOID
 
 BLOCKS_A_THREAD = 16
-"""Fewer blocks than this are not worth a thread of their own."""
+"""Smallest number of blocks for which a thread pays off."""
 
 
 class CompiledCellLaw:
-    """The law of `ReadableCellLaw`, compiled, on as many threads as there is work for."""
+    """The law of `ReadableCellLaw`, compiled, on one or more threads."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class CompiledCellLaw:
         self._internal_start.copy_(self.guess["internal"])
 
     def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
-        """Multiply the tangent of every voxel."""
+        """Return the tangent times a gradient at every voxel; see `CellLaw`."""
         out = torch.empty_like(gradient)
         arrays = self._tangent.numpy(), gradient.numpy(), out.numpy()
         self._each_piece(lambda _, first, last: multiply_tangents(*arrays, first, last))
@@ -138,7 +138,7 @@ class CompiledCellLaw:
         return named_fields(self._laws, self._phase, self._internal_start)
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that a checkpoint must keep."""
+        """Return the state for a checkpoint."""
         return {
             "plastic_inverse": self._plastic_start,
             "internal": self._internal_start,
@@ -146,7 +146,7 @@ class CompiledCellLaw:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned."""
+        """Restore what `state` returned."""
         check_state(state, self._positive & ~self.void[:, None])
         self._plastic_start.copy_(state["plastic_inverse"])
         self._plastic_inverse.copy_(state["plastic_inverse"])
@@ -154,6 +154,6 @@ class CompiledCellLaw:
         self._tangent.copy_(state["tangent"])
 
     def close(self) -> None:
-        """Give back threads."""
+        """Release the threads."""
         if self._pool is not None:
             self._pool.shutdown()

@@ -13,11 +13,11 @@ Linear = Callable[[Tensor], Tensor]
 
 
 class KrylovSolution(NamedTuple):
-    """What conjugate gradients found.
+    """Solution of the conjugate gradient method.
 
     Attributes:
         x: Solution.
-        iterations: Applications of the operator.
+        iterations: Number of applications of the operator.
         reduction: Norm of the residual over that of the right-hand side, both in the norm of the
             preconditioner. [-]
     """
@@ -35,18 +35,18 @@ def conjugate_gradients(
     tolerance: float,
     max_iterations: int,
 ) -> KrylovSolution:
-    """Solve A x = b for a positive operator, at least roughly [Hestenes1952].
+    """Solve A x = b for a positive definite operator, at least approximately [Hestenes1952].
 
-    Made for the linear systems inside Newton's method, which need no more than a good step: where
-    the operator turns out not to be positive, the steps before are kept; nothing is raised.
+    Newton's linear systems need no exact solution: where the operator turns out to be indefinite,
+    the last iterate is returned, without an error.
 
     Args:
-        operator: A, self-adjoint in `inner` up to a small part.
-        precondition: An approximation of its inverse, positive and self-adjoint.
+        operator: Operator A, nearly self-adjoint in `inner`.
+        precondition: Approximate inverse of A, positive definite and self-adjoint.
         inner: Inner product.
-        right: b.
-        tolerance: Reduction of the residual to reach, in the norm of the preconditioner. [-]
-        max_iterations: Most applications of the operator.
+        right: Right-hand side b.
+        tolerance: Relative residual at convergence, in the norm of the preconditioner. [-]
+        max_iterations: Largest number of applications of the operator.
     """
     x, residual = torch.zeros_like(right), right.clone()
     direction = precondition(residual)

@@ -1,4 +1,4 @@
-"""Where the next time step probably ends, from the last two."""
+"""Extrapolation of the next time step from the last two."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import Tensor
 
 
 class Predictor:
-    """Extrapolates fields quadratically in time through the last three accepted states."""
+    """Quadratic extrapolation in time through the last three accepted states."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start without steps."""
         self._rates: dict[str, Tensor] = {}
         self._before: dict[str, Tensor] = {}
         self._lengths = (0.0, 0.0)
 
     @property
     def ready(self) -> bool:
-        """Tell whether there is a step to extrapolate."""
+        """Whether there is a step to extrapolate."""
         return bool(self._rates)
 
     def predict(self, accepted: Mapping[str, Tensor], dt: float) -> dict[str, Tensor]:
-        """Extrapolate the accepted state by a step of length dt [s]."""
+        """Return the accepted state extrapolated by a step of length dt [s]."""
         last, before = self._lengths
         bend = (dt + last) / (last + before) if self._before else 0.0
         guess = {}
@@ -37,19 +37,19 @@ class Predictor:
     def accept(
         self, old: Mapping[str, Tensor], new: Mapping[str, Tensor], dt: float, new_direction: bool
     ) -> None:
-        """Remember the step from `old` to `new`; after a turn forget what was before."""
+        """Keep the step from `old` to `new`; in a new direction drop the one before."""
         self._before = {} if new_direction else self._rates
         self._rates = {name: (field - old[name]) / dt for name, field in new.items()}
         self._lengths = (dt, self._lengths[0])
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that a checkpoint must keep."""
+        """Return the state for a checkpoint."""
         kept = {f"rate/{name}": field for name, field in self._rates.items()}
         kept |= {f"before/{name}": field for name, field in self._before.items()}
         return kept | {"lengths": torch.tensor(self._lengths, dtype=torch.float64)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned."""
+        """Restore what `state` returned."""
 
         def part(prefix: str) -> dict[str, Tensor]:
             return {

@@ -1,7 +1,7 @@
 """The law and its tangent at every voxel of a cell, compiled for CPU.
 
-Fields of F and P have 9 rows, one a component, so that they go to and from the FFT as they are.
-Tangents lie in blocks of voxels, `tangent[block, 9 row + column, voxel]`, in single precision.
+Fields of F and P have 9 rows, one per component, as the FFT needs them. Tangents are stored in
+blocks of voxels, `tangent[block, 9 row + column, voxel]`, in single precision.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def evaluate_voxels(
         plastic_inverse: Out: F_p⁻¹, not normalised.
         piola: Out: P, (9, voxels).
         tangent: Out, if `with_tangent`: ∂P/∂F, (blocks, 81, BLOCK).
-        first, last: Places in `members`.
-        ws: Scratch.
+        first, last: Range within `members`.
+        ws: Scratch record.
     """
     local, answer, slope = np.empty((3, 3)), np.empty((3, 3)), np.empty((9, 9))
     for place in range(first, last):

@@ -1,4 +1,4 @@
-"""DAMASK's load format: a YAML file with a list of load steps, stresses in Pa."""
+"""DAMASK's load files: YAML with a list of load steps, stresses in Pa."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PASCAL = 1e-6
 def parse_damask_load(
     loadstep: str | Path | Mapping[str, Any] | Sequence[Any],
 ) -> tuple[LoadStep, ...]:
-    """Parse a load file, its parsed content, or the parsed `loadstep` list.
+    """Return the load steps of a load file, of its parsed content, or of its `loadstep` list.
 
     Raises:
         ValueError: naming the load step and the key that is missing, unknown or invalid.
@@ -38,7 +38,7 @@ def parse_damask_load(
 
 
 def dump_damask_load(steps: Iterable[LoadStep]) -> dict[str, Any]:
-    """Lay load steps out as DAMASK's load file."""
+    """Return load steps as the content of a DAMASK load file."""
 
     def rows(matrix: Matrix, scale: float) -> list[list[float | str]]:
         return [["x" if math.isnan(v) else v * scale for v in row] for row in matrix]

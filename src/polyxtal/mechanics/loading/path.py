@@ -17,7 +17,7 @@ from polyxtal.mechanics.measures import AXES
 from polyxtal.notebook import notebook_html
 
 ELASTIC_RANGE = 5e-3
-"""Strain up to which paths built here take fine increments. [-]"""
+"""Strain up to which the default increments are fine. [-]"""
 FINE_INCREMENT, COARSE_INCREMENT = 2e-4, 1e-3
 """Strain per increment within and beyond `ELASTIC_RANGE`. [-]"""
 
@@ -69,15 +69,15 @@ class LoadPath:
         unload: bool = False,
         increments: int | None = None,
     ) -> LoadPath:
-        """Stretch along an axis, lateral normal stresses zero, all shears of F held at zero.
+        """Return uniaxial tension or compression: lateral stresses and the shears of F are zero.
 
         Args:
             strain: Engineering strain to reach; negative compresses. [-]
             rate: Engineering strain rate, positive. [1/s]
             axis: "x", "y" or "z".
-            unload: Then take the axial stress back to zero under stress control.
-            increments: Equal increments of loading; None for fine ones up to `ELASTIC_RANGE`
-                and coarse ones beyond.
+            unload: Whether to unload to zero stress afterwards, under stress control.
+            increments: Number of equal increments of loading; None for fine ones up to
+                `ELASTIC_RANGE` and coarse ones beyond.
         """
         loading = _stretch(_axis(axis), (0.0, _strain(strain)), _rate(rate), increments)
         if unload:
@@ -93,14 +93,14 @@ class LoadPath:
         cycles: int = 1,
         increments: int | None = None,
     ) -> LoadPath:
-        """Stretch and compress in turn between ±strain, ending at zero strain.
+        """Return cycles of tension and compression between ±strain, ending at zero strain.
 
         Args:
             strain: Engineering strain amplitude; its sign is the first direction. [-]
             rate: Engineering strain rate, positive. [1/s]
             axis: "x", "y" or "z".
             cycles: Number of full cycles 0, +strain, -strain, 0.
-            increments: Equal increments of each quarter cycle; None for automatic.
+            increments: Number of equal increments per quarter cycle; None for automatic.
         """
         if cycles < 1:
             raise ValueError(f"Argument `cycles` must be at least 1, but is {cycles}.")
@@ -127,13 +127,13 @@ class LoadPath:
         plane: str = "xy",
         increments: int | None = None,
     ) -> LoadPath:
-        """Simple shear F = I + γ e_i ⊗ e_j, all of F prescribed.
+        """Return simple shear F = I + γ e_i ⊗ e_j, all components of F prescribed.
 
         Args:
             strain: Amount of shear γ to reach. [-]
             rate: Rate of γ, positive. [1/s]
             plane: Two axes: shear direction i and plane normal j, such as "xy".
-            increments: Equal increments; None for automatic.
+            increments: Number of equal increments; None for automatic.
         """
         if len(plane) != 2 or plane[0] == plane[1] or any(a not in AXES for a in plane):
             raise ValueError(
@@ -156,13 +156,13 @@ class LoadPath:
         fixed: str = "y",
         increments: int | None = None,
     ) -> LoadPath:
-        """Stretch or compress along `axis`, hold `fixed`, leave the third axis stress-free.
+        """Return plane strain: load along `axis`, none along `fixed`, a stress-free third axis.
 
         Args:
             strain: Engineering strain along `axis`; negative compresses (rolling). [-]
             rate: Engineering strain rate, positive. [1/s]
             axis, fixed: Two different axes.
-            increments: Equal increments; None for automatic.
+            increments: Number of equal increments; None for automatic.
         """
         i, k = _axis(axis), _axis(fixed)
         if i == k:
@@ -181,7 +181,7 @@ class LoadPath:
 
     @classmethod
     def from_damask(cls, loadstep: str | Path | Mapping[str, Any] | Sequence[Any]) -> LoadPath:
-        """Read DAMASK's load format.
+        """Read a load path in DAMASK's format.
 
         Args:
             loadstep: A load YAML file, its parsed content, or the parsed `loadstep` list;
@@ -221,7 +221,7 @@ def _rate(rate: float) -> float:
 
 
 def _pieces(ends: tuple[float, float], increments: int | None) -> list[tuple[float, int]]:
-    """Split a stretch of strain into (length, increments): fine first, then coarse."""
+    """Split a strain range into pieces (length, increments): fine first, then coarse."""
     length = abs(ends[1] - ends[0])
     if increments is not None:
         return [(length, increments)]
@@ -248,7 +248,7 @@ def _stretch(
 
 
 def _release(axis: int, rate: float) -> LoadStep:
-    """Take all normal stresses to zero in the time that `ELASTIC_RANGE` takes."""
+    """Return the step that unloads all normal stresses, as long as `ELASTIC_RANGE` takes."""
     load = np.zeros((3, 3)) + np.diag([FREE] * 3)
     stress = np.where(np.eye(3) > 0, 0.0, FREE)
     count = math.ceil(ELASTIC_RANGE / FINE_INCREMENT - 1e-9)

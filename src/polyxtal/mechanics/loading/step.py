@@ -1,9 +1,8 @@
-"""One stretch of constant loading: what is prescribed, component by component.
+"""A load step: boundary conditions that hold for some time.
 
-A load step prescribes each component of the deformation gradient F or of the first
-Piola-Kirchhoff stress P, never both; NaN marks what is left free. Rates are constant within a
-step; stress targets are approached linearly in time from the stress at the step's start, as
-DAMASK does.
+For each component a load step prescribes either the deformation gradient F or the first
+Piola-Kirchhoff stress P; NaN marks free components. Rates are constant within a step; stresses are
+approached linearly in time from the stress at the step's start, as in DAMASK.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ FREE = math.nan
 
 
 def load_matrix(rows: Any) -> Matrix:
-    """Turn (3, 3) rows into a hashable matrix."""
+    """Return (3, 3) rows as a hashable matrix."""
     a = np.asarray(rows, dtype=np.float64)
     if a.shape != (3, 3):
         raise ValueError(f"A load must be a 3x3 matrix, but has shape {a.shape}.")
@@ -30,7 +29,7 @@ def load_matrix(rows: Any) -> Matrix:
 
 @dataclass(frozen=True)
 class LoadStep:
-    """One stretch of constant loading.
+    """One load step with constant rates.
 
     Attributes:
         duration: Time of the step. [s]
@@ -41,7 +40,7 @@ class LoadStep:
             rotations beyond a few degrees an increment stretch.
         stress: (3, 3) prescribed stress, NaN where free.
         stress_kind: "P" value at the end [MPa], "dot_P" rate [MPa/s].
-        ratio: Length of an increment over that of the one before it.
+        ratio: Ratio of the lengths of successive increments. [-]
 
     Raises:
         ValueError: if a component is prescribed twice or not at all, or a number is invalid.
@@ -120,11 +119,11 @@ class LoadStep:
 
     @property
     def stress_controlled(self) -> np.ndarray:
-        """(3, 3) bool: where P is prescribed."""
+        """Mask of the components of which P is prescribed, (3, 3) bool."""
         return np.isnan(self.deformation)
 
     def time_increments(self) -> np.ndarray:
-        """(increments,) lengths of the increments; they sum to the duration. [s]"""
+        """Return the lengths of the increments, (increments,); they sum to the duration. [s]"""
         powers = np.log(self.ratio) * np.arange(self.increments, dtype=np.float64)
         weights = np.exp(powers - powers.max())
         return self.duration * weights / weights.sum()
@@ -132,7 +131,7 @@ class LoadStep:
     def goal(
         self, deformation: np.ndarray, stress: np.ndarray, dt: float, remaining: float
     ) -> np.ndarray:
-        """Find the values at the end of an increment.
+        """Return the target values at the end of an increment.
 
         Args:
             deformation, stress: (3, 3) averages F [-] and P [MPa] at its start.

@@ -1,4 +1,4 @@
-"""Follow a load path with whatever can take one time step, cutting steps that do not converge."""
+"""Follow a load path step by step, cutting back steps that do not converge."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from polyxtal.mechanics.loading.path import LoadPath, LoadStep
 from polyxtal.mechanics.response import Response
 
 MAX_CUTS = 12
-"""An increment is halved at most this often before the computation gives up."""
+"""Largest number of times that an increment is halved."""
 UNREACHABLE = 1e-7
-"""A step that is stuck below this residual is stuck at rounding, not at its size. [-]"""
+"""Residual below which a step fails by rounding errors, not by its size. [-]"""
 SAME_DIRECTION = 0.99
-"""Cosine between two rates of F above which the last increment predicts the next. [-]"""
+"""Cosine between two rates of F above which the last increment predicts the next one. [-]"""
 
 
 class StepResult(NamedTuple):
@@ -35,7 +35,7 @@ class StepResult(NamedTuple):
 
 @runtime_checkable
 class Stepper(Protocol):
-    """Something with a state that can be taken through one time step after another."""
+    """A model with a state that advances by time steps."""
 
     def attempt(
         self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
@@ -54,7 +54,7 @@ class Stepper(Protocol):
 
 @runtime_checkable
 class CrystalStepper(Stepper, Protocol):
-    """A stepper made of crystals."""
+    """A stepper that consists of crystals."""
 
     def elastic_deformation(self) -> Tensor:
         """Return the accepted F_e of every crystal, (crystals, 3, 3). [-]"""
@@ -63,14 +63,14 @@ class CrystalStepper(Stepper, Protocol):
 
 @dataclass
 class Progress:
-    """How far along a path a stepper is: all that `follow` needs to go on from there.
+    """The position of a stepper on its path, from which `follow` resumes.
 
     Attributes:
-        step: Load steps done.
-        increment: Increments of the next one that are done.
+        step: Number of finished load steps.
+        increment: Number of finished increments of the current step.
         time: Time reached. [s]
         rate: Rate of the volume-average F in the last increment, None at the start. [1/s]
-        stress_controlled: Where P was prescribed then, None at the start.
+        stress_controlled: Mask of the components of which P was prescribed then, None at the start.
         counts: Increments, steps, cuts, iterations and largest relative residual so far.
     """
 
@@ -92,7 +92,7 @@ def respond(
     weights: Float[Tensor, " crystals"],
     on_increment: Callable[[float], None] | None = None,
 ) -> Response:
-    """Take crystals along a path and keep the history.
+    """Return the response of crystals along a load path.
 
     Args:
         path: The load path.
@@ -136,16 +136,16 @@ def follow(
     on_increment: Callable[[float], None] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, float]:
-    """Take a stepper along a path, increment by increment.
+    """Advance a stepper along a path, increment by increment.
 
-    An increment that does not converge is halved, and halved again, up to `MAX_CUTS` times;
-    its pieces grow back as they converge.
+    An increment that does not converge is halved, up to `MAX_CUTS` times; its pieces grow again as
+    they converge.
 
     Args:
         path: The load path.
-        stepper: Its state advances to the end of the path.
+        stepper: The stepper; its state advances to the end of the path.
         on_increment: Called with the time [s] after every increment of the path.
-        progress: Where the stepper is on the path; brought up to date before `on_increment`.
+        progress: Position of the stepper on the path; updated before each `on_increment`.
     Returns:
         Statistics: increments, steps, cuts, iterations, largest relative residual.
     Raises:
@@ -161,7 +161,7 @@ def follow(
         ):
             start_f, start_p = stepper.averages()
             goal = step.goal(start_f, start_p, dt, remaining)
-            new = _turns(step, goal, start_f, dt, at.rate, at.stress_controlled)
+            new = _changes_direction(step, goal, start_f, dt, at.rate, at.stress_controlled)
             where = f"load step {number}, time {at.time + dt:.6g} s"
             _increment(stepper, dt, goal, step.stress_controlled, new, at.counts, where)
             at.rate = (stepper.averages()[0] - start_f) / dt
@@ -175,7 +175,7 @@ def follow(
     return at.counts
 
 
-def _turns(
+def _changes_direction(
     step: LoadStep,
     goal: np.ndarray,
     start: np.ndarray,
@@ -183,7 +183,7 @@ def _turns(
     rate: np.ndarray | None,
     mask: np.ndarray | None,
 ) -> bool:
-    """Tell whether the coming increment leaves the direction of the last one."""
+    """Return whether an increment changes the direction of the last one."""
     if rate is None or mask is None or not np.array_equal(mask, step.stress_controlled):
         return True
     prescribed = ~step.stress_controlled

@@ -1,4 +1,4 @@
-"""How grains turn, told by leaves that stand for them."""
+"""Grain rotations from the leaves that represent the grains."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 ALIKE = 1e-6
-"""Angle up to which leaves stand for a grain alike. [rad]"""
+"""Angle within which leaves are equally near to a grain. [rad]"""
 
 
 def turned_grains(rve: Polycrystal, response: Response) -> Float[Tensor, "grains 4"]:
-    """Turn every grain as the leaves nearest to it in orientation turn.
+    """Return the final orientation of every grain, rotated like the leaves nearest in orientation.
 
-    Where several leaves are as near, their rotations from the first to the last row,
-    q_last q_first⁻¹, are averaged by weight.
+    The rotations of equally near leaves, q_last q_first⁻¹, are averaged by weight.
 
     Args:
         rve: Polycrystal.
-        response: Of leaves (or grains), with orientations and weights.
+        response: Response with orientations and weights of leaves (or grains).
     Returns:
         Unit quaternions at the end. [-]
     Raises:
@@ -50,7 +49,7 @@ def turned_grains(rve: Polycrystal, response: Response) -> Float[Tensor, "grains
 def mean_disorientation(
     rve: Polycrystal, first: Float[Tensor, "grains 4"], second: Float[Tensor, "grains 4"]
 ) -> float:
-    """Average the disorientation of grains over the volume. [degrees]"""
+    """Return the volume average of the grains' disorientation. [degrees]"""
     return float(torch.rad2deg(rve.volume_fractions @ disorientations(rve, first, second)))
 
 

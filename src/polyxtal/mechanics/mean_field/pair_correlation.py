@@ -1,17 +1,17 @@
-"""What the arrangement of the grains adds to the self-consistent average, to second order.
+"""The pair (two-point) correlation of grains: second-order term of the self-consistent average.
 
 In a medium C with polarization tensor P a grain scatters by T_g = [(C_g - C)⁻¹ + P]⁻¹, and
-self-consistency is Σ f_g T_g = 0 [Zeller1973]. The next term is of pairs of grains; with the field
-T(x), its Fourier coefficients and Γ(ξ) as in `green`
+self-consistency is Σ f_g T_g = 0 [Zeller1973]. The next term is that of pairs of grains; with the
+field T(x), its Fourier coefficients and Γ(ξ) as in `green.py`,
 
     ΔC = -[Σ_ξ T̂(ξ) Γ(ξ) T̂(ξ)† - Σ_g f_g T_g P T_g]
 
-The second sum is what a grain has with itself, which the average holds already. So one transform
-of T takes the place of a solver's iterations; ΔC is of first order in how alike neighbours are.
+The second sum is the self-interaction of grains, which the average contains already. One transform
+of T thus replaces a solver's iterations; ΔC is of first order in the correlation of neighbours.
 
-The entries of T are no independent fields. In a random texture the medium is nearly isotropic, and
-T nearly a linear map of the nine cubic harmonics of degree 4; a few orientations span less. So what
-is transformed are principal components of the entries; see `NEGLIGIBLE`.
+The entries of T are not independent. In a random texture the medium is nearly isotropic, and T
+nearly a linear map of the nine cubic harmonics of degree 4; a few orientations span less. Therefore
+only principal components of the entries are transformed; see `NEGLIGIBLE`.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from polyxtal.mechanics.elastic.kernel import TINY
 from polyxtal.mechanics.mean_field.pair_correlation_kernel import deviatoric_sum, pair_sum, spread
 
 SAME = 1e-9
-"""Scattering of a dilatation, relative to the medium, that counts as none. [-]"""
+"""Relative scattering of a dilatation below which it is neglected. [-]"""
 NEGLIGIBLE = 5e-4
-"""Share of T, as a root of the sum of squares, that principal components may leave out: ΔC changes
-by about as much, and leaves errors of percents of it, see `docs/finetuning.md`."""
+"""Relative norm of T that the principal components may leave out. ΔC changes by about as much; its
+own error is some per cent, see `docs/finetuning.md`. [-]"""
 _R2, _R6, _R3 = 2.0**-0.5, 6.0**-0.5, 3.0**-0.5
 
 
@@ -50,7 +50,7 @@ def scattering(
     medium: Float[Tensor, "*batch 6 6"],
     polarization: Float[Tensor, "*batch 6 6"],
 ) -> Float[Tensor, "*batch grains 6 6"]:
-    """Compute T_g = [I + (C_g - C) P]⁻¹ (C_g - C), less its mean. [MPa]"""
+    """Return T_g = [I + (C_g - C) P]⁻¹ (C_g - C) minus its mean. [MPa]"""
     contrast = grains - medium[..., None, :, :]
     unit = torch.eye(6, dtype=grains.dtype, device=grains.device)
     scattered = torch.linalg.solve(unit + contrast @ polarization[..., None, :, :], contrast)
@@ -68,7 +68,7 @@ def arrangement_term(
     compiled: bool = True,
     negligible: float = NEGLIGIBLE,
 ) -> Float[Tensor, "6 6"]:
-    """Compute ΔC of a voxel polycrystal.
+    """Return the pair-correlation term ΔC of a voxel polycrystal.
 
     Args:
         grain_id: Grain of every voxel.
@@ -76,15 +76,15 @@ def arrangement_term(
         scattered: T_g of every grain, see `scattering`. [MPa]
         fractions: Volume fractions. [-]
         medium: Self-consistent medium C. [MPa]
-        polarization: Its P. [1/MPa]
-        compiled: Use principal components and the compiled loops; else the readable form.
+        polarization: Polarization tensor P of the medium. [1/MPa]
+        compiled: Whether to use principal components and compiled loops, not the readable form.
         negligible: See `NEGLIGIBLE`.
     Returns:
         ΔC, Mandel, symmetric. [MPa]
     """
     scale = float(torch.linalg.matrix_norm(medium))
     table = STRAIN_BASIS @ (scattered / scale) @ STRAIN_BASIS.mT
-    # Grains of one bulk modulus answer a dilatation alike: nothing scatters in the sixth component.
+    # Grains of one bulk modulus respond equally to a dilatation: the sixth component is zero.
     size = 6 if float(table[:, 5].abs().max()) > SAME else DEVIATORS
     row, column = torch.tril_indices(size, size)
     entries = table[:, row, column].mT
@@ -110,7 +110,7 @@ def pair_term(
     yielding: Float[Tensor, "size size"],
     negligible: float = NEGLIGIBLE,
 ) -> Float[Tensor, "size size"]:
-    """Compute ΔC in `STRAIN_BASIS`, in units of the stiffness that T and P are in.
+    """Return ΔC in `STRAIN_BASIS`, in the unit of T and P⁻¹.
 
     Args:
         grain_id: Grain of every voxel.
@@ -135,9 +135,9 @@ def pair_term(
 def _principal(
     entries: Tensor, fractions: Tensor, negligible: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Split T into components that count, (kept, grains), of modes, (entries, kept).
+    """Return principal components (kept, grains) of T, their modes (entries, kept) and power.
 
-    Principal in the sense of Frobenius's norm and of the volume; the third is their mean square.
+    The components are principal in the Frobenius norm, averaged over the volume.
     """
     size = DEVIATORS if len(entries) == 15 else 6
     row, column = torch.tril_indices(size, size)
@@ -151,7 +151,7 @@ def _principal(
 
 
 def _transform(components: Tensor, grain_id: Tensor) -> np.ndarray:
-    """Make fields of what grains have; return coefficients as pairs of reals, the half of z."""
+    """Return the Fourier coefficients of fields of grains, as pairs of reals, half of z."""
     grains = grain_id.reshape(-1).numpy()
     field = np.empty((len(components), len(grains)), np.float32)
     spread(components.to(torch.float32).contiguous().numpy(), grains, field)
@@ -165,13 +165,13 @@ def _transform(components: Tensor, grain_id: Tensor) -> np.ndarray:
 
 
 def _alone(entries: Tensor, fractions: Tensor, yielding: Tensor) -> Tensor:
-    """Σ_g f_g T_g P T_g: what grains have with themselves."""
+    """Return Σ_g f_g T_g P T_g, the self-interaction of grains."""
     table = _symmetric(entries.mT)
     return torch.einsum("g,gmn,nk,gkl->ml", fractions, table, yielding, table)
 
 
 def _symmetric(entries: Tensor) -> Tensor:
-    """Matrices from lower triangles, by rows, along the last axis."""
+    """Return symmetric matrices from lower triangles, by rows, along the last axis."""
     size = DEVIATORS if entries.shape[-1] == 15 else 6
     row, column = torch.tril_indices(size, size)
     full = entries.new_zeros(*entries.shape[:-1], size, size)
@@ -181,7 +181,7 @@ def _symmetric(entries: Tensor) -> Tensor:
 
 
 def _pair_sum(transform: Tensor, frequencies: Frequencies, acoustic: Tensor) -> Tensor:
-    """Σ_ξ T̂ Γ T̂†, the readable form."""
+    """Return Σ_ξ T̂ Γ T̂† in readable form."""
     k = frequencies.mesh()
     green = _matrices(invert_acoustic(k, acoustic)) * frequencies.weight[..., None, None]
     kx, ky, kz = k.unbind(0)
@@ -201,7 +201,7 @@ def _pair_sum(transform: Tensor, frequencies: Frequencies, acoustic: Tensor) -> 
 
 
 def _matrices(components: Tensor) -> Tensor:
-    """Symmetric 3x3 matrices from components 11, 22, 33, 23, 13, 12 along the first axis."""
+    """Return symmetric 3x3 matrices from components 11, 22, 33, 23, 13, 12 along the first axis."""
     xx, yy, zz, yz, xz, xy = components.unbind(0)
     rows = ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))
     return torch.stack([torch.stack(row, -1) for row in rows], -2)
@@ -210,7 +210,7 @@ def _matrices(components: Tensor) -> Tensor:
 def _pair_sum_compiled(
     field: np.ndarray, modes: Tensor, tables: tuple[np.ndarray, ...], acoustic: Tensor
 ) -> Tensor:
-    """Σ_ξ T̂ Γ T̂† in one pass over pairs of reals, (components, nx, ny · 2 nz_half)."""
+    """Return Σ_ξ T̂ Γ T̂† from pairs of reals, (components, nx, ny · 2 nz_half), in one pass."""
     add_up = deviatoric_sum if len(modes) == 15 else pair_sum
     single = modes.to(torch.float32).contiguous().numpy()
     flat = acoustic.to(torch.float32).ravel().numpy()
@@ -222,7 +222,7 @@ def _pair_sum_compiled(
 def _tables(
     grid: tuple[int, int, int], spacing: tuple[float, float, float]
 ) -> tuple[np.ndarray, ...]:
-    """Tabulate what the compiled loops read, see `arrangement_kernel`."""
+    """Tabulate the frequencies for `pair_correlation_kernel.py`."""
     (sx, sy, sz), (cx, cy, cz), weight = Frequencies.of_grid(grid, spacing, dtype=torch.float32)
     double = (table.repeat_interleave(2) for table in (sz, cz, weight))
     return tuple(table.numpy() for table in (sx, cx, sy, cy, *double))

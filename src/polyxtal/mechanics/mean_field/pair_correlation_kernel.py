@@ -1,8 +1,7 @@
-"""The loops of `arrangement`, compiled for the CPU.
+"""The loops of `pair_correlation.py`, compiled for CPU.
 
 Complex coefficients are pairs of reals along the last axis, which the sum treats alike; tables
-along that axis hold every entry twice. The readable form of the same is in `arrangement.py`,
-tested equal.
+along that axis hold every entry twice. The readable form is in `pair_correlation.py`, tested equal.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _R2, _R3, _R6 = 2.0**-0.5, 3.0**-0.5, 6.0**-0.5
 
 @compiled
 def spread(table, grains, out):  # type: ignore[no-untyped-def]
-    """Give every voxel what its grain has: table (entries, grains) to out (entries, voxels)."""
+    """Assign values of grains to voxels: table (entries, grains) to out (entries, voxels)."""
     for entry in range(table.shape[0]):
         row, values = table[entry], out[entry]
         for k in range(len(grains)):
@@ -27,7 +26,7 @@ def spread(table, grains, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def combine(field, i, modes, out):  # type: ignore[no-untyped-def]
-    """Put the entries of T̂ together for one x: out = modes · field[:, i]."""
+    """Assemble the entries of T̂ for one x: out = modes · field[:, i]."""
     count = len(field)
     for entry in range(len(out)):
         row, weights = out[entry], modes[entry]
@@ -58,7 +57,7 @@ def force(row, p, q):  # type: ignore[no-untyped-def]
 
 @compiled
 def dot(a, b):  # type: ignore[no-untyped-def]
-    """Multiply two vectors."""
+    """Return the scalar product of two vectors."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
@@ -68,7 +67,7 @@ def deviatoric_sum(field, modes, tables, acoustic, constants):  # type: ignore[n
 
     Args:
         field: Components of T̂. (components, nx, ny · 2 nz_half)
-        modes: What each is of the lower triangle of T̂, by rows. (15, components)
+        modes: Lower triangle of T̂, by rows, of each component. (15, components)
         tables: sine and cosine of x, y, z, and weights, as in `Frequencies`.
         acoustic: `acoustic_map` of the medium, flat.
         constants: 2^-½, 6^-½ and `TINY` in the field's type.
@@ -88,7 +87,7 @@ def deviatoric_sum(field, modes, tables, acoustic, constants):  # type: ignore[n
             f22, f30, f31, f32, f33 = rows[5], rows[6], rows[7], rows[8], rows[9]
             f40, f41, f42, f43, f44 = rows[10], rows[11], rows[12], rows[13], rows[14]
             x, y, z = sx[i] * cy[j], cx[i] * sy[j], cx[i] * cy[j]
-            # Every sum a variable of its own: so the compiler keeps them in registers.
+            # One variable per sum, so that the compiler keeps them in registers.
             s00 = s10 = s11 = s20 = s21 = s22 = s30 = s31 = s32 = s33 = r2 - r2
             s40 = s41 = s42 = s43 = s44 = r2 - r2
             for k in range(len(w)):

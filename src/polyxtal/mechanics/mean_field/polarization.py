@@ -1,6 +1,6 @@
-"""Hill's polarization tensor: how a medium of any anisotropy yields to an ellipsoid in it.
+"""Hill's polarization tensor of an ellipsoid in a medium of any anisotropy.
 
-A grain that wants to strain by ε* strains by P : C : ε*, with S = P : C Eshelby's tensor
+An eigenstrain ε* of the ellipsoid strains it by P : C : ε*, with S = P : C Eshelby's tensor
 [Eshelby1957, Hill1965]. For an ellipsoid with semi-axes a in a medium C, in the directions ξ of the
 unit sphere [Mura1987, Eq. 17.19]:
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from polyxtal.algebra.mandel import mandel_basis
 
 ORDER = 12
-"""Nodes from pole to pole; twice as many around."""
+"""Number of Gauss nodes from pole to pole; twice as many around."""
 
 
 @lru_cache(maxsize=4)
@@ -35,15 +35,15 @@ def _sphere(order: int) -> tuple[Tensor, Tensor]:
     share = torch.from_numpy(weight)[:, None].expand(-1, 2 * order).reshape(-1)
     upper = points[:, 2] > 0  # n and -n count the same
     points, share = points[upper], share[upper]
-    # About x, y and z alike, so that turning the cube turns the result to the last digits.
+    # The same about x, y and z, so that results have cubic symmetry up to rounding.
     return torch.cat([points.roll(k, -1) for k in range(3)]), (share / share.sum() / 3).repeat(3)
 
 
 def sphere_directions(order: int = ORDER) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
-    """Spread directions over half a sphere, with weights that sum to 1; alike for all cube turns.
+    """Return directions on half a sphere and weights that sum to 1, with the symmetry of the cube.
 
     Args:
-        order: Gauss nodes from pole to pole, even.
+        order: Number of Gauss nodes from pole to pole, even.
     """
     points, share = _sphere(order)
     return points.clone(), share.clone()
@@ -63,12 +63,12 @@ def polarization_tensor(
     extents: Float[Tensor, "*batch 3"] | None = None,
     order: int = ORDER,
 ) -> Float[Tensor, "*batch 6 6"]:
-    """Integrate P for ellipsoids along the axes.
+    """Return P of ellipsoids along the axes.
 
     Args:
-        stiffness: Of the medium, Mandel. [MPa]
+        stiffness: Mandel stiffness of the medium. [MPa]
         extents: Semi-axes along x, y, z, any unit; None for a sphere.
-        order: Gauss nodes from pole to pole, even.
+        order: Number of Gauss nodes from pole to pole, even.
     Returns:
         P, Mandel. [1/MPa]
     """

@@ -1,7 +1,7 @@
-"""Sachs's assumption: every grain takes the macroscopic stress. The soft counterpart of Taylor's.
+"""Sachs's model: every grain has the same stress. The soft counterpart of Taylor's.
 
-At finite strain the grains cannot share the first Piola-Kirchhoff stress P: P F_gᵀ would not be
-symmetric in each. Instead they share the rotation R of the macroscopic F = R U and the stress
+At finite strain the grains cannot share the first Piola-Kirchhoff stress P, since P F_gᵀ would not
+be symmetric in each. Instead they share the rotation R of the macroscopic F = R U and the stress
 conjugate to U, the symmetric Biot stress T; the stretch U_g is each grain's own:
 
     F_g = R U_g,   Σ_g f_g U_g = U,   sym(Rᵀ P_g) = T
@@ -12,17 +12,16 @@ is the work of the mean. With the macroscopic P conjugate to F, Hill's condition
     P = (∂U/∂F)ᵀ T,   P : Ḟ = T : U̇ = Σ_g f_g P_g : Ḟ_g,
 
 and P Fᵀ is symmetric. sym(Rᵀ P) is the mean of sym(Rᵀ P_g). The mean of P_g itself differs from P
-by what is skew in Rᵀ P, in second order of U_g - U: it would break both.
+by the skew part of Rᵀ P, of second order in U_g - U, which would violate both conditions.
 
 With A_g = ∂T_g/∂U_g, one step of Newton's method for all grains condenses to one 6x6 system,
 
     A = (Σ_g f_g A_g⁻¹)⁻¹,   T = A (U - Σ_g f_g U_g + Σ_g f_g A_g⁻¹ T_g),   dU_g = A_g⁻¹ (T - T_g).
 
-At small strain this is Reuss's elasticity [Reuss1929] and the iso-stress model of plasticity that
-is called after [Sachs1928]. He himself gave all grains the same kind of stress, and to each the
-size that makes it yield: the mean size is 2.24 τ for random fcc crystals in tension. Grains with
-one and the same stress yield with the softest of them, at 2 τ and somewhat above with rate
-sensitivity; Taylor's take 3.07 τ [Taylor1938].
+At small strain this is Reuss's elasticity [Reuss1929] and the iso-stress model of plasticity named
+after [Sachs1928]. Sachs himself scaled the stress of each grain to its yield stress, with a mean of
+2.24 τ for random fcc crystals in tension. With one stress in all grains the softest yield first, at
+2 τ, somewhat above with rate sensitivity; Taylor's model gives 3.07 τ [Taylor1938].
 """
 
 from __future__ import annotations
@@ -36,12 +35,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
-from polyxtal.algebra.mandel import (
-    mandel_basis,
-    mandel_to_matrix,
-    matrix_to_mandel,
-    tensor4_to_mandel,
-)
+from polyxtal.algebra.mandel import mandel_to_matrix, matrix_to_mandel, tensor4_to_mandel
 from polyxtal.algebra.rotation import rotational_part
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
@@ -50,68 +44,15 @@ from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import StepResult, respond
 from polyxtal.mechanics.mean_field.crystals import crystals_of
+from polyxtal.mechanics.mean_field.polar import Polar
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 MAX_ITERATIONS = 60
 MAX_SEARCHES = 8
-"""Trial steps along one direction of Newton's method, at most."""
+"""Largest number of trial steps along one Newton direction."""
 SLOPE = 0.5
-"""A step is short enough if it leaves less than this share of the slope it started with. [-]"""
-
-
-@dataclass(frozen=True, eq=False)
-class Polar:
-    """The polar decomposition F = R U and what its derivative maps.
-
-    Attributes:
-        rotation: R. [-]
-        stretch: U in Mandel form. [-]
-        stretching: ∂U/∂(RᵀF): Mandel by flattened 3x3. [-]
-        spin: ∂ω/∂(RᵀF) of dR = R Ω(ω). [-]
-    """
-
-    rotation: Float[Tensor, "3 3"]
-    stretch: Float[Tensor, "6"]
-    stretching: Float[Tensor, "6 9"]
-    spin: Float[Tensor, "3 9"]
-
-    @classmethod
-    def of(cls, deformation: Float[Tensor, "3 3"]) -> Polar:
-        """Decompose F; RᵀdF = Ω(ω) U + dU is inverted for dU and ω."""
-        rotation = rotational_part(deformation)
-        stretch = matrix_to_mandel(rotation.T @ deformation)
-        columns = torch.cat([mandel_basis(), _spins() @ mandel_to_matrix(stretch)])
-        inverse = torch.linalg.inv(columns.reshape(9, 9).T)
-        return cls(rotation, stretch, inverse[:6], inverse[6:])
-
-    def stress(self, biot: Float[Tensor, "6"]) -> Float[Tensor, "3 3"]:
-        """Return P = R (∂U/∂(RᵀF))ᵀ T, the stress conjugate to F. [MPa]"""
-        return self.rotation @ (self.stretching.T @ biot).reshape(3, 3)
-
-    def tangent(
-        self, biot: Float[Tensor, "6"], stiffness: Float[Tensor, "6 6"]
-    ) -> Float[Tensor, "3 3 3 3"]:
-        """Return ∂P/∂F from T and ∂T/∂U. [MPa]
-
-        With p = RᵀP and the generators W_k of rotations, dp = Gᵀ dT - Hᵀ q + Ω p, where G and H
-        are `stretching` and `spin` and q_k = (W_k dU) : p is the change of what they invert.
-        """
-        turned = (self.stretching.T @ biot).reshape(3, 3)
-        moved = torch.einsum("kab,mbc,ac->km", _spins(), mandel_basis(), turned)
-        spun = (_spins() @ turned).reshape(3, 9).T
-        inner = self.stretching.T @ stiffness - self.spin.T @ moved
-        local = (inner @ self.stretching + spun @ self.spin).reshape(3, 3, 3, 3)
-        return torch.einsum("ia,kb,ajbl->ijkl", self.rotation, self.rotation, local)
-
-
-def _spins() -> Float[Tensor, "3 3 3"]:
-    """Return the generators W_k of rotations, W_k v = e_k x v."""
-    generators = torch.zeros(3, 3, 3, dtype=torch.float64)
-    for k in range(3):
-        i, j = (k + 1) % 3, (k + 2) % 3
-        generators[k, i, j], generators[k, j, i] = -1.0, 1.0
-    return generators
+"""Share of the initial slope below which a step is accepted. [-]"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +77,7 @@ class IsoStress:
     def of(
         cls, stretches: Float[Tensor, "grains 6"], update: LawUpdate, weights: Tensor
     ) -> IsoStress:
-        """Linearise all grains and average."""
+        """Linearise all grains and condense."""
         grains = matrix_to_mandel(update.stress)
         compliance = torch.linalg.inv(tensor4_to_mandel(update.tangent))
         elastic = torch.einsum("gmn,gn->gm", compliance, grains) - stretches
@@ -159,7 +100,7 @@ class IsoStress:
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """Where Newton's method stands: F, U_g, T and what the law answers to U_g."""
+    """An iterate of Newton's method: F, U_g, T and the state of the law."""
 
     deformation: Float[Tensor, "3 3"]
     stretches: Float[Tensor, "grains 6"]
@@ -168,7 +109,7 @@ class _Point:
 
 
 class Sachs:
-    """Grains that all bear the same stress, as something that can be taken along a load path."""
+    """Grains that share one stress, as a stepper along a load path."""
 
     def __init__(
         self,
@@ -188,8 +129,7 @@ class Sachs:
     def averages(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the accepted F [-] and P [MPa], (3, 3) each."""
         at = self._accepted
-        stress = Polar.of(at.deformation).stress(at.biot)
-        return at.deformation.numpy().copy(), stress.numpy()
+        return at.deformation.numpy().copy(), Polar.of(at.deformation).stress(at.biot).numpy()
 
     def deformation(self) -> Float[Tensor, "grains 3 3"]:
         """Return the accepted F_g = R U_g. [-]"""
@@ -207,9 +147,10 @@ class Sachs:
     def attempt(
         self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
     ) -> StepResult:
-        """Newton on U_g and the free components of F.
+        """Try to reach the goal by Newton's method for U_g and the free components of F.
 
-        It starts where the last rates lead to, or, after a turn or if that fails, elastically.
+        It starts from the extrapolated last rates; after a change of direction, or if that fails,
+        elastically.
         """
         target, mask = torch.from_numpy(goal), torch.from_numpy(stress_controlled)
         spent = 0
@@ -224,7 +165,7 @@ class Sachs:
     def _newton(
         self, dt: float, target: Tensor, mask: Tensor, rates: tuple[Tensor, Tensor] | None
     ) -> StepResult:
-        """Go from where `rates` lead to, or from the accepted state and elastic tangents."""
+        """Iterate from the extrapolation by `rates`, or elastically from the accepted state."""
         start, residual = self._accepted, float("inf")
         deformation, stretches = start.deformation, start.stretches
         if rates is not None:
@@ -265,7 +206,7 @@ class Sachs:
         return StepResult(False, MAX_ITERATIONS, residual)
 
     def _slope(self, grains: Tensor, step: Tensor, work: float) -> float:
-        """Slope of the energy along a step: Σ_g f_g T_g : dU_g - P_target : dF. [MPa]"""
+        """Return the slope of the energy, Σ_g f_g T_g : dU_g - P_target : dF. [MPa]"""
         return float(torch.einsum("g,gm,gm->", self.weights, grains, step)) - work
 
     def _search(
@@ -277,10 +218,10 @@ class Sachs:
         slope: float | None,
         work: float,
     ) -> tuple[float, LawUpdate | None]:
-        """Choose the share of Newton's step that brings the slope of the energy near zero.
+        """Return the share of Newton's step that brings the slope of the energy near zero.
 
-        The energy of stable grains is convex: its slope starts negative and rises. Where it starts
-        otherwise, or is None, all of the step is taken that the law can follow.
+        The energy of stable grains is convex: its slope is negative at first and rises. Otherwise,
+        or if it is None, the largest share is taken for which the law has a solution.
         """
         low, high = (0.0, slope), (1.0, None)
         share, tried, update = 1.0, 1.0, None
@@ -301,7 +242,7 @@ class Sachs:
     def _law(
         self, stretches: Float[Tensor, "grains 6"], last: CrystalState, dt: float
     ) -> LawUpdate | None:
-        """Ask the law for unrotated grains, with the last stress as its guess; None if it fails."""
+        """Update unrotated grains, with the last stress as initial value; None if the law fails."""
         start = self._accepted.state
         guess = CrystalState(start.plastic_inverse, start.internal, last.stress)
         try:
@@ -320,7 +261,7 @@ class Sachs:
 
 
 def _between(low: tuple[float, float | None], high: tuple[float, float | None]) -> float:
-    """Return the zero of the secant between two (share, slope), away from both; else the middle."""
+    """Return the zero of the secant between two (share, slope), away from both, or the midpoint."""
     (left, below), (right, above) = low, high
     if below is None or above is None:
         return 0.5 * (left + right)
@@ -335,13 +276,13 @@ def sachs_response(
     path: LoadPath,
     on_increment: Callable[[float], None] | None = None,
 ) -> Response:
-    """Compute the response to a load path under the assumption of equal stress [Sachs1928].
+    """Return the response to a load path if all grains share one stress [Sachs1928].
 
         F_g = R U_g,   Σ_g f_g U_g = U,   sym(Rᵀ P_g) = T in every grain g,   F = R U
 
-    The soft baseline beside Taylor's stiff one: no neighbour holds a grain back. T and P are
-    nominal stresses, so that a grain which has passed the maximum of its own takes all further
-    strain, and the curve falls: it is meaningful up to its maximum only.
+    The soft counterpart of Taylor's stiff model: neighbours do not constrain a grain. T and P are
+    nominal stresses: a grain beyond its own maximum takes all further strain, and the curve falls.
+    The curve is therefore meaningful up to its maximum only.
 
     Args:
         rve: Polycrystal; grains without voxels are left out.

@@ -1,11 +1,11 @@
-"""Kröner's self-consistent average: each grain sits in a medium that is the polycrystal itself.
+"""Kröner's self-consistent average: each grain is embedded in the effective medium.
 
 With the medium's constraint C* = P⁻¹ - C around an ellipsoid [Hill1965, Kroener1958]
 
     C = [Σ_g f_g (C_g + C*)⁻¹]⁻¹ - C*
 
-C* = 0 gives Reuss's average, an infinite C* Voigt's; in between C rises with C* in the sense of
-quadratic forms, so every C* >= 0 gives a C between the bounds.
+C* = 0 gives Reuss's average and an infinite C* Voigt's. In between C increases with C* in the sense
+of quadratic forms, so that C lies between the bounds for every C* >= 0.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 
 TOLERANCE, MAX_ITERATIONS = 1e-10, 500
 MAX_ASPECT = 20.0
-"""Longest extent over the geometric mean, and the inverse for the shortest; what directions on a
-sphere still resolve."""
+"""Largest ratio of an extent to the geometric mean, or its inverse, that the directions on a
+sphere resolve. [-]"""
 FINE, FINEST, SHORT = 24, 48, 4.0
-"""Orders of directions for grains whose extents differ by up to a factor `SHORT`, and beyond."""
+"""Orders of directions for extents that differ by up to a factor `SHORT`, and beyond. [-]"""
 
 
 def self_consistent_average(
@@ -40,20 +40,21 @@ def self_consistent_average(
     extents: Float[Tensor, "3"] | None = None,
     arrangement: bool = False,
 ) -> Float[Tensor, "6 6"]:
-    """Average by Kröner's self-consistent scheme, anisotropic, with ellipsoidal grains.
+    """Return Kröner's self-consistent average, anisotropic, with ellipsoidal grains.
 
-    It knows how far grains extend, not which are neighbours. The term of pairs adds that, see
-    `mechanics.arrangement`; the sum is kept between Reuss's and Voigt's average.
+    It accounts for the shape of grains, not for their neighbours. The pair-correlation term adds
+    these (`mechanics/mean_field/pair_correlation.py`); the sum is clamped to the bounds of Reuss
+    and Voigt.
 
     Args:
         rve: Polycrystal.
-        elasticity: One crystal for all grains, or one for each phase name.
-        extents: Of the grains along x, y, z, any unit; None measures them, see `grain_extents`.
-        arrangement: Add the term of pairs; it takes one transform of the grid.
+        elasticity: Elastic constants of all grains, or of each phase by name.
+        extents: Mean grain extents along x, y, z, any unit; None measures them (`grain_extents`).
+        arrangement: Whether to add the pair-correlation term; it takes one FFT of the grid.
     Returns:
         Mandel stiffness. [MPa]
     Raises:
-        ConvergenceError: if the contrast is so large that the iteration does not settle.
+        ConvergenceError: if the iteration does not converge, at a very large contrast.
         ValueError: if a phase is missing from `elasticity` or an extent is not positive.
 
     Example:
@@ -90,12 +91,12 @@ def self_consistent_average(
 
 
 def grain_extents(rve: Polycrystal) -> Float[Tensor, "3"]:
-    """Measure extents along x, y, z: mean intercepts over their geometric mean. [-]"""
+    """Return relative extents along x, y, z: mean intercepts over their geometric mean. [-]"""
     return relative_extents(mean_intercepts(rve))
 
 
 def relative_extents(intercepts: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-    """Divide by the geometric mean, and keep what the directions resolve. [-]"""
+    """Return intercepts over their geometric mean, clamped to what the directions resolve. [-]"""
     mean = intercepts.log().mean(-1, keepdim=True).exp()
     return (intercepts / mean).clamp(1 / MAX_ASPECT, MAX_ASPECT)
 
@@ -108,17 +109,17 @@ def self_consistent_medium(
     iterations: int = MAX_ITERATIONS,
     order: int = ORDER,
 ) -> tuple[Float[Tensor, "*batch 6 6"], Tensor]:
-    """Iterate from Hill's average.
+    """Return the self-consistent medium, iterated from Hill's average.
 
     Args:
         grains: Mandel stiffness of each grain. [MPa]
         fractions: Volume fractions. [-]
-        extents: Of the grains along x, y, z. [-]
-        tolerance: Largest relative change at which to stop.
-        iterations: Most iterations.
-        order: Of the directions, see `sphere_directions`.
+        extents: Relative grain extents along x, y, z. [-]
+        tolerance: Largest relative change at convergence.
+        iterations: Largest number of iterations.
+        order: Order of the directions, see `sphere_directions`.
     Returns:
-        Mandel stiffness [MPa], and whether it settled.
+        Mandel stiffness [MPa], and whether it converged.
     """
     voigt = torch.einsum("...g,...gmn->...mn", fractions, grains)
     compliance = torch.einsum("...g,...gmn->...mn", fractions, torch.linalg.inv(grains))
@@ -137,7 +138,7 @@ def self_consistent_medium(
 def medium_constraint(
     medium: Float[Tensor, "*batch 6 6"], extents: Float[Tensor, "*batch 3"], order: int = ORDER
 ) -> Float[Tensor, "*batch 6 6"]:
-    """Find how stiffly a medium resists a grain's strain: C* = P⁻¹ - C >= 0. [MPa]"""
+    """Return Hill's constraint tensor of a medium, C* = P⁻¹ - C >= 0. [MPa]"""
     constraint = torch.linalg.inv(polarization_tensor(medium, extents, order)) - medium
     return 0.5 * (constraint + constraint.mT)
 
@@ -147,7 +148,7 @@ def constrained_average(
     fractions: Float[Tensor, "*batch grains"],
     constraint: Float[Tensor, "*batch 6 6"],
 ) -> Float[Tensor, "*batch 6 6"]:
-    """Average grains that a surrounding C* holds: [Σ f (C_g + C*)⁻¹]⁻¹ - C*. [MPa]"""
+    """Return the average of grains under a constraint C*: [Σ f (C_g + C*)⁻¹]⁻¹ - C*. [MPa]"""
     held = torch.linalg.inv(grains + constraint[..., None, :, :])
     mean = torch.einsum("...g,...gmn->...mn", fractions, held)
     average = torch.linalg.inv(mean) - constraint

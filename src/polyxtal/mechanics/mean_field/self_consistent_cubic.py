@@ -1,8 +1,8 @@
-"""The self-consistent average of grains of one cubic crystal: `self_consistent`, but faster.
+"""The self-consistent average of grains of one cubic crystal, faster than `self_consistent.py`.
 
-Grains of one cubic crystal answer a dilatation alike; of the five deviators, two are stiffer or
-softer than the other three. In `STRAIN_BASIS`, with η = c11 - c12 - 2 c44 and the 5x2 matrix U_g of
-these two, see `cubic_products`:
+Grains of one cubic crystal respond equally to a dilatation; of the five deviators, two are stiffer
+or softer than the other three. In `STRAIN_BASIS`, with η = c11 - c12 - 2 c44 and the 5x2 matrix U_g
+of these two, see `cubic_products`:
 
     C_g = 2 c44 I + η U_g U_gᵀ
 
@@ -62,7 +62,7 @@ class CubicGrains(NamedTuple):
         fractions: Float[Tensor, "grains"],
         crystal: CubicElasticity,
     ) -> CubicGrains:
-        """Prepare grains of these orientations."""
+        """Return grains of given orientations [-] and volume fractions [-]."""
         return cls(cubic_products(orientations.numpy()), fractions.numpy(), crystal)
 
     @property
@@ -96,7 +96,7 @@ class CubicGrains(NamedTuple):
         return inverse, out
 
     def average(self, constraint: Float[np.ndarray, "5 5"]) -> Float[np.ndarray, "5 5"]:
-        """Average grains that a surrounding C* holds: [Σ f (C_g + C*)⁻¹]⁻¹ - C*. [MPa]"""
+        """Return the average of grains under a constraint C*: [Σ f (C_g + C*)⁻¹]⁻¹ - C*. [MPa]"""
         inverse, held = self.held(constraint)
         mean = _unpacked(weighted_sums(held, self.fractions))
         average = np.linalg.inv(inverse - self.contrast * inverse @ mean @ inverse) - constraint
@@ -105,7 +105,7 @@ class CubicGrains(NamedTuple):
     def scattering(
         self, medium: Float[np.ndarray, "5 5"], polarization: Float[np.ndarray, "5 5"]
     ) -> Float[np.ndarray, "15 grains"]:
-        """Compute T_g = P⁻¹ - P⁻¹ (C_g + C*)⁻¹ P⁻¹, less its mean, as lower triangles. [MPa]"""
+        """Return T_g = P⁻¹ - P⁻¹ (C_g + C*)⁻¹ P⁻¹ minus its mean, as lower triangles. [MPa]"""
         yielding = np.linalg.inv(polarization)
         inverse, held = self.held(yielding - medium)
         b = yielding @ inverse
@@ -117,31 +117,31 @@ class CubicGrains(NamedTuple):
 
 
 class CubicMedium:
-    """What `self_consistent_medium` iterates, for grains of one cubic crystal and one shape."""
+    """The iteration of `self_consistent_medium` for grains of one cubic crystal and one shape."""
 
     def __init__(
         self, grains: CubicGrains, extents: Float[Tensor, "3"], order: int = ORDER
     ) -> None:
-        """Stretch the directions."""
+        """Tabulate the directions of the ellipsoid."""
         self.grains = grains
         points, share = stretched_directions(extents, order)
         self.points, self.share = points.mT.contiguous().numpy(), share.numpy()
 
     def whole(self, medium: Float[np.ndarray, "5 5"]) -> Float[np.ndarray, "6 6"]:
-        """Add the dilatation to five deviators. [MPa]"""
+        """Return the stiffness of five deviators with that of the dilatation. [MPa]"""
         full = np.zeros((6, 6))
         full[:DEVIATORS, :DEVIATORS] = medium
         full[DEVIATORS, DEVIATORS] = self.grains.dilatation
         return full
 
     def polarization(self, medium: Float[np.ndarray, "5 5"]) -> Float[np.ndarray, "6 6"]:
-        """Compute P in `STRAIN_BASIS`, see `polarization_tensor`. [1/MPa]"""
+        """Return P in `STRAIN_BASIS`, see `polarization_tensor`. [1/MPa]"""
         acoustic = acoustic_of(self.whole(medium))
         mean = mean_green(self.points, self.share, acoustic.ravel())
         return (_maps()[1] @ mean.ravel()).reshape(6, 6)
 
     def settle(self, tolerance: float, iterations: int) -> tuple[Float[np.ndarray, "5 5"], bool]:
-        """Iterate from Hill's average; return the medium and whether it settled."""
+        """Iterate from Hill's average; return the medium and whether it converged."""
         voigt, reuss = self.grains.bounds()
         medium = 0.5 * (voigt + reuss)
         for _ in range(iterations):
@@ -159,7 +159,7 @@ class CubicMedium:
         polarization: Float[np.ndarray, "6 6"],
         factor: float,
     ) -> Float[np.ndarray, "5 5"]:
-        """Average grains whose constraint, of all six components, is multiplied by a factor."""
+        """Return the average for the constraint, of all six components, times a factor. [MPa]"""
         whole = np.linalg.inv(polarization) * factor + self.whole(medium) * (1 - factor)
         yielding = np.linalg.inv(whole)[:DEVIATORS, :DEVIATORS]
         return self.grains.average(np.linalg.inv(yielding) - medium)
@@ -173,13 +173,13 @@ def _unpacked(entries: np.ndarray) -> np.ndarray:
 
 
 def acoustic_of(whole: Float[np.ndarray, "6 6"]) -> Float[np.ndarray, "6 6"]:
-    """Apply `acoustic_map` to a stiffness in `STRAIN_BASIS`."""
+    """Return `acoustic_map` of a stiffness in `STRAIN_BASIS`."""
     return (_maps()[0] @ whole.ravel()).reshape(6, 6)
 
 
 @lru_cache(maxsize=1)
 def _maps() -> tuple[np.ndarray, np.ndarray]:
-    """Write as 36x36 matrices: C to its `acoustic_map`, and `mean_green` to P."""
+    """Return two 36x36 matrices: from C to its `acoustic_map`, and from `mean_green` to P."""
     units = torch.eye(36, dtype=torch.float64).view(36, 6, 6)
     stiffness = STRAIN_BASIS.mT @ (0.5 * (units + units.mT)) @ STRAIN_BASIS
     to_acoustic = torch.stack([acoustic_map(c).ravel() for c in stiffness], 1).numpy()

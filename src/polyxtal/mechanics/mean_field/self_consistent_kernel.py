@@ -1,4 +1,4 @@
-"""The loops of `self_consistent_cubic` over grains and directions, compiled for the CPU."""
+"""The loops of `self_consistent_cubic.py` over grains and directions, compiled for CPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _R2, _R6 = 2.0**-0.5, 6.0**-0.5
 
 @compiled
 def cubic_products(orientations):  # type: ignore[no-untyped-def]
-    """Multiply what spans the two soft, or stiff, deviators of each cubic crystal.
+    """Return the products of the two deviators that are soft (or stiff) in each cubic crystal.
 
     With u and v the deviators (r_1 r_1 - r_2 r_2) / √2 and (2 r_3 r_3 - r_1 r_1 - r_2 r_2) / √6 in
     `STRAIN_BASIS`, r_k = R(q) e_k.
@@ -104,7 +104,7 @@ def held_products(products, inverse, contrast, out):  # type: ignore[no-untyped-
 
 @compiled
 def weighted_sums(rows, weights):  # type: ignore[no-untyped-def]
-    """Sum each row with weights."""
+    """Return the weighted sum of each row."""
     sums = np.zeros(len(rows))
     for entry in range(len(rows)):
         row, total = rows[entry], 0.0
@@ -120,7 +120,7 @@ def mean_green(points, share, acoustic):  # type: ignore[no-untyped-def]
 
     Args:
         points: Directions n. (3, directions)
-        share: Their weights.
+        share: Weights of the directions.
         acoustic: `acoustic_map` of C, flat.
     Returns:
         Components 11, 22, 33, 23, 13, 12 of both. (6, 6)

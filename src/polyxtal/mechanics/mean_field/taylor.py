@@ -1,4 +1,4 @@
-"""Taylor's assumption: every grain takes the macroscopic deformation. The baseline to beat."""
+"""Taylor's model: every grain has the macroscopic deformation gradient. The stiff baseline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_ITERATIONS = 30
 
 
 class Taylor:
-    """Grains that all deform alike, as something that can be taken along a load path."""
+    """Grains that share one deformation gradient, as a stepper along a load path."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Taylor:
     def attempt(
         self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
     ) -> StepResult:
-        """Newton on the free components of F; the first iteration is elastic."""
+        """Try to reach the goal by Newton's method for the free components of F."""
         target, mask = torch.from_numpy(goal), torch.from_numpy(stress_controlled)
         deformation, _, start = self._accepted
         state, residual = start, float("inf")
@@ -86,9 +86,9 @@ def taylor_response(
     path: LoadPath,
     on_increment: Callable[[float], None] | None = None,
 ) -> Response:
-    """Compute the response to a load path under Taylor's assumption [Taylor1938].
+    """Return the response to a load path in Taylor's model [Taylor1938].
 
-    The baseline: a prediction that does not come closer to the truth is worth nothing.
+    The baseline of all predictions.
 
     Args:
         rve: Polycrystal; grains without voxels are left out.

@@ -19,7 +19,6 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.moduli import engineering_constants
-from polyxtal.mechanics.fullfield.cell import LinearisedCell
 from polyxtal.mechanics.fullfield.cell_law import VOID, ReadableCellLaw
 from polyxtal.mechanics.fullfield.compiled_cell_law import CompiledCellLaw
 from polyxtal.mechanics.fullfield.history import History
@@ -392,7 +391,7 @@ def test_the_residual_is_the_stress_out_of_balance(grid, scheme):
 def test_operator_and_preconditioner_are_self_adjoint():
     cell = build_cell(polycrystal((5, 4, 6)), ALUMINIUM, 1e-4)
     free = torch.tensor([0, 0, 0, 0, 1, 0, 0, 0, 1], dtype=torch.bool)
-    system = LinearisedCell(cell, free)
+    system = cell.linearised(free)
     generator = torch.Generator().manual_seed(0)
 
     def vector():

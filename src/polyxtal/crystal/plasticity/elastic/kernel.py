@@ -1,4 +1,4 @@
-"""The elastic crystal, compiled: nothing slips, nothing changes."""
+"""The elastic crystal, compiled: no slip and no state."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from polyxtal.crystal.kernel.records import Field
 
 
 def constants(systems: int) -> list[Field]:
-    """Return what the law's record holds besides what every law has."""
+    """Return the fields of the law's record beyond those of all laws: none."""
     return []
 
 
 def scratch(systems: int) -> list[Field]:
-    """Return what the law's scratch holds besides what every law has."""
+    """Return the fields of the law's scratch beyond those of all laws: none."""
     return []
 
 
 @compiled
 def evaluate_law(law, state_start, dt, state, ws):
-    """Nothing slips."""
+    """Return a residual of zero: there is no slip."""
     return 0.0
 
 
 @compiled
 def condense_law(law, state, count, ws):
-    """There is nothing to eliminate."""
+    """Do nothing: there is no state."""
 
 
 @compiled
 def law_step(law, state, count, ws):
-    """Newton's step of the stress alone is exact."""
+    """Return no change of drive: Newton's step of the stress is exact."""
     return 0.0
 
 
 @compiled
 def fill_drive(law, resolved, state, out):
-    """There is no system to drive."""
+    """Do nothing: there are no systems."""
 
 
 @compiled
 def fill_limits(law, slip, dt, ws):
-    """There is no system to limit."""
+    """Do nothing: there are no systems."""

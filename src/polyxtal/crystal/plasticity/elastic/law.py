@@ -1,4 +1,4 @@
-"""The elastic crystal as a law: no systems, no state."""
+"""The elastic crystal as a law without systems and state."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from polyxtal.crystal.plasticity.law import PlasticityLaw, register
 
 @register
 class ElasticLaw(PlasticityLaw):
-    """S = C : E, and nothing else."""
+    """Linear elasticity, S = C : E."""
 
     name = "none"
     parameters = type(None)
     kernel = kernel
 
     def __init__(self, parameters: None, lattice: Lattice) -> None:
-        """There is nothing to spread."""
+        """Start without parameters."""
         self.schmid = torch.zeros(0, 3, 3, dtype=torch.float64)
         self.fields, self.exponent = (), 1.0
 
@@ -32,7 +32,7 @@ class ElasticLaw(PlasticityLaw):
         return resolved
 
     def evolution(self, state: Tensor, slip: Tensor, dt: float) -> Tensor:
-        """Return no changes."""
+        """Return no increments."""
         return state
 
     def drive(self, resolved: Tensor, state: Tensor) -> Tensor:
@@ -48,14 +48,14 @@ class ElasticLaw(PlasticityLaw):
         return rate[..., :0]
 
     def constants(self) -> dict[str, np.ndarray]:
-        """Return nothing."""
+        """Return no constants."""
         return {}
 
     @classmethod
     def from_damask(cls, plastic: Mapping[str, Any], lattice: Lattice, at: str) -> None:
-        """Read nothing."""
+        """Return None: there are no parameters."""
 
     @classmethod
     def to_damask(cls, parameters: None) -> dict[str, Any]:
-        """Write that there is no plasticity."""
+        """Return the section of a phase without plasticity."""
         return {"type": "none"}

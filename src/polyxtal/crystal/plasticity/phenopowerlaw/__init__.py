@@ -1,1 +1,1 @@
-"""The phenomenological power law of slip, with twins if there are any."""
+"""The phenomenological power law of slip and, optionally, twinning."""

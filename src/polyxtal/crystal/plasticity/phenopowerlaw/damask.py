@@ -1,4 +1,4 @@
-"""The phenomenological power law in DAMASK's phase files (Pa there, MPa here)."""
+"""The phenomenological power law in DAMASK's phase files [Pa]."""
 
 from __future__ import annotations
 
@@ -37,15 +37,18 @@ _PER_SLIP = {
 _PER_TWIN = {"c_3": ("c_3", 1.0), "c_4": ("c_4", 1.0)}
 _NUMERICS = ("atol_xi", "atol_gamma")
 _RENAMED = {"gamma_dot_0_sl": "dot_gamma_0_sl", "gamma_dot_0_tw": "dot_gamma_0_tw"}
-"""Names of newer versions of DAMASK."""
+"""Keys that newer versions of DAMASK renamed, with their earlier names."""
 
 
 def read(plastic: Mapping[str, Any], at: str) -> PhenoPowerlaw:
-    """Read the parameters from the section `plastic` of a phase file [Pa].
+    """Return the parameters from the section `plastic` of a phase file [Pa].
 
     Raises:
         ValueError: if a key is unknown or missing, or a value is invalid; `at` opens the sentence.
     """
+    for new, old in _RENAMED.items():
+        if new in plastic and old in plastic:
+            raise ValueError(f"{at}: one of {old} and {new} must be left out, but both are given.")
     twins = (*_TWIN, *_TWIN_LISTS, *_PER_SLIP, *_PER_TWIN)
     body = section(
         {_RENAMED.get(key, key): value for key, value in plastic.items()},
@@ -111,7 +114,7 @@ def _read_twins(body: Mapping[str, Any], at: str, slips: tuple[int, ...], take: 
 
 
 def write(p: PhenoPowerlaw) -> dict[str, Any]:
-    """Write the parameters as the section `plastic` of a phase file [Pa]."""
+    """Return the section `plastic` of a phase file [Pa] from the parameters."""
     body: dict[str, Any] = {"type": "phenopowerlaw", "N_sl": list(p.slip_systems)}
     families = len(p.slip_systems)
     body |= _values(p, _SLIP, families)

@@ -17,7 +17,7 @@ TINY = 1e-300
 
 
 def constants(systems: int) -> list[Field]:
-    """Return what the law's record holds besides what every law has."""
+    """Return the fields of the law's record beyond those of all laws."""
     each = (systems,)
     return [
         ("common_exponent", ()),  # n, where all systems share it; else -1 [-]
@@ -31,14 +31,14 @@ def constants(systems: int) -> list[Field]:
 
 
 def scratch(systems: int) -> list[Field]:
-    """Return what the law's scratch holds besides what every law has."""
+    """Return the fields of the law's scratch beyond those of all laws."""
     names = ("ratio", "power", "saturation_factor", "saturation_slope", "accumulated")
     return [(name, (systems,)) for name in names]
 
 
 @compiled
 def raise_ratio(whole, ws):
-    """Multiply `power` by `ratio` ** whole, by squaring: faster than a power of reals."""
+    """Multiply `power` by `ratio` ** whole by repeated squaring, faster than a real power."""
     while whole > 0:
         if whole & 1:
             for a in range(len(ws.power)):
@@ -50,7 +50,7 @@ def raise_ratio(whole, ws):
 
 @compiled
 def powers(law, ws):
-    """Fill `power` with `ratio` ** (n - 1); a whole exponent that all share by squaring."""
+    """Fill `power` with `ratio` ** (n - 1), by squaring if all share a whole exponent."""
     systems = law.schmid.shape[0]
     exponent = law.common_exponent - 1.0
     whole = int(exponent)
@@ -129,7 +129,7 @@ def condense_law(law, state, count, ws):
 
 @compiled
 def law_step(law, state, count, ws):
-    """Find the change of ξ."""
+    """Compute Newton's step of ξ."""
     systems = law.schmid.shape[0]
     for a in range(systems):
         ws.ratio[a] = 0.0

@@ -31,13 +31,13 @@ SMALLEST_FRACTION = 1e-12
 
 @register
 class PhenoPowerlawLaw(PlasticityLaw):
-    """Slip, and twins if there are any."""
+    """The phenomenological power law of slip and, optionally, twins."""
 
     name = "phenopowerlaw"
     parameters = PhenoPowerlaw
 
     def __init__(self, parameters: PhenoPowerlaw, lattice: Lattice) -> None:
-        """Spread the parameters over the systems of a lattice."""
+        """Assign the parameters to the systems of a lattice."""
         p, counts = parameters, parameters.slip_systems
         slip = slip_systems(lattice, counts)
         self.slips = slip.count
@@ -96,7 +96,7 @@ class PhenoPowerlawLaw(PlasticityLaw):
         return torch.cat([rates[..., : self.slips], twin], -1)
 
     def evolution(self, state: Tensor, slip: Tensor, dt: float) -> Tensor:
-        """Return what slip adds to ξ; with twins, to their ξ, to f and to Γ, too."""
+        """Return the increment of ξ by slip; with twins also of their ξ, of f and of Γ."""
         resistance, gamma = state[..., : self.slips], slip[..., : self.slips].abs()
         accumulated = gamma @ self.hardening.mT
         if not self.twins:
@@ -145,7 +145,7 @@ class PhenoPowerlawLaw(PlasticityLaw):
     def linearise(
         self, resolved: Float[Tensor, "points systems"], state: Tensor, dt: float
     ) -> LawStep:
-        """Evaluate the law and its derivatives; of slip alone they are written out."""
+        """Evaluate the law and its derivatives, which are explicit without twins."""
         if self.twins:
             return super().linearise(resolved, state, dt)
         size = (resolved / state).abs() ** (self.exponents - 1)
@@ -166,7 +166,7 @@ class PhenoPowerlawLaw(PlasticityLaw):
         )
 
     def constants(self) -> dict[str, np.ndarray]:
-        """Return what the compiled form needs besides what every law has."""
+        """Return the constants of the compiled form beyond those of all laws."""
         common = self.exponent if bool((self.exponents == self.exponent).all()) else -1.0
         values: dict[str, Any] = {
             "common_exponent": np.array(common),
@@ -189,12 +189,12 @@ class PhenoPowerlawLaw(PlasticityLaw):
 
     @classmethod
     def from_damask(cls, plastic: Mapping[str, Any], lattice: Lattice, at: str) -> PhenoPowerlaw:
-        """Read the parameters from the section `plastic` of a phase file [Pa]."""
+        """Return the parameters from the section `plastic` of a phase file [Pa]."""
         return damask.read(plastic, at)
 
     @classmethod
     def to_damask(cls, parameters: PhenoPowerlaw) -> dict[str, Any]:
-        """Write the parameters as the section `plastic` of a phase file [Pa]."""
+        """Return the section `plastic` of a phase file [Pa] from the parameters."""
         return damask.write(parameters)
 
 

@@ -15,7 +15,7 @@ from polyxtal.crystal.plasticity.families import (
 
 @dataclass(frozen=True)
 class Twinning:
-    """Twins of the phenomenological power law; see `PhenoPowerlaw` for how they work.
+    """Parameters of twinning in the phenomenological power law, see `PhenoPowerlaw`.
 
     Attributes:
         systems: Number of twin systems of each family.
@@ -27,9 +27,9 @@ class Twinning:
         interaction_twin_slip: Coefficients by type, twins hardened by slip. [-]
         interaction_twin_twin: Coefficients by type, twins hardened by twins. [-]
         interaction_slip_twin: Coefficients by type, slip hardened by twins. [MPa]
-        saturation_increase: f_sat >= 0 per slip family: what √f adds to ξ_∞ of slip. [MPa]
-        c_1, c_2: Slip hardens 1 + c_1 f^c_2 times as much, per slip family. [-]
-        c_3, c_4: Twins harden with Γ^c_3 by slip and f^c_4 by twins, per family. [-]
+        saturation_increase: f_sat >= 0 per slip family, increase of ξ_∞ per √f. [MPa]
+        c_1, c_2: Factor 1 + c_1 f^c_2 of the hardening of slip, per slip family. [-]
+        c_3, c_4: Exponents of Γ and f in the hardening of twins, per twin family. [-]
 
     Raises:
         ValueError: if a value that is used is not finite or outside these bounds.
@@ -51,7 +51,7 @@ class Twinning:
     c_4: PerFamily = 0.0
 
     def __post_init__(self) -> None:
-        """Validate what does not depend on slip."""
+        """Validate all that does not depend on slip."""
         counts = checked_counts(self.systems, "systems")
         object.__setattr__(self, "systems", counts)
         bounds = {
@@ -78,13 +78,14 @@ class PhenoPowerlaw:
         dγ_a/dt = γ̇_0 sgn(τ_a) |τ_a/ξ_a|^n
         dξ_a/dt = h_0 sgn(1 - ξ_a/ξ_∞) |1 - ξ_a/ξ_∞|^a Σ_b h_ab |dγ_b/dt|
 
-    With twins t of fraction f = Σ_t γ_t/γ_char, which shear where there is no twin yet and do not
-    reorient, and with the accumulated slip Γ [Salem2005, Roters2019]:
+    Twins t with volume fraction f = Σ_t γ_t/γ_char shear the untwinned volume without reorienting
+    it. With the accumulated slip Γ [Salem2005, Roters2019]:
 
         dγ_t/dt = (1 - f) γ̇_0 (τ_t/ξ_t)^n   for τ_t > 0
         dξ_t/dt = h_0,tw-sl Γ^c_3 Σ_b h_tb |dγ_b/dt| + h_0,tw-tw f^c_4 Σ_u h_tu dγ_u/dt
 
-    and slip has h_0 (1 + c_1 f^c_2) for h_0, ξ_∞ + f_sat √f for ξ_∞, and Σ_t h_at dγ_t/dt more.
+    For slip, h_0 becomes h_0 (1 + c_1 f^c_2), ξ_∞ becomes ξ_∞ + f_sat √f, and Σ_t h_at dγ_t/dt is
+    added to dξ_a/dt.
 
     Every parameter of slip may be one value, or a tuple with one for each family.
 
@@ -97,7 +98,7 @@ class PhenoPowerlaw:
         hardening_modulus: h_0 >= 0. [MPa]
         interaction: Coefficients >= 0 by type of interaction (`crystal.slip`). [-]
         slip_systems: Number of systems of each slip family of the lattice.
-        twinning: Twins, if there are any.
+        twinning: Parameters of twinning; None without twins.
 
     Raises:
         ValueError: if a value that is used is not finite or outside these bounds.
@@ -120,7 +121,7 @@ class PhenoPowerlaw:
     twinning: Twinning | None = None
 
     def __post_init__(self) -> None:
-        """Validate what does not depend on the lattice."""
+        """Validate all that does not depend on the lattice."""
         bounds = {
             "slip_rate_reference": (0.0, True),
             "hardening_exponent": (0.0, True),
@@ -130,6 +131,11 @@ class PhenoPowerlaw:
             "hardening_modulus": (0.0, False),
         }
         check_slip(self, bounds)
+        if not isinstance(self.twinning, Twinning | None):
+            raise ValueError(
+                "Argument `twinning` must be a Twinning or None, "
+                f"but is a {type(self.twinning).__name__}."
+            )
         if self.twinning is not None:
             for name in ("saturation_increase", "c_1", "c_2"):
                 value = getattr(self.twinning, name)

@@ -1,10 +1,10 @@
 """The phenomenological power law of slip and twinning, compiled; see `law.py` for its equations.
 
-The state is ξ of slip, ξ of twins, f and Γ. What slip and twins add to ξ_i is
+The state is ξ of slip, ξ of twins, f and Γ. The increment of ξ_i by slip and twins is
 
     E_i = p_i Σ_b H_ib |Δγ_b| + q_i Σ_t H_it Δγ_t
 
-with p = w m, q = 1 for slip and p = Γ^c_3, q = f^c_4 for twins. Newton's change g of |Δγ| makes
+with p = w m, q = 1 for slip and p = Γ^c_3, q = f^c_4 for twins. Newton's change g of |Δγ| obeys
 
     dξ_i (1 - ∂E_i/∂ξ_i) = Σ_b (p_i H_ib + ∂E_i/∂Γ) g_b + Σ_t (q_i H_it + ∂E_i/∂f / γ_t) g_t + c_i
     g_i = ∂Δγ_i/∂τ_i sgn(Δγ_i) dτ_i - n |Δγ_i| / ξ_i dξ_i - Δγ_i / (1 - f) df   (df: twins only)
@@ -30,7 +30,7 @@ SMALLEST_FRACTION = 1e-12
 
 
 def constants(systems: int) -> list[Field]:
-    """Return what the law's record holds besides what every law has."""
+    """Return the fields of the law's record beyond those of all laws."""
     each = (systems,)
     names = (
         "rate",  # γ̇_0 [1/s]
@@ -51,7 +51,7 @@ def constants(systems: int) -> list[Field]:
 
 
 def twin_constants(law: PhenoPowerlawLaw) -> dict[str, Any]:
-    """Lay out what `constants` names, beyond what slip alone has, too."""
+    """Return the constants that slip without twins does not have in this form."""
     slips, twins = law.slips, len(law.shear)
     none, ones = torch.zeros(slips, dtype=torch.float64), torch.ones(twins, dtype=torch.float64)
     zeros = torch.zeros(twins, dtype=torch.float64)
@@ -74,7 +74,7 @@ def twin_constants(law: PhenoPowerlawLaw) -> dict[str, Any]:
 
 
 def scratch(systems: int) -> list[Field]:
-    """Return what the law's scratch holds besides what every law has."""
+    """Return the fields of the law's scratch beyond those of all laws."""
     names = (
         "ratio",
         "power",
@@ -102,7 +102,7 @@ def _power(base, exponent):
 
 @compiled
 def _slip(law, dt, state, ws):
-    """Fill slip of all systems and how it depends on τ and f."""
+    """Fill the slip of all systems and its derivatives by τ and f."""
     systems = law.schmid.shape[0]
     left = max(1.0 - state[systems], 0.0)
     for a in range(systems):
@@ -191,7 +191,7 @@ def evaluate_law(law, state_start, dt, state, ws):
 
 @compiled
 def _gain(law, i, j, ws):
-    """Return what Newton's change of |Δγ_j| adds to ξ_i, before damping."""
+    """Return the derivative of ξ_i by |Δγ_j|, before damping."""
     share = law.shear_inverse[j]
     if share > 0.0:
         return ws.twin_weight[i] * law.hardening[j, i] + ws.by_fraction[i] * share
@@ -216,7 +216,7 @@ def condense_law(law, state, count, ws):
 
 @compiled
 def law_step(law, state, count, ws):
-    """Find the change of ξ, f and Γ."""
+    """Compute Newton's step of ξ, f and Γ."""
     systems = law.schmid.shape[0]
     ws.state_step[systems] = -ws.state_residual[systems]
     ws.state_step[systems + 1] = -ws.state_residual[systems + 1]

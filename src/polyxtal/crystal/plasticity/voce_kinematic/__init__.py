@@ -1,1 +1,1 @@
-"""Voce hardening with Armstrong and Frederick's back stress, for cyclic loading."""
+"""Voce hardening with Armstrong-Frederick back stress, for cyclic loading."""

@@ -1,6 +1,6 @@
 """Voce hardening with back stress, compiled; `VoceKinematic` states its equations.
 
-The state is ξ and χ of every system, and Γ. Newton's change g of |Δγ| makes, with s = sgn(Δγ),
+The state is ξ and χ of every system, and Γ. Newton's change g of |Δγ| obeys, with s = sgn(Δγ),
 H_ab = h_ab and A_a = Σ_b H_ab |Δγ_b|,
 
     dΓ   = Σ_b g_b - r_Γ
@@ -18,7 +18,7 @@ from polyxtal.crystal.kernel.records import Field
 
 
 def constants(systems: int) -> list[Field]:
-    """Return what the law's record holds besides what every law has."""
+    """Return the fields of the law's record beyond those of all laws."""
     names = (
         "rate",  # γ̇_0 [1/s]
         "exponents",  # n [-]
@@ -32,7 +32,7 @@ def constants(systems: int) -> list[Field]:
 
 
 def scratch(systems: int) -> list[Field]:
-    """Return what the law's scratch holds besides what every law has."""
+    """Return the fields of the law's scratch beyond those of all laws."""
     names = ("theta", "theta_slope", "accumulated", "pull_back", "damping")
     return [(name, (systems,)) for name in names]
 
@@ -104,7 +104,7 @@ def condense_law(law, state, count, ws):
 
 @compiled
 def law_step(law, state, count, ws):
-    """Find the change of ξ, χ and Γ."""
+    """Compute Newton's step of ξ, χ and Γ."""
     systems = law.schmid.shape[0]
     total = -ws.state_residual[2 * systems]
     for a in range(systems):

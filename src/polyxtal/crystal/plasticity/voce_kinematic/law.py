@@ -38,7 +38,7 @@ _KEYS = {
 
 @register
 class VoceKinematicLaw(PlasticityLaw):
-    """Slip with Voce hardening and Armstrong and Frederick's back stress."""
+    """Slip with Voce hardening and Armstrong-Frederick back stress."""
 
     name = "voce_kinematic"
     parameters = VoceKinematic
@@ -46,7 +46,7 @@ class VoceKinematicLaw(PlasticityLaw):
     kernel = kernel
 
     def __init__(self, parameters: VoceKinematic, lattice: Lattice) -> None:
-        """Spread the parameters over the systems of a lattice."""
+        """Assign the parameters to the systems of a lattice."""
         p, families = parameters, parameters.slip_systems
         self.schmid = slip_systems(lattice, families).schmid()
         systems = len(self.schmid)
@@ -81,7 +81,7 @@ class VoceKinematicLaw(PlasticityLaw):
         return self.rate * ratio * ratio.abs().clamp_min(TINY) ** (self.exponents - 1)
 
     def evolution(self, state: Tensor, slip: Tensor, dt: float) -> Tensor:
-        """Return what slip adds to ξ, χ and Γ."""
+        """Return the increment of ξ, χ and Γ by slip."""
         _, back, total = self._split(state)
         gamma = slip.abs()
         decay = torch.exp(-self.hardening_initial * total.clamp_min(0) / self.voce_stress)
@@ -112,7 +112,7 @@ class VoceKinematicLaw(PlasticityLaw):
         return (rate / self.rate) ** (1 / self.exponents)
 
     def constants(self) -> dict[str, np.ndarray]:
-        """Return what the compiled form needs besides what every law has."""
+        """Return the constants of the compiled form beyond those of all laws."""
         names = ("rate", "exponents", "voce_stress", "hardening_initial", "hardening_final")
         values = {name: getattr(self, name) for name in (*names, "modulus", "recovery")}
         values["interaction"] = self.interaction.mT
@@ -120,7 +120,7 @@ class VoceKinematicLaw(PlasticityLaw):
 
     @classmethod
     def from_damask(cls, plastic: Mapping[str, Any], lattice: Lattice, at: str) -> VoceKinematic:
-        """Read the parameters from the section `plastic` of a phase file [Pa]."""
+        """Return the parameters from the section `plastic` of a phase file [Pa]."""
         body = section(plastic, at, required=("type", "N_sl", *_KEYS, "h_sl-sl"))
         families = counts(body["N_sl"], f"{at} N_sl")
         values: dict[str, Any] = {
@@ -138,7 +138,7 @@ class VoceKinematicLaw(PlasticityLaw):
 
     @classmethod
     def to_damask(cls, parameters: VoceKinematic) -> dict[str, Any]:
-        """Write the parameters as the section `plastic` of a phase file [Pa]."""
+        """Return the section `plastic` of a phase file [Pa] from the parameters."""
         families = len(parameters.slip_systems)
         body: dict[str, Any] = {"type": cls.name, "N_sl": list(parameters.slip_systems)}
         for key, (name, unit) in _KEYS.items():

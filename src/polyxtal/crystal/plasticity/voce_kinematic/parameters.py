@@ -19,8 +19,8 @@ class VoceKinematic:
 
         θ(Γ) = θ_1 + (θ_0 - θ_1 + θ_0 θ_1 Γ/ξ_1) exp(-θ_0 Γ/ξ_1)
 
-    and χ saturates at c/d [Armstrong1966]. After a reversal of the load slip starts early: the
-    Bauschinger effect, which the phenomenological power law does not have.
+    and χ saturates at c/d [Armstrong1966]. After a load reversal slip resumes at a lower stress:
+    the Bauschinger effect, which the phenomenological power law lacks.
 
     Every parameter may be one value, or a tuple with one for each family.
 
@@ -28,9 +28,9 @@ class VoceKinematic:
         slip_rate_reference: γ̇_0 > 0. [1/s]
         stress_exponent: n >= 1. [-]
         slip_resistance_initial: ξ_0 > 0. [MPa]
-        voce_stress: ξ_1 > 0, by which ξ grows before the curve is straight. [MPa]
-        hardening_initial: θ_0 >= 0, its slope at the start. [MPa]
-        hardening_final: θ_1 >= 0, its slope at the end. [MPa]
+        voce_stress: Voce stress ξ_1 > 0, the increase of ξ by saturating hardening. [MPa]
+        hardening_initial: Initial slope θ_0 >= 0. [MPa]
+        hardening_final: Final slope θ_1 >= 0. [MPa]
         back_stress_modulus: c >= 0. [MPa]
         back_stress_recovery: d >= 0. [-]
         interaction: Coefficients >= 0 by type of interaction (`crystal.slip`). [-]
@@ -52,7 +52,7 @@ class VoceKinematic:
     slip_systems: tuple[int, ...] = (12,)
 
     def __post_init__(self) -> None:
-        """Validate what does not depend on the lattice."""
+        """Validate all that does not depend on the lattice."""
         bounds = {
             "slip_rate_reference": (0.0, True),
             "stress_exponent": (1.0, False),
