@@ -1,4 +1,4 @@
-"""How far a computation is: one protocol for everything that takes longer than a moment."""
+"""The progress of long computations: one protocol for all."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def time_of_load(time: float) -> str:
 
 @runtime_checkable
 class Progress(Protocol):
-    """What a long computation calls after every step, perhaps from several threads."""
+    """A function that long computations call after every step, possibly from several threads."""
 
     def __call__(self, stage: str, done: int, total: int, note: str = "", /) -> None:
         """Report progress.
 
         Args:
-            stage: What is being computed, such as "full field".
+            stage: Name of the stage, such as "full field".
             done: Number of finished steps; 0 at the beginning of a stage.
             total: Number of steps of the stage; 0 if unknown.
             note: State worth showing, such as the time of load or a residual.

@@ -75,9 +75,9 @@ def _basis(names: tuple[str, ...], group: str) -> Tensor:
     units = torch.zeros(len(names), 6, 6, dtype=torch.float64)
     for k, (i, j) in enumerate(at):
         units[k, i, j] = units[k, j, i] = 1
-    turns = quaternion_to_matrix(LaueGroup(group).rotations)
-    mandel = stiffness_voigt_to_mandel(units)[:, None].expand(-1, len(turns), 6, 6)
-    mean = stiffness_mandel_to_voigt(rotate_mandel(mandel, turns.expand(len(units), -1, 3, 3)))
+    rotations = quaternion_to_matrix(LaueGroup(group).rotations)
+    mandel = stiffness_voigt_to_mandel(units)[:, None].expand(-1, len(rotations), 6, 6)
+    mean = stiffness_mandel_to_voigt(rotate_mandel(mandel, rotations.expand(len(units), -1, 3, 3)))
     mean = mean.mean(1)
     row, column = torch.tensor(at).unbind(1)
     solved = torch.linalg.solve(mean[:, row, column], mean.flatten(1)).reshape(-1, 6, 6)

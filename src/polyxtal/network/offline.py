@@ -51,7 +51,7 @@ def node_stiffness(
 ) -> Float[Tensor, "*batch nodes 6 6"]:
     """Return the stiffness of every subtree; arguments as of `homogenize_tree`. [MPa]"""
     weights = node_weights(tree, leaf_weights)
-    # Computed nodes are appended level by level; `place` says where each one went.
+    # Computed nodes are appended level by level; `place` is the position of each.
     stiffness, place = leaf_stiffness, np.arange(2 * tree.leaves - 1)
     for level in tree.levels:
         place[tree.leaves + level] = stiffness.shape[-3] + np.arange(len(level))

@@ -35,7 +35,7 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 PROGRAMS = ("DAMASK_grid", "damask_grid")
 
 POLL_SECONDS = 0.2
-"""Time between two looks at the progress. [s]"""
+"""Interval at which the progress is read. [s]"""
 LAST_LINES = 12
 """Number of lines of DAMASK's output that an error quotes."""
 
@@ -64,7 +64,7 @@ def simulate_with_damask(
 ) -> Response:
     """Simulate the full field with DAMASK's spectral solver [Roters2019].
 
-    DAMASK runs in one process, on one thread or as many as OMP_NUM_THREADS says.
+    DAMASK runs in one process, on one thread unless OMP_NUM_THREADS is set.
 
     Args:
         rve: Polycrystal.

@@ -100,7 +100,7 @@ class CellSolution(NamedTuple):
     transforms: int
 
 
-def pose(
+def cell_problems(
     rves: Sequence[Polycrystal], elasticities: Sequence[ElasticityByPhase]
 ) -> list[CellProblem]:
     """Return the cell problems of polycrystals, all with the same number of components.

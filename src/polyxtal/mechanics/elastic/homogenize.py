@@ -21,7 +21,7 @@ from polyxtal.mechanics.elastic.cell_problem import (
     CellProblem,
     CellSolution,
     ElasticityByPhase,
-    pose,
+    cell_problems,
 )
 from polyxtal.mechanics.elastic.compiled import solve_compiled
 from polyxtal.mechanics.elastic.result import ElasticHomogenization, StrainFields
@@ -85,7 +85,7 @@ def homogenize(
     cpu = device is None or torch.device(device).type == "cpu"
     compiled = cpu if compiled is None else compiled
     _validate(rves, tol, scheme, dtype, compiled and not cpu)
-    problems = pose(rves, elasticities)
+    problems = cell_problems(rves, elasticities)
     starts = _starts(problems, scheme, start)
     solutions: list[CellSolution] = []
     if compiled:

@@ -96,14 +96,7 @@ class ElasticHomogenization:
     def local_stress(
         self, mean_strain: Float[Tensor, "6"], index: int = 0
     ) -> Float[Tensor, "nx ny nz 6"]:
-        """Return the stress of every voxel under a mean strain, Mandel. [MPa]
-
-        Args:
-            mean_strain: E, Mandel. [-]
-            index: Index of the result, where there are several.
-        Raises:
-            ValueError: if the fields were not kept.
-        """
+        """Return the stress of every voxel, Mandel [MPa]; arguments as of `local_strain`."""
         local, problem = self.local_strain(mean_strain, index), self._kept(index).problem
         table = problem.scale * (STRAIN_BASIS.mT @ problem.table @ STRAIN_BASIS)
         return torch.einsum("xyzmn,xyzn->xyzm", table[problem.grain_id], local)
@@ -132,14 +125,14 @@ class ElasticHomogenization:
         units = torch.eye(6, dtype=torch.float64)
         constants = constant_basis(self.symmetry(index)) if by is None else by
         total = torch.stack([self.local_strain(unit, index).reshape(-1, 6) for unit in units])
-        turns = mandel_rotation(quaternion_to_matrix(rve.orientations))
+        rotations = mandel_rotation(quaternion_to_matrix(rve.orientations))
         solid = problem.table.abs().amax((1, 2)) > 0
         grains = rve.grain_id.reshape(-1)
         products = torch.zeros(len(rve.phase_names), 36, 36, dtype=torch.float64)
         for phase, product in enumerate(products):
             members = ((rve.phase == phase) & solid)[grains].nonzero()[:, 0]
             for voxels in members.split(CHUNK):
-                local = torch.einsum("vmn,cvm->cnv", turns[grains[voxels]], total[:, voxels])
+                local = torch.einsum("vmn,cvm->cnv", rotations[grains[voxels]], total[:, voxels])
                 flat = local.reshape(36, -1)
                 product += flat @ flat.mT
         split = products.reshape(-1, 6, 6, 6, 6)  # <ε_m,i ε_n,j> as phase, m, i, n, j

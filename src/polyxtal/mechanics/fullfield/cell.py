@@ -120,10 +120,10 @@ class PeriodicCell:
         elastic_start = new_direction or not self._predictor.ready
         self._attempted = (dt, elastic_start)
         if elastic_start:
-            self._take(self._accepted)
+            self._set_unknowns(self._accepted)
             solved = self._evaluate(0.0, with_tangent=True)
         else:
-            self._take(self._predictor.predict(self._accepted, dt))
+            self._set_unknowns(self._predictor.predict(self._accepted, dt))
             self._mean = torch.where(free, self._mean, target)
             solved = self._evaluate(dt, with_tangent=self._tangent_is_slow)
         fresh = elastic_start or self._tangent_is_slow
@@ -166,7 +166,7 @@ class PeriodicCell:
         guess = {name: field.clone() for name, field in self.law.guess.items()}
         return {"mean": self._mean, "displacement": self._displacement, **guess}
 
-    def _take(self, unknowns: Mapping[str, Tensor]) -> None:
+    def _set_unknowns(self, unknowns: Mapping[str, Tensor]) -> None:
         self._mean, self._displacement = unknowns["mean"], unknowns["displacement"]
         for name in self.law.guess:
             self.law.guess[name] = unknowns[name].clone()
@@ -247,7 +247,7 @@ class PeriodicCell:
         self.law.restore(part("law/"))
         self._predictor.restore(part("predictor/"))
         self._accepted = part("accepted/")
-        self._take(self._accepted)
+        self._set_unknowns(self._accepted)
         self._accepted_stress = state["mean_stress"].to(self._mean.device)
         self._tangent_is_slow = bool(state["tangent_is_slow"])
         self.evaluations, self.tangents, self.krylov_iterations = state["work"].tolist()

@@ -1,4 +1,4 @@
-"""Gradients and forces of a voxel grid in Fourier space, and the preconditioner made of them.
+"""Gradients, forces and Green's operator of a voxel grid in Fourier space.
 
     Grad u → v̂ ⊗ k,   Div P → P̂ k
 

@@ -114,7 +114,7 @@ class SimulationRun:
         """Return the response."""
         cell, now = self.cell, self.progress.time
         if self.series is not None and (not self.series.times or self.series.times[-1] != now):
-            self._snapshot(now)  # a finished run was asked for fields afterwards
+            self._snapshot(now)  # fields of a run that had finished without them
         work = {
             "evaluations": float(cell.evaluations),
             "tangents": float(cell.tangents),

@@ -57,9 +57,9 @@ def simulate(
             run resumes from it, with the same result as an uninterrupted run; only `threads` and
             the options of files may differ.
         checkpoint_seconds: Time between two checkpoints; the last is written at the end. [s]
-        fields: Series of local fields to write in single precision, `.vti`; see
-            `FieldSeries`. A resumed simulation goes on with the series that it began; snapshots of
-            the time before are not made up for.
+        fields: Series of local fields to write in single precision, `.vti`; see `FieldSeries`. A
+            resumed simulation continues the series that it began; snapshots of earlier times are
+            not added.
         fields_every: Number of increments between snapshots; None for the last increment only.
         replace: Whether to replace a series of an earlier run.
         device: Device of the computation; None is the CPU.

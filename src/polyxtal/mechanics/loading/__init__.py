@@ -1,1 +1,1 @@
-"""Load paths: what is prescribed, DAMASK's load files, and how a path is followed step by step."""
+"""Load paths: boundary conditions, DAMASK's load files, and the time stepping along a path."""

@@ -108,12 +108,12 @@ class LoadPath:
             raise ValueError(
                 f"Argument `strain` must lie between -1 and 1 in a cycle, but is {strain}."
             )
-        turns = [0.0]
+        peaks = [0.0]
         for _ in range(cycles):
-            turns += [strain, -strain]
-        turns.append(0.0)
+            peaks += [strain, -strain]
+        peaks.append(0.0)
         steps: list[LoadStep] = []
-        for start, end in pairwise(turns):
+        for start, end in pairwise(peaks):
             quarters = round(abs(end - start) / abs(strain))
             count = None if increments is None else quarters * increments
             steps += _stretch(_axis(axis), (start, end), _rate(rate), count)

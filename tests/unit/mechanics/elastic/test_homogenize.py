@@ -10,7 +10,7 @@ import torch
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.mechanics.elastic.cell_problem import pose
+from polyxtal.mechanics.elastic.cell_problem import cell_problems
 from polyxtal.mechanics.elastic.green import (
     SCHEMES,
     Frequencies,
@@ -225,7 +225,7 @@ def test_sequence_of_crystals_starts_from_what_it_knows():
 
 def test_few_solutions_are_remembered():
     rve, warm = polycrystal(), WarmStarts()
-    assert warm.suggest(pose([rve], [COPPER])[0]) is None
+    assert warm.suggest(cell_problems([rve], [COPPER])[0]) is None
     for step in range(KEPT + 2):
         crystal = CubicElasticity(168.4e3, 121.4e3, 75.4e3 + 1e3 * step)
         result = homogenize(rve, crystal, fields=True)
