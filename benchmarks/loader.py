@@ -28,7 +28,6 @@ from polyxtal.dataset.recipe import make_recipe
 from polyxtal.dataset.stream import EndlessPolycrystals
 from polyxtal.model.config import preset
 from polyxtal.model.mae import MaskedAutoencoder, random_mask
-from polyxtal.model.reconstruction import plain_loss
 
 BATCH, HIDDEN = 64, 0.4
 RECIPE = {"count": 400, "part": 100, "grid": 25, "grains": 139}
@@ -78,7 +77,7 @@ def training_step(features: str) -> Callable[[], object]:
         with torch.autocast("cpu", torch.bfloat16):
             rebuilt, truth = model(fields, mask)[:2]
         optimiser.zero_grad()
-        plain_loss(rebuilt.float(), truth).backward()
+        torch.nn.functional.mse_loss(rebuilt.float(), truth).backward()
         optimiser.step()
 
     return step

@@ -85,7 +85,9 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
                 f"Pretrainings must hide different shares, but {run.folder} and {other.folder} "
                 f"both hide {run.ratio:g}."
             )
-    found = {f"{c.loss} of {c.model.rebuilt}" for c in (run.pretrained.config for run in runs)}
+    found = {
+        f"{c.loss} of {c.model.reconstructed}" for c in (run.pretrained.config for run in runs)
+    }
     if len(found) > 1:
         raise ValueError(
             "Pretrainings must share the loss and the features that are rebuilt, so that losses "

@@ -201,7 +201,7 @@ def layer(hidden: Bool[Tensor, "nx ny nz"], share: float, patch: int) -> int:
 def _slice(
     config: PretrainConfig, number: int, z: int, hidden: Tensor, cut: Mapping[str, Tensor]
 ) -> Slice:
-    features = config.model.rebuilt
+    features = config.model.reconstructed
     orientations = {
         name: read_orientations(features, values.flatten(1).T).reshape(*hidden.shape, 4)
         for name, values in cut.items()

@@ -47,10 +47,9 @@ def turn(rve: px.Polycrystal, which: int) -> px.Polycrystal:
 
 def answer(head, rve, crystal, gate=None):
     basis = StiffnessBasis(*(part[None] for part in stiffness_basis(rve, crystal)))
-    latent = torch.zeros(1, WIDTH)
     given = None if gate is None else torch.tensor([gate], dtype=torch.float64)
     with torch.no_grad():
-        return head.stiffness(basis, latent, given)[0], basis
+        return head.stiffness(basis, given)[0], basis
 
 
 @settings(max_examples=25, deadline=None)

@@ -106,7 +106,7 @@ def test_the_small_model_tells_stiffness_far_better_than_hill():
     hill = px.hill_average(rve, crystal)
     errors = [float((one - truth).norm() / truth.norm()) for one in (found, hill)]
     assert errors[0] < 0.2 * errors[1]
-    assert model.unfamiliarity(rve) < 1
+    assert model.out_of_distribution_score(rve) < 1
 
 
 @pytest.mark.slow

@@ -128,10 +128,10 @@ def _tables(prediction: Prediction) -> Iterator[Table]:
     table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
     yield table
 
-    if prediction.unfamiliarity is not None:
+    if prediction.out_of_distribution_score is not None:
         table = Table(title=f"Model {prediction.settings.model}", show_header=False)
         table.add_row(
             "out-of-distribution score (above 1: far from the training data)",
-            f"{prediction.unfamiliarity:.3f}",
+            f"{prediction.out_of_distribution_score:.3f}",
         )
         yield table

@@ -31,7 +31,7 @@ def test_a_cubic_model_refuses_a_hexagonal_sample():
         lambda rve: model.encode([rve, rve]),
         lambda rve: model.predict_stiffness(rve, magnesium.elasticity),
         lambda rve: model.predict_network(rve, material=magnesium),
-        lambda rve: model.unfamiliarity(rve),
+        lambda rve: model.out_of_distribution_score(rve),
     ):
         with pytest.raises(ValueError, match=sentence):
             ask(hexagonal())

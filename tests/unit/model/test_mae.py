@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as functional
 
 from polyxtal.model.config import PRESETS, ModelConfig, preset
-from polyxtal.model.mae import Mask, MaskedAutoencoder, pick, random_mask
-from polyxtal.model.tokens import patchify, sine_positions, unpatchify
+from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask
+from polyxtal.model.tokens import gather_patches, patchify, sine_positions, unpatchify
 
 TINY = ModelConfig(
     voxels=6,
@@ -80,30 +80,30 @@ def test_hidden_patches_do_not_reach_the_answer():
     model = MaskedAutoencoder(TINY).eval()
     field = torch.randn(3, 4, 6, 6, 6)
     mask = random_mask(3, 27, 0.4, torch.Generator().manual_seed(1))
-    rebuilt, truth, _ = model(field, mask)
+    reconstructed, truth, _ = model(field, mask)
     patches = patchify(field, 2)
-    assert torch.equal(truth, pick(patches, mask.hidden))
+    assert torch.equal(truth, gather_patches(patches, mask.hidden))
     changed = patches.scatter(1, mask.hidden[:, :, None].expand(-1, -1, 32), 9.0)
     again, _, _ = model(unpatchify(changed, 2, (6, 6, 6)), mask)
-    assert torch.equal(again, rebuilt)
+    assert torch.equal(again, reconstructed)
     seen = patches.scatter(1, mask.visible[:, :1, None].expand(-1, -1, 32), 9.0)
-    assert not torch.allclose(model(unpatchify(seen, 2, (6, 6, 6)), mask)[0], rebuilt)
+    assert not torch.allclose(model(unpatchify(seen, 2, (6, 6, 6)), mask)[0], reconstructed)
 
 
 def test_the_order_of_a_mask_does_not_matter():
     model = MaskedAutoencoder(TINY).eval()
     field = torch.randn(2, 4, 6, 6, 6)
     mask = random_mask(2, 27, 0.4, torch.Generator().manual_seed(1))
-    rebuilt, _, _ = model(field, mask)
+    reconstructed, _, _ = model(field, mask)
     turned = Mask(mask.visible.flip(1), mask.hidden.flip(1))
-    torch.testing.assert_close(model(field, turned)[0].flip(1), rebuilt, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model(field, turned)[0].flip(1), reconstructed, rtol=1e-4, atol=1e-5)
 
 
 def test_every_weight_learns():
     model = MaskedAutoencoder(TINY)
     mask = random_mask(2, 27, 0.4, torch.Generator().manual_seed(1))
-    rebuilt, truth, _ = model(torch.randn(2, 4, 6, 6, 6), mask)
-    (rebuilt - truth).square().mean().backward()
+    reconstructed, truth, _ = model(torch.randn(2, 4, 6, 6, 6), mask)
+    (reconstructed - truth).square().mean().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert bool(parameter.grad.abs().sum() > 0), name

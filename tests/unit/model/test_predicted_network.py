@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import polyxtal as px
 from polyxtal.cli import app
-from polyxtal.model import predicted_network as inferred_network
+from polyxtal.model import predicted_network
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.file import save_curve_head
 from polyxtal.model.heads.curves.head import (
@@ -73,7 +73,7 @@ def few_typical_networks():
         return typical_networks(rve, *FEW, seed)
 
     with pytest.MonkeyPatch.context() as patch:
-        for place in ("model.inferred_network", "training.curve_data"):
+        for place in ("model.predicted_network", "training.finetune.curve_data"):
             patch.setattr(f"polyxtal.{place}.typical_networks", few)
         yield
 
@@ -231,8 +231,8 @@ def test_a_damaged_head_is_refused(model, tmp_path, change, complaint):
 
 def test_a_predicted_network_does_what_is_expected(model, monkeypatch):
     rve = tiny_rve(3)
-    monkeypatch.setattr(inferred_network, "FITS", 2)
-    monkeypatch.setattr(inferred_network, "STARTS", 3)
+    monkeypatch.setattr(predicted_network, "FITS", 2)
+    monkeypatch.setattr(predicted_network, "STARTS", 3)
     stages: list[tuple[str, int, int]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -276,7 +276,7 @@ def test_a_fit_begins_with_the_network_that_is_closest():
 def test_of_few_leaves_several_are_fitted_and_cycles_choose(model, monkeypatch):
     rve = tiny_rve(3)
     fitted, judged = [], []
-    real = inferred_network.fit_network
+    real = predicted_network.fit_network
 
     def watch(start, material, curves, goals=(), iterations=8, *rest):
         found = real(start, material, curves, goals, iterations, *rest)
@@ -287,7 +287,7 @@ def test_of_few_leaves_several_are_fitted_and_cycles_choose(model, monkeypatch):
             judged.append((found.error, start))
         return found
 
-    monkeypatch.setattr(inferred_network, "fit_network", watch)
+    monkeypatch.setattr(predicted_network, "fit_network", watch)
     stiffness = px.MaterialNetwork.from_polycrystal(rve, 64, seed=9).stiffness
     net = infer_network(rve, 8, ALUMINIUM, plain_head(), stiffness, iterations=2)
     assert len(fitted) == len(judged) == FITS

@@ -10,7 +10,11 @@ import torch.nn.functional as functional
 
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask
-from polyxtal.model.relative_position_bias import OffsetBias, periodic_distances, periodic_offsets
+from polyxtal.model.relative_position_bias import (
+    RelativePositionBias,
+    periodic_distances,
+    periodic_offsets,
+)
 from polyxtal.model.tokens import patchify
 from polyxtal.model.transformer import attend
 
@@ -48,7 +52,7 @@ def test_distances_go_the_shortest_way():
 
 
 def test_heads_begin_with_neighbours():
-    bias = OffsetBias(5, 3, steepest=2.0)()
+    bias = RelativePositionBias(5, 3, steepest=2.0)()
     assert bias.shape == (1, 3, 126, 126)
     assert bool((bias[0, :, 0] == 0).all() and (bias[0, :, :, 0] == 0).all())
     assert bool((bias[0, 0] == 0).all())
@@ -57,7 +61,7 @@ def test_heads_begin_with_neighbours():
 
 
 def test_chosen_patches_get_their_part():
-    layer = OffsetBias(3, 2)
+    layer = RelativePositionBias(3, 2)
     torch.nn.init.normal_(layer.table)
     every = layer()[0]
     mask = random_mask(4, 27, 0.4, torch.Generator().manual_seed(0))
@@ -81,7 +85,7 @@ def test_the_cross_decoder_sees_visible_patches_only():
     model = MaskedAutoencoder(TINY).eval()
     field = torch.randn(3, 4, 6, 6, 6)
     mask = random_mask(3, 27, 0.4, torch.Generator().manual_seed(1))
-    rebuilt, truth, summary = model(field, mask)
+    reconstructed, truth, summary = model(field, mask)
     assert summary is not None
     assert summary.shape[0] == 3
     hidden = torch.zeros(3, 27, dtype=torch.bool).scatter_(1, mask.hidden, True)
@@ -89,12 +93,12 @@ def test_the_cross_decoder_sees_visible_patches_only():
     for axis in (2, 3, 4):
         voxels = voxels.repeat_interleave(2, axis)
     again, other, told = model(torch.where(voxels, 9.0, field), mask)
-    assert torch.equal(again, rebuilt)
+    assert torch.equal(again, reconstructed)
     assert torch.equal(told, summary)
     assert bool((other == 9.0).all())
     assert not bool((truth == 9.0).any())
     seen, _, _ = model(torch.where(voxels, field, 9.0), mask)
-    assert not torch.allclose(seen, rebuilt)
+    assert not torch.allclose(seen, reconstructed)
 
 
 def test_hidden_patches_do_not_see_each_other_in_the_cross_decoder():
@@ -110,8 +114,8 @@ def test_hidden_patches_do_not_see_each_other_in_the_cross_decoder():
 def test_every_weight_of_the_cross_model_learns():
     model = MaskedAutoencoder(TINY)
     mask = random_mask(2, 27, 0.4, torch.Generator().manual_seed(1))
-    rebuilt, truth, summary = model(torch.randn(2, 4, 6, 6, 6), mask)
-    ((rebuilt - truth).square().mean() + summary.square().mean()).backward()
+    reconstructed, truth, summary = model(torch.randn(2, 4, 6, 6, 6), mask)
+    ((reconstructed - truth).square().mean() + summary.square().mean()).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert bool(parameter.grad.abs().sum() > 0), name

@@ -66,20 +66,16 @@ class HeadConfig(FitConfig):
     Attributes:
         kind: "tensor", the full stiffness of any cubic crystal, see `TensorHead`; or "normal", the
             paper's linear map from [CLS] to C11, C22 and C33 of the recipe's given crystals.
-        latent: Of a tensor head: let its weights depend on [CLS], too.
         ridge: Start from a ridge regression; else from zero, as training from scratch does.
     """
 
     kind: Literal["tensor", "normal"]
-    latent: bool = False
     ridge: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> HeadConfig:
-        if self.latent and self.kind != "tensor":
-            raise ValueError("`latent` must be left out unless `kind` is 'tensor'")
-        if self.kind == "tensor" and not self.freeze and not self.latent:
-            raise ValueError("`freeze` must be true for a tensor head without `latent`")
+        if self.kind == "tensor" and not self.freeze:
+            raise ValueError("`freeze` must be true for a tensor head, which has no use of it")
         return self
 
 

@@ -27,7 +27,8 @@ from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.curves.head import MODES, CurveHead
-from polyxtal.model.heads.stiffness.file import fingerprint, head_fingerprint
+from polyxtal.model.heads.encoder_bound import fingerprint
+from polyxtal.model.heads.stiffness.file import head_fingerprint
 from polyxtal.training.finetune.curve_data import CurveData, curve_data
 from polyxtal.training.finetune.folder import MODEL, claim, write_results
 

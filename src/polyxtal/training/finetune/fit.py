@@ -25,7 +25,7 @@ from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.files.atomic import atomic_file
 from polyxtal.model.foundation import FoundationModel, load_model
-from polyxtal.model.heads.stiffness.file import fingerprint
+from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.tokens import patchify
 from polyxtal.training.finetune.config import FitConfig

@@ -33,11 +33,11 @@ from polyxtal.files.run_folder import MAX_JSON
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.bounds.averages import hill_average
-from polyxtal.model.checkpoint import PARAMETERS_CONFIG
 from polyxtal.model.foundation import FoundationModel, load_model
-from polyxtal.model.heads.parameters.file import FittedParameters
-from polyxtal.model.heads.parameters.head import MAX_DEPTH, ParameterHead
-from polyxtal.model.heads.stiffness.file import fingerprint, head_fingerprint
+from polyxtal.model.heads.encoder_bound import fingerprint
+from polyxtal.model.heads.parameters.file import PARAMETERS_CONFIG
+from polyxtal.model.heads.parameters.head import MAX_DEPTH, FittedParameters, ParameterHead
+from polyxtal.model.heads.stiffness.file import head_fingerprint
 from polyxtal.network.topology import BinaryTree
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.training.finetune.config import FitConfig, HeadName
@@ -288,7 +288,7 @@ def _fit(
     about = {"finetuning": config.model_dump(mode="json"), "head": fit.model_dump(mode="json")}
     about |= {"seed": seed, "rves": len(split.train), "results": result._asdict()}
     fitted = FittedParameters(head, fingerprint(model.autoencoder), about)
-    FoundationModel(model.autoencoder, model.about, parameters=fitted).save(place / MODEL)
+    FoundationModel(model.autoencoder, model.about, fitted).save(place / MODEL)
     write_json(place / RESULT, {"errors": [result.training, result.validation, result.worst]})
     return result
 

@@ -26,11 +26,10 @@ from polyxtal.files.bounded import read_bounded
 from polyxtal.files.plain import write_json
 from polyxtal.files.run_folder import MAX_JSON
 from polyxtal.model.foundation import FoundationModel, load_model
+from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.stiffness.basis import StiffnessBasis
-from polyxtal.model.heads.stiffness.file import StiffnessHead, fingerprint
-from polyxtal.model.heads.stiffness.head import TensorHead, TensorHeadSizes
+from polyxtal.model.heads.stiffness.head import StiffnessHead, TensorHead, TensorHeadSizes
 from polyxtal.model.heads.stiffness.normal import NormalHead
-from polyxtal.model.heads.stiffness.out_of_distribution import fade
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.training.finetune.baselines import (
     Scores,
@@ -251,9 +250,7 @@ def _fit(
     if head.kind == "normal":
         task = NormalTask(data, width, head.ridge)
     else:
-        sizes = TensorHeadSizes(
-            width=width, components=config.components, hidden=config.hidden, latent=head.latent
-        )
+        sizes = TensorHeadSizes(width=width, components=config.components, hidden=config.hidden)
         task = TensorTask(data, sizes, seed, head.ridge)
     fitter = Fitter(head, task, model, data, split, (encoded.latent, encoded.turns), seed)
     validation = fitter.run(place, progress)
@@ -266,10 +263,6 @@ def _fit(
     scores = [{"r_squared": list(s.r_squared), "error": s.error} for s in found]
     result = {"validation": validation, "epochs": len(fitter.rows), "scores": scores}
     if isinstance(task.head, TensorHead):
-        if not head.freeze:
-            everywhere = encode_copies(model, data, split.train)[0].flatten(0, 1)
-            aside = encode_copies(model, data, split.validation)[0][:, 0]
-            task.head.familiarity.fit(everywhere, aside)
         about = {"finetuning": config.model_dump(mode="json"), "head": head.model_dump(mode="json")}
         about |= {"seed": seed, "rves": len(split.train), "validation": validation}
         stiffness = StiffnessHead(task.head, fingerprint(model.autoencoder), about)
@@ -293,9 +286,7 @@ def _judge(task: HeadTask, latent: Tensor, test: StiffnessData) -> list[Scores]:
     predicted = []
     for k in range(test.given):
         basis = StiffnessBasis(*(part[:, k] for part in test.basis))
-        # The labels' crystals are within the training's, so the gate is the polycrystal's alone.
-        gate = fade(task.head.familiarity(latent))
-        predicted.append(task.head.stiffness(basis, latent, gate))
+        predicted.append(task.head.stiffness(basis))
     return score_tensors(torch.stack(predicted, 1), truth)
 
 

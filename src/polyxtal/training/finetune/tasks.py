@@ -116,10 +116,10 @@ class TensorTask:
     def begin(
         self, latent: Tensor, turns: Tensor, numbers: Tensor, aside: Tensor, aside_numbers: Tensor
     ) -> None:
-        """Learn what is familiar, and take the linear map whose penalty validates best."""
+        """Fit the out-of-distribution score, and the linear map whose penalty validates best."""
         head = self.head
-        head.familiarity.fit(latent.flatten(0, 1), aside)
-        seen = self._inputs(latent[:, 0], numbers)
+        head.out_of_distribution.fit(latent.flatten(0, 1), aside)
+        seen = self._inputs(numbers)
         head.input_mean.copy_(seen.mean(0))
         deviation = seen.std(0)
         head.input_scale.copy_(torch.where(deviation > 1e-9, deviation, 1.0))
@@ -131,7 +131,7 @@ class TensorTask:
             buffer.copy_(torch.stack([limit[0], limit[2]]))
         if not self.ridge:
             return
-        matrix, wanted = self._rows(latent[:, 0], numbers)
+        matrix, wanted = self._rows(numbers)
         gram, right = matrix.mT @ matrix, matrix.mT @ wanted
         least = self.loss(aside, turns[:0], aside_numbers)
         for penalty in PENALTIES:
@@ -151,22 +151,17 @@ class TensorTask:
 
     def loss(self, latent: Tensor, turns: Tensor, numbers: Tensor) -> Tensor:
         """Return the mean squared Frobenius error over the squared distance of the bounds."""
-        crystals = self.invariants.shape[1]
-        weights = self.head(
-            self.invariants[numbers].flatten(0, 1), latent.repeat_interleave(crystals, 0)
-        )
+        weights = self.head(self.invariants[numbers].flatten(0, 1))
         error = self.rest[numbers].flatten(0, 1)
         error = error + torch.einsum("nk,nkp->np", weights, self.terms[numbers].flatten(0, 1))
         return error.square().sum(-1).mean()
 
-    def _inputs(self, latent: Tensor, numbers: Tensor) -> Tensor:
-        crystals = self.invariants.shape[1]
-        invariants = self.invariants[numbers].flatten(0, 1)
-        return self.head.inputs(invariants, latent.repeat_interleave(crystals, 0))
+    def _inputs(self, numbers: Tensor) -> Tensor:
+        return self.head.inputs(self.invariants[numbers].flatten(0, 1))
 
-    def _rows(self, latent: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+    def _rows(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Linear equations for the weights' map: one for each component of each tensor."""
-        seen = self._inputs(latent, numbers)
+        seen = self._inputs(numbers)
         seen = torch.cat([seen, seen.new_ones(len(seen), 1)], 1)
         terms = self.terms[numbers].flatten(0, 1)
         matrix = torch.einsum("nj,nkp->npjk", seen, terms).flatten(2).flatten(0, 1)

@@ -29,8 +29,7 @@ class PretrainConfig(BaseModel):
         spread: Of grain diameters, as in a recipe.
         aspect: Of grains, as in a recipe.
         mask: Share of the patches that is hidden.
-        loss: "plain", the paper's squared error; "symmetric" for rebuilt quaternions, its least
-            over copies of the crystal; or "distance", see `distance_loss`.
+        loss: Reconstruction loss; only "plain", the paper's mean squared error.
         summary: Weight of the squared error by which [CLS] learns to describe the whole volume,
             hidden patches included, see `dataset.descriptors`; 0, the paper's, for none.
         optimiser: "adamw", or "muon" for the blocks' matrices and AdamW for all else.
@@ -60,7 +59,7 @@ class PretrainConfig(BaseModel):
     spread: tuple[float, float] | None = None
     aspect: tuple[tuple[float, float], ...] = ((1.0, 1.0),) * 3
     mask: Share = 0.4
-    loss: Literal["plain", "symmetric", "distance"] = "plain"
+    loss: Literal["plain"] = "plain"
     summary: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
     optimiser: Literal["adamw", "muon"] = "adamw"
     steps: Steps = 20_000
@@ -104,11 +103,6 @@ class PretrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> PretrainConfig:
-        if self.loss == "symmetric" and self.model.rebuilt != "quaternion":
-            raise ValueError(
-                "`loss` must be 'plain' or 'distance' for harmonics, the same for all copies, "
-                f"but is '{self.loss}'"
-            )
         if self.batch % self.accumulate:
             raise ValueError("`accumulate` must divide `batch`")
         if self.warmup >= self.steps:

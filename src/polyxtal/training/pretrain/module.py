@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
 from polyxtal.algebra.randomness import generator_of
@@ -16,11 +17,9 @@ from polyxtal.dataset.stream import EndlessPolycrystals
 from polyxtal.model.checkpoint import find_model, read_model
 from polyxtal.model.mae import Mask, MaskedAutoencoder, random_mask, target_field
 from polyxtal.model.reconstruction import (
-    LOSSES,
     mean_of_visible,
     nearest_visible,
     patch_disorientation,
-    plain_loss,
     snap_to_visible,
 )
 from polyxtal.training.pretrain.config import PretrainConfig
@@ -60,7 +59,6 @@ class Pretraining(LightningModule):
         super().__init__()
         self.config = config
         self.model, self.lineage = first_weights(config)
-        self.loss = LOSSES[config.loss]
         # In a tuple, or the same weights would be in a checkpoint twice.
         self._runs = (torch.compile(self.model) if config.compile else self.model,)
 
@@ -83,10 +81,10 @@ class Pretraining(LightningModule):
             mask = self._masks(number[: len(first)])
             rebuilt, truth, _ = self.model(first, mask)
             angle = patch_disorientation(
-                self.config.model.rebuilt,
+                self.config.model.reconstructed,
                 rebuilt.float().cpu(),
                 truth.float().cpu(),
-                self.config.model.rebuilt_channels,
+                self.config.model.reconstructed_channels,
             )
             degrees = float(angle.mean()) * 180 / math.pi
             self.log("validation_degrees", degrees, batch_size=len(first), sync_dist=True)
@@ -110,10 +108,10 @@ class Pretraining(LightningModule):
     ) -> tuple[Tensor, Tensor]:
         """Return the losses of rebuilding and, if [CLS] tells it, of the description."""
         rebuilt, truth, summary = self._runs[0](field, self._masks(number), target)
-        loss = self.loss(rebuilt.float(), truth.float(), self.config.model.rebuilt_channels)
+        loss = mse_loss(rebuilt.float(), truth.float())
         if summary is None:
             return loss, torch.zeros_like(loss)
-        return loss, plain_loss(summary.float(), described)
+        return loss, mse_loss(summary.float(), described)
 
     def _masks(self, number: Tensor) -> Mask:
         mask = numbered_masks(number.cpu(), self.config)
@@ -256,7 +254,7 @@ def judge(
         for name, answer in answers.items():
             loss = float((answer - truth).square().mean())
             angle = patch_disorientation(
-                config.model.rebuilt, answer, truth, config.model.rebuilt_channels
+                config.model.reconstructed, answer, truth, config.model.reconstructed_channels
             )
             sums.setdefault(name, []).append((loss, float(angle.mean()), len(given)))
     total = len(field)

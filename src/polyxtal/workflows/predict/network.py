@@ -94,8 +94,7 @@ def predict_network(
     assert model.curves is not None
     expected = cache(partial(model.predict_stiffness, rve))
     with warnings.catch_warnings():
-        # The stiffness has told what is unfamiliar; crystals that goals are set by are not the
-        # user's.
+        # Crystals that the targets are computed for are not the user's.
         warnings.simplefilter("ignore", UserWarning)
         networks = [
             infer_network(rve, leaves, material, model.curves, expected, one, progress=report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,8 +67,8 @@ class Prediction:
         baselines: Responses of simpler models to the same load: "Taylor" or none.
         baseline_curves: Their key numbers for the same component.
         seconds: Wall time of each stage. [s]
-        unfamiliarity: How unlike the polycrystal is to those of the model's training, see
-            `FoundationModel.unfamiliarity`; None without a model. [-]
+        out_of_distribution_score: See `FoundationModel.out_of_distribution_score`; None without a
+            model. [-]
     """
 
     settings: PredictionSettings
@@ -84,7 +85,7 @@ class Prediction:
     baselines: Mapping[str, Response] = field(default_factory=dict)
     baseline_curves: Mapping[str, CurveNumbers] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
-    unfamiliarity: float | None = None
+    out_of_distribution_score: float | None = None
 
     @property
     def answer(self) -> str:
@@ -143,7 +144,7 @@ def predict(
         if model is not None:
             model.check_network(rve)
 
-    network, stiffness, unfamiliarity = _networks(settings, rve, materials, model, stages)
+    network, stiffness, score = _networks(settings, rve, materials, model, stages)
     with stages.stage("response", load.increments * ensemble, note=COMPILING) as step:
         response = network.respond(materials, load, on_increment=lambda t: step(time_of_load(t)))
     curve = curve_numbers(response, stiffness["network"], load)
@@ -175,7 +176,7 @@ def predict(
             for name, baseline in baselines.items()
         },
         seconds=stages.seconds,
-        unfamiliarity=unfamiliarity,
+        out_of_distribution_score=score,
     )
 
 
@@ -186,10 +187,10 @@ def _networks(
     model: FoundationModel | None,
     stages: Stages,
 ) -> tuple[MaterialNetwork | NetworkEnsemble, dict[str, Float[Tensor, "6 6"]], float | None]:
-    """Build or predict the networks; return also all stiffnesses and the unfamiliarity."""
+    """Build or predict the networks; return also all stiffnesses and the score."""
     leaves, ensemble = settings.network_size
     elasticity = {name: material.elasticity for name, material in materials.items()}
-    unfamiliarity = None
+    score = None
     with stages.stage("stiffness"):
         averages = elastic_averages(rve, elasticity)._asdict()
         if model is None:
@@ -198,13 +199,19 @@ def _networks(
             )
             return network, {"network": network.stiffness(elasticity), **averages}, None
         predicted = model.predict_stiffness(rve, elasticity)
-        unfamiliarity = model.unfamiliarity(rve)
+        score = model.out_of_distribution_score(rve)
+        if score > 1:
+            warnings.warn(
+                "The polycrystal is unlike those that the model was fitted to (out-of-distribution "
+                f"score {score:.2g}, at most 1 among them): its predictions are extrapolations.",
+                stacklevel=2,
+            )
     (material,) = materials.values()
     steps = most_steps(leaves, material) * ensemble
     with stages.stage("predict network", steps, note=COMPILING) as step:
         network = predict_network(model, rve, material, leaves, settings.seed, ensemble, step)
         stiffness = {"model": predicted, "network": network.stiffness(elasticity), **averages}
-    return network, stiffness, unfamiliarity
+    return network, stiffness, score
 
 
 def _texture_change(

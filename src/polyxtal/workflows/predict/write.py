@@ -59,7 +59,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "load": "1/s, s, Pa: DAMASK's own",
             "curve and baselines": "MPa, -",
             "mean_rotation": "rad",
-            "unfamiliarity": "-, above 1: unlike what the model's head was fitted to",
+            "out_of_distribution_score": "-, above 1: out of distribution",
         },
         "convention": {
             "stiffness": "Mandel 6x6 in the order 11, 22, 33, 23, 13, 12; shear rows and columns "
@@ -73,6 +73,6 @@ def summary(prediction: Prediction) -> dict[str, Any]:
         "curve": asdict(prediction.curve),
         "baselines": {n: asdict(curve) for n, curve in prediction.baseline_curves.items()},
         "texture": asdict(prediction.texture),
-        "unfamiliarity": prediction.unfamiliarity,
+        "out_of_distribution_score": prediction.out_of_distribution_score,
         "solver": dict(prediction.response.statistics),
     }

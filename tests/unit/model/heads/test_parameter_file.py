@@ -11,11 +11,10 @@ from safetensors.torch import load_file, save_file
 from tiny_stiffness import tiny_rve, tiny_stiffness_model
 
 import polyxtal as px
-from polyxtal.model.checkpoint import FILES, save_model
+from polyxtal.model.checkpoint import model_files, save_model
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.parameters.file import FittedParameters
-from polyxtal.model.heads.parameters.head import ParameterHead
-from polyxtal.model.heads.stiffness.file import fingerprint
+from polyxtal.model.heads.encoder_bound import fingerprint
+from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.network.topology import BinaryTree
 
@@ -44,7 +43,7 @@ def test_a_head_is_read_as_it_was_written(model, tmp_path):
     assert again.parameters.about["results"] == [1, 2]
     assert (again.parameters.head.width, again.parameters.head.depth) == (model.config.width, 3)
     assert again.to("cpu").parameters is again.parameters
-    assert {"parameters.json", "parameters.safetensors"} < {*FILES}
+    assert {"parameters.json", "parameters.safetensors"} < {*model_files()}
     again.save(tmp_path / "second")
     for name in ("parameters.json", "parameters.safetensors"):
         assert (tmp_path / "second" / name).read_bytes() == (tmp_path / name).read_bytes()

@@ -1,9 +1,8 @@
-"""Stiffness heads in use: predictions, what is unfamiliar, files."""
+"""Stiffness heads in use: predictions, out-of-distribution scores, files."""
 
 from __future__ import annotations
 
 import json
-import warnings
 
 import pytest
 import torch
@@ -12,12 +11,13 @@ from tiny_stiffness import tiny_rve, tiny_stiffness_model
 
 import polyxtal as px
 from polyxtal.algebra.rotation import quaternion_multiply
-from polyxtal.model.checkpoint import save_model
+from polyxtal.model.checkpoint import model_files, save_model
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.stiffness.basis import INVARIANTS, StiffnessBasis, stiffness_basis
-from polyxtal.model.heads.stiffness.head import TensorHead, TensorHeadSizes
-from polyxtal.model.heads.stiffness.out_of_distribution import Familiarity, fade
+from polyxtal.model.heads.stiffness.head import TensorHead, TensorHeadSizes, fade
+from polyxtal.model.heads.stiffness.out_of_distribution import OutOfDistributionScore
 from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.model.windows import MAX_WINDOWS
 
 CRYSTAL = px.CubicElasticity(88814.0, 70043.0, 37543.0)
 
@@ -35,26 +35,19 @@ def test_predictions(model):
     head = model.stiffness.tensor
     basis = StiffnessBasis(*(part[None] for part in stiffness_basis(one, CRYSTAL)))
     with torch.no_grad():
-        expected = head.stiffness(basis, model.encode([one]))[0]
+        expected = head.stiffness(basis)[0]
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-6)
     both = model.predict_stiffness([one, other], {"crystal": CRYSTAL})
     assert torch.equal(both[0], found)
     assert not torch.allclose(both[1], found)
-    assert model.unfamiliarity(one) < 1
+    assert model.out_of_distribution_score(one) < 1
 
 
-def test_the_latent_vector_counts_if_asked_for():
-    one, crystal = tiny_rve(1), CRYSTAL
-    plain, told = tiny_stiffness_model(), tiny_stiffness_model(latent=True)
-    basis = StiffnessBasis(*(part[None] for part in stiffness_basis(one, crystal)))
-    here, there = plain.encode([tiny_rve(5), tiny_rve(6)]).split(1)
+def test_the_encoder_takes_no_part(model):
+    rve, other = tiny_rve(1), tiny_stiffness_model()
     with torch.no_grad():
-        assert torch.equal(
-            plain.stiffness.tensor.stiffness(basis, here),
-            plain.stiffness.tensor.stiffness(basis, there),
-        )
-        first = told.stiffness.tensor.stiffness(basis, here)
-        assert not torch.allclose(first, told.stiffness.tensor.stiffness(basis, there))
+        other.autoencoder.encoder.embed.weight.mul_(float("nan"))
+    assert torch.equal(other.predict_stiffness(rve, CRYSTAL), model.predict_stiffness(rve, CRYSTAL))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +126,7 @@ def test_a_single_crystal_is_all_texture():
 
 def test_crystals_that_are_not_cubic_get_hills_average(model):
     rve, c = tiny_rve(1), px.Elasticity.hexagonal(162.5e3, 91.8e3, 68.9e3, 180.6e3, 46.8e3)
-    with pytest.warns(UserWarning, match="knows cubic crystals, but these are hexagonal"):
+    with pytest.warns(UserWarning, match="fitted to cubic crystals, but these are hexagonal"):
         found = model.predict_stiffness(rve, c)
     torch.testing.assert_close(found, px.hill_average(rve, c))
     assert float(model.stiffness.tensor.crystal_gate(c)) == 0
@@ -143,41 +136,36 @@ def test_untrained_heads_are_the_plain_physics():
     head = TensorHead(TensorHeadSizes(width=24, components=4))
     basis = StiffnessBasis(*(part[None] for part in stiffness_basis(tiny_rve(1), CRYSTAL)))
     with torch.no_grad():
-        assert head(basis.invariants, torch.zeros(1, 24)).tolist() == [[1.0, 0.0]]
-        found = head.stiffness(basis, torch.zeros(1, 24))[0]
+        assert head(basis.invariants).tolist() == [[1.0, 0.0]]
+        found = head.stiffness(basis)[0]
     expected = (basis.consistent + basis.terms[:, 0])[0]
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-6)
 
 
 def test_other_grids(model):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a larger grid may be unlike the tiny ones
-        large = model.predict_stiffness(px.tessellate(grid=(9, 6, 13), grains=12, seed=0), CRYSTAL)
-        layer = model.predict_stiffness(px.tessellate(grid=(8, 5, 1), grains=6, seed=0), CRYSTAL)
+    large = model.predict_stiffness(px.tessellate(grid=(9, 6, 13), grains=12, seed=0), CRYSTAL)
+    layer = model.predict_stiffness(px.tessellate(grid=(8, 5, 1), grains=6, seed=0), CRYSTAL)
     assert large.shape == layer.shape == (6, 6)
     assert bool(large.isfinite().all() & layer.isfinite().all())
 
 
-def test_unfamiliar_polycrystals_get_hills_average(model):
-    familiar = model.stiffness.tensor.familiarity
-    rve, threshold = tiny_rve(1), familiar.threshold.clone()
-    known = model.predict_stiffness(rve, CRYSTAL)
-    hill = px.hill_average(rve, CRYSTAL)
-    near = model.unfamiliarity(rve)
+def test_the_score_is_that_of_the_latent_vector(model):
+    score = model.stiffness.tensor.out_of_distribution
+    rve, threshold = tiny_rve(1), score.threshold.clone()
+    known, near = model.predict_stiffness(rve, CRYSTAL), model.out_of_distribution_score(rve)
+    assert near == pytest.approx(float(score(model.encode([rve]))))
     try:
-        familiar.threshold.mul_(near / 1.5)
-        assert model.unfamiliarity(rve) == pytest.approx(1.5)
-        with pytest.warns(UserWarning, match="unlike those that the stiffness head was fitted to"):
-            part = model.predict_stiffness(rve, CRYSTAL)
-        # Far enough within the bounds that none of the two is clamped.
-        share = torch.exp(torch.tensor(-1.0, dtype=torch.float64))
-        torch.testing.assert_close(part, hill + share * (known - hill), rtol=1e-9, atol=1e-6)
-        familiar.threshold.mul_(0.5)
-        with pytest.warns(UserWarning, match=r"distance 3 of 1 at most"):
-            far = model.predict_stiffness(rve, CRYSTAL)
-        torch.testing.assert_close(far, hill)
+        score.threshold.mul_(near / 1.5)
+        assert model.out_of_distribution_score(rve) == pytest.approx(1.5)
+        assert torch.equal(model.predict_stiffness(rve, CRYSTAL), known)
     finally:
-        familiar.threshold.copy_(threshold)
+        score.threshold.copy_(threshold)
+    with pytest.warns(DeprecationWarning, match="use `out_of_distribution_score`"):
+        assert model.unfamiliarity(rve) == near
+    edge = model.config.voxels
+    row = torch.zeros(edge * (MAX_WINDOWS + 1), 1, 1, dtype=torch.int64)
+    with pytest.raises(ValueError, match="reads at most"):
+        model.out_of_distribution_score(px.Polycrystal(row, [[1, 0, 0, 0]]))
 
 
 def test_crystals_beyond_the_training_fade_to_hill(model):
@@ -188,7 +176,7 @@ def test_crystals_beyond_the_training_fade_to_hill(model):
         head.crystal_high.copy_(torch.tensor([0.3, 0.0]))
         rve = tiny_rve(1)
         with pytest.warns(
-            UserWarning, match="Zener ratio 4 or its shear over bulk modulus is beyond"
+            UserWarning, match="Zener ratio 4 or its ratio of shear to bulk modulus is beyond"
         ):
             found = model.predict_stiffness(rve, CRYSTAL)
         torch.testing.assert_close(found, px.hill_average(rve, CRYSTAL))
@@ -207,7 +195,7 @@ def test_several_phases_get_hills_average(model):
         rve.grain_id, rve.orientations, phase=[0, 1, 0, 1, 0, 1], phase_names=("a", "b")
     )
     crystals = {"a": CRYSTAL, "b": px.CubicElasticity(107.3e3, 60.8e3, 28.3e3)}
-    with pytest.warns(UserWarning, match="knows one crystal, but the polycrystal has 2"):
+    with pytest.warns(UserWarning, match="fitted to one crystal, but the polycrystal has 2"):
         found = model.predict_stiffness(mixed, crystals)
     torch.testing.assert_close(found, px.hill_average(mixed, crystals))
     same = model.predict_stiffness(mixed, {"a": CRYSTAL, "b": CRYSTAL})
@@ -218,7 +206,7 @@ def test_models_without_a_head_say_how_to_get_one(model):
     bare = FoundationModel(model.autoencoder, {})
     for ask in (
         lambda: bare.predict_stiffness(tiny_rve(), CRYSTAL),
-        lambda: bare.unfamiliarity(tiny_rve()),
+        lambda: bare.out_of_distribution_score(tiny_rve()),
     ):
         with pytest.raises(ValueError, match=r"has none; `polyxtal finetune stiffness` fits one"):
             ask()
@@ -235,21 +223,21 @@ def test_the_gate_fades():
     assert gate[-2:].tolist() == [0, 0]
 
 
-def test_familiarity_is_mahalanobis_distance():
+def test_the_score_is_mahalanobis_distance():
     generator = torch.Generator().manual_seed(0)
     mix = torch.randn(8, 8, generator=generator, dtype=torch.float64)
     known, aside, far = (
         torch.randn(n, 8, generator=generator, dtype=torch.float64) @ mix + 5
         for n in (4000, 1000, 5)
     )
-    familiar = Familiarity(8, 8)
-    familiar.fit(known, aside)
+    score = OutOfDistributionScore(8, 8)
+    score.fit(known, aside)
     centred = far - known.mean(0)
     expected = torch.einsum("ni,ij,nj->n", centred, torch.linalg.inv(torch.cov(known.mT)), centred)
-    ratio = familiar(far) / (expected / 9).sqrt()
+    ratio = score(far) / (expected / 9).sqrt()
     torch.testing.assert_close(ratio, ratio[:1].expand(5), rtol=1e-6, atol=0)
-    assert float((familiar(aside) > 1).double().mean()) < 0.01
-    few = Familiarity(8, 2)  # what is left out counts as one direction more
+    assert float((score(aside) > 1).double().mean()) < 0.01
+    few = OutOfDistributionScore(8, 2)  # what is left out counts as one direction more
     few.fit(known, aside)
     across = torch.linalg.svd(known - known.mean(0), full_matrices=False)[2][-1]
     assert float(few((known.mean(0) + 1e3 * across)[None])) > 10
@@ -269,8 +257,6 @@ def test_heads_are_saved_loaded_and_moved(model, tmp_path):
 
 
 def test_half_precision_keeps_the_head(model, tmp_path):
-    from polyxtal.model.checkpoint import save_model
-
     model.save(tmp_path)
     save_model(tmp_path, model.autoencoder, {}, torch.float16)
     assert px.load_model(tmp_path).stiffness is not None
@@ -349,6 +335,4 @@ def test_another_encoder_is_refused(model, tmp_path):
 
 
 def test_the_hub_download_brings_the_head():
-    from polyxtal.model.checkpoint import FILES
-
-    assert {"stiffness.json", "stiffness.safetensors"} < {*FILES}
+    assert {"stiffness.json", "stiffness.safetensors"} < {*model_files()}

@@ -90,8 +90,10 @@ def test_blocks_get_muon_and_tables_do_not_decay():
     assert sorted(shared) == sorted(names.values())
     blocks, matrices, others = ([names[id(p)] for p in group["params"]] for group in groups)
     assert all(".blocks." in name for name in blocks)
-    assert set(matrices) == {"encoder.embed.weight", "summary.weight", "decoder.rebuild.weight"}
-    assert {"encoder.bias.table", "decoder.mixture", "encoder.whole"} <= set(others)
+    assert set(matrices) == {"encoder.embed.weight", "summary.weight", "decoder.reconstruct.weight"}
+    assert {"encoder.relative_position_bias.table", "decoder.mixture", "encoder.cls_token"} <= set(
+        others
+    )
     assert groups[0]["matrices"]
     assert groups[2]["weight_decay"] == 0
     assert preset("small").summary

@@ -38,7 +38,7 @@ def save_model(folder, threshold, zener=math.inf):
     """Write a model that knows all polycrystals, or none, and crystals up to a Zener ratio."""
     bare = tiny_stiffness_model()
     bare.stiffness.tensor.crystal_high[0].clamp_(max=math.log(zener))
-    bare.stiffness.tensor.familiarity.threshold.fill_(threshold)
+    bare.stiffness.tensor.out_of_distribution.threshold.fill_(threshold)
     shape = 2, INCREMENTS
     head = CurveHead(*(torch.full(shape, value, dtype=torch.float64) for value in (0.01, 0.3)))
     FoundationModel(bare.autoencoder, {}, bare.stiffness, head).save(folder)
@@ -84,7 +84,7 @@ def test_stiffness_and_curve_are_the_models(case, told):
     torch.testing.assert_close(prediction.response.P, response.P, rtol=1e-9, atol=1e-9)
     assert len(prediction.leaf_phase) == 8
     assert prediction.constants["model"] == px.engineering_constants(expected)
-    assert prediction.unfamiliarity == model.unfamiliarity(rve)
+    assert prediction.out_of_distribution_score == model.out_of_distribution_score(rve)
 
 
 def test_networks_share_the_stiffness_that_they_are_to_have(case, monkeypatch):
@@ -117,7 +117,7 @@ def test_progress_counts_the_steps_of_every_network(told):
     assert 2 < len(steps) <= 2 * most_steps(4, ALLOY)
 
 
-def test_json_names_the_model_and_how_familiar_it_is(case, told, tmp_path):
+def test_json_names_the_model_and_the_score(case, told, tmp_path):
     prediction, *_ = told
     write_prediction(prediction, tmp_path / "out")
     content = json.loads((tmp_path / "out" / "stiffness.json").read_text(encoding="utf-8"))
@@ -132,7 +132,7 @@ def test_json_names_the_model_and_how_familiar_it_is(case, told, tmp_path):
         digest = sha256((case / "model" / name).read_bytes()).hexdigest()
         assert content["inputs"][part] == {"name": f"model/{name}", "sha256": digest}
     assert set(content["inputs"]) == {"microstructure", "material", "load", *files}
-    assert content["unfamiliarity"] == prediction.unfamiliarity
+    assert content["out_of_distribution_score"] == prediction.out_of_distribution_score
     assert content["stiffness"]["model"] == prediction.stiffness["model"].tolist()
     assert (content["parameters"]["leaves"], content["parameters"]["ensemble"]) == (4, 2)
     assert (tmp_path / "out" / "prediction.png").read_bytes()[:4] == b"\x89PNG"
@@ -209,24 +209,24 @@ def invoke(case, out, *more):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_command_line_says_once_that_a_polycrystal_is_unfamiliar(case, tmp_path):
+def test_command_line_says_once_that_a_polycrystal_is_out_of_distribution(case, tmp_path):
     # The crystal is known; those that a network is compared by are not, which is not the user's
     # to know.
     strange = save_model(tmp_path / "strange", 1e-6, zener=1.3)
     result = invoke(case, tmp_path / "out", "--model", strange)
     assert result.exit_code == 0, result.output
     (line,) = (line for line in result.stderr.splitlines() if "Warning" in line)
-    assert line.startswith("Warning: The polycrystal is unlike those that the stiffness head")
+    assert line.startswith("Warning: The polycrystal is unlike those that the model was fitted to")
     content = json.loads((tmp_path / "out" / "stiffness.json").read_text(encoding="utf-8"))
     assert content["parameters"]["ensemble"] == 1
-    assert content["unfamiliarity"] > 1
-    assert f"{content['unfamiliarity']:.3f}" in result.stdout
-    # Strange as it is, the answer is Hill's average, and that is what is printed.
-    hill = content["stiffness"]["hill"]
-    assert content["stiffness"]["model"] == hill
+    assert content["out_of_distribution_score"] > 1
+    assert f"{content['out_of_distribution_score']:.3f}" in result.stdout
+    # The answer is the head's all the same, and that is what is printed.
+    found = content["stiffness"]["model"]
+    assert found != content["stiffness"]["hill"]
     first_table = result.stdout.split("Engineering constants")[0]
-    assert f"{hill[0][0] / 1e3:.2f}" in first_table
-    assert f"{hill[3][3] / 2e3:.2f}" in first_table
+    assert f"{found[0][0] / 1e3:.2f}" in first_table
+    assert f"{found[3][3] / 2e3:.2f}" in first_table
     (header,) = (row for row in result.stdout.splitlines() if "Reuss" in row)
     assert header.replace("┃", " ").split() == ["Reuss", "model", "network", "Voigt"]
 
@@ -235,7 +235,7 @@ def test_command_line_refuses_a_model_without_heads(case, tmp_path):
     tiny_stiffness_model().save(tmp_path / "bare")
     result = invoke(case, tmp_path / "out", "--model", tmp_path / "bare")
     assert result.exit_code == 2
-    assert result.stderr.startswith("Error: A model must have a head for curves")
+    assert result.stderr.startswith("Error: A model must have a curve head")
     assert not (tmp_path / "out").exists()
 
 
@@ -246,8 +246,8 @@ def test_progress_shows_the_network_being_predicted(case, tmp_path, monkeypatch)
     assert "Warning" not in shown
 
 
-def test_without_a_model_nothing_is_told_of_familiarity(case):
+def test_without_a_model_there_is_no_score(case):
     answer = predict(case / "grid.vti", settings_of(case, model=None, ensemble=1, taylor=False))
     assert answer.answer == "network"
     assert "model" not in answer.stiffness
-    assert summary(answer)["unfamiliarity"] is None
+    assert summary(answer)["out_of_distribution_score"] is None
