@@ -24,7 +24,8 @@ from polyxtal.model import transformer
 from polyxtal.model.config import preset
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.training.pretrain.config import PretrainConfig
-from polyxtal.training.pretrain.module import make_optimiser, numbered_masks
+from polyxtal.training.pretrain.evaluation import numbered_masks
+from polyxtal.training.pretrain.optimizer import make_optimizer
 
 BATCH = {"small": 64, "base": 32, "paper": 16}
 LARGE = 4096
@@ -75,7 +76,7 @@ class Training:
             optimiser="muon",
         )
         self.model = MaskedAutoencoder(model).to(device)
-        self.optimiser = make_optimiser(self.model, self.config)
+        self.optimiser = make_optimizer(self.model, self.config)
         self.data = iter(
             EndlessPolycrystals(self.config.recipe(), self.batch, features, device=device)
         )

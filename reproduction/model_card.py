@@ -19,7 +19,7 @@ import torch
 from polyxtal.files.bounded import read_bounded
 from polyxtal.files.output_folder import OutputFolder, whole_folder
 from polyxtal.model.checkpoint import CARD, CONFIG, WEIGHTS, read_model, save_model
-from polyxtal.training.pretrain.run import CURVE, MODEL, load_curve
+from polyxtal.training.pretrain.recorder import CURVE, MODEL, load_curve
 from reproduction.probing import write as write_probing
 from reproduction.reconstruction import write as write_reconstruction
 

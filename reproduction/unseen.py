@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.training.pretrain.config import PretrainConfig
-from polyxtal.training.pretrain.module import judge
+from polyxtal.training.pretrain.evaluation import evaluate
 from reproduction.pretrained import unseen_batches
 
 Judgement = Mapping[str, Mapping[str, float]]
@@ -43,7 +43,7 @@ def judge_unseen(
     done = 0
     for batch in unseen_batches(config, count, seed):
         size = len(batch["field"])
-        for predictor, measures in judge(config, model.autoencoder, batch).items():
+        for predictor, measures in evaluate(config, model.autoencoder, batch).items():
             sums = total.setdefault(predictor, dict.fromkeys(measures, 0.0))
             for name, value in measures.items():
                 sums[name] += value * size / count

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.model.checkpoint import CONFIG
-from polyxtal.training.pretrain.run import CURVE, MODEL, load_curve
+from polyxtal.training.pretrain.recorder import CURVE, MODEL, load_curve
 from reproduction.pretrained import Pretrained, find_model, open_model
 from reproduction.unseen import Judgement, judge_unseen
 

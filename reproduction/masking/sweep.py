@@ -12,7 +12,8 @@ from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.files.validated import validate_document
 from polyxtal.model.checkpoint import CONFIG, read_model
 from polyxtal.training.pretrain.config import KINDS, PretrainConfig, read_pretrain_config
-from polyxtal.training.pretrain.run import MODEL, pretrain
+from polyxtal.training.pretrain.recorder import MODEL
+from polyxtal.training.pretrain.run import pretrain
 from reproduction.masking.write import FILES
 
 PREFIX = "mask-"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from polyxtal.crystal.load_material import load_material
-from polyxtal.training.pretrain.run import MODEL
+from polyxtal.training.pretrain.recorder import MODEL
 from reproduction.latent import write as write_latent
 from reproduction.latent.measure import LatentSettings, map_latents, measure_latents
 from reproduction.masking import write as write_masking

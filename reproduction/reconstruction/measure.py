@@ -23,7 +23,7 @@ from polyxtal.model.reconstruction import (
 )
 from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.training.pretrain.config import PretrainConfig
-from polyxtal.training.pretrain.module import numbered_masks
+from polyxtal.training.pretrain.evaluation import numbered_masks
 from reproduction.pretrained import Pretrained, open_model, unseen_batches
 from reproduction.unseen import Judgement, judge_unseen
 

@@ -18,7 +18,8 @@ from reproduction.cli import app
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
     from polyxtal.training.pretrain.config import PretrainConfig, read_pretrain_config
-    from polyxtal.training.pretrain.run import load_curve, pretrain
+    from polyxtal.training.pretrain.recorder import load_curve
+    from polyxtal.training.pretrain.run import pretrain
     from reproduction.masking.measure import other_differences, read_runs
     from reproduction.masking.sweep import parse_ratios, sweep, sweep_configs
     from reproduction.unseen import judge_unseen

@@ -12,16 +12,16 @@ import torch
 from tiny_model import SIZES
 from typer.testing import CliRunner
 
+from polyxtal.cli import app
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.model.checkpoint import save_model
 from polyxtal.model.mae import Mask, MaskedAutoencoder
 from polyxtal.model.tokens import patchify
-from reproduction.cli import app
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
     from polyxtal.training.pretrain.config import PretrainConfig
-    from polyxtal.training.pretrain.module import judge
+    from polyxtal.training.pretrain.evaluation import evaluate
     from reproduction.pretrained import AT_ONCE, open_model, unseen_batches
     from reproduction.reconstruction.measure import fill, hidden_voxels, layer, rebuild_slices
     from reproduction.unseen import judge_unseen
@@ -44,7 +44,7 @@ def model(request, tmp_path_factory):
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(app, ["reconstruction", *map(str, arguments)])
+    return CliRunner().invoke(app, ["study", "reconstruction", *map(str, arguments)])
 
 
 def test_it_writes_what_it_prints(model, tmp_path):
@@ -85,7 +85,7 @@ def test_rves_are_judged_alike_in_parts_and_at_once(model):
         pretrained.config, pretrained.model, count, progress=lambda *given: told.append(given)
     )
     assert told == [("RVEs evaluated", done, count) for done in (AT_ONCE, count)]
-    for name, row in judge(pretrained.config, pretrained.model.autoencoder, whole).items():
+    for name, row in evaluate(pretrained.config, pretrained.model.autoencoder, whole).items():
         assert parts[name] == pytest.approx(row, rel=1e-5)
 
 

@@ -65,7 +65,7 @@ def split_rves(count: int, validation: float, seed: int, stream: int) -> Split:
     return Split(order[aside:], order[:aside])
 
 
-def first_weights(model: FoundationModel) -> FoundationModel:
+def untrained_copy(model: FoundationModel) -> FoundationModel:
     """Draw a model's first weights again, as its pretraining's seed did."""
     seed = int(dict(model.about.get("pretraining") or {}).get("seed", 0))
     return FoundationModel(MaskedAutoencoder(model.config, seed), {})
@@ -88,7 +88,7 @@ def load_encoders(
         FileNotFoundError: if there is no such model.
         ValueError: if one sees another number of voxels.
     """
-    found = {"pretrained": model, "untrained": first_weights(model)}
+    found = {"pretrained": model, "untrained": untrained_copy(model)}
     for name, head in heads.items():
         if head.model is None:
             continue
@@ -98,7 +98,7 @@ def load_encoders(
                 f"{head.model}: models of one fine-tuning must see as many voxels, but this one "
                 f"sees {own.config.voxels}³ and another {model.config.voxels}³."
             )
-        found[encoder_of(name, head)] = own if head.encoder == "pretrained" else first_weights(own)
+        found[encoder_of(name, head)] = own if head.encoder == "pretrained" else untrained_copy(own)
     return found
 
 

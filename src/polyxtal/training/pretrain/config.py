@@ -1,4 +1,4 @@
-"""What a pretraining is asked for, as a YAML file says it."""
+"""Configuration of a pretraining, read from a YAML file."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ Steps = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class PretrainConfig(BaseModel):
-    """All that a pretraining depends on; see `docs/pretraining.md`.
+    """Configuration of a pretraining; see `docs/pretraining.md`.
 
     Attributes:
-        model: Sizes: a preset's name, or a mapping with `preset` and changes.
-        start: Model whose weights to begin with, as for `load_model`; None draws them.
-        texture: Where textures are drawn from, as in a recipe.
-        grains: Grains in an RVE, or [low, high].
-        spread: Of grain diameters, as in a recipe.
-        aspect: Of grains, as in a recipe.
-        mask: Share of the patches that is hidden.
+        model: Model sizes: a preset's name, or a mapping with `preset` and changes.
+        start: Model whose weights to start from, as for `load_model` (default: drawn weights).
+        texture: Distribution of textures, as in a recipe.
+        grains: Number of grains in an RVE, or [low, high].
+        spread: Spread of grain diameters, as in a recipe.
+        aspect: Aspect ratios of grains, as in a recipe.
+        mask: Share of hidden patches.
         loss: Reconstruction loss; only "plain", the paper's mean squared error.
-        summary: Weight of the squared error by which [CLS] learns to describe the whole volume,
-            hidden patches included, see `dataset.descriptors`; 0, the paper's, for none.
-        optimiser: "adamw", or "muon" for the blocks' matrices and AdamW for all else.
-        steps: Optimiser's steps.
-        batch: RVEs in a step, over all processes and accumulated parts.
-        accumulate: Parts that a step's batch is computed in, one after the other.
-        rate: Largest learning rate for a batch of 256; in proportion to the batch.
-        warmup: Steps of rising rate; a cosine falls to zero after them.
+        summary: Weight of the squared error of the descriptors of the whole volume that [CLS]
+            predicts, see `dataset.descriptors` (default: 0, as in the paper).
+        optimiser: "adamw", or "muon" for the matrices of the blocks and AdamW for the rest.
+        steps: Number of optimizer steps.
+        batch: RVEs per step, over all processes and accumulated parts.
+        accumulate: Number of parts that a step's gradient is accumulated over.
+        rate: Peak learning rate for a batch of 256; proportional to the batch.
+        warmup: Steps of linear warm-up; a cosine decays to zero after them.
         decay: Weight decay of matrices.
-        betas: Adam's averages.
+        betas: Adam's decay rates of the two moments.
         clip: Largest norm of the gradient.
-        precision: Lightning's: "bf16-mixed", "32-true", ...
+        precision: Lightning's precision: "bf16-mixed", "32-true", ...
         compile: Compile the model with torch.compile.
-        seed: Of weights, RVEs and masks.
+        seed: Random seed of weights, RVEs and masks.
         validate_every: Steps between two validations.
-        validation: RVEs to validate on; never trained on.
-        save_every: Seconds between two checkpoints.
-        workers: Processes that make RVEs, for each training process; 0 makes them in between.
+        validation: Number of validation RVEs, which are never trained on.
+        save_every: Time between two checkpoints [s].
+        workers: Processes that make RVEs, per training process; 0 makes them in the same process.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,7 +116,11 @@ class PretrainConfig(BaseModel):
         return self
 
     def recipe(self, offset: int = 0) -> Recipe:
-        """Return the recipe of the RVEs; another offset gives others."""
+        """Return the recipe of the RVEs.
+
+        Args:
+            offset: Offset of the seed; each gives other RVEs.
+        """
         return Recipe(
             laue=self.model.laue,
             count=1,
@@ -130,7 +134,7 @@ class PretrainConfig(BaseModel):
 
     @property
     def peak_rate(self) -> float:
-        """Largest learning rate."""
+        """Peak learning rate."""
         return self.rate * self.batch / 256
 
 

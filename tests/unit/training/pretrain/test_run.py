@@ -24,15 +24,15 @@ from polyxtal.training.pretrain.config import PretrainConfig, read_pretrain_conf
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
-    from polyxtal.training.pretrain.module import (
+    from polyxtal.training.pretrain.evaluation import (
         VALIDATION_SEED,
-        first_weights,
-        judge,
+        evaluate,
         numbered_masks,
-        seeds_of,
         validation_batch,
     )
-    from polyxtal.training.pretrain.run import load_curve, pretrain
+    from polyxtal.training.pretrain.module import initial_model, seeds_of
+    from polyxtal.training.pretrain.recorder import load_curve
+    from polyxtal.training.pretrain.run import pretrain
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -122,24 +122,24 @@ def test_a_stopped_run_with_muon_goes_on_as_if_nothing_had_happened(tmp_path):
 def test_a_run_may_start_from_a_model(finished, tmp_path):
     folder, model = finished
     config = PretrainConfig(**TINY | {"start": str(folder / "model"), "seed": 9})
-    begun, lineage = first_weights(config)
+    begun, lineage = initial_model(config)
     assert seeds_of(lineage) == {0}
     for name, value in model.state_dict().items():
         assert torch.equal(begun.state_dict()[name], value)
     assert begun.training
     wider = PretrainConfig(**TINY | {"start": str(folder / "model"), "model": "small"})
     with pytest.raises(ValueError, match="the model to start from must have the sizes"):
-        first_weights(wider)
-    with pytest.raises(ValueError, match="must have seen other RVEs, but `seed` is 0 there"):
-        first_weights(PretrainConfig(**TINY | {"start": str(folder / "model")}))
+        initial_model(wider)
+    with pytest.raises(ValueError, match="must have seen other RVEs, but its `seed` was 0, too"):
+        initial_model(PretrainConfig(**TINY | {"start": str(folder / "model")}))
     with pytest.raises(FileNotFoundError):
-        first_weights(PretrainConfig(**TINY | {"start": str(tmp_path / "none")}))
+        initial_model(PretrainConfig(**TINY | {"start": str(tmp_path / "none")}))
 
 
 def test_quaternions_may_be_rebuilt_as_harmonics():
     sizes = TINY["model"] | {"features": "quaternion", "target": "harmonic"}
     config = PretrainConfig(**TINY | {"model": sizes})
-    model = first_weights(config)[0].eval()
+    model = initial_model(config)[0].eval()
     batch = validation_batch(config, 8)
     mask = numbered_masks(batch["number"], config)
     rebuilt, truth, _ = model(batch["field"], mask)
@@ -149,9 +149,9 @@ def test_quaternions_may_be_rebuilt_as_harmonics():
     ).batch(0)
     given = model(batch["field"], mask, again["target"])[1]
     torch.testing.assert_close(truth, given, rtol=0, atol=1e-5)
-    table = judge(config, model, batch)
+    table = evaluate(config, model, batch)
     other = PretrainConfig(**TINY)
-    same = judge(other, first_weights(other)[0], validation_batch(other, 8))
+    same = evaluate(other, initial_model(other)[0], validation_batch(other, 8))
     for name in ("nearest visible", "mean of visible"):
         assert table[name] == pytest.approx(same[name], rel=1e-4)
 
@@ -179,7 +179,7 @@ def test_masks_belong_to_rves():
 
 def test_a_model_is_judged_beside_the_trivial_predictors(finished):
     config = PretrainConfig(**TINY)
-    table = judge(config, finished[1], validation_batch(config, 16))
+    table = evaluate(config, finished[1], validation_batch(config, 16))
     assert set(table) == {"model", "model, snapped", "mean of visible", "nearest visible"}
     assert table["model"]["loss"] == pytest.approx(
         curve(finished[0])[-1]["validation_loss"], rel=1e-5
@@ -198,7 +198,7 @@ def test_another_pretraining_is_refused(finished):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"loss": "symmetric"}, "`loss`"),
+        ({"loss": "distance"}, "`loss`"),
         ({"accumulate": 3}, "`accumulate` must divide `batch`"),
         ({"warmup": 100}, "`warmup` must be less than `steps`"),
         ({"mask": 1.5}, "`mask`"),
@@ -257,7 +257,7 @@ def test_damaged_checkpoints_are_refused(finished, tmp_path, content):
     folder = tmp_path / "run"
     shutil.copytree(finished[0], folder)
     (folder / "last.ckpt").write_bytes(content)
-    with pytest.raises(ValueError, match="must be a whole checkpoint"):
+    with pytest.raises(ValueError, match="must be a complete checkpoint"):
         pretrain(PretrainConfig(**TINY), folder, accelerator="cpu", devices=1)
 
 
