@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from polyxtal.algebra.progress import Progress, no_progress
@@ -14,6 +12,7 @@ from polyxtal.model.checkpoint import CONFIG, read_model
 from polyxtal.training.pretrain.config import KINDS, PretrainConfig, read_pretrain_config
 from polyxtal.training.pretrain.recorder import MODEL
 from polyxtal.training.pretrain.run import pretrain
+from polyxtal.training.trainer import quiet_lightning
 from reproduction.masking.write import FILES
 
 PREFIX = "mask-"
@@ -118,7 +117,7 @@ def sweep(
             ) -> None:
                 progress(stage, at + done, total, name)
 
-            with _quiet_lightning():
+            with quiet_lightning():
                 pretrain(
                     config,
                     target / name,
@@ -142,15 +141,3 @@ def is_finished(folder: Path, config: PretrainConfig) -> bool:
     _, about = read_model(folder / MODEL)
     same = about.get("pretraining") == config.model_dump(mode="json")
     return same and about.get("steps_done") == config.steps
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Keep Lightning from saying the same of each model."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -41,14 +41,14 @@ from polyxtal.model.heads.stiffness.file import head_fingerprint
 from polyxtal.network.topology import BinaryTree
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.training.finetune.config import FitConfig, HeadName
-from polyxtal.training.finetune.fit import (
-    Fitter,
+from polyxtal.training.finetune.encoders import (
     Split,
     encoder_of,
     load_encoders,
     own_encoders,
     split_rves,
 )
+from polyxtal.training.finetune.fit import HeadFit
 from polyxtal.training.finetune.folder import (
     MODEL,
     RESULT,
@@ -274,7 +274,7 @@ def _fit(
 ) -> Errors:
     head = ParameterHead(model.config.width, config.depth, seed)
     task = ParameterTask(head, data.stiffness, constants, config.crystals)
-    fitter = Fitter(fit, task, model, data, split, encoded, seed)
+    fitter = HeadFit(fit, task, model, data, split, encoded, seed)
     fitter.run(place, progress)
     if "encoder" in fitter.parts:
         changed = copy.deepcopy(model.autoencoder)

@@ -41,14 +41,14 @@ from polyxtal.training.finetune.baselines import (
     texture_features,
 )
 from polyxtal.training.finetune.config import HeadConfig, StiffnessConfig
-from polyxtal.training.finetune.fit import (
-    Fitter,
+from polyxtal.training.finetune.encoders import (
     Split,
     encoder_of,
     load_encoders,
     own_encoders,
     split_rves,
 )
+from polyxtal.training.finetune.fit import HeadFit
 from polyxtal.training.finetune.folder import (
     MODEL,
     RESULT,
@@ -252,16 +252,16 @@ def _fit(
     else:
         sizes = TensorHeadSizes(width=width, components=config.components, hidden=config.hidden)
         task = TensorTask(data, sizes, seed, head.ridge)
-    fitter = Fitter(head, task, model, data, split, (encoded.latent, encoded.turns), seed)
-    validation = fitter.run(place, progress)
+    fit = HeadFit(head, task, model, data, split, (encoded.latent, encoded.turns), seed)
+    validation = fit.run(place, progress)
     latent = encoded.test
     if not head.freeze:
-        model = _with_encoder(model, fitter)
+        model = _with_encoder(model, fit)
         latent = encode_copies(model, test, range(len(test.grain_id)))[0][:, 0]
     with torch.no_grad():
         found = _judge(task, latent, test)
     scores = [{"r_squared": list(s.r_squared), "error": s.error} for s in found]
-    result = {"validation": validation, "epochs": len(fitter.rows), "scores": scores}
+    result = {"validation": validation, "epochs": len(fit.rows), "scores": scores}
     if isinstance(task.head, TensorHead):
         about = {"finetuning": config.model_dump(mode="json"), "head": head.model_dump(mode="json")}
         about |= {"seed": seed, "rves": len(split.train), "validation": validation}
@@ -271,10 +271,10 @@ def _fit(
     return result
 
 
-def _with_encoder(model: FoundationModel, fitter: Fitter) -> FoundationModel:
+def _with_encoder(model: FoundationModel, fit: HeadFit) -> FoundationModel:
     changed = MaskedAutoencoder(model.config)
     changed.load_state_dict(model.autoencoder.state_dict())
-    changed.encoder.load_state_dict(fitter.parts["encoder"].state_dict())
+    changed.encoder.load_state_dict(fit.parts["encoder"].state_dict())
     return FoundationModel(changed, model.about)
 
 

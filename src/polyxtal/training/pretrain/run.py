@@ -22,10 +22,10 @@ from pydantic import ValidationError
 from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.files.run_folder import RunFolder
 from polyxtal.model.mae import MaskedAutoencoder
-from polyxtal.training.checkpoint import find_checkpoint
 from polyxtal.training.pretrain.config import PretrainConfig
 from polyxtal.training.pretrain.module import Pretraining, PretrainingData
 from polyxtal.training.pretrain.recorder import CHECKPOINT, LOG_EVERY, Recorder
+from polyxtal.training.trainer import find_checkpoint
 
 STRATEGIES = ("auto", "ddp")
 """Sharding of weights (FSDP) is left to models that do not fit on one device."""

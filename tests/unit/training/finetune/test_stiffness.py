@@ -20,10 +20,10 @@ from polyxtal.cli import app
 from polyxtal.dataset.recipe import make_recipe
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.stiffness.head import TensorHeadSizes
-from polyxtal.training.finetune import fit as finetuning
 from polyxtal.training.finetune.baselines import averages, score_tensors
 from polyxtal.training.finetune.config import HeadConfig, StiffnessConfig, read_stiffness_config
-from polyxtal.training.finetune.fit import Fitter, Split
+from polyxtal.training.finetune.encoders import Split
+from polyxtal.training.finetune.fit import CHECKPOINT, HeadFit
 from polyxtal.training.finetune.stiffness import finetune_stiffness
 from polyxtal.training.finetune.stiffness_data import encode_copies, load_stiffness_data
 from polyxtal.training.finetune.tasks import NormalTask, TensorTask
@@ -149,7 +149,7 @@ def test_finished_seeds_are_not_fitted_again(finished, monkeypatch):
     def refuse(*_):
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr(Fitter, "run", refuse)
+    monkeypatch.setattr(HeadFit, "run", refuse)
     assert finetune_stiffness(config(folder.parent), folder) == rows
     (folder / "heads" / "normal" / "seed-1" / "result.json").write_text("{")
     with pytest.raises(AssertionError, match="fitted again"):
@@ -188,12 +188,12 @@ def test_a_stopped_fit_goes_on_as_if_nothing_had_happened(folders, data, tmp_pat
             else TensorTask(data, TensorHeadSizes(width=24, components=4), 0)
         )
         encoded = encode_copies(model, data, numbers)
-        return Fitter(head, task, model, data, Split(numbers[6:], numbers[:6]), encoded, 0)
+        return HeadFit(head, task, model, data, Split(numbers[6:], numbers[:6]), encoded, 0)
 
     whole = fitter()
     whole.run(tmp_path / "whole")
 
-    def stop(epoch, _):
+    def stop(stage, epoch, epochs, note):
         if epoch == 2:
             raise Stop
 
@@ -201,13 +201,13 @@ def test_a_stopped_fit_goes_on_as_if_nothing_had_happened(folders, data, tmp_pat
         fitter().run(tmp_path / "parts", stop)
     again = fitter()
     seen = []
-    again.run(tmp_path / "parts", lambda epoch, _: seen.append(epoch))
+    again.run(tmp_path / "parts", lambda stage, epoch, epochs, note: seen.append(epoch))
     assert seen == [3, 4]
     assert again.rows == whole.rows
     for name, value in whole.parts.state_dict().items():
         assert torch.equal(value, again.parts.state_dict()[name])
-    (tmp_path / "parts" / "state.safetensors").write_bytes(b"not whole")
-    with pytest.raises(ValueError, match="must be a whole state of this fit"):
+    (tmp_path / "parts" / CHECKPOINT).write_bytes(b"not whole")
+    with pytest.raises(ValueError, match="must be a complete checkpoint"):
         fitter().run(tmp_path / "parts")
 
 
@@ -251,24 +251,28 @@ def test_an_encoder_learns_at_lower_rates_below(folders, data):
     numbers = torch.arange(24)
     head = HeadConfig(kind="normal", freeze=False, rate=1e-3, encoder_rate=0.5, layer_decay=0.25)
     split = Split(numbers[6:], numbers[:6])
-    fit = Fitter(
+    fit = HeadFit(
         head, NormalTask(data, 24), model, data, split, encode_copies(model, data, numbers), 0
     )
-    rates = sorted({round(group["lr"], 12) for group in fit.optimiser.param_groups})
+    rates = sorted({round(group["lr"], 12) for group in fit.parameter_groups()})
     assert rates == [0.000125, 0.0005, 0.001]  # patches' embedding, the one block, the head
-    counted = sum(len(group["params"]) for group in fit.optimiser.param_groups)
+    counted = sum(len(group["params"]) for group in fit.parameter_groups())
     assert counted == len([*fit.parts.parameters()])
 
 
-def test_every_epoch_has_moves_of_its_own(folders, data):
+def test_every_epoch_has_moves_of_its_own(folders, data, tmp_path):
     model = px.load_model(folders / "model")
     numbers = torch.arange(24)
-    head = HeadConfig(kind="normal", freeze=False, rate=1e-30)
+    head = HeadConfig(kind="normal", freeze=False, rate=1e-30, epochs=2)
     split = Split(numbers[6:], numbers[:6])
     encoded = encode_copies(model, data, numbers)
-    fit = Fitter(head, NormalTask(data, 24), model, data, split, encoded, 0)
-    first, second, again = fit._epoch(0), fit._epoch(1), fit._epoch(0)
-    assert first == pytest.approx(again, rel=1e-6)
+    fit, again = (
+        HeadFit(head, NormalTask(data, 24), model, data, split, encoded, 0) for _ in range(2)
+    )
+    fit.run(tmp_path / "a")
+    again.run(tmp_path / "b")
+    first, second = (row["loss"] for row in fit.rows)
+    assert [row["loss"] for row in again.rows] == pytest.approx([first, second], rel=1e-6)
     assert abs(second - first) > 1e-4 * first
 
 
@@ -276,14 +280,14 @@ def test_a_loss_that_is_not_finite_is_an_error(folders, data, tmp_path, monkeypa
     model = px.load_model(folders / "model")
     numbers = torch.arange(24)
     split = Split(numbers[6:], numbers[:6])
-    fit = Fitter(
+    fit = HeadFit(
         HeadConfig(kind="normal"), NormalTask(data, 24), model, data, split,
         encode_copies(model, data, numbers), 0,
     )  # fmt: skip
-    monkeypatch.setattr(fit, "_epoch", lambda epoch: float("nan"))
+    monkeypatch.setattr(fit, "validation_loss", lambda: float("nan"))
     with pytest.raises(ConvergenceError, match="the loss must stay finite"):
         fit.run(tmp_path)
-    assert not (tmp_path / finetuning.STATE).exists()
+    assert not (tmp_path / CHECKPOINT).exists()
 
 
 def test_the_averages_are_those_of_the_package(data, folders):

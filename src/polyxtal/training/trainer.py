@@ -1,7 +1,10 @@
-"""Resumption of a Lightning training from its checkpoint."""
+"""What trainings by Lightning have in common: resumption, and silence."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -32,3 +35,15 @@ def find_checkpoint(path: Path, module: LightningModule) -> str | None:
     if found != {name: value.shape for name, value in module.state_dict().items()}:
         raise ValueError(f"{path}: must be a checkpoint of this run, but is of another.")
     return str(path)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning from logging devices and hints for each of many trainings."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,92 @@
+"""What fine-tunings have in common: how they split RVEs, and the encoders that heads start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Integer
+from torch import Tensor
+
+from polyxtal.algebra.randomness import generator_of
+from polyxtal.model.foundation import FoundationModel, load_model
+from polyxtal.model.heads.encoder_bound import fingerprint
+from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.training.finetune.config import FitConfig
+
+
+class Split(NamedTuple):
+    """Numbers of training and validation RVEs."""
+
+    train: Integer[Tensor, " n"]
+    validation: Integer[Tensor, " m"]
+
+
+def split_rves(count: int, validation: float, seed: int, stream: int) -> Split:
+    """Split RVEs at random into training and validation.
+
+    Args:
+        count: Number of RVEs.
+        validation: Share of validation RVEs; one at least.
+        seed: Random seed.
+        stream: Stream of random numbers, so that fits of different kinds split differently.
+    Raises:
+        ValueError: if fewer than two are left to learn from.
+    """
+    held_out = max(1, round(validation * count))
+    if count - held_out < 2:
+        raise ValueError(
+            "At least two RVEs must be left to learn from, but `validation` leaves "
+            f"{count - held_out}."
+        )
+    order = torch.randperm(count, generator=generator_of(seed, 0, stream))
+    return Split(order[held_out:], order[:held_out])
+
+
+def untrained_copy(model: FoundationModel) -> FoundationModel:
+    """Return the model as it was before its pretraining: weights drawn by the same seed."""
+    seed = int(dict(model.about.get("pretraining") or {}).get("seed", 0))
+    return FoundationModel(MaskedAutoencoder(model.config, seed), {})
+
+
+def encoder_of(name: str, head: FitConfig) -> str:
+    """Name the encoder that a head starts from: of the fine-tuning's model, or of its own."""
+    return head.encoder if head.model is None else f"{head.encoder} of {name}"
+
+
+def load_encoders(
+    model: FoundationModel, heads: Mapping[str, FitConfig]
+) -> dict[str, FoundationModel]:
+    """Load the encoders that heads start from, by the names of `encoder_of`.
+
+    Args:
+        model: Model of the fine-tuning, for "pretrained" and "untrained".
+        heads: Heads by name; those with a model of their own start from that.
+    Raises:
+        FileNotFoundError: if there is no such model.
+        ValueError: if one sees another number of voxels.
+    """
+    found = {"pretrained": model, "untrained": untrained_copy(model)}
+    for name, head in heads.items():
+        if head.model is None:
+            continue
+        own = load_model(head.model)
+        if own.config.voxels != model.config.voxels:
+            raise ValueError(
+                f"{head.model}: models of one fine-tuning must see as many voxels, but this one "
+                f"sees {own.config.voxels}³ and another {model.config.voxels}³."
+            )
+        found[encoder_of(name, head)] = own if head.encoder == "pretrained" else untrained_copy(own)
+    return found
+
+
+def own_encoders(
+    encoders: Mapping[str, FoundationModel], heads: Mapping[str, FitConfig]
+) -> dict[str, str]:
+    """Return fingerprints of the encoders of heads with a model of their own, by head."""
+    return {
+        name: fingerprint(encoders[encoder_of(name, head)].autoencoder)
+        for name, head in heads.items()
+        if head.model is not None
+    }
