@@ -173,7 +173,7 @@ def rotation_angle(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch"]:
 
 
 def rotational_part(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Find the rotation R of the polar decomposition F = R U (det F > 0).
+    """Return the rotation R of the polar decomposition F = R U (det F > 0).
 
     Newton's iteration R ← ½ (R + R⁻ᵀ) [Higham1986], with R⁻ᵀ from cross products of the rows;
     it converges quadratically for any invertible F.

@@ -14,7 +14,7 @@ from polyxtal.files.yaml import read_yaml
 
 
 def load_material(source: str | Path | Mapping[str, Any], phase: str | None = None) -> Material:
-    """Load one material.
+    """Return one material, shipped or from a phase file.
 
     Args:
         source: The name of a material that ships with the package ("AA6022-T4"), or a DAMASK 3
@@ -52,7 +52,7 @@ def load_material(source: str | Path | Mapping[str, Any], phase: str | None = No
 
 
 def load_materials(path: str | Path) -> dict[str, Material]:
-    """Load all phases of a DAMASK 3 `material.yaml`, by name.
+    """Return all phases of a DAMASK 3 `material.yaml` by name.
 
     Raises:
         FileNotFoundError: if there is no such file.

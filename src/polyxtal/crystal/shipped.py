@@ -1,4 +1,4 @@
-"""The materials that ship with the package, as files; found without importing torch."""
+"""The files of shipped materials, found without importing torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def shipped_materials() -> tuple[str, ...]:
 
 
 def find_material(source: str | Path) -> Path:
-    """Find a material's phase file by its shipped name or path.
+    """Return a material's phase file by its shipped name or path.
 
     Raises:
         FileNotFoundError: if a path leads to no file.

@@ -1,1 +1,1 @@
-"""Mechanics of the aggregate: load paths, responses, bounds, moduli."""
+"""Mechanics of polycrystals: load paths, bounds, elasticity, mean-field and full-field models."""

@@ -77,13 +77,13 @@ class CompiledCrystalPlasticity:
         self._groups: list[tuple[LawGroup, np.void]] | None = None
 
     def initial_state(self, orientations: Float[Tensor, "points 4"]) -> CrystalState:
-        """Build the stress-free state of crystals with the given orientations."""
+        """Return the stress-free state of crystals with given orientations."""
         return self.reference.initial_state(orientations)
 
     def update(
         self, deformation: Float[Tensor, "points 3 3"], state: CrystalState, dt: float
     ) -> LawUpdate:
-        """Take every point through one step; see `CrystalPlasticity.update`."""
+        """Advance every point by one step; see `CrystalPlasticity.update`."""
         check_deformation(deformation)
         points = len(deformation)
         stress, internal = state.stress.numpy().copy(), state.internal.numpy().copy()

@@ -109,7 +109,7 @@ class PlasticityLaw(ABC):
     @classmethod
     @abstractmethod
     def from_damask(cls, plastic: Mapping[str, Any], lattice: Lattice, at: str) -> Any:
-        """Read the parameters from the section `plastic` of a phase file [Pa].
+        """Return the parameters from the section `plastic` of a phase file [Pa].
 
         Raises:
             ValueError: if they are invalid; `at` opens the sentence.
@@ -118,7 +118,7 @@ class PlasticityLaw(ABC):
     @classmethod
     @abstractmethod
     def to_damask(cls, parameters: Any) -> dict[str, Any]:
-        """Write the parameters as the section `plastic` of a phase file [Pa]."""
+        """Return the section `plastic` of a phase file [Pa] from the parameters."""
 
     def linearise(
         self,

@@ -62,7 +62,7 @@ def shells(families: Sequence[Family]) -> Types:
 
 
 def by_families(reacting: Sequence[Family], acting: Sequence[Family], first: str) -> Types:
-    """Number interaction types by pairs of families; `first` names the index that varies last."""
+    """Number interaction types by pairs of families; `first` names the slower index."""
     rows = np.repeat(np.arange(len(reacting)), [family.size for family in reacting])
     columns = np.repeat(np.arange(len(acting)), [family.size for family in acting])
     if first == "reacting":

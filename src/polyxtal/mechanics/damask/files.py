@@ -1,4 +1,4 @@
-"""Names of the files of a DAMASK case, known without importing torch."""
+"""Names of the files of a DAMASK case, without importing torch."""
 
 GRID_FILE = "grid.vti"
 MATERIAL_FILE = "material.yaml"

@@ -1,4 +1,4 @@
-"""A periodic cell of voxels in equilibrium, taken from one time step to the next.
+"""A periodic cell of voxels in equilibrium, advanced step by step.
 
     F = F̄ + Grad u,   Div P(F) = 0,   <F> = F̄ and <P> prescribed component by component
 

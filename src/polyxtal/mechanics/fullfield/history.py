@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class LocalFields(NamedTuple):
-    """Every voxel at one time.
+    """Local fields at one time.
 
     Attributes:
         F: Deformation gradient. [-]
@@ -137,7 +137,7 @@ class FullFieldResponse(Response):
 
 
 class History:
-    """Rows of averages over the cell and its grains, one an increment."""
+    """Rows of averages over the cell and its grains, one per increment."""
 
     def __init__(self, rve: Polycrystal, cell: PeriodicCell) -> None:
         """Start with the undeformed state."""
@@ -171,7 +171,7 @@ class History:
         return {name: torch.stack(values) for name, values in self._rows.items()}
 
     def restore(self, rows: Mapping[str, Tensor]) -> None:
-        """Take over what `rows` returned.
+        """Restore what `rows` returned.
 
         Raises:
             ValueError: if rows of another cell are given.
@@ -182,7 +182,7 @@ class History:
         self._rows = {name: list(rows[name].unbind(0)) for name in self._rows}
 
     def response(self, statistics: dict[str, float]) -> FullFieldResponse:
-        """Bundle the rows and the last fields."""
+        """Return the response of all rows and the last fields."""
         rve = self._rve
         return FullFieldResponse(
             **self.rows(),
@@ -219,7 +219,7 @@ class History:
         return total / self._count.clamp_min(1)[:, None, None]
 
     def _grain_orientations(self, q: Float[Tensor, "voxels 4"]) -> Float[Tensor, "grains 4"]:
-        """Average quaternions of a grain: normalised sum, signs as those of the last mean."""
+        """Return the normalised mean quaternion of every grain, with signs as in the last mean."""
         last = self._rows.get("orientations")
         first = self._initial if last is None else last[-1].to(self._initial)
         sign = torch.where((q * first[self._grain]).sum(-1, keepdim=True) < 0, -1.0, 1.0)

@@ -14,7 +14,7 @@ from polyxtal.algebra.rotation import rotational_part
 
 @dataclass(frozen=True, eq=False)
 class Polar:
-    """The polar decomposition F = R U and what its derivative maps.
+    """The polar decomposition F = R U and its derivatives.
 
     Attributes:
         rotation: R. [-]
