@@ -1,1 +1,1 @@
-"""What the command line runs: one function a verb, no mechanics of its own."""
+"""Workflows of the command line: one function per command, without mechanics of their own."""

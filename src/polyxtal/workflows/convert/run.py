@@ -1,4 +1,4 @@
-"""From one file format to another, on request smaller."""
+"""Convert polycrystals between file formats, optionally cropped or coarsened."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from polyxtal.workflows.inputs.materials import material_file_beside, own_proper
 
 @dataclass(frozen=True, eq=False)
 class Conversion:
-    """What was read and what was written.
+    """Result of a conversion.
 
     Attributes:
         read: The polycrystal as read.
         written: The polycrystal as written.
-        files: All files that were written.
-        bare_phases: Phases written to `material.yaml` with nothing but their lattice.
+        files: Written files.
+        bare_phases: Phases written to `material.yaml` without properties except their lattice.
     """
 
     read: Polycrystal
@@ -41,19 +41,19 @@ def convert(
     force: bool = False,
     progress: Progress = no_progress,
 ) -> Conversion:
-    """Read a polycrystal, make it smaller if asked to, and write it.
+    """Read a polycrystal, crop or coarsen it, and write it.
 
-    From `.vti` to `.vti`, the phases' properties in `material.yaml` go along, as far as a
-    `Material` holds them; no other format has properties.
+    From `.vti` to `.vti`, the phases' properties in `material.yaml` are preserved, as far as a
+    `Material` represents them; no other format stores properties.
 
     Args:
-        source: Any file that `read` reads.
-        target: Any file that `write` writes; its folder must exist.
-        settings: What to change; None for nothing.
-        force: Replace the target, with the `material.yaml` beside a `.vti`.
-        progress: Called at the beginning of each stage.
+        source: File in a readable format, see `read`.
+        target: File in a writable format, see `write`; its folder must exist.
+        settings: Conversion settings; None for no change.
+        force: Overwrite the target and, for `.vti`, its `material.yaml`.
+        progress: Callback at the start of each stage.
     Returns:
-        What was read and written.
+        The polycrystals read and written.
     Raises:
         FileExistsError: if the target exists and `force` is not given, or is the source.
         FileNotFoundError: if the source or the target's folder does not exist.
@@ -85,7 +85,7 @@ def convert(
 
 
 def _refuse_overwriting(source: Path, target: Path, force: bool) -> None:
-    """Refuse to replace the source, under whatever name, and anything else without `force`."""
+    """Refuse to overwrite the source, under any name, and other files without `force`."""
     if _same(source, target):
         raise FileExistsError(f"{target}: must be another file than the input, but is {source}.")
     beside = material_file_beside(source) if target.suffix.lower() == ".vti" else None
@@ -110,7 +110,7 @@ def _properties(source: Path, rve: Polycrystal) -> dict[str, Material]:
 
 
 def _ranges(text: str, grid: Sequence[int]) -> list[tuple[int, int]]:
-    """Read "x0:x1,y0:y1,z0:z1"; an end left out is that of the grid."""
+    """Parse "x0:x1,y0:y1,z0:z1"; an omitted limit is that of the grid."""
     try:
         parts = [part.split(":") if part.strip() else ["", ""] for part in text.split(",")]
         return [

@@ -1,4 +1,4 @@
-"""What a data set is like: its size, textures and labels, in lines of text and as a picture."""
+"""Summarise a data set, its size, textures and labels, as text and as a figure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from polyxtal.viz.style import LINE_COLORS, TITLE_SIZE, new_figure, style_axes
 from polyxtal.viz.texture import ipf_colors
 
 SHOWN = 4
-"""RVEs drawn as slices."""
+"""Number of RVEs shown as slices."""
 _ROWS = 4096
 
 
 def describe(folder: str | Path) -> Iterator[str]:
-    """Say how large a finished data set is, and how its textures and labels are spread."""
+    """Yield lines on size, textures and labels of a complete data set."""
     store = open_dataset(folder)
     size = sum(file.stat().st_size for file in (store.folder / DATA).rglob("*") if file.is_file())
     raw = len(store) * int(np.prod(store.recipe.grid)) * 4 * 4
@@ -49,7 +49,7 @@ def texture_indices(store: PolycrystalStore) -> np.ndarray:
 
 
 def draw_overview(folder: str | Path) -> Path:
-    """Draw slices of the first RVEs and histograms of textures and labels into the data set."""
+    """Plot slices of the first RVEs and histograms of textures and labels into the data set."""
     store = open_dataset(folder)
     figure = new_figure(9.0, 5.2)
     slices, charts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.0, 1.1))[:, 0]
@@ -87,7 +87,7 @@ def _c11(store: PolycrystalStore) -> Iterator[tuple[float, float, float]]:
 
 
 def _c11_rows(store: PolycrystalStore) -> np.ndarray:
-    """Read C11 for the first crystals, a block of RVEs at a time. [MPa]"""
+    """Return C11 for the first crystals, read in blocks of RVEs. [MPa]"""
     rows = range(0, len(store), _ROWS)
     parts = [store.read("stiffness", row, row + _ROWS)[:, :SHOWN, 0, 0] for row in rows]
     return np.concatenate(parts).astype(np.float64)

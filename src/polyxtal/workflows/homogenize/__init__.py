@@ -1,1 +1,1 @@
-"""`polyxtal homogenize`: elastic stiffness from the full field."""
+"""`polyxtal homogenize`: elastic stiffness of the full field."""

@@ -1,4 +1,4 @@
-"""From a file to its elastic stiffness by full-field simulation, beside the simple averages."""
+"""Compute the full-field elastic stiffness of a file, with Voigt, Reuss and Hill averages."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ BASELINES = ("reuss", "hill", "voigt")
 
 @dataclass(frozen=True, eq=False)
 class Homogenization:
-    """Everything that `homogenize` found out.
+    """Result of `homogenize`.
 
     Attributes:
-        settings: What was asked for.
-        inputs: Name and SHA-256 of every file that was read, by its part.
+        settings: The settings.
+        inputs: Name and SHA-256 of each input file, by role.
         rve: The polycrystal.
-        materials: Material of every phase that has grains.
-        result: What the solver returned.
+        materials: Material of each phase with grains.
+        result: Result of the solver.
         stiffness: Mandel stiffness by "full_field", "reuss", "hill", "voigt". [MPa]
         constants: Engineering constants by the same names.
-        distance: How far each baseline is from the full field, relative Frobenius norm. [-]
+        distance: Deviation of each average from the full field, relative Frobenius norm. [-]
         seconds: Wall time of each stage. [s]
     """
 
@@ -61,11 +61,11 @@ def homogenize(
 
     Args:
         file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
-        settings: How to compute; None for the defaults.
-        progress: Called after every iteration with the load case that is solved, its iteration,
-            both from 1, and its relative residual; a case that needs no iteration is not counted.
+        settings: Settings; None for the defaults.
+        progress: Callback after each iteration with load case and iteration, both from 1, and
+            relative residual; cases without iterations are not counted.
     Returns:
-        The stiffness, beside Reuss's, Hill's and Voigt's average.
+        The stiffness, with the Reuss, Hill and Voigt averages.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if a file or a setting is invalid, or a phase has no elasticity.
@@ -114,7 +114,7 @@ def homogenize(
 
 
 def _by_case(tol: float, step: Callable[[str], None]) -> Callable[[float], None]:
-    """Count cases and iterations: a case ends with the first residual that is small enough."""
+    """Return a callback that counts cases and iterations; a case ends below the tolerance."""
     case, iteration = 1, 0
 
     def on_iteration(residual: float) -> None:

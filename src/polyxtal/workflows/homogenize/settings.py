@@ -15,19 +15,19 @@ OUTPUT = OutputFolder("homogenization", (SUMMARY, STIFFNESS, CONSTANTS, PICTURE)
 
 @dataclass(frozen=True)
 class HomogenizationSettings:
-    """What a homogenisation is asked for.
+    """Settings of a homogenisation.
 
     Attributes:
-        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
+        material: Materials, see `choose_materials`; empty for those of the file.
         elastic: Elastic constants [GPa] instead, see `choose_elasticity`.
         scheme: Discretisation, "fourier" or "rotated".
-        tol: Largest relative residual of stress equilibrium. [-]
+        tol: Tolerance of the relative equilibrium residual. [-]
         float32: Compute in single precision.
-        max_iterations: Most iterations of a load case.
-        ebsd: How an EBSD map is read.
+        max_iterations: Maximum number of iterations per load case.
+        ebsd: Settings for EBSD maps.
 
     Raises:
-        ValueError: if both `material` and `elastic` are given, or no iteration is allowed.
+        ValueError: if both `material` and `elastic` are given, or `max_iterations` is not positive.
     """
 
     material: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class HomogenizationSettings:
     ebsd: MapSettings = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
-        """Validate that the crystals are said once, and that the solver may begin and must end."""
+        """Validate the source of the crystals and the number of iterations."""
         if self.material and self.elastic:
             raise ValueError("Argument `elastic` must stand alone, but `material` is given, too.")
         if self.max_iterations < 1:

@@ -1,4 +1,4 @@
-"""Write a homogenisation to a folder, whole or not at all."""
+"""Write a homogenisation to a folder atomically."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from polyxtal.workflows.summary.provenance import provenance
 def write_homogenization(
     homogenization: Homogenization, folder: str | Path, force: bool = False, picture: bool = True
 ) -> Path:
-    """Write all files of a homogenisation, or none.
+    """Write all files of a homogenisation atomically.
 
     Args:
-        homogenization: What to write.
+        homogenization: The homogenisation.
         folder: Output folder.
-        force: Replace an earlier homogenisation there.
-        picture: Draw `young_modulus.png`, too.
+        force: Overwrite an earlier homogenisation.
+        picture: Also plot `young_modulus.png`.
     Returns:
         The folder.
     Raises:
@@ -39,7 +39,7 @@ def write_homogenization(
 
 
 def summary(homogenization: Homogenization) -> dict[str, Any]:
-    """Gather what `homogenization.json` holds: plain numbers, lists and strings."""
+    """Return the content of `homogenization.json`."""
     rve, result = homogenization.rve, homogenization.result
     stiffness = homogenization.stiffness
     return {
@@ -80,7 +80,7 @@ def summary(homogenization: Homogenization) -> dict[str, Any]:
 
 
 def _write_stiffness(path: Path, homogenization: Homogenization) -> None:
-    """Write one row for each component, first in Mandel's notation, then in Voigt's."""
+    """Write one row per component, first in Mandel, then in Voigt notation."""
     stiffness = homogenization.stiffness
     header = ["notation", "row", "column", *(f"{model} [MPa]" for model in stiffness)]
 

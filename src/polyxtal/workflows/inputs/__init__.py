@@ -1,1 +1,1 @@
-"""What a workflow starts from: files, materials, load paths."""
+"""Inputs of workflows: files, materials, load paths."""

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MapSettings:
-    """How an EBSD map becomes a polycrystal; for other files, nothing may be given.
+    """Settings for EBSD maps; must be unset for other files.
 
     Attributes:
-        frame: What the Euler angles refer to, see `read_ebsd`.
-        threshold: Disorientation that parts grains; None for 5°. [rad]
-        exclude: Phases that their neighbours replace.
-        volume: Voxels along the edge of a statistically equivalent volume to take instead of the
-            map itself, see `equivalent_rve`; None for the map, as one layer.
+        frame: Reference frame of the Euler angles, see `read_ebsd`.
+        threshold: Disorientation threshold between grains; None for 5°. [rad]
+        exclude: Phases to fill from neighbouring points.
+        volume: Voxels along the edge of a statistically equivalent volume, see
+            `equivalent_rve`; None for the map itself, a single layer.
         volume_seed: Random seed of that volume.
     """
 
@@ -30,7 +30,7 @@ class MapSettings:
     volume_seed: int = 0
 
     def read(self, file: str | Path) -> Polycrystal:
-        """Read any polycrystal file that needs no material file."""
+        """Read a polycrystal file, converting EBSD maps by these settings."""
         from polyxtal.microstructure.equivalent import equivalent_rve
         from polyxtal.microstructure.io.registry import extensions, is_map, read, read_ebsd
 

@@ -1,4 +1,4 @@
-"""Elastic constants as the command line takes them."""
+"""Parse elastic constants given on the command line."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ GPA = 1e3
 SYMMETRIES = {
     SYSTEMS[name]: LaueGroup(name) for name in ("m-3m", "6/mmm", "4/mmm", "-3m", "mmm", "2/m", "-1")
 }
-"""Laue group whose constants follow a name before the colon of `read_elasticity`."""
+"""Laue group by the name before the colon in `read_elasticity`."""
 
 
 def read_elasticity(text: str) -> Elasticity:
-    """Read a crystal from "C11,C12,C44", or "hexagonal:C11,C12,C13,C33,C44" and the like. [GPa]
+    """Return the elasticity for "C11,C12,C44" or "hexagonal:C11,C12,C13,C33,C44" etc. in GPa.
 
     Args:
-        text: Constants in the order of `constant_names`, after a name of `SYMMETRIES` and a colon
-            if the crystal is not cubic.
+        text: Constants in the order of `constant_names`, preceded by a name of `SYMMETRIES` and
+            a colon if the crystal is not cubic. [GPa]
     Raises:
-        ValueError: if the symmetry is unknown, or these are not the constants of a stable crystal.
+        ValueError: if the symmetry is unknown, or the constants are not those of a stable crystal.
     """
     symmetry, separator, numbers = text.partition(":")
     if not separator:
@@ -50,10 +50,10 @@ def read_elasticity(text: str) -> Elasticity:
 
 
 def cubic_elasticity(text: str) -> CubicElasticity:
-    """Read a cubic crystal from "C11,C12,C44" [GPa].
+    """Return the cubic elasticity for "C11,C12,C44" in GPa.
 
     Raises:
-        ValueError: if these are not three numbers of a stable crystal.
+        ValueError: if the text is not three constants of a stable crystal.
     """
     try:
         c11, c12, c44 = (GPA * float(number) for number in text.split(","))

@@ -1,4 +1,4 @@
-"""The files that a computation rests on: read, listed, and told apart by their contents."""
+"""Read and identify the input files of a computation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from polyxtal.workflows.inputs.materials import material_file_beside
 def read_input(
     file: str | Path, material: Sequence[str] = (), ebsd: MapSettings | None = None
 ) -> Polycrystal:
-    """Read the file; a grid without `material.yaml` may have its grains in the one given.
+    """Read a file; a grid without `material.yaml` takes its grains from a given material file.
 
     Args:
-        file: Any file that `read` reads.
-        material: What the user gave as materials, see `choose_materials`.
-        ebsd: How a map is read; None for a file that is none.
+        file: File in a readable format, see `read`.
+        material: Materials given by the user, see `choose_materials`.
+        ebsd: Settings for EBSD maps; None for other files.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if a file is invalid.
@@ -35,7 +35,7 @@ def read_input(
 def identify_inputs(
     file: str | Path, material: Sequence[str] = (), load: str | None = None
 ) -> dict[str, tuple[str, str]]:
-    """Name every file that was read, and its SHA-256, by its part."""
+    """Return name and SHA-256 of each input file, by role."""
     given = {"microstructure": Path(file)}
     beside = material_file_beside(file)
     if beside is not None:
@@ -51,6 +51,6 @@ def identify_inputs(
 
 
 def sha256(path: Path) -> str:
-    """Tell a file's contents apart, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

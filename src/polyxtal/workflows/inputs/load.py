@@ -1,4 +1,4 @@
-"""The load path of a prediction or a simulation: by name, or from a DAMASK load file."""
+"""Load path of a prediction or a simulation, by name or from a DAMASK load file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 LOADS = ("uniaxial", "cyclic", "shear", "plane-strain")
 LOAD_SETTINGS = ("path", "strain", "rate", "axis", "unload")
-"""What a DAMASK load file replaces."""
+"""Settings that a DAMASK load file replaces."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class LoadSettings:
     """Settings of the load path.
 
     Attributes:
-        path: Kind of load, one of `LOADS`.
+        path: Type of load path, one of `LOADS`.
         strain: Engineering strain, or the amount of shear. [-]
         rate: Strain rate. [1/s]
         axis: Loaded axis, "x" if None; for shear, direction and normal, "xy" if None; for plane
-            strain, loaded and held axis, "zy" if None.
+            strain, loaded and constrained axis, "zy" if None.
         unload: Unload to zero stress at the end.
         load: DAMASK load file instead of `path`, `strain`, `rate`, `axis` and `unload`.
 
@@ -57,12 +57,12 @@ class LoadSettings:
             )
 
     def changed(self, names: tuple[str, ...]) -> list[str]:
-        """Return those of the named settings that differ from their defaults."""
+        """Return the named settings that differ from their defaults."""
         default = {one.name: one.default for one in fields(self)}
         return [name for name in names if getattr(self, name) != default[name]]
 
     def load_path(self) -> LoadPath:
-        """Build or read the load path.
+        """Return the load path.
 
         Raises:
             FileNotFoundError: if there is no such load file.

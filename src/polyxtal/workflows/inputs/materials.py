@@ -1,4 +1,4 @@
-"""The materials of a polycrystal's phases: named by the user, or found beside the file."""
+"""Materials of a polycrystal's phases, given by the user or by the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polyxtal.workflows.inputs.elasticity import read_elasticity
 
 
 def material_file_beside(file: str | Path) -> Path | None:
-    """Find the file that holds the phases' own properties, if there is one."""
+    """Return the `material.yaml` of a `.vti` file, or None."""
     beside = Path(file).parent / MATERIAL_FILE
     return beside if Path(file).suffix.lower() == ".vti" and beside.is_file() else None
 
@@ -25,18 +25,18 @@ def material_file_beside(file: str | Path) -> Path | None:
 def choose_materials(
     rve: Polycrystal, file: str | Path, given: Sequence[str] = ()
 ) -> dict[str, Material]:
-    """Find the material of every phase that has grains.
+    """Return the material of each phase with grains.
 
     Args:
         rve: Polycrystal read from the file.
-        file: The file; the phases of a `material.yaml` beside a `.vti` are used if none is given.
-        given: Shipped names or phase files: one for all phases, or "PHASE=NAME" for each. A file
-            with several phases is searched for the phase by name.
+        file: Input file; the `material.yaml` of a `.vti` is used if `given` is empty.
+        given: Names of shipped materials or phase files: one for all phases, or "PHASE=NAME"
+            for each. In a file with several phases, the phase is selected by name.
     Returns:
         Materials by phase name.
     Raises:
         FileNotFoundError: if a phase file does not exist.
-        ValueError: if a phase has no material, or a material is not one that can be simulated.
+        ValueError: if a phase has no material, or a material cannot be simulated.
     """
     used = _used_phases(rve)
     chosen = _assign(used, given, "material")
@@ -56,16 +56,16 @@ def choose_materials(
 
 
 def choose_elasticity(rve: Polycrystal, given: Sequence[str]) -> dict[str, Material]:
-    """Make an elastic material of every phase that has grains from numbers.
+    """Return an elastic material from constants for each phase with grains.
 
     Args:
         rve: Polycrystal read from the file.
-        given: Constants [GPa], see `read_elasticity`, for all phases, or "PHASE=…" for each.
+        given: Constants [GPa], see `read_elasticity`: for all phases, or "PHASE=…" for each.
     Returns:
         Materials by phase name, without plasticity. [MPa]
     Raises:
-        ValueError: if an entry is not the constants of a stable crystal, a phase has none, or
-            they lack the symmetry of its lattice.
+        ValueError: if an entry is not a set of constants of a stable crystal, a phase has none,
+            or the symmetry is not that of its lattice.
     """
     used = _used_phases(rve)
     chosen = _assign(used, given, "elastic")
@@ -86,10 +86,10 @@ def choose_elasticity(rve: Polycrystal, given: Sequence[str]) -> dict[str, Mater
 
 
 def with_lattices(rve: Polycrystal, materials: Mapping[str, Material | None]) -> Polycrystal:
-    """Give phases the lattices of their materials, which say more than most files do.
+    """Return the polycrystal with the lattices of its materials.
 
     Raises:
-        ValueError: if a phase is known to have another lattice.
+        ValueError: if the file specifies another lattice for a phase.
     """
     given = {rve.phase_names.index(name): m for name, m in materials.items() if m is not None}
     lattices = material_lattices(rve.lattices, given, rve.phase_names)
@@ -99,10 +99,10 @@ def with_lattices(rve: Polycrystal, materials: Mapping[str, Material | None]) ->
 
 
 def own_properties(beside: Path, names: Sequence[str]) -> dict[str, Material]:
-    """Load what a `material.yaml` says of phases, except of those with nothing but a lattice.
+    """Return the materials in a `material.yaml`, except phases with a lattice only.
 
     Raises:
-        ValueError: if the properties of a phase are not such as can be simulated.
+        ValueError: if the properties of a phase cannot be simulated.
     """
     document = read_yaml(beside)
     phases = document.get("phase") if isinstance(document, Mapping) else None
@@ -112,7 +112,7 @@ def own_properties(beside: Path, names: Sequence[str]) -> dict[str, Material]:
     return {
         name: phase_to_material(phases[name], name, f"{beside}: ")
         for name in names
-        # A phase with nothing but its lattice is how a grid is written without properties.
+        # Grids without properties are written with phases that have a lattice only.
         if isinstance(phases.get(name), Mapping) and "mechanical" in phases[name]
     }
 
@@ -122,7 +122,7 @@ def _used_phases(rve: Polycrystal) -> list[str]:
 
 
 def _assign(used: Sequence[str], given: Sequence[str], argument: str) -> dict[str, str]:
-    """Say which entry each phase takes: "PHASE=ENTRY", or one for all."""
+    """Return the entry for each phase, from "PHASE=ENTRY" or one for all."""
     chosen: dict[str, str] = {}
     one, value = ("name", "NAME") if argument == "material" else ("set of constants", "C11,C12,C44")
     for entry in given:
@@ -144,7 +144,7 @@ def _assign(used: Sequence[str], given: Sequence[str], argument: str) -> dict[st
 
 
 def _load(source: str, phase: str) -> Material:
-    """Load a material; of a file with several, the one of the phase's own name."""
+    """Load a material; from a file with several, the one with the phase's name."""
     if source not in shipped_materials() and Path(source).is_file():
         document = read_yaml(source)
         phases = document.get("phase", document) if isinstance(document, Mapping) else {}

@@ -1,4 +1,4 @@
-"""One figure of a prediction: volume, curve, elastic surface, texture."""
+"""Figure of a prediction: volume, curve, stiffness surface, texture."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from polyxtal.workflows.summary.panels import (
 
 
 def draw_prediction(prediction: Prediction) -> Figure:
-    """Draw the four panels of a prediction.
+    """Plot the four panels of a prediction.
 
     Args:
-        prediction: What to draw.
+        prediction: The prediction.
     Returns:
-        A figure to be saved by its `savefig`.
+        The Matplotlib figure.
     """
     figure, panels = four_panels()
     draw_volume_panel(panels[0, 0], prediction.rve)

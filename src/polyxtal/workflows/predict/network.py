@@ -1,4 +1,4 @@
-"""The part of a prediction that a pretrained model tells."""
+"""Predictions of a pretrained model."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ PARTS = {
     "stiffness head weights": STIFFNESS_WEIGHTS,
     "network head": NETWORK_CONFIG,
 }
-"""Files of a model's folder that an answer rests on, by their part."""
+"""Files of a model's folder that determine the prediction, by role."""
 
 
 def open_model(name: str) -> tuple[FoundationModel, dict[str, tuple[str, str]]]:
-    """Load a model that predicts networks, and name its files and their SHA-256 by their part.
+    """Load a model with heads for networks, and return it with names and SHA-256 of its files.
 
     Args:
         name: See `load_model`.
     Returns:
-        The model, and its files, each behind the name of the model.
+        The model and its files, each prefixed by the name of the model.
     Raises:
         FileNotFoundError: if there is no such model.
         ValueError: if a file is damaged, or the model lacks a head.
@@ -43,7 +43,7 @@ def open_model(name: str) -> tuple[FoundationModel, dict[str, tuple[str, str]]]:
     folder = checkpoint.find_model(name)
     model = load_model(folder)
     model.check_network()
-    # A folder goes by its last name: where it lies on one computer says nothing on another.
+    # Use the last part of a path only: the location differs between computers.
     own = folder.resolve().name if Path(name).is_dir() else name
     files = {part: folder / file for part, file in PARTS.items()}
     named = {part: (f"{own}/{file.name}", sha256(file)) for part, file in files.items()}
@@ -51,7 +51,7 @@ def open_model(name: str) -> tuple[FoundationModel, dict[str, tuple[str, str]]]:
 
 
 def most_steps(leaves: int, material: Material) -> int:
-    """Say how often, at most, `predict_network` calls `on_step` for one network."""
+    """Return the maximum number of `on_step` calls of `predict_network` per network."""
     return fit_count(leaves, material) * ITERATIONS
 
 
@@ -64,23 +64,23 @@ def predict_network(
     ensemble: int,
     on_step: Callable[[str], None] | None = None,
 ) -> MaterialNetwork | NetworkEnsemble:
-    """Predict one network, or several with seeds that are drawn from the one given.
+    """Predict an ensemble of networks.
 
-    They are those of `FoundationModel.predict_network`; the stiffness that all of them are to have
-    is predicted once.
+    The networks are those of `FoundationModel.predict_network`; the stiffness is predicted once
+    for all of them.
 
     Args:
-        model: With heads for stiffness and curves, see `FoundationModel.check_network`.
+        model: Model with heads for stiffness and curves, see `FoundationModel.check_network`.
         rve: Polycrystal of one phase.
-        material: Of its grains.
-        leaves: Leaves of each network.
-        seed: Same seed, same networks.
-        ensemble: Number of networks whose answers are averaged.
-        on_step: Called with what is done, after every step of every network.
+        material: Material of the grains.
+        leaves: Number of leaves per network.
+        seed: Random seed; seeds of the members are derived from it.
+        ensemble: Number of networks to average.
+        on_step: Callback after each step of each network, with a description.
     Raises:
         ConvergenceError: if a network does not converge.
         ValueError: if the model lacks a head, the polycrystal has several phases, or `leaves`,
-            `seed` or `ensemble` is out of bounds.
+            `seed` or `ensemble` is out of range.
     """
 
     model.check_network(rve)

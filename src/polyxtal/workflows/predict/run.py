@@ -1,4 +1,4 @@
-"""From a file to its stiffness, stress-strain curve and texture evolution."""
+"""Predict stiffness, stress-strain curve and texture evolution of a file."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from polyxtal.workflows.summary.texture import mean_texture_strength, rotation_o
 
 @dataclass(frozen=True)
 class TextureChange:
-    """How deformation changes the texture.
+    """Change of the texture by deformation.
 
     Attributes:
-        strength_grains: `texture_strength` of the file's grains. [-]
-        strength_start: That of the network's leaves, undeformed. [-]
-        strength_end: That of the leaves at the end of the load. [-]
-        mean_rotation: Mean disorientation between a leaf's start and end. [rad]
+        strength_grains: Texture strength of the input grains, see `texture_strength`. [-]
+        strength_start: Initial texture strength of the network's leaves. [-]
+        strength_end: Final texture strength of the leaves. [-]
+        mean_rotation: Mean disorientation between initial and final orientation of a leaf. [rad]
     """
 
     strength_grains: float
@@ -49,26 +49,26 @@ class TextureChange:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Everything that `predict` found out.
+    """Result of `predict`.
 
     Attributes:
-        settings: What was asked for.
-        inputs: Name and SHA-256 of every file that was read, by its part.
+        settings: The settings.
+        inputs: Name and SHA-256 of each input file, by role.
         rve: The polycrystal.
-        materials: Material of every phase that has grains.
+        materials: Material of each phase with grains.
         load: The load path.
-        stiffness: Mandel stiffness by "network", "voigt", "reuss", "hill", and "model" if there
-            is one. [MPa]
+        stiffness: Mandel stiffness by "network", "voigt", "reuss", "hill", and "model" if a
+            model is used. [MPa]
         constants: Engineering constants by the same names.
-        response: The networks' average response.
-        leaf_phase: Phase of every leaf of `response.orientations`.
+        response: Mean response of the networks.
+        leaf_phase: Phase of each leaf in `response.orientations`.
         curve: Key numbers of the loaded component.
-        texture: Texture at start and end.
+        texture: Initial and final texture.
         baselines: Responses of simpler models to the same load: "Taylor" or none.
-        baseline_curves: Their key numbers for the same component.
+        baseline_curves: Key numbers of the baselines for the same component.
         seconds: Wall time of each stage. [s]
-        out_of_distribution_score: See `FoundationModel.out_of_distribution_score`; None without a
-            model. [-]
+        unfamiliarity: Out-of-distribution score, see `FoundationModel.unfamiliarity`; None
+            without a model. [-]
     """
 
     settings: PredictionSettings
@@ -89,18 +89,18 @@ class Prediction:
 
     @property
     def answer(self) -> str:
-        """Name of the stiffness that is the answer: the model's, or else the network's."""
+        """Key of the predicted stiffness: "model" if a model is used, else "network"."""
         return "network" if self.settings.model is None else "model"
 
     @property
     def orientations(self) -> Float[Tensor, "times leaves 4"]:
-        """Orientation of every leaf at every time. [-]"""
+        """Orientation of each leaf at each time. [-]"""
         assert self.response.orientations is not None
         return self.response.orientations
 
     @property
     def weights(self) -> Float[Tensor, "leaves"]:
-        """Volume fraction of every leaf. [-]"""
+        """Volume fraction of each leaf. [-]"""
         assert self.response.weights is not None
         return self.response.weights
 
@@ -114,9 +114,9 @@ def predict(
 
     Args:
         file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
-        settings: What to predict; None for the defaults.
-        progress: Called after every step of predicting a network, and every increment of every
-            network and of the baseline, from several threads at once.
+        settings: Settings; None for the defaults.
+        progress: Callback after each step of a network fit and each increment of the networks
+            and the baseline, from several threads concurrently.
     Returns:
         The prediction.
     Raises:
@@ -171,7 +171,7 @@ def predict(
         texture=_texture_change(rve, response, leaf_phase),
         baselines=baselines,
         baseline_curves={
-            # Equal strain in all grains: elastically, that is Voigt's average.
+            # The Taylor model has uniform strain; its elastic stiffness is the Voigt average.
             name: curve_numbers(baseline, stiffness["voigt"], load, curve.component)
             for name, baseline in baselines.items()
         },
@@ -187,7 +187,7 @@ def _networks(
     model: FoundationModel | None,
     stages: Stages,
 ) -> tuple[MaterialNetwork | NetworkEnsemble, dict[str, Float[Tensor, "6 6"]], float | None]:
-    """Build or predict the networks; return also all stiffnesses and the score."""
+    """Return the networks, all stiffnesses and the out-of-distribution score."""
     leaves, ensemble = settings.network_size
     elasticity = {name: material.elasticity for name, material in materials.items()}
     score = None

@@ -1,4 +1,4 @@
-"""What a prediction from a file is asked for."""
+"""Settings of a prediction from a file."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ UNTRAINED, PREDICTED = (256, 4), (32, 1)
 
 @dataclass(frozen=True)
 class PredictionSettings(LoadSettings):
-    """Settings of a prediction, beside those of its load.
+    """Settings of a prediction, in addition to those of its load.
 
     Attributes:
-        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
+        material: Materials, see `choose_materials`; empty for those of the file.
         model: Pretrained model with heads for stiffness and networks, see `load_model`; None for
             untrained networks.
         leaves: Number of leaves per network; None for that of `UNTRAINED` or `PREDICTED`.
         ensemble: Number of networks whose responses are averaged; None likewise.
         seed: Random seed.
-        taylor: Compute the Taylor model, too; its cost grows with the number of grains.
-        ebsd: How an EBSD map is read.
+        taylor: Also compute the Taylor model; its cost is proportional to the number of grains.
+        ebsd: Settings for EBSD maps.
 
     Raises:
-        ValueError: if `load` comes together with what it replaces.
+        ValueError: if `load` is combined with settings that it replaces.
     """
 
     material: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class PredictionSettings(LoadSettings):
     ebsd: MapSettings = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
-        """Validate that the load is said once, and fill in the size of the networks."""
+        """Validate the load and fill in the size of the networks."""
         super().__post_init__()
         usual = UNTRAINED if self.model is None else PREDICTED
         for name, value in zip(("leaves", "ensemble"), usual, strict=True):
@@ -54,7 +54,7 @@ class PredictionSettings(LoadSettings):
 
     @property
     def network_size(self) -> tuple[int, int]:
-        """Leaves of each network and number of networks."""
+        """Return the leaves per network and the number of networks."""
         assert self.leaves is not None
         assert self.ensemble is not None
         return self.leaves, self.ensemble

@@ -1,4 +1,4 @@
-"""Write a prediction to a folder, whole or not at all."""
+"""Write a prediction to a folder atomically."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from polyxtal.workflows.summary.tables import write_curve, write_orientations
 def write_prediction(
     prediction: Prediction, folder: str | Path, force: bool = False, picture: bool = True
 ) -> Path:
-    """Write all files of a prediction, or none.
+    """Write all files of a prediction atomically.
 
     Args:
-        prediction: What to write.
+        prediction: The prediction.
         folder: Output folder.
-        force: Replace an earlier prediction there.
-        picture: Draw `prediction.png`, too.
+        force: Overwrite an earlier prediction.
+        picture: Also plot `prediction.png`.
     Returns:
         The folder.
     Raises:
@@ -48,7 +48,7 @@ def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
 
 
 def summary(prediction: Prediction) -> dict[str, Any]:
-    """Gather what `stiffness.json` holds: plain numbers, lists and strings."""
+    """Return the content of `stiffness.json`."""
     return {
         **provenance(prediction.inputs, prediction.settings, prediction.materials),
         "load": prediction.load.to_damask()["loadstep"],

@@ -1,4 +1,4 @@
-"""One figure of a simulation: volume, curve, stress in a section, rotation of the grains."""
+"""Figure of a simulation: volume, curve, stress in a section, grain rotation."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from polyxtal.workflows.summary.panels import (
 
 
 def draw_simulation(simulation: Simulation) -> Figure:
-    """Draw the four panels of a simulation.
+    """Plot the four panels of a simulation.
 
     Args:
-        simulation: What to draw.
+        simulation: The simulation.
     Returns:
-        A figure to be saved by its `savefig`.
+        The Matplotlib figure.
     """
     figure, panels = four_panels()
     draw_volume_panel(panels[0, 0], simulation.prepared.rve)
@@ -42,7 +42,7 @@ def draw_simulation(simulation: Simulation) -> Figure:
 
 
 def _at_the_end(simulation: Simulation) -> Polycrystal:
-    """Give the grains their last orientation; the voxels stay where they were."""
+    """Return the polycrystal with final orientations on the undeformed grid."""
     rve = simulation.prepared.rve
     orientations = rve.orientations.clone()
     orientations[simulation.crystals] = simulation.orientations[-1].to(orientations)

@@ -1,11 +1,11 @@
-"""The folder that a simulation lives in, from its start until all of its results are written.
+"""Folder of a simulation, resumable until all of its results are written.
 
-    unfinished.json   says of which simulation the run is; there until everything is written
-    checkpoint.h5     where the run goes on after it was killed
-    simulation.json   the last of the results; with it, and without unfinished.json, it is finished
+    unfinished.json   identifies the simulation; removed when all results are written
+    checkpoint.h5     state from which an interrupted run is resumed
+    simulation.json   written last; with it and without unfinished.json, the simulation is complete
 
-Everything is written file by file, each whole or not at all, in an order that a kill between any
-two of them leaves a folder that the same command takes up again.
+Each file is written atomically, in an order such that the same command can resume after an
+interruption between any two of them.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ _MAX_BYTES = 2**28
 
 
 def check_folder(folder: str | Path, force: bool = False) -> Path:
-    """Make sure, before anything is computed, that a simulation can run in a folder.
+    """Check, before any computation, that a simulation can run in a folder.
 
     Args:
-        folder: New, empty, or with an unfinished simulation; what else it holds then stays.
-        force: Allow a finished simulation, too.
+        folder: New or empty folder, or one with an unfinished simulation; other files are kept.
+        force: Accept a folder with a completed simulation.
     Returns:
-        The folder with links resolved.
+        The folder, with links resolved.
     Raises:
-        FileExistsError: if it holds something else, or a finished simulation without `force`.
-        NotADirectoryError: if a file is in its way.
-        PermissionError: if nothing may be written there.
+        FileExistsError: if it has other contents, or a completed simulation and `force` is not set.
+        NotADirectoryError: if one of its parents is a file.
+        PermissionError: if it is not writable.
     """
     target = Path(folder).resolve()
     if not target.is_dir():
@@ -84,19 +84,19 @@ def check_folder(folder: str | Path, force: bool = False) -> Path:
 
 
 class Run:
-    """A simulation under way in its folder.
+    """Running simulation in its folder.
 
     Attributes:
         folder: The folder.
-        resumed_at: Time of load that an earlier run reached; None if this one starts anew. [s]
-        again: Whether an earlier run left nothing to go on from.
+        resumed_at: Load time reached by an earlier run; None for a new run. [s]
+        again: Whether an earlier run left no checkpoint.
         seconds_before: Wall time of the earlier runs. [s]
     """
 
     def __init__(
         self, folder: Path, identity: Mapping[str, Any], earlier: Mapping[str, Any] | None
     ) -> None:
-        """Start in a folder that holds nothing of another run."""
+        """Create the run in a folder without files of another run."""
         self.folder, self._identity = folder, identity
         self.resumed_at = reached(folder)
         self.again = earlier is not None and self.resumed_at is None
@@ -107,11 +107,11 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the checkpoint is."""
+        """Path of the checkpoint."""
         return self.folder / CHECKPOINT
 
     def note_seconds(self, seconds: float) -> None:
-        """Keep the wall time [s] of this run for those that go on with it."""
+        """Record the wall time of this run for resumed runs. [s]"""
         content = {
             "kind": KIND,
             "simulation": dict(self._identity),
@@ -120,38 +120,38 @@ class Run:
         write_json(self.folder / UNFINISHED, content)
 
     def finish(self) -> None:
-        """Say that everything is written."""
+        """Mark the run as complete."""
         (self.folder / UNFINISHED).unlink()
         self.checkpoint.unlink(missing_ok=True)
 
 
 @contextmanager
 def open_run(folder: str | Path, identity: Mapping[str, Any], force: bool = False) -> Iterator[Run]:
-    """Start a simulation in its folder, or go on with an unfinished one.
+    """Start a simulation in its folder, or resume an unfinished one.
 
-    If the block raises before there is anything to go on from, the folder is as if it had not
-    been opened, except that a simulation that `force` replaces is gone.
+    If the block raises before the first checkpoint, the folder is restored, except for a
+    simulation replaced with `force`.
 
     Args:
         folder: See `check_folder`.
-        identity: All that makes the simulation what it is, by part: plain numbers and strings.
-        force: Remove an earlier simulation, that is the files of such names, and start anew.
+        identity: Everything that determines the results, by part: numbers and strings.
+        force: Remove the files of an earlier simulation and restart.
     Raises:
-        BlockingIOError: if another process works in the folder.
-        FileExistsError: if it holds a finished simulation or something else, or an unfinished run
-            of another simulation, and `force` is not set.
+        BlockingIOError: if another process uses the folder.
+        FileExistsError: if it has other contents, or a completed or a different unfinished
+            simulation and `force` is not set.
         ValueError: if the checkpoint is damaged.
     """
     new = not check_folder(folder, force).exists()
     target = Path(folder).resolve()
     target.mkdir(parents=True, exist_ok=True)
     with RunFolder(folder, UNFINISHED, "a simulation").lock():
-        check_folder(folder, force)  # once more, now that nobody else writes
+        check_folder(folder, force)  # repeated while holding the lock
         earlier = None if force else _read(target / UNFINISHED)
         if earlier is not None:
             _require_same(folder, earlier.get("simulation"), identity)
         if force:
-            # First, so that a kill leaves no checkpoint beside the note of another simulation.
+            # First, so that an interruption leaves no checkpoint of another simulation.
             (target / CHECKPOINT).unlink(missing_ok=True)
         run = Run(target, identity, earlier)
         _remove(target, everything=run.resumed_at is None)
@@ -168,7 +168,7 @@ def open_run(folder: str | Path, identity: Mapping[str, Any], force: bool = Fals
 
 
 def reached(folder: str | Path) -> float | None:
-    """Read how far the checkpoint in a folder is, None if there is none. [s]
+    """Return the load time of the checkpoint in a folder, None without a checkpoint. [s]
 
     Raises:
         ValueError: if it is damaged.
@@ -183,7 +183,7 @@ def reached(folder: str | Path) -> float | None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Read one of the two notes; None if there is none, or it is not of a simulation."""
+    """Return one of the two JSON records; None if missing or not of a simulation."""
     try:
         content = json.loads(read_bounded(path, _MAX_BYTES))
     except (OSError, ValueError, RecursionError):
@@ -207,13 +207,13 @@ def _is_ours(name: str) -> bool:
 
 
 def _is_temporary(name: str) -> bool:
-    """Tell whether a killed run left this while it wrote a file of its own."""
+    """Return whether this is a temporary file of an interrupted run."""
     match = re.fullmatch(r"\.(.+)-[0-9a-f]{12}(\.\w+)", name)
     return match is not None and _is_ours(match[1] + match[2])
 
 
 def _remove(target: Path, everything: bool) -> None:
-    """Remove what a killed run left half, or all that an earlier run wrote but its note."""
+    """Remove temporary files of an interrupted run, or all files of a run except its record."""
     for entry in sorted(target.iterdir()):
         old = everything and _is_ours(entry.name) and entry.name != UNFINISHED
         if old or _is_temporary(entry.name):
@@ -224,5 +224,5 @@ def _remove(target: Path, everything: bool) -> None:
         for entry in sorted(damask.iterdir()):
             if entry.name in given or entry.name.startswith((f"{JOB}.", f"{JOB}_")):
                 entry.unlink()
-        with suppress(OSError):  # somebody else's files are in it
+        with suppress(OSError):  # it contains other files
             damask.rmdir()

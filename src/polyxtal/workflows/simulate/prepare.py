@@ -1,4 +1,4 @@
-"""Read and check all that a simulation needs, before hours are spent on it."""
+"""Read and validate the inputs of a simulation before it starts."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from polyxtal.workflows.simulate.settings import SimulationSettings
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """A simulation that is read and checked, but not begun.
+    """Validated inputs of a simulation.
 
     Attributes:
-        settings: What was asked for.
-        inputs: Name and SHA-256 of every file that was read, by its part.
+        settings: The settings.
+        inputs: Name and SHA-256 of each input file, by role.
         rve: The polycrystal.
-        materials: Material of every phase that has grains, None of a void.
+        materials: Material of each phase with grains, None for a void.
         load: The load path.
     """
 
@@ -40,7 +40,7 @@ class Preparation:
     load: LoadPath
 
     def identity(self) -> dict[str, Any]:
-        """Tell simulations apart, part by part: what decides a number of the results."""
+        """Return everything that determines the results, by part."""
         digest = hashlib.sha256()
         for field_ in (self.rve.grain_id, self.rve.orientations, self.rve.phase):
             digest.update(np.ascontiguousarray(field_.numpy()).tobytes())
@@ -61,21 +61,21 @@ class Preparation:
         }
 
     def increments_done(self, time: float) -> int:
-        """Count the increments that end at a time or before. [s]"""
+        """Return the number of increments that end at or before a time. [s]"""
         ends = np.cumsum(np.concatenate([step.time_increments() for step in self.load]))
         return int(np.searchsorted(ends, time * (1 + 1e-9), side="right"))
 
 
 def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Preparation:
-    """Read and check all that a simulation needs.
+    """Read and validate the inputs of a simulation.
 
     Args:
         file: `.vti` (with `material.yaml`), `.dream3d` or `.npz`.
-        settings: What to simulate; None for the defaults.
+        settings: Settings; None for the defaults.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if a file or a setting is invalid, or a phase has no material.
-        RuntimeError: if DAMASK is asked for and not installed.
+        RuntimeError: if DAMASK is requested but not installed.
 
     Example:
         >>> SimulationSettings(strain=0.02, axis="z").load_path().increments
@@ -97,7 +97,7 @@ def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Pre
 
 
 def _without_voids(rve: Polycrystal, voids: tuple[str, ...]) -> Polycrystal:
-    """Count the grains of voids to a phase that is none, so that no material is missed for them."""
+    """Assign the grains of voids to a dummy phase, so that they need no material."""
     used = [rve.phase_names[k] for k in sorted(set(rve.phase.tolist()))]
     for name in voids:
         if name not in used:

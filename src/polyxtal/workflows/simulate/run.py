@@ -1,4 +1,4 @@
-"""From a file to its full-field stress-strain curve and the rotation of its grains."""
+"""Compute the full-field stress-strain curve and grain rotation of a file."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from polyxtal.workflows.summary.curve import CurveNumbers, curve_numbers
 from polyxtal.workflows.summary.texture import mean_texture_strength, rotation_of_crystals
 
 STIFFNESS_TOLERANCE = 1e-5
-"""Of the elastic stiffness, from which the proof stress takes its slope. [-]"""
+"""Tolerance of the elastic stiffness, which gives the elastic slope of the proof stress. [-]"""
 
 
 @dataclass(frozen=True)
 class GrainRotation:
-    """How the crystals turn from start to end, each counted by its volume.
+    """Rotation of the grains from start to end, weighted by volume.
 
     Attributes:
-        strength_start: `texture_strength` at the start. [-]
-        strength_end: That at the end. [-]
-        mean: Mean disorientation between a grain's start and end. [rad]
-        largest: Largest of a grain. [rad]
+        strength_start: Initial texture strength, see `texture_strength`. [-]
+        strength_end: Final texture strength. [-]
+        mean: Mean disorientation between initial and final orientation. [rad]
+        largest: Largest disorientation of a grain. [rad]
     """
 
     strength_start: float
@@ -50,23 +50,23 @@ class GrainRotation:
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """Everything that `simulate` found out.
+    """Result of `simulate`.
 
     Attributes:
         prepared: The simulation.
-        response: The answer of the full field; its rows of grains are `crystals` here.
-        crystals: Grains that have voxels and are no voids, in ascending order.
-        orientations: Mean orientation of each of them at every time. [-]
-        weights: Volume fraction of each. [-]
+        response: Full-field response; its grain rows correspond to `crystals`.
+        crystals: Grains with voxels that are not voids, in ascending order.
+        orientations: Mean orientation of each of these grains at each time. [-]
+        weights: Volume fraction of each of these grains. [-]
         stiffness: Elastic stiffness of the same cell, Mandel. [MPa]
         curve: Key numbers of the loaded component.
         rotation: Rotation of the grains.
         baselines: Responses of simpler models to the same load: "Taylor" or none.
-        baseline_curves: Their key numbers for the same component.
-        baseline_rotations: The rotation of the grains in them.
-        why_no_baseline: A sentence if a baseline was asked for and there is none.
-        seconds: Wall time of each stage; the full field's is that of all runs together. [s]
-        resumed_at: Time of load that this run went on from, None if it did not. [s]
+        baseline_curves: Key numbers of the baselines for the same component.
+        baseline_rotations: Grain rotation in the baselines.
+        why_no_baseline: Reason why a requested baseline was omitted.
+        seconds: Wall time of each stage; that of the full field is the sum over all runs. [s]
+        resumed_at: Load time from which this run was resumed, None for a new run. [s]
     """
 
     prepared: Preparation
@@ -86,7 +86,7 @@ class Simulation:
 
     @property
     def fields(self) -> LocalFields | None:
-        """Every voxel at the end, if the engine tells."""
+        """Final local fields, if the engine provides them."""
         return getattr(self.response, "fields", None)
 
 
@@ -95,12 +95,12 @@ def simulate(
     run: Run,
     progress: Progress | None = None,
 ) -> Simulation:
-    """Simulate the full field, or go on with it.
+    """Run or resume the full-field simulation.
 
     Args:
         prepared: The simulation.
-        run: Its folder, which keeps the checkpoint and the series of fields.
-        progress: Called after every increment, counted from the beginning of the load.
+        run: Its folder, with checkpoint and series of fields.
+        progress: Callback after each increment, counted from the start of the load.
     Returns:
         The simulation's results.
     Raises:
@@ -110,7 +110,7 @@ def simulate(
     """
     rve, load = prepared.rve, prepared.load
     stages = Stages(progress)
-    # First, because what fails should fail before the hours are spent.
+    # First, so that errors occur before the long computation.
     with stages.stage("stiffness"):
         stiffness = _stiffness(prepared)
 
@@ -167,13 +167,13 @@ def grain_rotation(
     weights: Float[Tensor, "grains"],
     phase: Int[Tensor, "grains"],
 ) -> GrainRotation:
-    """Compare the grains' first orientations with their last.
+    """Compare the initial and final orientations of grains.
 
     Args:
-        rve: Polycrystal that the phases are those of.
-        orientations: Orientation of every grain at every time. [-]
-        weights: Volume of every grain in any unit.
-        phase: Phase of every grain.
+        rve: Polycrystal with the phases.
+        orientations: Orientation of each grain at each time. [-]
+        weights: Volume of each grain, in any unit.
+        phase: Phase of each grain.
     """
     first, last = orientations[0], orientations[-1]
     angle = rotation_of_crystals(rve, phase, first, last)
@@ -201,7 +201,7 @@ def _full_field(prepared: Preparation, run: Run, tell: Callable[[float], None]) 
     def after_increment(time: float) -> None:
         nonlocal noted
         if resumed_at is not None and time <= resumed_at:
-            return  # where it goes on
+            return  # the state from which the run was resumed
         tell(time)
         if perf_counter() - noted >= settings.checkpoint_every:
             noted = perf_counter()
@@ -229,7 +229,7 @@ def _full_field(prepared: Preparation, run: Run, tell: Callable[[float], None]) 
 
 
 def _stiffness(prepared: Preparation) -> Float[Tensor, "6 6"]:
-    """Find the cell's elastic stiffness; finite differences where the simulation's scheme fails."""
+    """Return the elastic stiffness of the cell, by the rotated scheme if the given one fails."""
     elasticity: Any = {name: m and m.elasticity for name, m in prepared.materials.items()}
     scheme = prepared.settings.scheme
     try:
@@ -246,7 +246,7 @@ def _solids(prepared: Preparation) -> dict[str, Material]:
 
 
 def _crystals(prepared: Preparation, response: Response) -> tuple[Tensor, Tensor]:
-    """Find the grains with crystals in them, and their orientations."""
+    """Return the grains with crystals and their orientations."""
     rve, orientations = prepared.rve, _known(response.orientations)
     void = [n for n, m in prepared.materials.items() if m is None]
     places = torch.tensor([rve.phase_names.index(n) for n in void], dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""What a simulation from a file is asked for."""
+"""Settings of a simulation from a file."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ NOT_FOR_DAMASK = ("void", "tol", "scheme", "fields", "threads")
 
 @dataclass(frozen=True)
 class SimulationSettings(LoadSettings):
-    """Settings of a simulation, beside those of its load.
+    """Settings of a simulation, in addition to those of its load.
 
     Attributes:
-        material: Shipped names or phase files, see `choose_materials`; empty for the file's own.
-        void: Phases that are voids.
-        tol: Largest relative stress out of balance. [-]
-        scheme: "fourier" or "rotated".
-        engine: "polyxtal", or "damask" for DAMASK's grid solver.
+        material: Materials, see `choose_materials`; empty for those of the file.
+        void: Void phases.
+        tol: Tolerance of the relative equilibrium residual. [-]
+        scheme: Discretisation, "fourier" or "rotated".
+        engine: "polyxtal", or "damask" for the grid solver of DAMASK.
         fields: Format of the series of local fields, "vti"; None for no series.
-        fields_every: Increments between two of them; None for the last increment only.
-        threads: Threads of the crystal plasticity; None for as many as torch uses.
-        checkpoint_every: Time between two checkpoints. [s]
-        taylor: Compute Taylor's baseline, too; voids have none.
-        ebsd: How an EBSD map is read.
+        fields_every: Increments between two sets of fields; None for the last increment only.
+        threads: Number of threads of the constitutive law; None for torch's number.
+        checkpoint_every: Interval between checkpoints. [s]
+        taylor: Also compute the Taylor baseline; not available with voids.
+        ebsd: Settings for EBSD maps.
 
     Raises:
-        ValueError: if a number is out of range, or two settings do not go together.
+        ValueError: if a number is out of range, or two settings are incompatible.
     """
 
     material: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class SimulationSettings(LoadSettings):
     ebsd: MapSettings = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
-        """Validate all that can be told without the file."""
+        """Validate everything that does not depend on the file."""
         super().__post_init__()
         if not 0 < self.tol < 1:
             raise ValueError(f"Argument `tol` must be between 0 and 1, but is {self.tol:g}.")

@@ -1,4 +1,4 @@
-"""Write what a simulation found out to the folder that it ran in, each file whole or not at all."""
+"""Write the results of a simulation to its folder, each file atomically."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from polyxtal.workflows.summary.tables import write_curve, write_orientations
 
 
 def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> None:
-    """Write all files of a simulation, then declare its run finished.
+    """Write all files of a simulation, then mark its run as complete.
 
-    A kill on the way leaves the run unfinished, with its checkpoint at the end of the load.
+    An interruption leaves the run unfinished, with a checkpoint at the end of the load.
 
     Args:
-        simulation: What to write.
+        simulation: The simulation.
         run: Its run.
-        picture: Draw `simulation.png`, too.
+        picture: Also plot `simulation.png`.
     Raises:
         OSError: if a file cannot be written; the run stays unfinished.
     """
     names = [CURVE, ORIENTATIONS, GRAINS]
     names += [TAYLOR_CURVE] if "Taylor" in simulation.baselines else []
     names += [PICTURE] if picture else []
-    names += [SUMMARY]  # last, because it tells that the others are there
+    names += [SUMMARY]  # last, because it marks the others as complete
     with atomic_files(*(run.folder / name for name in names)) as temporary:
         path = dict(zip(names, temporary, strict=True))
         component = simulation.curve.component
@@ -64,7 +64,7 @@ def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> 
 
 
 def summary(simulation: Simulation) -> dict[str, Any]:
-    """Gather what `simulation.json` holds: plain numbers, lists and strings."""
+    """Return the content of `simulation.json`."""
     prepared = simulation.prepared
     rve = prepared.rve
     return {
@@ -114,7 +114,7 @@ def summary(simulation: Simulation) -> dict[str, Any]:
 
 
 def _write_grains(path: Path, simulation: Simulation) -> None:
-    """Write the averages over every grain at every increment."""
+    """Write the averages of each grain at each increment."""
     grains = simulation.crystals
     arrays = {
         "time": simulation.response.time,

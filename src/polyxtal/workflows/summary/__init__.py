@@ -1,1 +1,1 @@
-"""Numbers and panels that several workflows share."""
+"""Key numbers, tables and figure panels shared by workflows."""

@@ -1,4 +1,4 @@
-"""The few numbers that a stress-strain curve is quoted by."""
+"""Key numbers of a stress-strain curve."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.response import Response, loaded_component
 
 PROOF_OFFSET = 2e-3
-"""Plastic strain at which the proof stress is read. [-]"""
+"""Plastic strain at the proof stress. [-]"""
 HARDENING_SHARE = 0.1
-"""Share of the strain, up to its end, over which hardening is measured. [-]"""
+"""Final fraction of the strain over which the hardening modulus is measured. [-]"""
 
 
 @dataclass(frozen=True)
 class CurveNumbers:
-    """Key numbers of the loaded component, from the start to the first reversal of its strain.
+    """Key numbers of the loaded component up to the first strain reversal.
 
     Attributes:
         component: The loaded component, such as "xx".
-        elastic_slope: Stress over strain at the start, from the stiffness; None if the load does
-            not start with this component. [MPa]
+        elastic_slope: Initial ratio of stress to strain, from the stiffness; None if the load
+            does not start with this component. [MPa]
         proof_stress: First Piola-Kirchhoff stress at 0.2 % plastic strain; None if the curve does
             not reach it. [MPa]
         strain: Engineering strain at the first reversal, or at the end. [-]
-        stress: Stress there. [MPa]
+        stress: Stress at that strain. [MPa]
         hardening: Secant slope over the last tenth of that strain; None without strain. [MPa]
     """
 
@@ -42,14 +42,14 @@ class CurveNumbers:
 
 
 def elastic_slope(stiffness: Float[Tensor, "6 6"], path: LoadPath, component: str) -> float | None:
-    """Solve the linear elastic problem of the load's first moment for P_ij / (F_ij - δ_ij).
+    """Return P_ij / (F_ij - δ_ij) of the linear elastic problem at the start of the load.
 
     Args:
         stiffness: Mandel stiffness. [MPa]
-        path: Load path; its first step counts.
-        component: Such as "xx".
+        path: Load path; only its first step is used.
+        component: Component, such as "xx".
     Returns:
-        Slope, or None if the component does not strain. [MPa]
+        Slope, or None if the component has no strain. [MPa]
     """
     step = path.steps[0]
     c = mandel_to_tensor4(stiffness.detach()).reshape(9, 9).numpy()
@@ -59,7 +59,7 @@ def elastic_slope(stiffness: Float[Tensor, "6 6"], path: LoadPath, component: st
     goal = step.goal(np.eye(3), np.zeros((3, 3)), dt, step.duration).reshape(9)
     rows = np.where(free[:, None], c / scale, np.eye(9))
     right = np.where(free, goal / scale, goal - np.eye(3).reshape(9))
-    # Least squares, because a rotation left free has no answer of its own.
+    # Least squares, because a free rotation makes the system singular.
     strain = np.linalg.lstsq(rows, right, rcond=None)[0]
     k = 3 * "xyz".index(component[0]) + "xyz".index(component[1])
     if not abs(strain[k]) > 1e-9 * np.abs(strain).max():
@@ -73,13 +73,13 @@ def curve_numbers(
     path: LoadPath,
     component: str | None = None,
 ) -> CurveNumbers:
-    """Read the key numbers off a response.
+    """Return the key numbers of a response.
 
     Args:
         response: Response to the path.
         stiffness: Mandel stiffness of the same body. [MPa]
         path: Load path.
-        component: Such as "xx"; None for the one that the load does the most work on.
+        component: Component, such as "xx"; None for the loaded one, with the largest work.
     """
     row, column = loaded_component(response)
     component = component or "xyz"[row] + "xyz"[column]
@@ -97,7 +97,7 @@ def curve_numbers(
 
 
 def _first_loading(response: Response, component: str) -> tuple[np.ndarray, np.ndarray]:
-    """Cut the curve at the first reversal of its strain."""
+    """Return the curve up to the first strain reversal."""
     strain = response.strain(component).detach().numpy()
     stress = response.stress(component).detach().numpy()
     steps = np.diff(strain)
@@ -112,7 +112,7 @@ def _first_loading(response: Response, component: str) -> tuple[np.ndarray, np.n
 def _proof_stress(
     strain: np.ndarray, stress: np.ndarray, slope: float, sign: float
 ) -> float | None:
-    """Intersect the curve with the elastic line shifted by the offset."""
+    """Return the intersection of the curve with the elastic line shifted by the offset strain."""
     above = stress - slope * (strain - PROOF_OFFSET)
     crossed = np.flatnonzero((above <= 0) & (strain > PROOF_OFFSET))
     if len(crossed) == 0:

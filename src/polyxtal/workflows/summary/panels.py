@@ -1,4 +1,4 @@
-"""Panels that the figures of several workflows share."""
+"""Figure panels shared by workflows."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from polyxtal.workflows.summary.curve import CurveNumbers
 
 
 class ShownCrystals(NamedTuple):
-    """Crystals that one figure of a texture can show: all, or those of the largest phase.
+    """Crystals shown in a texture figure: all, or those of the largest phase.
 
     Attributes:
-        members: Which crystals.
+        members: Mask of the crystals.
         lattice: Their lattice, that of the largest phase; None for cubic ones.
         phase: Index of the largest phase.
-        only: Name of that phase, if others differ from it in their Laue group and are left out.
+        only: Name of that phase, if others are omitted because their Laue group differs.
     """
 
     members: Bool[Tensor, " crystals"]
@@ -43,12 +43,12 @@ class ShownCrystals(NamedTuple):
 def shown_crystals(
     rve: Polycrystal, phase: Int[Tensor, " crystals"], weights: Float[Tensor, " crystals"]
 ) -> ShownCrystals:
-    """Choose the crystals that a figure of the texture shows.
+    """Select the crystals shown in a texture figure.
 
     Args:
-        rve: Polycrystal that the phases are those of.
-        phase: Phase of every crystal.
-        weights: Volume of every crystal in any unit.
+        rve: Polycrystal with the phases.
+        phase: Phase of each crystal.
+        weights: Volume of each crystal, in any unit.
     """
     volume = torch.zeros(len(rve.phase_names), dtype=torch.float64)
     volume.index_add_(0, phase, weights.to(volume))
@@ -61,7 +61,7 @@ def shown_crystals(
 
 
 def four_panels() -> tuple[Figure, Any]:
-    """Make a figure of four panels with the letters (a) to (d); return it and its 2 x 2 panels."""
+    """Return a figure and its 2 x 2 panels, labelled (a) to (d)."""
     figure = new_figure(9.6, 7.6)
     panels: Any = figure.subfigures(2, 2, wspace=0.02, hspace=0.03, width_ratios=(1.0, 1.05))
     for letter, panel in zip("abcd", panels.flat, strict=True):
@@ -70,17 +70,17 @@ def four_panels() -> tuple[Figure, Any]:
 
 
 def draw_volume_panel(panel: SubFigure, rve: Polycrystal, when: str = "") -> None:
-    """Draw the cube of voxels with its key of colours; `when` ends the title.
+    """Plot the voxel volume with its colour key; `when` ends the title.
 
-    Every grain has the colour of its own Laue group; if these differ, the key is that of the
-    largest phase, and the title says so.
+    Each grain is coloured by its own Laue group; if these differ, the key is that of the
+    largest phase, as stated in the title.
     """
     axes = panel.subplots()
     draw_volume(axes, rve)
     shown = shown_crystals(rve, rve.phase, rve.volume_fractions)
     key = f"\ncolour key of the largest phase, {shown.only}" if shown.only else ""
     axes.set_title(axes.get_title() + when + key, fontsize=TITLE_SIZE)
-    # Beside the cube's upper edge, which the layout's own boxes would not allow.
+    # Beside the upper edge of the cube, which the automatic layout does not allow.
     draw_ipf_key(panel.add_axes((0.79, 0.77, 0.19, 0.19)), rve.laue_group(shown.phase))
 
 
@@ -92,18 +92,18 @@ def draw_texture_panel(
     weights: Float[Tensor, " crystals"],
     strengths: tuple[float, float],
 ) -> None:
-    """Draw the main poles at start and end on one scale of colours.
+    """Plot the main pole figures at start and end on a common colour scale.
 
-    If phases differ in their Laue group, the poles are those of the largest phase, and the titles
-    say so.
+    If phases differ in their Laue group, the pole figures are those of the largest phase, as
+    stated in the titles.
 
     Args:
         panel: Part of a figure, without axes.
-        rve: Polycrystal that the phases are those of.
-        phase: Phase of every crystal.
-        ends: Orientations at start and end. [-]
-        weights: Volume of every crystal in any unit.
-        strengths: Texture strength of all crystals at start and end. [-]
+        rve: Polycrystal with the phases.
+        phase: Phase of each crystal.
+        ends: Initial and final orientations. [-]
+        weights: Volume of each crystal, in any unit.
+        strengths: Initial and final texture strength of all crystals. [-]
     """
     members, lattice, _, only = shown_crystals(rve, phase, weights)
     plane, grid = main_plane(lattice), hemisphere_grid(45).reshape(-1, 3)
@@ -135,7 +135,7 @@ def draw_texture_panel(
 
 
 def draw_curve_panel(axes: Axes, curves: Mapping[str, Response], curve: CurveNumbers) -> None:
-    """Draw the loaded component of responses by name, and mark the proof stress of `curve`."""
+    """Plot the loaded component of responses by name, and mark the proof stress of `curve`."""
     draw_responses(axes, curves, curve.component)
     if curve.proof_stress is not None and curve.elastic_slope is not None:
         strain = 100 * (curve.proof_stress / curve.elastic_slope)

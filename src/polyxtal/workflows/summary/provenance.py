@@ -1,4 +1,4 @@
-"""What a result rests on: version, input files, settings, materials."""
+"""Provenance of a result: version, input files, settings, materials."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from polyxtal.version import __version__
 def provenance(
     inputs: Mapping[str, tuple[str, str]], settings: Any, materials: Mapping[str, Material | None]
 ) -> dict[str, Any]:
-    """Gather what every summary begins with: plain numbers, lists and strings.
+    """Return the first entries of every summary.
 
     Args:
-        inputs: Name and SHA-256 of every file that was read, by its part.
-        settings: Settings of the verb, a dataclass.
-        materials: Material of every phase, None for a void.
+        inputs: Name and SHA-256 of each input file, by role.
+        settings: Settings of the command, a dataclass.
+        materials: Material of each phase, None for a void.
     """
     return {
         "polyxtal": __version__,
@@ -30,9 +30,9 @@ def provenance(
 
 
 def material_summary(material: Material) -> dict[str, Any]:
-    """Gather a material's parameters: plain numbers, lists and strings.
+    """Return the parameters of a material as numbers, lists and strings.
 
-    Elasticity is given by the name of its symmetry and its independent constants. [MPa]
+    Elasticity is represented by its symmetry and independent constants. [MPa]
     """
     elasticity = material.elasticity
     constants = independent_constants(elasticity)

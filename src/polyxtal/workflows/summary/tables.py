@@ -1,4 +1,4 @@
-"""Tables of results as CSV: stress-strain curves, and orientations at start and end."""
+"""CSV tables of stress-strain curves and of initial and final orientations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMPONENTS = [row + column for row in "xyz" for column in "xyz"]
 
 
 def write_curve(path: Path, response: Response, component: str) -> None:
-    """Write strain and stress of the loaded component, the time, and all of F and P."""
+    """Write strain and stress of the loaded component, time, and all components of F and P."""
     header = [f"strain_{component} [-]", f"stress_{component} [MPa]", "time [s]"]
     header += [f"F_{c} [-]" for c in COMPONENTS] + [f"P_{c} [MPa]" for c in COMPONENTS]
     columns = [response.strain(component), response.stress(component), response.time]
@@ -23,12 +23,12 @@ def write_curve(path: Path, response: Response, component: str) -> None:
 
 
 def write_orientations(path: Path, leading: Mapping[str, Tensor], orientations: Tensor) -> None:
-    """Write a row for each crystal: leading columns, and its orientation at start and end.
+    """Write one row per crystal: leading columns, initial and final orientation.
 
     Args:
-        path: The file.
-        leading: Leading columns by their header: phase, volume fraction and the like.
-        orientations: Orientation of every crystal at every time. (times, crystals, 4) [-]
+        path: Output file.
+        leading: Leading columns by header, such as phase and volume fraction.
+        orientations: Orientation of each crystal at each time, (times, crystals, 4). [-]
     """
     header = [*leading, *(f"{when}_q{k} [-]" for when in ("start", "end") for k in range(4))]
     first, last = orientations[0].tolist(), orientations[-1].tolist()

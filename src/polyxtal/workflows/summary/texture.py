@@ -1,4 +1,4 @@
-"""How sharp the textures of a polycrystal's phases are, and how far its crystals rotate."""
+"""Texture strength of a polycrystal's phases and rotation of its crystals."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from polyxtal.texture.measure import texture_strength, volume_shares
 def laue_groups(
     rve: Polycrystal, phase: Int[Tensor, "crystals"]
 ) -> Iterator[tuple[LaueGroup, Bool[Tensor, "crystals"]]]:
-    """List the Laue groups of crystals, with which of them are of each.
+    """Yield the Laue groups of crystals, each with the mask of its members.
 
     Args:
-        rve: Polycrystal that the phases are those of.
+        rve: Polycrystal with the phases.
         phase: Phase of each crystal.
     """
     present: list[int] = phase.unique().tolist()
@@ -34,7 +34,7 @@ def mean_texture_strength(
     orientations: Float[Tensor, "crystals 4"],
     weights: Float[Tensor, "crystals"],
 ) -> float:
-    """Return `texture_strength`, of several Laue groups averaged by their volume. [-]"""
+    """Return the texture strength, averaged by volume over Laue groups. [-]"""
     share = volume_shares(orientations, weights)
     total = 0.0
     for laue, members in laue_groups(rve, phase):
