@@ -25,7 +25,7 @@ from polyxtal.dataset.fields import expand, random_moves
 from polyxtal.dataset.generate import generate
 from polyxtal.dataset.loader import CACHE_BYTES, PartSampler, PolycrystalDataset
 from polyxtal.dataset.recipe import make_recipe
-from polyxtal.dataset.stream import EndlessPolycrystals
+from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.model.config import preset
 from polyxtal.model.mae import MaskedAutoencoder, random_mask
 
@@ -107,7 +107,7 @@ def expanding(features: str) -> float:
 
 
 def endless(features: str, at_once: bool = False) -> float:
-    source = iter(EndlessPolycrystals(make_recipe(RECIPE), BATCH, features, at_once=at_once))
+    source = iter(PolycrystalStream(make_recipe(RECIPE), BATCH, features, at_once=at_once))
     return rate(lambda: next(source), BATCH)
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from polyxtal.dataset.stream import EndlessPolycrystals
+from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.model import transformer
 from polyxtal.model.config import preset
 from polyxtal.model.mae import MaskedAutoencoder
@@ -78,7 +78,7 @@ class Training:
         self.model = MaskedAutoencoder(model).to(device)
         self.optimiser = make_optimizer(self.model, self.config)
         self.data = iter(
-            EndlessPolycrystals(self.config.recipe(), self.batch, features, device=device)
+            PolycrystalStream(self.config.recipe(), self.batch, features, device=device)
         )
         self.given = next(self.data)
 

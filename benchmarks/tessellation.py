@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from polyxtal.microstructure.tessellate import grain_statistics, power_diagram, tessellate
+from polyxtal.microstructure.grain_statistics import grain_statistics
+from polyxtal.microstructure.tessellate import power_diagram, tessellate
 
 VOXELS, GRAINS, REPEATS = 45, 810, 10
 SPREAD = 0.15

@@ -6,7 +6,7 @@ Run from anywhere: python examples/03_texture.py
 from pathlib import Path
 
 import polyxtal as px
-from polyxtal.microstructure.tessellate import grain_statistics
+from polyxtal.microstructure.grain_statistics import grain_statistics
 from polyxtal.viz.odf_sections import draw_odf_sections
 from polyxtal.viz.style import new_figure
 from polyxtal.viz.texture import draw_inverse_pole_figure, draw_pole_figure

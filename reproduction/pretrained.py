@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from polyxtal.dataset.recipe import Recipe
-from polyxtal.dataset.stream import EndlessPolycrystals
+from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.files.validated import validate_document
 from polyxtal.model import checkpoint
 from polyxtal.model.checkpoint import CONFIG, WEIGHTS, read_model
@@ -109,7 +109,7 @@ def unseen_recipe(config: PretrainConfig, seed: int = 0) -> Recipe:
 def unseen_batches(
     config: PretrainConfig, count: int, seed: int = 0
 ) -> Iterator[dict[str, Tensor]]:
-    """Make so many unseen RVEs, a few at a time, as batches of `EndlessPolycrystals`.
+    """Make so many unseen RVEs, a few at a time, as batches of `PolycrystalStream`.
 
     Raises:
         ValueError: if the count is not positive or the seed out of range.
@@ -118,9 +118,7 @@ def unseen_batches(
         raise ValueError(f"At least one RVE must be asked for, but the count is {count}.")
     size = min(AT_ONCE, count)
     recipe = unseen_recipe(config, seed)
-    source = EndlessPolycrystals(
-        recipe, size, config.model.features, at_once=False, rank=0, world=1
-    )
+    source = PolycrystalStream(recipe, size, config.model.features, at_once=False, rank=0, world=1)
     for start in range(0, count, size):
         batch = source.batch(start // size)
         yield {name: values[: count - start] for name, values in batch.items()}

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
-from polyxtal.dataset.build import Sample, realize
+from polyxtal.dataset.build import Sample, build_sample
 from polyxtal.mechanics.elastic.homogenize import homogenize
 from polyxtal.texture.distribution import Texture
 from polyxtal.texture.hull import HullTexture
@@ -131,7 +131,7 @@ def measure_latents(settings: LatentSettings, progress: Progress = no_progress) 
         numbers = range(start, min(start + AT_ONCE, settings.count))
         samples: list[Sample] = []
         for number in numbers:
-            sample = realize(recipe, number)
+            sample = build_sample(recipe, number)
             stiffness = homogenize(sample.rve, settings.elasticity, TOLERANCE).stiffness
             samples.append(sample)
             index.append(index_of(sample.texture))

@@ -24,6 +24,7 @@ from .dataset.recipe import read_recipe as read_recipe
 from .dataset.store import PolycrystalStore as PolycrystalStore
 from .dataset.store import open_dataset as open_dataset
 from .dataset.stream import EndlessPolycrystals as EndlessPolycrystals
+from .dataset.stream import PolycrystalStream as PolycrystalStream
 from .mechanics.bounds.averages import (
     hill_average as hill_average,
 )
@@ -95,16 +96,7 @@ from .texture.components import (
     UnimodalTexture as UnimodalTexture,
 )
 from .texture.components import (
-    basal_texture as basal_texture,
-)
-from .texture.components import (
     miller_orientation as miller_orientation,
-)
-from .texture.components import (
-    rolling_component as rolling_component,
-)
-from .texture.components import (
-    rolling_texture as rolling_texture,
 )
 from .texture.components import (
     texture_type as texture_type,
@@ -121,6 +113,9 @@ from .texture.distribution import (
 from .texture.hull import sample_texture_hull as sample_texture_hull
 from .texture.odf import odf_distance as odf_distance
 from .texture.odf import texture_index as texture_index
+from .texture.sheet import basal_texture as basal_texture
+from .texture.sheet import rolling_component as rolling_component
+from .texture.sheet import rolling_texture as rolling_texture
 from .texture.zone import orientation_grid as orientation_grid
 from .viz import plot as plot
 

@@ -1,4 +1,4 @@
-"""From a recipe and a number to one polycrystal and its labels."""
+"""One polycrystal of a recipe, and its labels."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Sample(NamedTuple):
     Attributes:
         rve: The polycrystal, with orientations rounded to single precision and scaled.
         quaternions: Its orientations before they were scaled to unit length: what is stored. [-]
-        texture: What its orientations were drawn from.
-        spread: Spread of grain diameters asked for; NaN for Voronoi's. [-]
-        aspect: Relative extents of grains asked for. [-]
+        texture: Texture that its orientations were drawn from.
+        spread: Prescribed spread of grain diameters; NaN for a Voronoi tessellation. [-]
+        aspect: Prescribed relative extents of grains. [-]
         crystals: Crystals to label the RVE with.
-        seed: Of the generator that everything was drawn from.
+        seed: Seed of the generator that everything was drawn from.
     """
 
     rve: Polycrystal
@@ -41,13 +41,13 @@ class Sample(NamedTuple):
     seed: int
 
 
-def realize(recipe: Recipe, number: int, device: str | torch.device = "cpu") -> Sample:
-    """Make RVE `number` of a recipe; it does not depend on the others.
+def build_sample(recipe: Recipe, number: int, device: str | torch.device = "cpu") -> Sample:
+    """Generate RVE `number` of a recipe, independently of the others.
 
     Args:
         recipe: The recipe.
-        number: From 0; may exceed the recipe's count.
-        device: Where voxels look for their seed, see `tessellate`.
+        number: Number of the RVE, from 0; may exceed the recipe's count.
+        device: Device of the tessellation, see `tessellate`.
     """
     generator = generator_of(recipe.seed, number)
     texture = recipe.texture.draw(generator, recipe.laue_group)
@@ -80,10 +80,10 @@ def realize(recipe: Recipe, number: int, device: str | torch.device = "cpu") -> 
 
 
 def label(recipe: Recipe, sample: Sample, number: int) -> Float[Tensor, "crystals 6 6"]:
-    """Compute the effective stiffness for each of the sample's crystals. [MPa], Mandel
+    """Return the effective stiffness for each of the sample's crystals, Mandel. [MPa]
 
     Raises:
-        ConvergenceError: if a load case does not converge; says of which RVE.
+        ConvergenceError: if a load case does not converge; names the RVE.
     """
     if recipe.labels is None:
         return torch.zeros(0, 6, 6, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""A data set, split and batched, as Lightning's trainer takes it."""
+"""A data set, split and batched for Lightning's trainer."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from polyxtal.dataset.loader import CACHE_BYTES, PartSampler, PolycrystalDataset
 from polyxtal.dataset.store import PolycrystalStore
 
 SPLIT = 3
-"""Stream of random numbers, apart from those of `loader.py`."""
+"""Random stream, separate from those of `loader.py`."""
 
 
 class PolycrystalDataModule(LightningDataModule):
     """Batches for training, validation and test from one data set.
 
-    The RVEs are dealt out at random by the seed, the same in every process. Training batches are
+    The RVEs are split at random by the seed, identically in every process. Training batches are
     shuffled and augmented, the others are neither. Use it with
-    `Trainer(use_distributed_sampler=False)`: the sampler shares the data out by itself.
+    `Trainer(use_distributed_sampler=False)`: the sampler distributes the data itself.
 
     Args:
-        folder: What `polyxtal generate` wrote.
-        batch_size: RVEs in a batch, for each process.
+        folder: Folder that `polyxtal generate` wrote.
+        batch_size: Number of RVEs in a batch, per process.
         features: "quaternion", "harmonic" or "harmonic6".
-        arrays: Other arrays of the store to give, such as "stiffness".
-        split: Shares for training, validation and test; they sum to 1.
-        augment: Turn and roll the training RVEs.
-        seed: Of the split, the order and the moves.
-        workers: Processes that build batches; 0 builds them in this one.
-        cache_bytes: Decoded parts to keep in memory, for each worker. [bytes]
+        arrays: Further arrays of the store to return, such as "stiffness".
+        split: Shares of training, validation and test; they sum to 1.
+        augment: Rotate and roll the training RVEs.
+        seed: Random seed of the split, the order and the augmentation.
+        workers: Number of processes that build batches; 0 builds them in this one.
+        cache_bytes: Memory for decoded parts, per worker. [bytes]
     Raises:
         ValueError: if the shares are not three that sum to 1, or there is no batch to train on.
     """
@@ -66,7 +66,7 @@ class PolycrystalDataModule(LightningDataModule):
         self._datasets: dict[str, PolycrystalDataset] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the data set and deal its RVEs out."""
+        """Open the data set and split it."""
         if self._datasets:
             return
         store = PolycrystalStore(self.folder)
@@ -93,7 +93,7 @@ class PolycrystalDataModule(LightningDataModule):
             )
 
     def dataset(self, name: str) -> PolycrystalDataset:
-        """Return the part "train", "validate" or "test".
+        """Return the split "train", "validate" or "test".
 
         Raises:
             ValueError: if it has no RVEs.
@@ -104,17 +104,17 @@ class PolycrystalDataModule(LightningDataModule):
         return self._datasets[name]
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Shuffle and augment; incomplete batches are left out."""
+        """Return shuffled, augmented batches; incomplete ones are dropped."""
         dataset = self.dataset("train")
         return self._loader(dataset, sampler=PartSampler(dataset, self.seed), drop_last=True)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]] | list[Any]:
-        """Give the RVEs in order."""
+        """Return the RVEs in order."""
         self.setup()
         return self._loader(self.dataset("validate")) if "validate" in self._datasets else []
 
     def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Give the RVEs in order."""
+        """Return the RVEs in order."""
         return self._loader(self.dataset("test"))
 
     def _loader(self, dataset: PolycrystalDataset, **options: Any) -> DataLoader[dict[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""A few numbers that say what a polycrystal is like as a whole: texture and grain size."""
+"""Descriptors of a polycrystal as a whole: texture and grain size."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from torch import Tensor
 from polyxtal.texture.harmonics import cubic_harmonics
 
 MEANS, POWERS = (4, 6), (4, 6, 8, 10)
-"""Degrees whose mean harmonics are told, and whose power is."""
+"""Degrees of the mean harmonics, and of the powers."""
 FAINTEST = 1e-3
-"""Power below which a texture counts as random, about that of 300 crystals at random."""
+"""Power below which a texture counts as random, about that of 300 random crystals."""
 DESCRIPTORS = sum(2 * degree + 1 for degree in MEANS) + len(POWERS) + 3
 _CENTRES = (0.0, 0.0, -2.5, 1.3)
 _SCALES = (0.17, 0.14, 1.7, 0.32)
-"""About the mean and the deviation of mean harmonics of degree 4 and 6, of powers and of intercepts
-over textures of the hull and grains of four to seven voxels."""
+"""Approximate mean and standard deviation of the mean harmonics of degree 4 and 6, the powers and
+the intercepts, over textures of the hull and grains of four to seven voxels."""
 
 
 def describe(
     grain_id: Integer[Tensor, "batch nx ny nz"], orientations: Float[Tensor, "batch grains 4"]
 ) -> Float[Tensor, "batch descriptors"]:
-    """Describe polycrystals by numbers of about mean 0 and deviation 1.
+    """Return descriptors of polycrystals, of about zero mean and unit variance.
 
     Mean harmonics of degree 4 (9 numbers) and 6 (13); the logarithm of the power |F_l|² of the mean
     harmonics of degree 4, 6, 8 and 10; and the logarithm of the mean intercept of grains, in
-    voxels, along x, y and z. A turn of the sample turns the first 22 and keeps the powers.
+    voxels, along x, y and z. A sample rotation rotates the first 22; the powers are invariant.
 
     Args:
         grain_id: Grain of each voxel.
-        orientations: Unit quaternions by grain, on the same device. [-]
+        orientations: Unit quaternions of the grains, on the same device. [-]
     Returns:
-        `DESCRIPTORS` = 29 numbers for each, in the orientations' precision. [-]
+        `DESCRIPTORS` = 29 numbers each, in the orientations' precision. [-]
     """
     ids = grain_id.to(torch.int64)
     flat = ids.flatten(1)

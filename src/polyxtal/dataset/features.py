@@ -1,4 +1,4 @@
-"""What a model sees of a crystal: numbers for each voxel, the same for all of a grain."""
+"""Input features of a model: channels per voxel, constant within a grain."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Feature(NamedTuple):
     """A map from orientations to channels.
 
     Attributes:
-        channels: Numbers for each crystal.
-        compute: From unit quaternions, (..., 4), to channels, (..., channels).
+        channels: Number of channels.
+        compute: Function from unit quaternions, (..., 4), to channels, (..., channels).
     """
 
     channels: int
@@ -36,13 +36,13 @@ def _harmonics(degrees: tuple[int, ...], laue: LaueGroup) -> Feature:
 
 
 NAMES = ("quaternion", "harmonic", "harmonic6")
-"""Quaternions in the fundamental zone, which jump at its faces; the lowest symmetrised harmonics
-(of cubic crystals those of degree 4), and all up to degree 6, which are smooth."""
+"""Quaternions in the fundamental zone, discontinuous at its faces; the lowest symmetrised harmonics
+(degree 4 for cubic crystals), and all up to degree 6, which are smooth."""
 
 
 @cache
 def feature(name: str, laue: LaueGroup = CUBIC) -> Feature:
-    """Look a feature up.
+    """Return the feature of a name.
 
     Args:
         name: One of `NAMES`.

@@ -1,7 +1,7 @@
-"""From grain ids to fields, with the moves that leave a periodic polycrystal what it is.
+"""From grain ids to fields, with the augmentations that preserve a periodic polycrystal.
 
-A roll moves the periodic box. A turn of the cube moves the voxels and turns the crystals with
-them: the field at P x is that at x, and q becomes p q. Stiffness labels turn along.
+A roll shifts the periodic box. A rotation of the cube moves the voxels and rotates the crystals
+with them: the field at P x is that at x, and q becomes p q. Stiffness labels rotate, too.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def box_rotations() -> Float[Tensor, "24 4"]:
 
 @lru_cache(maxsize=1)
 def turn_axes() -> tuple[Int[Tensor, "24 3"], Int[Tensor, "24 3"]]:
-    """Say how each rotation p of `box_rotations` moves axes.
+    """Return how each rotation p of `box_rotations` permutes the axes.
 
     Returns:
-        For each axis of the turned box the axis that it was, and 1 where it is reversed.
+        For each axis of the rotated box the original axis, and 1 where it is reversed.
     """
     matrices = quaternion_to_matrix(box_rotations()).round().to(torch.int64)
     axes = matrices.abs().argmax(-1)
@@ -39,7 +39,7 @@ def turn_axes() -> tuple[Int[Tensor, "24 3"], Int[Tensor, "24 3"]]:
 
 @lru_cache(maxsize=64)
 def turns_of(grid: tuple[int, int, int]) -> Int[Tensor, " turns"]:
-    """List the turns, by their place in `box_rotations`, that map a grid onto itself."""
+    """Return the indices in `box_rotations` of the rotations that map a grid onto itself."""
     axes, _ = turn_axes()
     shape = torch.tensor(grid)
     return (shape[axes] == shape).all(-1).nonzero()[:, 0]
@@ -48,7 +48,7 @@ def turns_of(grid: tuple[int, int, int]) -> Int[Tensor, " turns"]:
 def turn_orientations(
     orientations: Float[Tensor, "batch grains 4"], turns: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch grains 4"]:
-    """Turn the crystals: q becomes p q."""
+    """Rotate the crystals: q becomes p q."""
     p = box_rotations().to(orientations)[turns.to(orientations.device)]
     return quaternion_multiply(p[:, None], orientations)
 
@@ -56,7 +56,7 @@ def turn_orientations(
 def turn_stiffness(
     stiffness: Float[Tensor, "batch *crystals 6 6"], turns: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch *crystals 6 6"]:
-    """Turn Mandel stiffness: Q C Qᵀ."""
+    """Rotate Mandel stiffness: Q C Qᵀ."""
     q = mandel_rotation(quaternion_to_matrix(box_rotations())).to(stiffness)
     q = q[turns.to(stiffness.device)]
     q = q.reshape(len(turns), *[1] * (stiffness.ndim - 3), 6, 6)
@@ -71,15 +71,15 @@ def expand(
     shifts: Int[Tensor, "batch 3"] | None = None,
     compiled: bool | None = None,
 ) -> Float[Tensor, "batch channels nx ny nz"]:
-    """Build the fields of a batch, each turned and then rolled.
+    """Return the fields of a batch, each rotated and then rolled.
 
     Args:
-        grain_id: Grain of each voxel; any type of integer.
-        orientations: Unit quaternions by grain, on the same device. [-]
-        feature: What each voxel is to hold.
-        turns: Places in `box_rotations`, of those in `turns_of(grid)`; None for no turns.
-        shifts: Voxels to roll by along x, y, z; None for no rolls.
-        compiled: Use the compiled loops; by default on the CPU.
+        grain_id: Grain of each voxel; any integer type.
+        orientations: Unit quaternions of the grains, on the same device. [-]
+        feature: Feature of the voxels.
+        turns: Indices in `box_rotations`, from `turns_of(grid)` (default: no rotation).
+        shifts: Number of voxels to roll by along x, y, z (default: 0).
+        compiled: Use the compiled loops (default: on the CPU).
     Returns:
         Fields in the orientations' precision, channels first.
     """
@@ -110,7 +110,7 @@ def expand(
 def _source_voxels(
     grid: tuple[int, int, int], axes: Tensor, flipped: Tensor, shifts: Tensor, device: torch.device
 ) -> Int[Tensor, "batch voxels"]:
-    """Find the voxel, numbered in C order, that each voxel of the turned, rolled box was."""
+    """Return the original voxel, in C order, of each voxel of the rotated and rolled box."""
     strides = torch.tensor([grid[1] * grid[2], grid[2], 1])
     parts = []
     for axis, n in enumerate(grid):
@@ -124,7 +124,7 @@ def _source_voxels(
 def random_moves(
     grid: tuple[int, int, int], batch: int, generator: torch.Generator
 ) -> tuple[Int[Tensor, " batch"], Int[Tensor, "batch 3"]]:
-    """Draw turns and rolls, each as likely as any other."""
+    """Draw rotations and rolls uniformly."""
     allowed = turns_of(grid)
     turns = allowed[torch.randint(len(allowed), (batch,), generator=generator)]
     rolls = [torch.randint(n, (batch,), generator=generator) for n in grid]

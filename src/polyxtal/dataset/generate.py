@@ -1,4 +1,4 @@
-"""Make a data set: many workers compute parts, one writer stores them.
+"""Generate a data set: many workers compute parts, one writer stores them.
 
 Workers only compute and send back the bytes of a part's shards. The writer alone touches the
 folder, under a lock; it needs no file system that the workers share.
@@ -18,25 +18,25 @@ from filelock import FileLock, Timeout
 
 from polyxtal.algebra.progress import Progress
 from polyxtal.algebra.threads import one_thread
-from polyxtal.dataset.build import label, realize
+from polyxtal.dataset.build import build_sample, label
 from polyxtal.dataset.layout import encode_part, layout
+from polyxtal.dataset.parts import LOCK, check_part, prepare, refuse_foreign, write_part
 from polyxtal.dataset.recipe import Recipe
-from polyxtal.dataset.store import LOCK, check_part, prepare, refuse_foreign, write_part
 from polyxtal.dataset.workers import Workers, cluster, cores, processes
 
 AHEAD = 2
-"""Parts given out for each worker, so that none waits for the writer."""
+"""Parts submitted per worker, so that none waits for the writer."""
 
 
 @dataclass
 class Generation:
-    """What `generate` did.
+    """Report of `generate`.
 
     Attributes:
         parts: Number of parts of the data set.
-        found: Parts that were there and whole.
-        damaged: Parts that were damaged, and how; they were made again.
-        made: Parts that were made, in the order they were stored.
+        found: Number of parts that existed and were intact.
+        damaged: Damage by number of the part; these parts were generated again.
+        made: Numbers of the generated parts, in the order they were stored.
         seconds: Wall time. [s]
     """
 
@@ -56,28 +56,28 @@ def generate(
     progress: Progress | None = None,
     on_part: Callable[[int, int], None] | None = None,
 ) -> Generation:
-    """Make a data set, or go on with one that was begun.
+    """Generate a data set, or resume one.
 
-    Parts that are there and whole are kept, damaged ones are made again. However often this is
-    stopped and started, the bytes are the same in the end. A script that calls this with several
-    workers must do so below `if __name__ == "__main__":`.
+    Intact parts are kept, damaged ones are generated again. However often it is interrupted and
+    resumed, the resulting bytes are the same. A script that calls this with several workers must do
+    so below `if __name__ == "__main__":`.
 
     Args:
-        recipe: What to make.
-        folder: Where to; new, empty, or begun with the same recipe.
-        workers: Local processes of one thread; None for one a core; 1 computes in this process.
-        scheduler: Address of a Dask scheduler, such as "tcp://host:8786", to compute on its
-            workers instead; they need the same version of polyxtal, but not this folder.
+        recipe: Recipe of the data set.
+        folder: Folder to write to; new, empty, or begun with the same recipe.
+        workers: Local single-thread processes (default: one per core); 1 computes in this process.
+        scheduler: Address of a Dask scheduler, such as "tcp://host:8786", whose workers compute
+            instead; they need the same version of polyxtal, but no access to this folder.
         progress: Called with the number of finished RVEs at the start and after each part.
         on_part: Deprecated: called with the number of finished parts and of all.
     Returns:
-        What was found and made.
+        Which parts were found and generated.
     Raises:
         BlockingIOError: if another run is writing to the folder.
         FileExistsError: if the folder holds something else.
         ValueError: if it was begun with another recipe, or an argument is invalid.
-        ConvergenceError: if a label can not be computed.
-        OSError: if the disk is full or not writable; the parts that are whole stay.
+        ConvergenceError: if a label cannot be computed.
+        OSError: if the disk is full or not writable; finished parts are kept.
         RuntimeError: if a worker dies, or has another version.
 
     Example:
@@ -88,8 +88,6 @@ def generate(
         >>> folder = Path(tempfile.mkdtemp()) / "set"
         >>> px.generate(recipe, folder, workers=1).made
         [0, 1]
-        >>> px.generate(recipe, folder, workers=1).found  # nothing is left to do
-        2
         >>> px.open_dataset(folder)[3]
         Polycrystal(grid=(6, 6, 6), grains=5, size=(6, 6, 6) µm, phases=('crystal',))
     """
@@ -101,37 +99,48 @@ def generate(
     target = Path(folder).resolve()
     refuse_foreign(target)
     target.mkdir(parents=True, exist_ok=True)
+
+    def report(parts: int) -> None:
+        if progress is not None:
+            progress("RVEs", min(parts * recipe.part, recipe.count), recipe.count)
+        if on_part is not None:
+            on_part(parts, recipe.parts)
+
     with _only_writer(target):
-        with _said_of(f"{target}: the recipe and the metadata"):
-            prepare(target, recipe)
-        generation = Generation(recipe.parts)
-        todo = _survey(target, recipe, generation)
-        done = generation.found
-
-        def tell(parts: int) -> None:
-            if progress is not None:
-                progress("RVEs", min(parts * recipe.part, recipe.count), recipe.count)
-            if on_part is not None:
-                on_part(parts, recipe.parts)
-
-        tell(done)
-        with closing(_computed(recipe, todo, workers, scheduler)) as computed:
-            for part, files in computed:
-                _store(target, recipe, part, files, generation)
-                tell(done + len(generation.made))
+        generation = _finish(target, recipe, workers, scheduler, report)
     generation.seconds = perf_counter() - started
     return generation
 
 
+def _finish(
+    folder: Path,
+    recipe: Recipe,
+    workers: int | None,
+    scheduler: str | None,
+    report: Callable[[int], None],
+) -> Generation:
+    """Generate the parts that are missing or damaged; report the number of intact ones."""
+    with _said_of(f"{folder}: the recipe and the metadata"):
+        prepare(folder, recipe)
+    generation = Generation(recipe.parts)
+    todo = _survey(folder, recipe, generation)
+    report(generation.found)
+    with closing(_computed(recipe, todo, workers, scheduler)) as computed:
+        for part, files in computed:
+            _store(folder, recipe, part, files, generation)
+            report(generation.found + len(generation.made))
+    return generation
+
+
 def make_part(recipe: Recipe | str, part: int) -> dict[str, bytes]:
-    """Compute one part: the contents of its shards by path below the data set's folder.
+    """Compute one part; return the contents of its shards by path below the data set's folder.
 
     Args:
         recipe: The recipe, or its JSON.
         part: Number of the part.
     Raises:
         ValueError: if there is no such part.
-        ConvergenceError: if a label can not be computed.
+        ConvergenceError: if a label cannot be computed.
     """
     if isinstance(recipe, str):
         recipe = Recipe.model_validate_json(recipe)
@@ -150,7 +159,7 @@ def _rows(recipe: Recipe, part: int) -> dict[str, np.ndarray]:
     rows["orientations"][:, :, 0] = 1.0
     grid = recipe.coefficient_grid()
     for row, number in enumerate(members):
-        sample = realize(recipe, number)
+        sample = build_sample(recipe, number)
         rows["grain_id"][row] = sample.rve.grain_id.numpy()
         rows["orientations"][row, : sample.rve.grains] = sample.quaternions.numpy()
         rows["grains"][row] = sample.rve.grains
@@ -191,7 +200,7 @@ def _computed(
 
 
 def _spread(pool: Workers, recipe: str, todo: list[int]) -> Generator[tuple[int, dict[str, bytes]]]:
-    """Keep all workers busy, and no more parts under way than that takes."""
+    """Keep all workers busy, with as few parts in flight as that takes."""
     waiting = iter(todo)
     running: dict[Future[dict[str, bytes]], int] = {}
     failure: Exception | None = None
@@ -238,7 +247,7 @@ def _store(
 
 @contextmanager
 def _said_of(what: str, kept: str = "") -> Iterator[None]:
-    """Say in one sentence what could not be written."""
+    """Turn an OSError into one sentence that names what could not be written."""
     try:
         yield
     except OSError as error:

@@ -19,15 +19,15 @@ from polyxtal.texture.zone import orientation_grid
 def hull_batch(
     recipe: Recipe, batch: int, generator: torch.Generator, device: torch.device
 ) -> tuple[Int[Tensor, "batch nx ny nz"], Float[Tensor, "batch grains 4"]]:
-    """Make grain ids and orientations of the same distribution as `realize` does one by one.
+    """Generate grain ids and orientations, distributed like those of `build_sample`.
 
     Args:
-        recipe: Textures of kind "hull", no `spread`.
+        recipe: Recipe with textures of kind "hull" and no `spread`.
         batch: Number of RVEs.
-        generator: On the CPU; the device's own starts from it.
-        device: Where to compute.
+        generator: CPU generator that seeds the device's own.
+        device: Device to compute on.
     Returns:
-        Grain of each voxel, and unit quaternions by grain, float32. [-]
+        Grain of each voxel, and unit quaternions of the grains, float32. [-]
     """
     assert isinstance(recipe.texture, Hull)
     there = torch.Generator(device).manual_seed(
@@ -57,7 +57,7 @@ def hull_batch(
 def places(
     share: Float[Tensor, "batch grains"], order: Int[Tensor, "batch grains"]
 ) -> Float[Tensor, "batch grains"]:
-    """Lay grains side by side in an order, each as long as its share: where their middles are."""
+    """Lay grains side by side in an order, each as long as its share; return their midpoints."""
     length = share.gather(1, order)
     return torch.zeros_like(length).scatter(1, order, length.cumsum(-1) - 0.5 * length)
 
@@ -65,7 +65,7 @@ def places(
 def _vertices(
     recipe: Recipe, hull: Hull, place: Tensor, even: Callable[..., Tensor]
 ) -> Int[Tensor, "batch grains"]:
-    """Draw a point of the hull for each RVE and take the vertex at every place in [0, 1)."""
+    """Draw a point of the hull for each RVE and return the vertex at each place in [0, 1)."""
     n, batch = len(orientation_grid(hull.resolution, recipe.laue)), len(place)
     law = SUPPORT_LAWS[hull.support]
     support = torch.tensor([law(u, n) for u in even(batch).tolist()], device=place.device)

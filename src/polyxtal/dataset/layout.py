@@ -1,12 +1,12 @@
-"""Which arrays a data set holds, and their bytes on disk.
+"""Arrays of a data set, and their bytes on disk.
 
-    recipe.yaml            what the data set is made of
+    recipe.yaml            the recipe
     data.zarr/             a zarr 3 group; every array's first axis is the RVE
     data.zarr/<array>/c/<part>/...   one shard of every array for each part
     parts/<part>.json      size and SHA-256 of a part's shards, and a stamp of the
                            recipe; written after them
 
-The bytes depend on the recipe and the versions of the software alone.
+The bytes depend only on the recipe and the software versions.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class ArrayLayout(NamedTuple):
     """One array of the store.
 
     Attributes:
-        shape: Without the first axis, the RVE.
-        dtype: Type of its numbers.
-        dimensions: Names of its axes, without the first.
+        shape: Shape without the first axis, the RVE.
+        dtype: Data type.
+        dimensions: Names of the axes, without the first.
         attributes: Meaning and unit.
-        single: One chunk for each RVE, to be read alone, instead of one for all of a part.
+        single: Whether each RVE is a chunk, to be read alone, instead of a whole part.
     """
 
     shape: tuple[int, ...]
@@ -52,9 +52,9 @@ class ArrayLayout(NamedTuple):
 
     @property
     def fill(self) -> float:
-        """What stands for "not written": nothing that a whole shard can hold.
+        """Fill value: one that an intact shard never consists of.
 
-        zarr leaves out a shard that holds nothing else, and reads it where a shard is missing.
+        zarr omits shards of nothing but the fill value, and returns it for missing shards.
         """
         if self.dtype.startswith("uint"):
             return int(np.iinfo(self.dtype).max)
@@ -101,7 +101,7 @@ def layout(recipe: Recipe) -> dict[str, ArrayLayout]:
 
 
 def attributes(recipe: Recipe) -> dict[str, Any]:
-    """Say what the data set is made of and by what: the attributes of its group."""
+    """Return the attributes of the zarr group: format, version and recipe."""
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -111,20 +111,20 @@ def attributes(recipe: Recipe) -> dict[str, Any]:
 
 
 def stamp(given: Mapping[str, Any]) -> str:
-    """Condense a group's attributes: parts of different recipes or versions do not go together."""
+    """Return a hash of the recipe and the version, which all parts of a data set share."""
     made_of = {name: given[name] for name in ("polyxtal", "recipe")}
     return sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
 def metadata_files(recipe: Recipe) -> dict[str, bytes]:
-    """Build zarr's descriptions of the group and the arrays, by path."""
+    """Return zarr's metadata of the group and the arrays, by path."""
     files: dict[str, Buffer] = {}
     _create(files, recipe)
     return _named(files)
 
 
 def header_files(recipe: Recipe) -> dict[str, bytes]:
-    """Build the files that do not depend on any RVE: metadata, and the grid of the textures.
+    """Return the files that do not depend on any RVE: metadata, and the grid of the textures.
 
     Returns:
         Contents by path below the data set's folder.
@@ -139,17 +139,17 @@ def header_files(recipe: Recipe) -> dict[str, bytes]:
 
 
 def encode_part(recipe: Recipe, part: int, rows: Mapping[str, np.ndarray]) -> dict[str, bytes]:
-    """Build the shards of a part.
+    """Return the shards of a part.
 
     Args:
         recipe: The recipe.
         part: Number of the part, from 0.
-        rows: One row for each RVE of the part, by array.
+        rows: Rows of the part, one per RVE, by array.
     Returns:
         Contents by path below the data set's folder.
     """
     start, end = recipe.members(part).start, recipe.members(part).stop
-    files: dict[str, Buffer] = {}  # in memory, because a killed worker tidies up no folder
+    files: dict[str, Buffer] = {}  # in memory, because a killed worker cleans up no folder
     root = _create(files, recipe)
     for name, values in rows.items():
         cast(zarr.Array, root[name])[start:end] = values
@@ -159,7 +159,7 @@ def encode_part(recipe: Recipe, part: int, rows: Mapping[str, np.ndarray]) -> di
 
 
 def shard_paths(recipe: Recipe, part: int) -> Iterator[str]:
-    """Name the shards of a part below the data set's folder."""
+    """Yield the paths of a part's shards below the data set's folder."""
     for name, array in layout(recipe).items():
         yield "/".join([DATA, name, "c", str(part), *["0"] * len(array.shape)])
 
@@ -207,7 +207,7 @@ def _about(meaning: str, unit: str = "1") -> dict[str, str]:
 
 
 def same_metadata(found: bytes, wanted: bytes) -> bool:
-    """Compare two zarr.json, whatever their spacing and the version that wrote them."""
+    """Return whether two zarr.json agree, whatever their formatting and zarr's version."""
     try:
         return _comparable(json.loads(found)) == _comparable(json.loads(wanted))
     except (ValueError, RecursionError):

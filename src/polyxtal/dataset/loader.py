@@ -1,4 +1,4 @@
-"""Data sets as torch sees them: grain ids become fields only when a batch is asked for."""
+"""Data sets for torch: grain ids are expanded to fields when a batch is requested."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from polyxtal.dataset.fields import expand, random_moves, turn_stiffness
 from polyxtal.dataset.store import PolycrystalStore
 
 CACHE_BYTES = 2 << 30
-"""Decoded parts kept in memory. [bytes]"""
+"""Memory for decoded parts. [bytes]"""
 _GRAINS = ("grain_id", "orientations")
 MOVES, ORDER = 1, 2
-"""Streams of random numbers, apart from the one that RVEs are made of."""
+"""Random streams, separate from the one that RVEs are generated from."""
 
 
 class PolycrystalDataset(Dataset[dict[str, Tensor]]):
-    """A data set of fields, read from what `polyxtal generate` wrote.
+    """A data set of fields, read from a folder that `polyxtal generate` wrote.
 
-    An item is a dict: "field" (channels, nx, ny, nz), float32; "number", which RVE it is; and, if
-    asked for, rows of the store's arrays by their names. Augmented, each RVE is turned by one of
-    the cube's rotations that map the grid onto itself, crystals and stiffness with it, and rolled
-    by whole voxels; the moves depend on the seed, the epoch and the RVE. `set_epoch` begins another
-    epoch, also for the workers of a loader; `PartSampler` and Lightning call it by themselves.
+    An item is a dict: "field" (channels, nx, ny, nz), float32; "number", the number of the RVE;
+    and, on request, rows of the store's arrays by name. With augmentation, each RVE is rotated by
+    one of the cube's rotations that map the grid onto itself, together with its crystals and
+    stiffness, and rolled by whole voxels; both depend on the seed, the epoch and the RVE.
+    `set_epoch` sets the epoch, also for the workers of a loader; `PartSampler` and Lightning call
+    it automatically.
 
     Args:
         store: The data set, or its folder.
         features: "quaternion", "harmonic" or "harmonic6".
-        arrays: Other arrays of the store to give, such as "stiffness"; augmented, it turns along,
-            the others stay those of the stored RVE.
-        augment: Turn and roll.
-        seed: Of the moves.
-        numbers: The RVEs to take; None for all.
-        cache_bytes: Decoded parts to keep in memory. [bytes]
+        arrays: Further arrays of the store to return, such as "stiffness"; with augmentation the
+            stiffness is rotated, the others are those of the stored RVE.
+        augment: Rotate and roll.
+        seed: Random seed of the augmentation.
+        numbers: Numbers of the RVEs to use (default: all).
+        cache_bytes: Memory for decoded parts. [bytes]
     Raises:
         FileNotFoundError: if there is no data set.
         ValueError: if it is damaged or unfinished, or a feature or an array is unknown.
@@ -76,7 +77,7 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
         numbers: Sequence[int] | Tensor | None = None,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        """Check what is asked for; nothing is read yet."""
+        """Validate the arguments; nothing is read yet."""
         self.store = store if isinstance(store, PolycrystalStore) else PolycrystalStore(store)
         self.feature = feature(features, self.store.recipe.laue_group)
         known = [name for name in self.store.arrays if name not in _GRAINS]
@@ -88,7 +89,7 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
             )
         self.arrays = tuple(arrays)
         self.augment, self.seed = augment, seed
-        # In memory that the workers of a loader share, so that they learn of a new epoch.
+        # In memory shared with the workers of a loader, so that they see a new epoch.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         chosen = torch.as_tensor(range(len(self.store)) if numbers is None else numbers)
         if chosen.ndim != 1 or chosen.dtype not in (torch.int64, torch.int32) or not len(chosen):
@@ -107,16 +108,16 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
 
     @property
     def parts_in_memory(self) -> int:
-        """Number of parts that the cache holds at once."""
+        """Number of parts that fit into the cache."""
         return self._cache.capacity
 
     @property
     def epoch(self) -> int:
-        """The epoch that moves are drawn for."""
+        """The epoch of the augmentation."""
         return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the moves of an epoch."""
+        """Set the epoch of the augmentation."""
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
@@ -128,12 +129,12 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, Tensor]]:
-        """Build the items of a batch together, as torch's loader asks for them."""
+        """Build the items of a batch together, as torch's loader requests them."""
         batch = self.batch(indices)
         return [{name: values[i] for name, values in batch.items()} for i in range(len(indices))]
 
     def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """Build a batch: what `__getitem__` gives, with a leading axis."""
+        """Build a batch: the entries of `__getitem__` with a leading axis."""
         numbers = self.numbers[torch.as_tensor(indices, dtype=torch.int64)]
         rows = self._cache.rows(numbers.tolist())
         ids, orientations = (torch.from_numpy(rows.pop(name)) for name in _GRAINS)
@@ -157,15 +158,15 @@ class PolycrystalDataset(Dataset[dict[str, Tensor]]):
 class PartSampler(Sampler[int]):
     """Shuffle a data set that does not fit into memory, part by part.
 
-    The parts are put in random order and taken as many at a time as the cache holds; the RVEs of
-    these are shuffled among each other. If all fit, that is a plain shuffle. In distributed
-    training each process takes every so manieth one; all take equally many.
+    The parts are shuffled and processed in groups that fit into the cache; within a group, the RVEs
+    are shuffled. If all parts fit, this is a plain shuffle. In distributed training the processes
+    take turns; all get equally many RVEs.
 
     Args:
         dataset: The data set.
-        seed: Of the order.
-        rank: Of this process; None asks torch.distributed.
-        world: Number of processes; None asks torch.distributed.
+        seed: Random seed of the order.
+        rank: Rank of this process (default: that of torch.distributed).
+        world: Number of processes (default: that of torch.distributed).
     Raises:
         ValueError: if the rank is not below the number of processes.
     """
@@ -177,21 +178,21 @@ class PartSampler(Sampler[int]):
         rank: int | None = None,
         world: int | None = None,
     ) -> None:
-        """Find out which process this is."""
+        """Determine the rank of this process."""
         self.dataset, self.seed, self.epoch = dataset, seed, 0
         self.rank, self.world = share_of_processes(rank, world)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order, and the data set's moves, of an epoch."""
+        """Set the epoch of the order and of the data set's augmentation."""
         self.epoch = epoch
         self.dataset.set_epoch(epoch)
 
     def __len__(self) -> int:
-        """Return the number of RVEs for each process."""
+        """Return the number of RVEs per process."""
         return math.ceil(len(self.dataset) / self.world)
 
     def __iter__(self) -> Iterator[int]:
-        """Give places in the data set."""
+        """Yield indices into the data set."""
         generator = generator_of(self.seed, 0, ORDER, self.epoch)
         part = self.dataset.numbers // self.dataset.store.recipe.part
         parts = part.unique()
@@ -207,7 +208,7 @@ class PartSampler(Sampler[int]):
 
 
 def share_of_processes(rank: int | None, world: int | None) -> tuple[int, int]:
-    """Say which process this is, and of how many; None asks torch.distributed.
+    """Return the rank and the number of processes; None means those of torch.distributed.
 
     Raises:
         ValueError: if the rank is not from 0 to below the number.
@@ -221,7 +222,7 @@ def share_of_processes(rank: int | None, world: int | None) -> tuple[int, int]:
 
 
 class _PartCache:
-    """The last parts that were read, decoded."""
+    """The parts read last, decoded."""
 
     def __init__(self, store: PolycrystalStore, names: Sequence[str], capacity: int) -> None:
         self._store, self._names = store, tuple(names)

@@ -1,6 +1,6 @@
-"""A recipe names everything a data set is made of; the same recipe makes the same data set.
+"""Recipes of data sets: the same recipe gives the same data set.
 
-In files angles are in degrees; stiffness is in MPa, lengths are in voxels.
+In files, angles are in degrees, stiffness is in MPa and lengths are in voxels.
 """
 
 from __future__ import annotations
@@ -42,31 +42,32 @@ MAX_COUNT = 2**32
 MAX_PART_BYTES = 2**31
 """A worker holds a part uncompressed, and a chunk must stay below 2 GiB."""
 MAX_PARTS = 10**6
-"""Each is a file for each array, and is looked at at every start."""
+"""Each part is one file per array, and is checked at every start."""
 MAX_TEXT = 2**16
-"""A recipe is written into the metadata, which readers bound."""
+"""A recipe is written into the metadata, whose size readers limit. [characters]"""
 
 Extent = Annotated[Number, Field(ge=0.01, le=100.0)]
 Voxels = Annotated[Count, Field(ge=1, le=4096)]
 
 
 class Recipe(Part):
-    """All that a data set is made of.
+    """Recipe of a data set.
 
     Attributes:
         count: Number of RVEs.
-        seed: RVE i depends on the recipe but for `count` and `part`, and on i alone.
-        grid: Voxels along x, y, z; one number for a cube. RVEs are as large, in micrometres.
-        grains: Number of grains, or [low, high] to draw from evenly.
-        spread: Of the log-normal grain diameters, or [low, high]; None for Voronoi's.
-        aspect: Relative extent of grains along x, y, z, each a number or [low, high], log-even,
-            from 0.01 to 100.
+        seed: Random seed; RVE i depends only on i and the recipe without `count` and `part`.
+        grid: Number of voxels along x, y, z; one number for a cube. A voxel's edge is 1 µm.
+        grains: Number of grains, or [low, high] of a uniform distribution.
+        spread: Standard deviation of ln diameter of log-normal grain sizes, or [low, high]
+            (default: Voronoi tessellation). [-]
+        aspect: Relative extent of grains along x, y, z, each a number or [low, high] of a
+            log-uniform distribution, from 0.01 to 100. [-]
         laue: Laue group of the crystals.
-        texture: Where textures are drawn from.
-        coefficients: Resolution of the grid that texture coefficients are stored on, None for
-            the finest hull's own, or 10. [degrees]
-        labels: Stiffness labels; None for none.
-        part: RVEs in a shard: what is computed, written and rebuilt as one.
+        texture: Distribution of textures.
+        coefficients: Resolution of the grid that texture coefficients are stored on (default:
+            that of the finest hull, or 10). [degrees]
+        labels: Stiffness labels (default: none).
+        part: Number of RVEs in a part, the unit of computing, writing and repair.
 
     Example:
         >>> import polyxtal as px
@@ -90,7 +91,7 @@ class Recipe(Part):
     @model_validator(mode="before")
     @classmethod
     def _spell_out(cls, given: Any) -> Any:
-        """Let a number stand for a range or a cube."""
+        """Expand a single number to a range or a cube."""
         if not isinstance(given, Mapping):
             return given
         spelled = dict(given)
@@ -150,7 +151,7 @@ class Recipe(Part):
         return self
 
     def _bytes(self) -> int:
-        """Size of the arrays of one RVE."""
+        """Return the size of the arrays of one RVE. [bytes]"""
         labels = self.labels.count * (3 * 8 + 36 * 4) if self.labels else 0
         return (
             2 * math.prod(self.grid) + 16 * self.grains[1] + 4 * self.coefficient_count() + labels
@@ -158,11 +159,11 @@ class Recipe(Part):
 
     @property
     def parts(self) -> int:
-        """Number of shards."""
+        """Number of parts."""
         return -(-self.count // self.part)
 
     def members(self, part: int) -> range:
-        """Numbers of the RVEs in a shard."""
+        """Return the numbers of the RVEs in a part."""
         return range(part * self.part, min(self.count, (part + 1) * self.part))
 
     @property
@@ -172,15 +173,15 @@ class Recipe(Part):
 
     @property
     def lattice(self) -> Lattice | None:
-        """Lattice of the crystals as far as the Laue group tells it; None for cubic m-3m."""
+        """Lattice of the crystals as far as the Laue group implies it; None for cubic m-3m."""
         return None if self.laue == "m-3m" else Lattice.of_laue_group(self.laue)
 
     def coefficient_grid(self) -> OrientationGrid:
-        """Return the orientations that texture coefficients belong to."""
+        """Return the grid of orientations of the texture coefficients."""
         return orientation_grid(self._resolution(), self.laue)
 
     def coefficient_count(self) -> int:
-        """Return their number, without the work that the grid's volumes take."""
+        """Return the number of texture coefficients, without computing the grid's volumes."""
         return orientation_count(self._resolution(), self.laue_group)
 
     def _resolution(self) -> float:
@@ -192,7 +193,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no YAML, or a field is missing, unknown or out of range; the sentence
+        ValueError: if it is not YAML, or a field is missing, unknown or out of range; the message
             names the file and the field.
     """
     return make_recipe(read_yaml(path), path)
@@ -204,7 +205,7 @@ def make_recipe(document: Any, path: str | Path = "recipe") -> Recipe:
 
 
 def differences(first: Recipe, second: Recipe) -> Iterator[str]:
-    """Say where two recipes differ, field by field."""
+    """Describe the differences of two recipes, field by field."""
     a, b = first.model_dump(mode="json"), second.model_dump(mode="json")
     for name in a:
         if a[name] != b[name]:

@@ -1,4 +1,4 @@
-"""Kinds of fields that recipes are made of."""
+"""Types of the fields of recipes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# Strict: a number in quotes, or `true`, is a slip.
+# Strict: a number in quotes, or `true`, is a mistake.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True)]
 Positive = Annotated[Number, Field(gt=0.0)]
@@ -19,5 +19,5 @@ class Part(BaseModel):
 
 
 def is_number(value: object) -> bool:
-    """Tell numbers from texts, lists and truth values."""
+    """Return whether this is a number, not a string, a list or a truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Which crystals a recipe's polycrystals are labelled with; stiffness is in MPa."""
+"""Crystals that a recipe's polycrystals are labelled with; stiffness is in MPa."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polyxtal.dataset.recipe_fields import Count, Number, Part, Positive
 
 
 class SampledConstants(Part):
-    """Cubic crystals drawn for each RVE: log-even Zener ratio A, even bulk modulus K and G / K.
+    """Cubic crystals drawn for each RVE: log-uniform Zener ratio A, uniform bulk modulus K and G/K.
 
     G is Voigt's shear modulus: (c11 - c12) / 2 = 5 G / (2 + 3 A), c44 = A (c11 - c12) / 2. All
     crystals drawn are stable.
@@ -48,7 +48,7 @@ class SampledConstants(Part):
 
 
 class StiffnessLabels(Part):
-    """Effective stiffness by `polyxtal.homogenize` for crystals that are given, then drawn ones."""
+    """Effective stiffness by `polyxtal.homogenize`, for given crystals, then for drawn ones."""
 
     constants: Annotated[tuple[tuple[Number, Number, Number], ...], Field(max_length=1000)] = ()
     sampled: SampledConstants | None = None
@@ -65,7 +65,7 @@ class StiffnessLabels(Part):
 
     @property
     def count(self) -> int:
-        """Number of crystals for each RVE."""
+        """Number of crystals per RVE."""
         return len(self.constants) + (self.sampled.count if self.sampled else 0)
 
     def draw(self, generator: torch.Generator) -> list[CubicElasticity]:

@@ -1,4 +1,4 @@
-"""Where a recipe's textures are drawn from; angles are in degrees."""
+"""Distributions that a recipe's textures are drawn from; angles are in degrees."""
 
 from __future__ import annotations
 
@@ -13,20 +13,14 @@ from polyxtal.algebra.rotation import bunge_to_quaternion, random_quaternions
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.dataset.recipe_fields import Number, Part
 from polyxtal.files.yaml import shorten
-from polyxtal.texture.components import (
-    ROLLING_COMPONENTS,
-    TEXTURE_TYPES,
-    FibreTexture,
-    UnimodalTexture,
-    rolling_texture,
-    texture_type,
-)
+from polyxtal.texture.components import TEXTURE_TYPES, FibreTexture, UnimodalTexture, texture_type
 from polyxtal.texture.distribution import MixedTexture, Texture, UniformTexture
 from polyxtal.texture.hull import SUPPORT_LAWS, draw_hull_texture
+from polyxtal.texture.sheet import ROLLING_COMPONENTS, rolling_texture
 from polyxtal.texture.zone import COARSEST, orientation_grid
 
 FINEST = 3.0
-"""Finest grid of textures; every worker builds it: 2 s at 10 degrees, two minutes at 3."""
+"""Finest grid of textures, built by every worker: in 2 s at 10 degrees, two minutes at 3."""
 KINDS = ("uniform", "hull", "types", "rolling", "unimodal", "fibre", "mixture", "choice")
 
 Halfwidth = Annotated[Number, Field(ge=0.1, le=90.0)]
@@ -67,7 +61,7 @@ class Types(Part):
     ] = tuple(TEXTURE_TYPES)  # type: ignore[assignment]
 
     def draw(self, generator: torch.Generator, laue: LaueGroup = CUBIC) -> Texture:
-        """Draw a type, all alike, and its orientations."""
+        """Draw a type, with equal probability, and its orientations."""
         index = int(torch.randint(len(self.names), (), generator=generator))
         return texture_type(self.names[index], generator, laue)
 
@@ -97,7 +91,7 @@ class Rolling(Part):
 
 
 class Unimodal(Part):
-    """One orientation with scatter: given by Bunge's angles, or a random one for each RVE."""
+    """One orientation with scatter: given by Bunge angles, or random for each RVE."""
 
     kind: Literal["unimodal"] = "unimodal"
     bunge: tuple[Number, Number, Number] | None = None
@@ -137,7 +131,7 @@ class Fibre(Part):
 
 
 class Mixture(Part):
-    """Textures together in one RVE, in volume shares."""
+    """Several textures in one RVE, in volume shares."""
 
     kind: Literal["mixture"] = "mixture"
     of: Annotated[tuple[tuple[Share, AnyTexture], ...], Field(min_length=1, max_length=100)]
@@ -152,7 +146,7 @@ class Mixture(Part):
 
 
 class Choice(Part):
-    """One of several textures for each RVE, by probability."""
+    """One of several textures for each RVE, drawn by probability."""
 
     kind: Literal["choice"] = "choice"
     of: Annotated[tuple[tuple[Share, AnyTexture], ...], Field(min_length=1, max_length=100)]
@@ -183,7 +177,7 @@ Choice.model_rebuild()
 
 
 def halfwidths(texture: Any) -> Iterator[float]:
-    """List the scatter of all components. [degrees]"""
+    """Yield the half-widths of all components. [degrees]"""
     if isinstance(texture, Mixture | Choice):
         for _, part in texture.of:
             yield from halfwidths(part)
@@ -192,7 +186,7 @@ def halfwidths(texture: Any) -> Iterator[float]:
 
 
 def hull_resolutions(texture: Any) -> Iterator[float]:
-    """List the resolutions of all hulls. [degrees]"""
+    """Yield the resolutions of all hulls. [degrees]"""
     if isinstance(texture, Mixture | Choice):
         for _, part in texture.of:
             yield from hull_resolutions(part)
@@ -201,7 +195,7 @@ def hull_resolutions(texture: Any) -> Iterator[float]:
 
 
 def cubic_only(texture: Any) -> bool:
-    """Whether a part of the texture is that of rolled fcc metals."""
+    """Return whether a part of the texture is that of rolled fcc metals."""
     if isinstance(texture, Mixture | Choice):
         return any(cubic_only(part) for _, part in texture.of)
     return isinstance(texture, Rolling)

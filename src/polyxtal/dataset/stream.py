@@ -1,15 +1,16 @@
-"""Polycrystals without end, made while a model is trained: no storage, and none is seen twice."""
+"""A stream of polycrystals generated during training: nothing is stored, nothing repeats."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from polyxtal.algebra.randomness import generator_of
-from polyxtal.dataset.build import realize
+from polyxtal.dataset.build import build_sample
 from polyxtal.dataset.descriptors import describe
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand
@@ -17,39 +18,40 @@ from polyxtal.dataset.hull_batch import hull_batch
 from polyxtal.dataset.loader import share_of_processes
 from polyxtal.dataset.recipe import MAX_COUNT, Recipe
 from polyxtal.dataset.recipe_textures import Hull
+from polyxtal.deprecation import warn_renamed
 
 
-class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
-    """Batches of fields of ever new polycrystals.
+class PolycrystalStream(IterableDataset[dict[str, Tensor]]):
+    """Batches of fields of polycrystals that are generated on the fly.
 
     A batch is a dict: "field" (batch, channels, nx, ny, nz) and "summary" (batch, descriptors),
-    float32, see `describe`, and "number" (batch,). Batch j depends on the recipe, the
-    batch size and j alone, so a run that is resumed with `start` at the number of batches it has
-    used sees what it would have seen. Take it as `DataLoader(endless, batch_size=None,
-    num_workers=...)`. Workers, and the processes of distributed training, share the batches out.
+    float32, see `describe`, and "number" (batch,). Batch j depends only on the recipe, the batch
+    size and j, so a run resumed with `start` at the number of batches it has used continues as if
+    it had never stopped. Use it as `DataLoader(stream, batch_size=None, num_workers=...)`. Workers,
+    and the processes of distributed training, share the batches.
 
-    On the CPU RVE number i is that of the data set of the same recipe; it ends with number 2³².
-    On a GPU ("cuda") whole batches are made at once, with other random numbers of the same
-    distribution, for recipes with textures of the hull and Voronoi's grain sizes, for up to 2³²
+    On the CPU, RVE number i is that of the data set of the same recipe; the stream ends at number
+    2³². On a GPU ("cuda") whole batches are generated at once, with other random numbers from the
+    same distribution, for recipes with textures of the hull and Voronoi grain sizes, up to 2³²
     batches.
 
     Args:
-        recipe: What to make; its count does not matter.
-        batch_size: RVEs in a batch.
+        recipe: Recipe of the polycrystals; its count is ignored.
+        batch_size: Number of RVEs in a batch.
         features: "quaternion", "harmonic" or "harmonic6".
-        target: Features of a second field, "target"; None for none.
-        start: First batch of this process.
-        rank: Of this process; None asks torch.distributed.
-        world: Number of processes; None asks torch.distributed.
-        device: Where to make fields.
-        at_once: Make whole batches at once; None does so on a GPU.
+        target: Features of a second field, "target" (default: no second field).
+        start: Number of the first batch of this process.
+        rank: Rank of this process (default: that of torch.distributed).
+        world: Number of processes (default: that of torch.distributed).
+        device: Device of the fields.
+        at_once: Whether to generate whole batches at once (default: on a GPU only).
     Raises:
-        ValueError: if the recipe can not be made at once, or an argument is invalid.
+        ValueError: if the recipe cannot be generated at once, or an argument is invalid.
 
     Example:
         >>> import polyxtal as px
         >>> recipe = px.Recipe(count=1, grid=6, grains=5, texture={"kind": "uniform"})
-        >>> batches = px.EndlessPolycrystals(recipe, batch_size=3, features="harmonic")
+        >>> batches = px.PolycrystalStream(recipe, batch_size=3, features="harmonic")
         >>> next(iter(batches))["field"].shape
         torch.Size([3, 9, 6, 6, 6])
     """
@@ -67,7 +69,7 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
         device: str | torch.device = "cpu",
         at_once: bool | None = None,
     ) -> None:
-        """Check what is asked for."""
+        """Validate the arguments."""
         if batch_size < 1 or start < 0:
             raise ValueError(
                 "Arguments `batch_size` and `start` must be at least 1 and 0, "
@@ -87,7 +89,7 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
         self.rank, self.world = share_of_processes(rank, world)
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        """Make one batch after the other."""
+        """Generate one batch after the other."""
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
         turn = self.start + worker
@@ -96,7 +98,7 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
             turn += workers
 
     def batch(self, index: int) -> dict[str, Tensor]:
-        """Make one batch.
+        """Generate one batch.
 
         Raises:
             ValueError: if the RVEs' numbers reach 2³².
@@ -116,10 +118,19 @@ class EndlessPolycrystals(IterableDataset[dict[str, Tensor]]):
         return {**fields, "summary": describe(ids, orientations), "number": numbers}
 
     def _one_by_one(self, numbers: list[int]) -> tuple[Tensor, Tensor]:
-        samples = [realize(self.recipe, number) for number in numbers]
+        samples = [build_sample(self.recipe, number) for number in numbers]
         ids = torch.stack([sample.rve.grain_id for sample in samples])
         orientations = torch.zeros(len(samples), self.recipe.grains[1], 4)
         orientations[:, :, 0] = 1.0
         for row, sample in zip(orientations, samples, strict=True):
             row[: len(sample.quaternions)] = sample.quaternions
         return ids, orientations
+
+
+class EndlessPolycrystals(PolycrystalStream):
+    """Deprecated name of `PolycrystalStream`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Warn, and go on as `PolycrystalStream`."""
+        warn_renamed("`EndlessPolycrystals`", "`PolycrystalStream`")
+        super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Where parts are computed: in local processes, or on the workers of a Dask cluster."""
+"""Workers that compute parts: local processes, or those of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ import torch
 from polyxtal.version import __version__
 
 PATIENCE = 20.0
-"""How long a Dask scheduler may take to answer. [s]"""
+"""Timeout for the answer of a Dask scheduler. [s]"""
 
 
 class Workers(NamedTuple):
-    """What computes parts.
+    """A pool of workers.
 
     Attributes:
-        executor: Takes them.
-        places: How many it computes at once, now.
-        lost: What it raises when a worker is gone.
+        executor: Executor of the pool.
+        places: Returns how many tasks it currently computes at once.
+        lost: Exceptions it raises when a worker dies.
     """
 
     executor: Executor
@@ -37,7 +37,7 @@ class Workers(NamedTuple):
 
 
 def cores() -> int:
-    """Count the cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -45,9 +45,10 @@ def cores() -> int:
 
 @contextmanager
 def processes(count: int) -> Iterator[Workers]:
-    """Compute in `count` local processes, one thread each.
+    """Open a pool of local processes with one thread each.
 
-    When the block raises, they end at once, whatever they are computing.
+    They end at once when the block raises, whatever they are computing, or when this process dies,
+    and ignore Ctrl-C: none of it `ProcessPoolExecutor` does by itself.
     """
     context = _QuietContext()
     watched, held = context.Pipe(duplex=False)
@@ -67,7 +68,7 @@ def processes(count: int) -> Iterator[Workers]:
 
 @contextmanager
 def cluster(address: str) -> Iterator[Workers]:
-    """Compute on the workers of a Dask scheduler, also on those that join later.
+    """Open the pool of a Dask scheduler, including workers that join later.
 
     Raises:
         OSError: if no scheduler answers.
@@ -116,7 +117,7 @@ def _version() -> str:
 
 
 def _start_worker(watched: Any) -> None:
-    """Take one core; end with the process that started this one, or when it says so."""
+    """Use one core; exit when the parent process dies or closes its end of the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     parent = parent_process()
@@ -130,10 +131,10 @@ def _start_worker(watched: Any) -> None:
 
 
 class _QuietProcess(SpawnProcess):
-    """A process that Ctrl-C in the terminal does not reach: only its parent ends it."""
+    """A process that ignores Ctrl-C in the terminal: only its parent ends it."""
 
     def start(self) -> None:
-        """Start it while the signal is blocked, which it inherits, so early as can be."""
+        """Start while the signal is blocked, a state that the new process inherits."""
         if not hasattr(signal, "pthread_sigmask"):
             super().start()
             return

@@ -34,14 +34,13 @@ class EbsdMap:
 
     Attributes:
         orientations: Unit quaternions, scalar first, v_map = R(q) v_crystal; axis 0 is x, axis 1
-            is y; the identity where nothing was indexed. [-]
-        phase: Index into `phase_names`; -1 where nothing was indexed.
+            is y; the identity at points that were not indexed. [-]
+        phase: Index into `phase_names`; -1 at points that were not indexed.
         phase_names: Name of each phase.
         step: Distance of neighbouring points along x and y. [µm]
         quality: Other columns of the file by name, in the file's units.
-        path: The file it came from.
-        lattices: Lattice of each phase, None where its symmetry is unknown; none at all if every
-            phase is cubic.
+        path: File that the map was read from.
+        lattices: Lattice of each phase, None where its symmetry is unknown (default: all cubic).
 
     Raises:
         ValueError: if shapes do not fit, a phase is out of range, or a quaternion is not of unit
@@ -65,7 +64,7 @@ class EbsdMap:
     lattices: tuple[Lattice | None, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what does not fit together."""
+        """Validate shapes, phases, quaternions and steps."""
         shape = tuple(self.phase.shape)
         shapes = {tuple(field.shape) for field in self.quality.values()}
         if len(shape) != 2 or tuple(self.orientations.shape) != (*shape, 4) or shapes - {shape}:
@@ -93,7 +92,7 @@ class EbsdMap:
             )
 
     def __repr__(self) -> str:
-        """Describe without dumping arrays."""
+        """Return a short description."""
         nx, ny = self.grid
         return (
             f"EbsdMap(grid=({nx}, {ny}), step=({self.step[0]:g}, {self.step[1]:g}) µm, "
@@ -109,12 +108,12 @@ class EbsdMap:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Edge lengths of the map, a step for each point. [µm]"""
+        """Edge lengths of the map, one step per point. [µm]"""
         return self.grid[0] * self.step[0], self.grid[1] * self.step[1]
 
     @property
     def indexed(self) -> Bool[Tensor, "nx ny"]:
-        """Where an orientation was found."""
+        """Points with an indexed orientation."""
         return self.phase >= 0
 
     def laue_group(self, phase: int) -> LaueGroup:
@@ -135,7 +134,7 @@ class EbsdMap:
         return lattice.laue_group
 
     def exclude(self, *names: str) -> EbsdMap:
-        """Take all points of these phases for not indexed; the names stay.
+        """Return a map in which the points of these phases are not indexed; the names stay.
 
         Raises:
             ValueError: if there is no such phase.
@@ -150,7 +149,7 @@ class EbsdMap:
         return self.keep(~torch.isin(self.phase, dropped))
 
     def keep(self, mask: Bool[Tensor, "nx ny"]) -> EbsdMap:
-        """Take points outside a mask for not indexed, as those of low `quality`."""
+        """Return a map without the indexed points outside a mask, such as those of low quality."""
         if tuple(mask.shape) != self.grid:
             raise ValueError(
                 f"Argument `mask` must have the map's shape {self.grid}, but has "
@@ -193,7 +192,7 @@ class GrainMap:
         phase: Phase of each grain, an index into the map's `phase_names`.
         source: The map.
         filled: Share of the points that took their grain from a neighbour. [-]
-        minimum: Fewest measured points of a grain.
+        minimum: Smallest number of measured points in a grain.
     """
 
     grain_id: Int[Tensor, "nx ny"]
@@ -204,7 +203,7 @@ class GrainMap:
     minimum: int
 
     def __repr__(self) -> str:
-        """Describe without dumping arrays."""
+        """Return a short description."""
         return (
             f"GrainMap(grains={self.grains}, at the border={int(self.border.sum())}, "
             f"grid={self.source.grid}, filled={100 * self.filled:.1f} %)"
@@ -227,7 +226,7 @@ class GrainMap:
 
     @property
     def elongation(self) -> Float[Tensor, " grains"]:
-        """Length over width of the ellipse with the grain's second moments, at least 1. [-]"""
+        """Aspect ratio of the ellipse with the grain's second moments, at least 1. [-]"""
         moments = second_moments(self.grain_id, self.grains, self.source.step)
         xx, yy, xy = moments.unbind(-1)
         mean, radius = 0.5 * (xx + yy), torch.hypot(0.5 * (xx - yy), xy)
@@ -235,20 +234,20 @@ class GrainMap:
 
     @property
     def border(self) -> Bool[Tensor, " grains"]:
-        """Whether the map's border cuts the grain, so that its size is not known."""
+        """Whether the map's border cuts the grain, so that its size is unknown."""
         return at_border(self.grain_id, self.grains)
 
     def statistics(self, border: str = "correct") -> SectionStatistics:
-        """Average sizes and shapes; `profiles` says what becomes of grains at the border."""
+        """Return mean sizes and shapes; for `border` see `profiles`."""
         return self.profiles(border).statistics()
 
     def profiles(self, border: str = "correct") -> Profiles:
-        """List areas and extents of the grains.
+        """Return areas and extents of the grains.
 
         Args:
-            border: What becomes of grains that the map's border cuts. "keep" takes them as they
+            border: Treatment of grains that the map's border cuts. "keep" takes them as they
                 are, too small. "omit" leaves them out, and with them more large grains than small.
-                "correct" makes up for that: in the number of grains, from which the mean area
+                "correct" compensates for that: in the number of grains, from which the mean area
                 follows, each counts ½ less for each edge that cuts it and ¼ more for each corner,
                 so that a grain counts once in all maps that could show it [Gundersen1978]; in the
                 averages, only whole grains enter, by the inverse of the area in which each could
@@ -265,9 +264,9 @@ class GrainMap:
 
     @property
     def polycrystal(self) -> Polycrystal:
-        """The grains as a volume one voxel thick, (nx, ny, 1), as thick as a step. [µm]
+        """The grains as a volume one voxel thick, (nx, ny, 1); the thickness is a step. [µm]
 
-        It is taken to be periodic as any volume is, which a measured map is not.
+        Like any volume it is treated as periodic, which a measured map is not.
 
         Raises:
             ValueError: if points have no grain.

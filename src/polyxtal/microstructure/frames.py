@@ -51,12 +51,12 @@ Frame = str | Sequence[float] | Tensor
 
 
 def frame_rotation(frame: Frame | None, path: str | Path = "EBSD map") -> Float[Tensor, "4"]:
-    """Find the rotation from the Euler angles' axes into the map's.
+    """Return the rotation from the Euler angles' axes into the map's.
 
     Args:
         frame: A name of `FRAMES`, or a unit quaternion, scalar first, as numbers or as text
             "w,x,y,z".
-        path: File that the error names.
+        path: File, for errors.
     Raises:
         ValueError: if the frame is missing, unknown, or no unit quaternion.
     """

@@ -1,4 +1,4 @@
-"""Mean intercepts: how far a straight line along an axis runs within a grain."""
+"""Mean intercept length of grains along the axes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 
 
 def mean_intercepts(rve: Polycrystal) -> Float[Tensor, "3"]:
-    """Count the faces between grains that lines along x, y and z cross.
+    """Return the mean intercept lengths along x, y and z.
 
         l = length / crossings
 
-    An axis whose lines cross none gets the length that one crossing on all its lines together
-    would give, the longest that the volume can tell.
+    An axis without crossings gets the length of one crossing on all its lines together, the longest
+    that the volume can resolve.
 
     Returns:
         Mean intercepts along x, y, z. [µm]
@@ -29,7 +29,7 @@ def mean_intercepts(rve: Polycrystal) -> Float[Tensor, "3"]:
 
 @compiled_exactly
 def count_crossings(ids):  # type: ignore[no-untyped-def]
-    """Count neighbours along x, y and z, across the faces of the volume, too, that differ."""
+    """Return the number of grain boundaries crossed along x, y and z, with periodic neighbours."""
     nx, ny, nz = ids.shape
     crossings = np.zeros(3, np.int64)
     for i in range(nx):

@@ -1,4 +1,4 @@
-"""What each phase is made of."""
+"""Materials and lattices by phase."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def per_phase(
     phase_names: Sequence[str],
     argument: str,
 ) -> dict[int, _T]:
-    """Find the entry of every phase that occurs.
+    """Return the entry of every phase that occurs.
 
     Args:
         given: One entry for all phases, or one for each phase name.
-        kind: What an entry is.
+        kind: Type of an entry.
         phase: Phase of every grain, an index into `phase_names`.
-        argument: Name of the caller's argument, for the error.
+        argument: Name of the caller's argument, for errors.
     Returns:
         Entry of each phase index that occurs, in ascending order.
     Raises:
@@ -65,14 +65,14 @@ def per_phase(
 
 
 def _a(kind: type) -> str:
-    """Name a type with its article."""
+    """Return the name of a type with its article."""
     return f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
 
 
 def material_lattices(
     lattices: Sequence[Lattice | None], materials: Mapping[int, Material], names: Sequence[str]
 ) -> list[Lattice | None]:
-    """Return the lattice of each phase, that of its material where it has one.
+    """Return the lattice of each phase: that of its material where it has one.
 
     Raises:
         ValueError: if a phase is known to have another lattice, see `check_lattices`.
@@ -84,10 +84,10 @@ def material_lattices(
 def check_lattices(
     lattices: Sequence[Lattice | None], materials: Mapping[int, Material], names: Sequence[str]
 ) -> None:
-    """Make sure that the lattice of each phase is that of its material.
+    """Check that the lattice of each phase is that of its material.
 
     Args:
-        lattices: Lattice of each phase; None, where it is unknown, agrees with all.
+        lattices: Lattice of each phase; None (unknown) agrees with all.
         materials: Material of each phase index that occurs.
         names: Name of each phase.
     Raises:
@@ -113,10 +113,10 @@ def check_lattices(
 def check_elastic_symmetry(
     lattices: Sequence[Lattice | None], crystals: Mapping[int, Elasticity], names: Sequence[str]
 ) -> None:
-    """Make sure that the elastic constants of each phase have the symmetry of its lattice.
+    """Check that the elastic constants of each phase have the symmetry of its lattice.
 
     Args:
-        lattices: Lattice of each phase; None, where it is unknown, allows all.
+        lattices: Lattice of each phase; None (unknown) allows all.
         crystals: Elastic constants of each phase index that occurs.
         names: Name of each phase.
     Raises:

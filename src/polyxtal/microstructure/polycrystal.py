@@ -1,4 +1,4 @@
-"""The one object that flows through everything: a voxel polycrystal."""
+"""A voxel polycrystal, the object that all functions work on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from polyxtal.notebook import notebook_html
 from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, DiscreteTexture
 
 UNIT_TOLERANCE = 1e-3
-"""Largest deviation of |q| from 1 that is taken for rounding in a file and scaled away."""
+"""Largest deviation of |q| from 1 that is accepted as rounding and normalised."""
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -83,7 +83,7 @@ class Polycrystal:
         object.__setattr__(self, "lattices", _validate_lattices(lattices, names))
 
     def __repr__(self) -> str:
-        """Describe without dumping arrays."""
+        """Return a short description."""
         size = ", ".join(f"{s:g}" for s in self.size)
         return (
             f"Polycrystal(grid={self.grid}, grains={self.grains}, size=({size}) µm, "
@@ -109,7 +109,7 @@ class Polycrystal:
 
     @property
     def volume_fractions(self) -> Float[Tensor, "grains"]:
-        """Share of the voxels that each grain owns; sums to 1. [-]"""
+        """Volume fraction of each grain; they sum to 1. [-]"""
         count = torch.bincount(self.grain_id.reshape(-1), minlength=self.grains)
         return count.to(torch.float64) / self.grain_id.numel()
 
@@ -125,11 +125,11 @@ class Polycrystal:
     def texture(
         self, halfwidth: float = DEFAULT_HALFWIDTH, phase: str | None = None
     ) -> DiscreteTexture:
-        """Return the texture of the grains by volume.
+        """Return the volume-weighted texture of the grains.
 
         Args:
-            halfwidth: Half-width of the kernel that its density spreads each grain over. [rad]
-            phase: Name of the phase; None for all grains.
+            halfwidth: Half-width of the kernel of its density. [rad]
+            phase: Name of the phase (default: all grains).
         Raises:
             ValueError: if there is no such phase, or none is named and phases with grains differ
                 in their Laue group.
@@ -198,7 +198,7 @@ def _validate_orientations(orientations: ArrayLike | Tensor) -> Tensor:
             f"{[round(v, 6) for v in q[grain].tolist()]} of length {float(norm[grain]):.6g} "
             f"({int(bad.sum())} of {len(q)} are wrong)."
         )
-    # Scaling what is already of unit length would only stir its last bit at every copy.
+    # Normalising unit quaternions again would change their last bit at every copy.
     return torch.where((norm - 1).abs()[:, None] > 1e-14, q / norm[:, None], q)
 
 

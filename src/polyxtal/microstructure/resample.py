@@ -1,4 +1,4 @@
-"""Smaller volumes from larger ones: cut out, coarsened, and freed of grains without voxels."""
+"""Cropping, coarsening and renumbering of volumes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 
 
 def crop(rve: Polycrystal, ranges: Sequence[tuple[int, int]]) -> Polycrystal:
-    """Cut a box of voxels out.
+    """Return a box of voxels.
 
-    Volumes are periodic, a box cut out of one is not: the grains cut by its faces do not go on
-    beyond the opposite faces, where everything that computes takes them to. An axis that keeps its
-    whole range keeps its period.
+    A cropped box is no longer periodic, but solvers treat it as periodic: grains cut by its faces
+    do not continue at the opposite faces. An axis that keeps its whole range keeps its period.
 
     Args:
         rve: Polycrystal.
@@ -41,11 +40,10 @@ def crop(rve: Polycrystal, ranges: Sequence[tuple[int, int]]) -> Polycrystal:
 
 
 def coarsen(rve: Polycrystal, factor: int | Sequence[int]) -> Polycrystal:
-    """Join blocks of voxels to one voxel each, which takes the grain that most of them have.
+    """Merge blocks of voxels into one voxel each, of the most frequent grain.
 
-    Of grains with equally many voxels in a block, the one of the smallest id wins. The blocks tile
-    the volume without remainder, so it stays periodic and keeps its size; volume fractions change,
-    and grains thinner than a block may vanish.
+    Ties go to the smallest grain id. The blocks tile the volume without remainder, so it stays
+    periodic and keeps its size; volume fractions change, and thin grains may vanish.
 
     Args:
         rve: Polycrystal.
@@ -77,7 +75,7 @@ def coarsen(rve: Polycrystal, factor: int | Sequence[int]) -> Polycrystal:
 
 
 def renumber(rve: Polycrystal) -> Polycrystal:
-    """Remove grains without voxels; the others keep their order. Phases all stay."""
+    """Remove grains without voxels; the others keep their order, and all phases stay."""
     used, ids = torch.unique(rve.grain_id, return_inverse=True)
     return Polycrystal(
         ids, rve.orientations[used], rve.size, rve.phase[used], rve.phase_names, rve.lattices
@@ -85,7 +83,7 @@ def renumber(rve: Polycrystal) -> Polycrystal:
 
 
 def _majority(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Find the most frequent value along the last axis, the smallest of several."""
+    """Return the most frequent value along the last axis; of several, the smallest."""
     values = np.sort(blocks, axis=-1)
     position = np.arange(values.shape[-1])
     begins = np.ones(values.shape, dtype=bool)

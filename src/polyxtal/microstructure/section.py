@@ -1,4 +1,4 @@
-"""Sizes and shapes of grains seen in a plane: on a measured map, and in sections of a volume."""
+"""Sizes and shapes of grains in a plane: on a measured map, and in sections of a volume."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 BORDER = ("correct", "omit", "keep")
-"""What can be done about grains that the border of a map cuts, see `map_profiles`."""
+"""Treatments of grains that the border of a map cuts, see `map_profiles`."""
 
 
 class Profiles(NamedTuple):
@@ -22,9 +22,9 @@ class Profiles(NamedTuple):
     Attributes:
         area: Area. [µm²]
         extent: Root mean square distance from the centre along the plane's two axes. [µm]
-        weight: What each counts in averages; 0 if its size is not known.
-        number: What each counts in the number of grains.
-        plane: Area of all planes. [µm²]
+        weight: Weight in averages; 0 if its size is unknown. [-]
+        number: Weight in the number of grains. [-]
+        plane: Total area of the planes. [µm²]
     """
 
     area: Float[Tensor, " profiles"]
@@ -34,12 +34,12 @@ class Profiles(NamedTuple):
     plane: float
 
     def larger(self, floor: float) -> Profiles:
-        """Keep those of at least this area [µm²], as if they shared the others' area."""
+        """Return the profiles of at least this area [µm²]; the area of the planes stays."""
         kept = self.area >= floor
         return Profiles(*(field[kept] for field in self[:4]), plane=self.plane)
 
     def statistics(self) -> SectionStatistics:
-        """Average over the profiles.
+        """Return means over the profiles.
 
         Raises:
             ValueError: if there is none, or none of known size.
@@ -64,7 +64,7 @@ class Profiles(NamedTuple):
 
 
 class SectionStatistics(NamedTuple):
-    """What the grains seen in a plane are like on average, each counting once.
+    """Number means of the grains in a plane.
 
     Attributes:
         profiles: Number of profiles of known size.
@@ -83,10 +83,10 @@ class SectionStatistics(NamedTuple):
 
 
 def section_profiles(rve: Polycrystal, axis: int = 2) -> Profiles:
-    """Cut a periodic volume by all its voxel planes normal to an axis.
+    """Return the profiles of a periodic volume in all its voxel planes normal to an axis.
 
-    All that a plane shows of a grain is one profile, which must be smaller than half the box, as it
-    is for the convex grains of a tessellation.
+    A grain has one profile per plane, which must be smaller than half the box, as it is for the
+    convex grains of a tessellation.
 
     Args:
         rve: Polycrystal.
@@ -131,7 +131,7 @@ def moments(
 def map_profiles(
     grain_id: Int[Tensor, "nx ny"], grains: int, step: tuple[float, float], border: str
 ) -> Profiles:
-    """List areas and extents of the grains on a map.
+    """Return areas and extents of the grains on a map.
 
     Args:
         grain_id: Grain of each point; -1 where there is none.
@@ -194,7 +194,7 @@ def second_moments(
 
 
 def _counts(grain_id: Tensor, grains: int) -> Float[Tensor, " grains"]:
-    """Return what each grain counts in the number of grains."""
+    """Return the weight of each grain in the number of grains."""
     number = torch.ones(grains, dtype=torch.float64)
     for edge in (grain_id[0], grain_id[-1], grain_id[:, 0], grain_id[:, -1]):
         number[edge[edge >= 0].unique()] -= 0.5

@@ -79,15 +79,15 @@ def segment(
     """Find the grains of a map.
 
     Neighbours along x and y of the same phase whose disorientation is below the threshold belong to
-    one grain. Regions of fewer points than `minimum` are no grains. With `fill`, their points, and
-    those where nothing was indexed, take the grain of the nearest point that has one; they do not
-    enter the grain's mean orientation.
+    one grain. Regions of fewer points than `minimum` are not grains. With `fill`, their points, and
+    points that were not indexed, are assigned to the grain of the nearest point that has one; they
+    do not enter the grain's mean orientation.
 
     Args:
         ebsd: The map.
-        threshold: Disorientation at a boundary. [rad]
-        minimum: Fewest points of a grain.
-        fill: Give every point a grain; otherwise those without keep -1.
+        threshold: Disorientation at a grain boundary (default: 5°). [rad]
+        minimum: Smallest number of points in a grain.
+        fill: Assign every point to a grain; otherwise points without a grain keep -1.
     Raises:
         ValueError: if an argument is out of range, the symmetry of an indexed phase is
             unknown, or no region is large enough.
@@ -114,8 +114,7 @@ def segment(
     kept = grain >= 0
     owner = grain[kept]
     first = np.unique(owner, return_index=True)[1]
-    phase = ebsd.phase[torch.from_numpy(kept)]
-    grain_phase = phase[torch.from_numpy(first)]
+    grain_phase = ebsd.phase[torch.from_numpy(kept)][torch.from_numpy(first)]
     orientations = average_orientations(
         ebsd.orientations[torch.from_numpy(kept)],
         torch.from_numpy(owner),
@@ -123,20 +122,21 @@ def segment(
     )
     filled = 0.0
     if fill and not kept.all():
-        nearest = np.empty((2, *kept.shape), dtype=np.int32)
-        distance_transform_edt(
-            ~kept,
-            sampling=ebsd.step,
-            return_distances=False,
-            return_indices=True,
-            indices=nearest,
-        )
-        grain, filled = grain[nearest[0], nearest[1]], 1 - float(kept.mean())
+        grain, filled = _fill(grain, ebsd.step), 1 - float(kept.mean())
     return Segmentation(torch.from_numpy(grain), orientations, grain_phase, filled)
 
 
+def _fill(grain: NDArray[np.int64], step: tuple[float, float]) -> NDArray[np.int64]:
+    """Give points without a grain that of the nearest point that has one."""
+    nearest = np.empty((2, *grain.shape), dtype=np.int32)
+    distance_transform_edt(
+        grain < 0, sampling=step, return_distances=False, return_indices=True, indices=nearest
+    )
+    return grain[nearest[0], nearest[1]]
+
+
 def _laue_groups(ebsd: OrientationMap) -> dict[int, LaueGroup]:
-    """Find the Laue group of each phase that was indexed."""
+    """Return the Laue group of each phase that was indexed."""
     used = [int(k) for k in ebsd.phase.unique() if k >= 0]
     if not used:
         raise ValueError(f"{ebsd.path}: some point must be indexed, but none is.")
@@ -154,7 +154,7 @@ def _below(
 def _regions(
     ebsd: OrientationMap, threshold: float, groups: Mapping[int, LaueGroup]
 ) -> NDArray[np.int64]:
-    """Number connected regions; -1 where nothing was indexed."""
+    """Label connected regions; -1 where nothing was indexed."""
     nx, ny = ebsd.phase.shape
     node = torch.arange(nx * ny).reshape(nx, ny)
     q, phase = ebsd.orientations.reshape(-1, 4), ebsd.phase.reshape(-1)

@@ -2,61 +2,38 @@
 
     owner(x) = argmin_g |S (x - x_g)|² - w_g,   S = diag(1 / aspect), nearest periodic image
 
-With w = 0 it is Voronoi's tessellation of random seeds. Prescribed grain sizes are reached by
-moving seeds to the centres of their grains (Lloyd) and weights towards the wanted volumes, in
-turns.
+With w = 0 it is the Voronoi tessellation of random seeds. Prescribed grain sizes are reached by
+alternately moving seeds to the centroids of their grains (Lloyd) and adjusting the weights.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.microstructure.tessellate_batch import nearest_seed
 from polyxtal.microstructure.tessellate_kernel import claim, moments, settle
 from polyxtal.texture.distribution import Texture
 from polyxtal.texture.hull import TextureHullSample
 
 MAX_VOXELS = 2**30
 MAX_SPREAD = 1.0
-"""Largest spread of grain sizes that rounds of fitting reach. [-]"""
+"""Largest spread of grain sizes that fitting reaches. [-]"""
 ROUNDS = 30
 REACH = 1.8
 """Half edge of the box that a seed claims first, over the radius of a mean grain. [-]"""
 RELAXATION = 0.7
 MAX_STRETCH = 1e6
 """Squared distances and sums of them stay well within double precision."""
-
-
-class GrainStatistics(NamedTuple):
-    """Sizes and shapes of grains.
-
-    Attributes:
-        diameter: Diameter of the sphere of equal volume; 0 for empty grains. [µm]
-        extent: Root mean square distance of a grain's voxels from its centre along x, y, z. [µm]
-    """
-
-    diameter: Float[Tensor, "grains"]
-    extent: Float[Tensor, "grains 3"]
-
-    def spread(self) -> float:
-        """Standard deviation of the logarithm of the diameters of grains with voxels. [-]"""
-        return float(self.diameter[self.diameter > 0].log().std())
-
-    def aspect(self) -> tuple[float, float, float]:
-        """Mean extents, relative to the one along z. [-]"""
-        mean = self.extent[self.diameter > 0].mean(0)
-        x, y, z = (mean / mean[2]).tolist()
-        return x, y, z
 
 
 def tessellate(
@@ -72,24 +49,24 @@ def tessellate(
     seed: int | torch.Generator = 0,
     device: str | torch.device = "cpu",
 ) -> Polycrystal:
-    """Fill a periodic box with grains.
+    """Generate a periodic polycrystal by a Voronoi or Laguerre tessellation.
 
     Args:
-        grid: Voxels along x, y, z, or one number for a cube.
+        grid: Number of voxels along x, y, z, or one number for a cube.
         grains: Number of grains.
-        texture: What the grains' orientations are drawn from, by volume; None for random ones. A
-            sample of the texture hull is taken if it holds one texture.
-        orientations: One for each grain, instead of a texture. [-]
-        lattice: The crystals' lattice; None for that of the texture's Laue group.
-        size: Edge lengths, or that along x with cubic voxels; None for voxels of 1 µm. [µm]
+        texture: Texture to draw the orientations from, by volume (default: random orientations).
+            A sample of the texture hull is accepted if it holds one texture.
+        orientations: One orientation per grain, instead of a texture. [-]
+        lattice: Lattice of the crystals (default: that of the texture's Laue group).
+        size: Edge lengths, or that along x with cubic voxels (default: voxels of 1 µm). [µm]
         aspect: Relative extent of the grains along x, y, z: (3, 1, 1) elongates, (1, 1, 0.3)
             flattens. [-]
-        spread: Standard deviation of the logarithm of the grain diameters, log-normal; None takes
-            what random seeds give (Voronoi's tessellation, about 0.15). Above 0.3 small grains
-            fall through the voxels' mesh: they stay in the list, without voxels. [-]
-        seed: Same seed, same polycrystal.
-        device: Where voxels look for their seed: "cpu" (compiled) or another device of torch, as
-            "cuda". Same seed, same polycrystal, but for voxels halfway between two seeds.
+        spread: Standard deviation of the logarithm of the log-normal grain diameters (default:
+            Voronoi tessellation of random seeds, about 0.15). Above 0.3 the smallest grains have
+            no voxels, but stay listed. [-]
+        seed: Random seed.
+        device: Where voxels are assigned: "cpu" (compiled) or another torch device, such as
+            "cuda". Results differ only in voxels halfway between two seeds.
     Raises:
         ValueError: if an argument is invalid.
 
@@ -104,31 +81,35 @@ def tessellate(
     edges = _edges(size, voxels)
     generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     _validate_orientations(grains, texture, orientations)
-    spacing = np.array(edges) / voxels
-    scale = spacing / stretch
-    if (stretched := scale.max() / scale.min()) > MAX_STRETCH:
-        raise ValueError(
-            "Arguments `aspect` and `size` must make a voxel longer along one axis than along "
-            f"another by at most {MAX_STRETCH:g}, but do by {stretched:g}."
-        )
-    scale /= np.prod(scale) ** (1 / 3)
+    scale = _metric(edges, voxels, stretch)
     seeds = torch.rand(grains, 3, generator=generator, dtype=torch.float64).numpy() * voxels
+    where = torch.device(device)
     if spread is None:
-        owner = _divide(voxels, seeds, np.zeros(grains), scale, torch.device(device))
+        owner = _divide(voxels, seeds, np.zeros(grains), scale, where)
     else:
         logarithm = torch.randn(grains, generator=generator, dtype=torch.float64).numpy()
-        volume = np.exp(3 * spread * logarithm)
-        volume *= math.prod(voxels) / volume.sum()
-        owner = _fitted(voxels, seeds, volume, scale, torch.device(device))
-    if isinstance(texture, TextureHullSample):
-        texture = texture[0]
+        owner = _fitted(voxels, seeds, np.exp(3 * spread * logarithm), scale, where)
+    texture = texture[0] if isinstance(texture, TextureHullSample) else texture
     if texture is not None:
         count = torch.from_numpy(np.bincount(owner.reshape(-1), minlength=grains))
         orientations = texture.orientations(count.to(torch.float64), generator)
     elif orientations is None:
         orientations = random_quaternions(grains, generator)
-    ids = torch.from_numpy(owner).long()
-    return Polycrystal(ids, orientations, edges, lattices=_lattice(lattice, texture))
+    lattices = _lattice(lattice, texture)
+    return Polycrystal(torch.from_numpy(owner).long(), orientations, edges, lattices=lattices)
+
+
+def _metric(
+    edges: tuple[float, float, float], grid: tuple[int, int, int], aspect: np.ndarray
+) -> np.ndarray:
+    """Return the scaled edges of a voxel, (3,), of product 1."""
+    scale = np.array(edges) / grid / aspect
+    if (stretched := scale.max() / scale.min()) > MAX_STRETCH:
+        raise ValueError(
+            "Arguments `aspect` and `size` must make a voxel longer along one axis than along "
+            f"another by at most {MAX_STRETCH:g}, but do by {stretched:g}."
+        )
+    return scale / np.prod(scale) ** (1 / 3)
 
 
 def _lattice(lattice: Lattice | str | None, texture: Texture | None) -> Lattice | None:
@@ -155,7 +136,7 @@ def power_diagram(
         grid: Voxels along x, y, z.
         seeds: Positions in voxels, (grains, 3).
         weights: w, in scaled voxels squared, (grains,).
-        scale: What a voxel's edge counts along each axis, (3,).
+        scale: Scaled edge of a voxel along each axis, (3,).
     Returns:
         Grain of every voxel, int32, (nx, ny, nz).
     """
@@ -169,48 +150,6 @@ def power_diagram(
     settle(
         seeds, weights, scale, float(((reach * scale) ** 2).min() - weights.max()), owner, distance
     )
-    return owner
-
-
-def grain_statistics(rve: Polycrystal) -> GrainStatistics:
-    """Measure sizes and shapes of grains that are compact and smaller than half the box."""
-    owner = rve.grain_id.numpy().astype(np.int32)
-    grains = rve.grains
-    flat = rve.grain_id.reshape(-1)
-    first = torch.zeros(grains, dtype=torch.int64)
-    first[flat.flip(0)] = torch.arange(len(flat) - 1, -1, -1)
-    corner = np.stack(np.unravel_index(first.numpy(), rve.grid), -1) + 0.5
-    volume, offset, squares = _moments(owner, corner)
-    count = np.maximum(volume, 1)[:, None]
-    centre = corner + offset / count
-    volume, offset, squares = _moments(owner, centre)
-    spacing = np.array(rve.spacing)
-    variance = squares / count - (offset / count) ** 2 + 1 / 12
-    diameter = (volume * np.prod(spacing) * 6 / np.pi) ** (1 / 3)
-    extent = np.sqrt(np.where(volume[:, None] > 0, variance, 0.0)) * spacing
-    return GrainStatistics(torch.from_numpy(diameter), torch.from_numpy(extent))
-
-
-def nearest_seed(
-    grid: tuple[int, int, int],
-    seeds: Float[Tensor, "grains 3"],
-    weights: Float[Tensor, "grains"],
-    scale: Float[Tensor, "3"],
-) -> Int[Tensor, "nx ny nz"]:
-    """Assign voxels as `power_diagram` does, on any device: every voxel asks every seed."""
-    extent = torch.tensor(grid, dtype=seeds.dtype, device=seeds.device)
-    best = torch.full(grid, torch.inf, dtype=seeds.dtype, device=seeds.device)
-    owner = torch.zeros(grid, dtype=torch.int64, device=seeds.device)
-    axes = [torch.arange(n, dtype=seeds.dtype, device=seeds.device) + 0.5 for n in grid]
-    for grain, (position, weight) in enumerate(zip(seeds, weights, strict=True)):
-        gaps = []
-        for axis, points in enumerate(axes):
-            gap = (points - position[axis]).abs()
-            gaps.append((torch.minimum(gap, extent[axis] - gap) * scale[axis]) ** 2)
-        power = gaps[0][:, None, None] + gaps[1][:, None] + gaps[2] - weight
-        nearer = power < best
-        best = torch.where(nearer, power, best)
-        owner[nearer] = grain
     return owner
 
 
@@ -234,12 +173,13 @@ def _fitted(
     scale: np.ndarray,
     device: torch.device,
 ) -> np.ndarray:
-    """Move seeds and weights until grains have the wanted volumes [voxels], nearly."""
+    """Move seeds and weights until grains nearly have the prescribed volumes, in any unit."""
+    volume = volume * (math.prod(grid) / volume.sum())
     radius = (volume * 3 / (4 * np.pi)) ** (1 / 3)
     weights = radius**2
     for _ in range(ROUNDS):
         owner = _divide(grid, seeds, weights, scale, device)
-        count, offset, _ = _moments(owner, seeds)
+        count, offset, _ = voxel_moments(owner, seeds)
         seeds = (seeds + offset / np.maximum(count, 1)[:, None]) % grid
         # A face moves by δw / (2 distance), a grain of radius r grows by about π r δw.
         weights = weights + RELAXATION * (volume - count) / (np.pi * radius)
@@ -247,7 +187,17 @@ def _fitted(
     return _divide(grid, seeds, weights, scale, device)
 
 
-def _moments(owner: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def voxel_moments(
+    owner: np.ndarray, seeds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return number, summed and summed squared distances of each grain's voxels from its seed.
+
+    Args:
+        owner: Grain of each voxel, (nx, ny, nz).
+        seeds: Positions in voxels, (grains, 3).
+    Returns:
+        Arrays of shape (grains,) [voxels], (grains, 3) [voxels] and (grains, 3) [voxels²].
+    """
     grains = len(seeds)
     volume, offset, squares = np.zeros(grains), np.zeros((grains, 3)), np.zeros((grains, 3))
     moments(owner, seeds, volume, offset, squares)
@@ -255,7 +205,7 @@ def _moments(owner: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def voxel_counts(grid: int | Sequence[int]) -> tuple[int, int, int]:
-    """Spell a grid out.
+    """Return the number of voxels along x, y, z.
 
     Raises:
         ValueError: if it is not one or three numbers of voxels, or too large.
@@ -314,7 +264,7 @@ def _validate_orientations(
 
 
 def validate_grains(grid: tuple[int, int, int], grains: int) -> None:
-    """Refuse numbers of grains that a grid can not hold.
+    """Refuse a number of grains that a grid cannot hold.
 
     Raises:
         ValueError: if it is not a whole number from 1 to the number of voxels.

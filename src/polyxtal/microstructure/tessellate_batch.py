@@ -1,8 +1,8 @@
-"""Voronoi tessellations of many boxes at once, in torch's array operations, for a GPU.
+"""Tessellations in torch's array operations, for a GPU: one box, or many Voronoi ones at once.
 
-The box is cut into blocks. A seed can own a voxel of a block only if its least distance from the
-block does not exceed the least of all seeds' greatest distances from it; few seeds pass, and the
-block's voxels ask these alone. The result is that of asking every seed.
+For a batch, each box is cut into blocks. A seed can own a voxel of a block only if its minimum
+distance from the block does not exceed the smallest maximum distance of all seeds; few seeds pass,
+and only these are compared with the block's voxels. The result is that of comparing every seed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch import Tensor
 BLOCK = 5
 """Edge of a block. [voxels]"""
 CANDIDATES = 48
-"""Seeds that a block's voxels ask at first; doubled until none is missed."""
+"""Number of candidate seeds of a block at first; doubled until none is missed."""
 MEMORY = 1 << 28
-"""Distances held at once. [numbers]"""
+"""Number of distances held at once."""
 
 
 def voronoi_batch(
@@ -28,12 +28,12 @@ def voronoi_batch(
     """Assign the voxels of periodic boxes to their nearest seeds.
 
     Args:
-        grid: Voxels along x, y, z.
+        grid: Number of voxels along x, y, z.
         seeds: Positions in voxels.
-        scale: What a voxel's edge counts along each axis.
-        present: Number of seeds of each box, the first of those given; None for all.
+        scale: Scaled edge of a voxel along each axis.
+        present: Number of seeds of each box, the first of those given (default: all).
     Returns:
-        Grain of every voxel, on the seeds' device.
+        Grain of each voxel, on the seeds' device.
     """
     batch, grains, _ = seeds.shape
     if present is None:
@@ -49,12 +49,44 @@ def voronoi_batch(
     return torch.cat(parts)
 
 
+def nearest_seed(
+    grid: tuple[int, int, int],
+    seeds: Float[Tensor, "grains 3"],
+    weights: Float[Tensor, "grains"],
+    scale: Float[Tensor, "3"],
+) -> Int[Tensor, "nx ny nz"]:
+    """Assign voxels like `power_diagram`, on any device, with every voxel asking every seed.
+
+    Args:
+        grid: Number of voxels along x, y, z.
+        seeds: Positions in voxels.
+        weights: Power of each seed, in scaled voxels squared.
+        scale: Scaled edge of a voxel along each axis.
+    Returns:
+        Grain of each voxel.
+    """
+    extent = torch.tensor(grid, dtype=seeds.dtype, device=seeds.device)
+    best = torch.full(grid, torch.inf, dtype=seeds.dtype, device=seeds.device)
+    owner = torch.zeros(grid, dtype=torch.int64, device=seeds.device)
+    axes = [torch.arange(n, dtype=seeds.dtype, device=seeds.device) + 0.5 for n in grid]
+    for grain, (position, weight) in enumerate(zip(seeds, weights, strict=True)):
+        gaps = []
+        for axis, points in enumerate(axes):
+            gap = (points - position[axis]).abs()
+            gaps.append((torch.minimum(gap, extent[axis] - gap) * scale[axis]) ** 2)
+        power = gaps[0][:, None, None] + gaps[1][:, None] + gaps[2] - weight
+        nearer = power < best
+        best = torch.where(nearer, power, best)
+        owner[nearer] = grain
+    return owner
+
+
 def _assign(
     grid: tuple[int, int, int], seeds: Tensor, scale: Tensor, present: Tensor
 ) -> Int[Tensor, "batch nx ny nz"]:
     grains = seeds.shape[1]
     counts = [-(-n // BLOCK) for n in grid]
-    # Squared distances from a block: the axes' parts are added up over the grid of blocks.
+    # Squared distances from a block: the parts of the axes are summed over the grid of blocks.
     least, most = [], []
     for axis, n in enumerate(grid):
         middle = (torch.arange(counts[axis], device=seeds.device) * BLOCK + 0.5 * BLOCK).to(seeds)
@@ -82,9 +114,9 @@ def _ask(
     present: Tensor,
     index: Int[Tensor, "batch blocks candidates"],
 ) -> Int[Tensor, "batch nx ny nz"]:
-    """Let the voxels of every block find the nearest of its candidates."""
+    """Return the nearest candidate of the block for every voxel."""
     batch, blocks, candidates = index.shape
-    index = index.sort(-1).values  # of equally near seeds the first, as where all are asked
+    index = index.sort(-1).values  # ties go to the first seed, as where all are compared
     chosen = seeds.gather(1, index.reshape(batch, -1, 1).expand(-1, -1, 3))
     chosen = chosen.reshape(batch, *counts, candidates, 3)
     parts = []

@@ -1,7 +1,7 @@
-"""Which grain owns which voxel, compiled for CPU.
+"""Assignment of voxels to seeds, compiled for the CPU.
 
-Every seed claims the voxels of a box around it. A voxel whose power distance is below what any
-seed outside its box could offer is settled; the few others ask every seed.
+Every seed is compared with the voxels of a box around it. A voxel whose power distance is below
+that of any seed outside the box is settled; the few others are compared with every seed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from polyxtal.algebra.compiling import compiled_exactly
 
 @compiled_exactly
 def claim(seeds, weights, scale, reach, owner, distance):  # type: ignore[no-untyped-def]
-    """Let every seed claim the voxels of its box.
+    """Assign the voxels in each seed's box to the nearest such seed.
 
     Args:
         seeds: Positions in voxels, voxel centres at half-integers, (grains, 3).
         weights: Power of every seed, in units of the scaled distance squared, (grains,).
-        scale: What a voxel's edge counts along each axis, (3,).
+        scale: Scaled edge of a voxel along each axis, (3,).
         reach: Half edges of a box in voxels; 2 reach + 1 must not exceed the grid, (3,).
         owner: In and out: nearest seed so far, (nx, ny, nz).
         distance: In and out: its power distance, as `owner`.
@@ -49,7 +49,7 @@ def claim(seeds, weights, scale, reach, owner, distance):  # type: ignore[no-unt
 
 @compiled_exactly
 def settle(seeds, weights, scale, sure, owner, distance):  # type: ignore[no-untyped-def]
-    """Let voxels whose power distance is not below `sure` ask every seed; return their number."""
+    """Compare voxels of power distance `sure` or more with every seed; return their number."""
     nx, ny, nz = owner.shape
     asked = 0
     for i in range(nx):
@@ -74,7 +74,7 @@ def settle(seeds, weights, scale, sure, owner, distance):  # type: ignore[no-unt
 
 @compiled_exactly
 def moments(owner, seeds, volume, offset, spread):  # type: ignore[no-untyped-def]
-    """Add up every grain's voxels and their distances from its seed, the nearest image of it.
+    """Sum each grain's voxels and their distances from the nearest image of its seed.
 
     Args:
         owner: Grain of every voxel, (nx, ny, nz).

@@ -23,7 +23,6 @@ from polyxtal.texture.distribution import (
     MixedTexture,
     Texture,
     UniformTexture,
-    kernel_density,
     unit_quaternions,
 )
 from polyxtal.texture.kernel import (
@@ -33,18 +32,8 @@ from polyxtal.texture.kernel import (
     draw_rotations,
     halfwidth_of_deviation,
 )
+from polyxtal.texture.kernel_density import kernel_density
 from polyxtal.texture.zone import as_group
-
-ROLLING_COMPONENTS: Mapping[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
-    "cube": ((0, 0, 1), (1, 0, 0)),
-    "rotated cube": ((0, 0, 1), (1, 1, 0)),
-    "goss": ((0, 1, 1), (1, 0, 0)),
-    "brass": ((0, 1, 1), (2, -1, 1)),
-    "copper": ((1, 1, 2), (1, 1, -1)),
-    "dillamore": ((4, 4, 11), (11, 11, -8)),
-    "s": ((1, 2, 3), (6, 3, -4)),
-}
-"""Components of rolled fcc metals: plane {hkl} normal to z, direction <uvw> along x."""
 
 TEXTURE_TYPES: Mapping[str, tuple[float, float, int]] = {
     "S1": (0.90, 5.0, 1),
@@ -52,14 +41,14 @@ TEXTURE_TYPES: Mapping[str, tuple[float, float, int]] = {
     "W1": (0.0, 10.0, 0),
     "W2": (0.35, 10.0, 2),
 }
-"""Share of each dominant orientation, its scatter σ [degrees], their number; the rest is random.
+"""Share of each dominant orientation, scatter σ [degrees] and number; the rest is random.
 
-Strong and weak textures named as in the paper; it gives no numbers, these are our choice.
+Strong and weak textures with the names of the paper, which gives no numbers: these are our choice.
 """
 
 
 class UnimodalTexture(Texture):
-    """One orientation and the scatter about it, after von Mises and Fisher.
+    """One orientation with von Mises-Fisher scatter.
 
     Args:
         orientation: Unit quaternion of the centre. [-]
@@ -88,12 +77,12 @@ class UnimodalTexture(Texture):
         self.halfwidth = halfwidth
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
-        """Average the kernel over symmetric copies. [multiples of random]"""
+        """Return the mean of the kernel over the equivalents. [multiples of random]"""
         one = torch.ones(1, dtype=torch.float64)
         return kernel_density(orientations, self.orientation[None], one, self.halfwidth, self.laue)
 
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
-        """Scatter the centre."""
+        """Draw scattered copies of the centre."""
         scatter = draw_rotations(len(place), self.halfwidth, generator)
         return quaternion_multiply(self.orientation, scatter)
 
@@ -104,9 +93,9 @@ class FibreTexture(Texture):
     Args:
         crystal: Crystal direction h in Cartesian crystal axes; with a lattice, Miller or
             Miller-Bravais indices of the plane that h is normal to. [-]
-        sample: Sample direction r that h and its symmetry copies scatter about. [-]
+        sample: Sample direction r that h and its equivalents scatter about. [-]
         halfwidth: Angle at which the density of h has dropped to half. [rad]
-        lattice: Lattice of the crystals; None for cubic ones.
+        lattice: Lattice of the crystals (default: cubic).
     Raises:
         ValueError: if a direction has no length or the half-width is out of range.
 
@@ -126,19 +115,19 @@ class FibreTexture(Texture):
         """Scale the directions to unit length."""
         concentration(halfwidth)
         self.crystal = (
-            _direction("crystal", crystal) if lattice is None else lattice.plane(list(crystal))
+            unit_direction("crystal", crystal) if lattice is None else lattice.plane(list(crystal))
         )
         self.laue = CUBIC if lattice is None else lattice.laue_group
-        self.sample, self.halfwidth = _direction("sample", sample), halfwidth
+        self.sample, self.halfwidth = unit_direction("sample", sample), halfwidth
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
-        """Average the kernel over the copies of h. [multiples of random]"""
+        """Return the mean of the kernel over the equivalents of h. [multiples of random]"""
         copies = quaternion_to_matrix(self.laue.rotations) @ self.crystal
         seen = quaternion_to_matrix(orientations).mT @ self.sample  # r in crystal axes
         return direction_density(seen @ copies.mT, self.halfwidth).mean(-1)
 
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
-        """Turn about r, then tilt."""
+        """Draw random rotations about r, then tilt."""
         count = len(place)
         turn = math.pi * torch.rand(count, generator=generator, dtype=torch.float64)
         about = torch.zeros(count, 4, dtype=torch.float64)
@@ -157,12 +146,12 @@ class FibreTexture(Texture):
 def miller_orientation(
     plane: Sequence[float], direction: Sequence[float], lattice: Lattice | None = None
 ) -> Float[Tensor, "4"]:
-    """Find the orientation (hkl)[uvw]: plane normal along z, direction along x.
+    """Return the orientation (hkl)[uvw]: plane normal along z, direction along x.
 
     Args:
-        plane: Miller indices of the plane, of hexagonal lattices also Miller-Bravais.
+        plane: Miller indices of the plane, or Miller-Bravais indices for hexagonal lattices.
         direction: Indices of the direction.
-        lattice: Lattice of the crystal; None for a cubic one.
+        lattice: Lattice of the crystal (default: cubic).
     Raises:
         ValueError: if the direction does not lie in the plane.
 
@@ -171,7 +160,7 @@ def miller_orientation(
         [0.9239, 0.0, 0.0, -0.3827]
     """
     if lattice is None:
-        normal, along = _direction("plane", plane), _direction("direction", direction)
+        normal, along = unit_direction("plane", plane), unit_direction("direction", direction)
     else:
         normal, along = lattice.plane(list(plane)), lattice.direction(list(direction))
     if abs(float(normal @ along)) > 1e-9:
@@ -182,114 +171,15 @@ def miller_orientation(
     return matrix_to_quaternion(torch.stack([along, torch.linalg.cross(normal, along), normal]))
 
 
-def rolling_component(name: str, halfwidth: float = DEFAULT_HALFWIDTH) -> Texture:
-    """Build a component of rolled fcc metals: x is the rolling direction, z the sheet's normal.
-
-    The two-fold axes of the sheet make up to four variants of it, all alike.
-
-    Args:
-        name: cube, rotated cube, goss, brass, copper, dillamore or s.
-        halfwidth: Angle at which the density has dropped to half. [rad]
-    Raises:
-        ValueError: if the name is unknown or the half-width out of range.
-
-    Example:
-        >>> len(rolling_component("brass").components)  # variants under the sheet's symmetry
-        2
-    """
-    if name.lower() not in ROLLING_COMPONENTS:
-        known = ", ".join(ROLLING_COMPONENTS)
-        raise ValueError(f"A rolling component must be one of {known}, but is '{name}'.")
-    centre = miller_orientation(*ROLLING_COMPONENTS[name.lower()])
-    variants: list[Tensor] = []
-    for half_turn in torch.eye(4, dtype=torch.float64):  # the identity, 180° about x, y, z
-        variant = quaternion_multiply(half_turn, centre)
-        if all(float(CUBIC.disorientation(variant, known)) > 1e-4 for known in variants):
-            variants.append(variant)
-    return MixedTexture([(1.0, UnimodalTexture(v, halfwidth)) for v in variants])
-
-
-def rolling_texture(
-    shares: Mapping[str, float], halfwidth: float = DEFAULT_HALFWIDTH
-) -> MixedTexture:
-    """Mix rolling components; what their shares leave of 1 is random.
-
-    Args:
-        shares: Volume share by component's name. [-]
-        halfwidth: Of all components. [rad]
-    Raises:
-        ValueError: if a name is unknown, a share negative, or their sum above 1.
-
-    Example:
-        >>> rolling_texture({"brass": 0.25, "copper": 0.125, "s": 0.5}).shares.tolist()
-        [0.25, 0.125, 0.5, 0.125]
-    """
-    rest = 1 - math.fsum(shares.values())
-    if rest < -1e-9 or min(shares.values(), default=0.0) < 0:
-        raise ValueError(
-            f"The shares of components must not be negative nor exceed 1 in all, but are {shares}."
-        )
-    parts: list[tuple[float, Texture]] = [
-        (share, rolling_component(name, halfwidth)) for name, share in shares.items()
-    ]
-    return MixedTexture([*parts, (max(0.0, rest), UniformTexture())])
-
-
-def basal_texture(
-    lattice: Lattice,
-    tilt: float = 0.0,
-    towards: Sequence[float] = (0.0, 1.0, 0.0),
-    halfwidth: float = DEFAULT_HALFWIDTH,
-    share: float = 1.0,
-) -> MixedTexture:
-    """Build the texture of a rolled hexagonal sheet: c axes about the sheet's normal z, or split.
-
-    Rolled magnesium has its c axes at the normal or some 10° towards the rolling direction x,
-    titanium and zirconium 20 to 40° towards the transverse direction y.
-
-    Args:
-        lattice: Hexagonal lattice.
-        tilt: Angle of the c axes from z, to either side, 0 to 90°. [rad]
-        towards: Sample direction of the tilt, in the plane of the sheet. [-]
-        halfwidth: Angle at which the density of c axes has dropped to half. [rad]
-        share: Volume share; the rest is random. [-]
-    Raises:
-        ValueError: if the lattice is not hexagonal, or a number is out of range.
-
-    Example:
-        >>> import math
-        >>> import polyxtal as px
-        >>> sheet = basal_texture(px.Lattice("hP", 1.587), tilt=math.radians(30))
-        >>> sheet.orientations(20, seed=1).shape, sheet.laue.name
-        (torch.Size([20, 4]), '6/mmm')
-    """
-    if lattice.family != "hexagonal":
-        raise ValueError(f"A basal texture must be of a hexagonal lattice, not {lattice.family}.")
-    if not (0 <= tilt <= math.pi / 2 and 0 <= share <= 1):
-        raise ValueError(
-            "A basal texture must have a tilt of 0 to 90 degrees, given in rad, and a share of 0 "
-            f"to 1, but has {tilt:g} rad and {share:g}."
-        )
-    aside = _direction("towards", towards)
-    if abs(float(aside[2])) > 1e-9:
-        raise ValueError(f"Argument `towards` must lie in the sheet, but is {tuple(towards)}.")
-    normal = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
-    poles = [math.cos(tilt) * normal + sign * math.sin(tilt) * aside for sign in (1.0, -1.0)]
-    parts: list[tuple[float, Texture]] = [
-        (share / 2, FibreTexture((0, 0, 0, 1), pole.tolist(), halfwidth, lattice)) for pole in poles
-    ]
-    return MixedTexture([*parts, (1 - share, UniformTexture(lattice.laue_group))])
-
-
 def texture_type(
     name: str, seed: int | torch.Generator = 0, laue: str | LaueGroup = CUBIC
 ) -> MixedTexture:
-    """Build one of the paper's texture types S1, S2, W1, W2 about random orientations.
+    """Return one of the paper's texture types S1, S2, W1, W2 about random orientations.
 
     Args:
         name: S1: one dominant orientation with σ = 5° in 90 % of the volume; S2: one with 10° in
             60 %; W1: random; W2: two with 10° in 35 % each. (Numbers not from the paper.)
-        seed: Seed of the dominant orientations.
+        seed: Random seed of the dominant orientations.
         laue: Laue group of the crystals, or its name.
     Raises:
         ValueError: if the name is unknown.
@@ -310,7 +200,12 @@ def texture_type(
     return MixedTexture([*parts, (1 - share * count, UniformTexture(laue))])
 
 
-def _direction(name: str, components: Sequence[float]) -> Tensor:
+def unit_direction(name: str, components: Sequence[float]) -> Float[Tensor, "3"]:
+    """Return a direction scaled to unit length.
+
+    Raises:
+        ValueError: if it does not have three components or no length; names the argument.
+    """
     vector = torch.tensor([float(c) for c in components], dtype=torch.float64)
     if tuple(vector.shape) != (3,) or not 0 < float(vector.norm()) < math.inf:
         raise ValueError(
@@ -320,7 +215,7 @@ def _direction(name: str, components: Sequence[float]) -> Tensor:
 
 
 def rotation_from_z(direction: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
-    """Find a rotation that takes z to unit directions; about x where that is -z."""
+    """Return a rotation that takes z to unit directions; about x for -z."""
     x, y, z = direction.unbind(-1)
     half = torch.stack([1 + z, -y, x, torch.zeros_like(z)], dim=-1)
     opposite = torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=direction.dtype)

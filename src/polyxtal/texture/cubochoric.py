@@ -1,4 +1,4 @@
-"""Rotations as points of a cube, volume for volume.
+"""Volume-preserving map between a cube and the rotations.
 
 The homochoric vector of a rotation by ω about n, h = (3/4 (ω - sin ω))^⅓ n, fills a ball of volume
 π² in which equal volumes are equal shares of all rotations. A second volume-preserving map turns
@@ -26,7 +26,7 @@ NEWTON_STEPS = 60
 def cubochoric_to_homochoric(cube: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
     """Map points of the cube, centred at the origin, to the ball of radius (3π/4)^⅓ [Rosca2014].
 
-    Each of the six pyramids between centre and face is mapped by itself, with its axis last.
+    Each of the six pyramids between centre and face is mapped separately, with its axis last.
     """
     height = cube.abs().argmax(-1)
     order = (height[:, None] + torch.tensor([1, 2, 0], device=cube.device)) % 3
@@ -53,7 +53,7 @@ def cubochoric_to_homochoric(cube: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]
 
 
 def homochoric_to_quaternion(ball: Float[Tensor, "n 3"]) -> Float[Tensor, "n 4"]:
-    """Find the rotations of homochoric vectors: ω from ω - sin ω = 4/3 |h|³, by Newton."""
+    """Return the rotations of homochoric vectors, ω - sin ω = 4/3 |h|³, by Newton's method."""
     radius = torch.linalg.vector_norm(ball, dim=-1)
     goal = (4 / 3 * radius**3).clamp_max(math.pi)
     # Close to the solution at both ends; the function is convex in between.

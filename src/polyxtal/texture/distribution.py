@@ -12,14 +12,12 @@ from torch import Tensor
 
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.laue import CUBIC, LaueGroup
-from polyxtal.texture.kernel import concentration, rotation_density
+from polyxtal.texture.kernel import concentration
+from polyxtal.texture.kernel_density import kernel_density
 from polyxtal.texture.measure import volume_shares
 from polyxtal.texture.zone import OrientationGrid, as_group
 
 DEFAULT_HALFWIDTH = math.radians(10)
-_PAIRS = 1 << 23
-_FINE = math.radians(3)
-"""Below this half-width, single precision of a cosine errs by more than 0.1 % of the density."""
 _UNIT_TOLERANCE = 1e-6
 
 
@@ -40,7 +38,7 @@ class Texture(ABC):
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
         """Draw one orientation at each place in [0, 1).
 
-        Places that cover [0, 1) evenly meet every component in its share.
+        Places that cover [0, 1) uniformly draw from every component in its share.
         """
 
     def orientations(
@@ -49,12 +47,12 @@ class Texture(ABC):
         """Draw the orientations of grains.
 
         The grains are laid side by side in random order, each as long as its volume, and the
-        texture's components are laid along them: each gets its share of the volume, up to about
-        one grain, which independent draws would miss by the square root of their number.
+        texture's components are laid along them (stratified sampling): each component gets its
+        share of the volume to within about one grain.
 
         Args:
-            shares: Number of equal grains, or the volume of each in any unit. [-]
-            seed: Same seed, same orientations.
+            shares: Number of equal grains, or the volume of each grain in any unit. [-]
+            seed: Random seed.
         Returns:
             Unit quaternions. [-]
         Raises:
@@ -77,7 +75,7 @@ class Texture(ABC):
         return self.draw(place.clamp(0.0, 1 - 1e-12), generator)
 
     def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
-        """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]
+        """Return the share of the crystals in the cell of each grid orientation; sum 1. [-]
 
         Raises:
             ValueError: if the grid is of another Laue group.
@@ -90,7 +88,7 @@ class Texture(ABC):
 
 
 class UniformTexture(Texture):
-    """Random orientations: every one alike.
+    """Random orientations: the uniform density.
 
     Args:
         laue: Laue group of the crystals, or its name.
@@ -102,7 +100,7 @@ class UniformTexture(Texture):
     """
 
     def __init__(self, laue: str | LaueGroup = CUBIC) -> None:
-        """Take the Laue group by its name, too."""
+        """Resolve the name of the Laue group."""
         self.laue = as_group(laue)
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
@@ -110,7 +108,7 @@ class UniformTexture(Texture):
         return torch.ones_like(orientations[:, 0])
 
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
-        """Draw from Haar's measure."""
+        """Draw from the Haar measure."""
         return random_quaternions(len(place), generator)
 
 
@@ -120,12 +118,12 @@ class DiscreteTexture(Texture):
     Attributes:
         points: Unit quaternions. [-]
         weights: Share of each; they sum to 1. [-]
-        halfwidth: Of the kernel that `density` spreads each over; grains do without it. [rad]
+        halfwidth: Half-width of the kernel of `density`; `draw` does not use it. [rad]
 
     Args:
         orientations: Unit quaternions. [-]
-        weights: Volume of each in any unit; equal if None.
-        halfwidth: Kernel of `density`, 0.1° to 90°. [rad]
+        weights: Volume of each in any unit (default: equal).
+        halfwidth: Half-width of the kernel of `density`, 0.1° to 90°. [rad]
         laue: Laue group of the crystals, or its name.
     Raises:
         ValueError: if there is no orientation or one is not of unit length, if weights are
@@ -160,14 +158,14 @@ class DiscreteTexture(Texture):
         return kernel_density(orientations, self.points, self.weights, self.halfwidth, self.laue)
 
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
-        """Take the point whose stretch of [0, 1) holds the place."""
+        """Return the point whose interval of [0, 1) holds the place."""
         kept = self.weights > 0
         end = self.weights[kept].cumsum(0)
         index = torch.searchsorted(end, place * end[-1], right=True)
         return self.points[kept][index.clamp_max(len(end) - 1)]
 
     def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
-        """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]"""
+        """Return the share of the crystals in the cell of each grid orientation; sum 1. [-]"""
         check_group(self.laue, grid)
         owner, _ = grid.nearest(self.points)
         share = torch.zeros(len(grid), dtype=torch.float64)
@@ -185,10 +183,10 @@ class MixedTexture(Texture):
         components: Pairs of share, in any unit, and texture.
     Raises:
         ValueError: if there is none, shares are negative or all zero, or the textures are of
-            different Laue groups; random ones fit any.
+            different Laue groups, uniform ones excepted.
 
     Example:
-        >>> from polyxtal.texture.components import UnimodalTexture, rolling_component
+        >>> from polyxtal.texture.sheet import rolling_component
         >>> half = MixedTexture([(1.0, rolling_component("cube")), (1.0, UniformTexture())])
         >>> half.shares.tolist()
         [0.5, 0.5]
@@ -224,7 +222,7 @@ class MixedTexture(Texture):
         return total
 
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
-        """Draw from the component whose stretch of [0, 1) holds the place."""
+        """Draw from the component whose interval of [0, 1) holds the place."""
         end = self.shares.cumsum(0)
         index = torch.searchsorted(end, place * end[-1], right=True).clamp_max(len(end) - 1)
         drawn = place.new_empty(len(place), 4)
@@ -235,7 +233,7 @@ class MixedTexture(Texture):
         return drawn
 
     def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
-        """Share of the crystals in the cell of each grid orientation; they sum to 1. [-]"""
+        """Return the share of the crystals in the cell of each grid orientation; sum 1. [-]"""
         check_group(self.laue, grid)
         parts = [
             grid.volumes if isinstance(texture, UniformTexture) else texture.coefficients(grid)
@@ -244,42 +242,8 @@ class MixedTexture(Texture):
         return self.shares @ torch.stack(parts)
 
 
-def kernel_density(
-    at: Float[Tensor, "m 4"],
-    centres: Float[Tensor, "n 4"],
-    weights: Float[Tensor, " n"],
-    halfwidth: float,
-    laue: LaueGroup = CUBIC,
-) -> Float[Tensor, " m"]:
-    """Sum kernels about weighted centres, averaged over symmetric copies. [multiples of random]
-
-    Args:
-        at: Where to evaluate. [-]
-        centres: Unit quaternions. [-]
-        weights: Shares that sum to 1. [-]
-        halfwidth: Of the kernel. [rad]
-        laue: Laue group of the crystals.
-    """
-    order = laue.order
-    precision = torch.float64 if halfwidth < _FINE else torch.float32
-    points, centre = at.to(precision), centres.to(precision)
-    share = weights.to(precision) / order
-    # The angle between q s and c is that between q and c s⁻¹: the fewer of them are copied.
-    few = len(centre) <= len(points)
-    copies = laue.equivalents(centre if few else points)
-    if few:
-        centre, share = copies.reshape(-1, 4), share.repeat_interleave(order)
-    step = max(1, _PAIRS // (order * len(centres)))
-    parts = []
-    for part in (points if few else copies).split(step):
-        cosine = 2 * (part.reshape(-1, 4) @ centre.T).square() - 1
-        kernel = rotation_density(cosine, halfwidth) @ share
-        parts.append(kernel if few else kernel.reshape(-1, order).sum(-1))
-    return torch.cat(parts).to(at)
-
-
 def check_group(laue: LaueGroup, grid: OrientationGrid) -> None:
-    """Make sure that a grid is of a texture's Laue group.
+    """Check that a grid is of a texture's Laue group.
 
     Raises:
         ValueError: if it is of another.
@@ -292,7 +256,7 @@ def check_group(laue: LaueGroup, grid: OrientationGrid) -> None:
 
 
 def unit_quaternions(name: str, q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
-    """Return them in double precision.
+    """Return quaternions in double precision.
 
     Raises:
         ValueError: if there is none, or one is not of unit length.

@@ -1,4 +1,4 @@
-"""Symmetrised harmonics: smooth coordinates of a crystal, blind to symmetric copies and to sign."""
+"""Symmetrised harmonics: smooth coordinates of a crystal, invariant under its symmetry and sign."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.crystal.laue import LaueGroup
 
 DEGREES = (4, 6, 8, 10)
-"""Degrees with one cubic invariant of the m3m crystal; 2, 3, 5 and 7 have none. [Bunge1982]"""
+"""Degrees with one invariant of m-3m; 2, 3, 5 and 7 have none. [Bunge1982]"""
 
 
 def cubic_harmonics(
@@ -32,7 +32,7 @@ def cubic_harmonics(
 
     Args:
         orientations: Unit quaternions, v_sample = R(q) v_crystal. [-]
-        degree: l: 4, 6, 8 or 10.
+        degree: Degree l: 4, 6, 8 or 10.
     Returns:
         Coefficients m = -l ... l, of norm 1. [-]
     Raises:
@@ -47,7 +47,7 @@ def cubic_harmonics(
 
 
 INDEPENDENT = 1e-6
-"""Smallest share of an invariant that those before it do not hold. [-]"""
+"""Smallest component of an invariant normal to those before it. [-]"""
 _AXES = (
     (0.0, 0.0, 1.0),
     (1.0, 0.0, 0.0),
@@ -57,7 +57,7 @@ _AXES = (
     (0.0, 0.6, 0.8),
     *((math.cos(k) * 0.9 + 0.05 * k, math.sin(2 * k), 0.3 + 0.1 * k) for k in range(1, 20)),
 )
-"""Directions whose orbits make invariants, simple ones first. [-]"""
+"""Directions whose orbits generate invariants, simple ones first. [-]"""
 
 
 def harmonic_degrees(laue: LaueGroup) -> tuple[int, ...]:
@@ -73,13 +73,13 @@ def symmetric_harmonics(
         h_μm(q) = Σ_j c_μj Σ_s Y_lm(R(q) s a_j)
 
     The sums over the group's rotations s of a few directions a_j span all functions of a
-    direction that the group leaves as they are [Bunge1982, Sec. 14]; the c_μj make them
+    direction that are invariant under the group [Bunge1982, Sec. 14]; the c_μj make them
     orthonormal. Even degrees only: odd ones do not enter what has an inversion centre. For m-3m
     and degrees 4 to 10 this is `cubic_harmonics`.
 
     Args:
         orientations: Unit quaternions, v_sample = R(q) v_crystal. [-]
-        degree: l, even and at least 2.
+        degree: Degree l, even and at least 2.
         laue: Laue group.
     Returns:
         Coefficients, m = -l ... l for each invariant, one after the other. [-]
@@ -101,7 +101,7 @@ def symmetric_harmonics(
 
 @lru_cache(maxsize=64)
 def _invariants(laue: LaueGroup, degree: int) -> tuple[Tensor, Tensor]:
-    """Choose directions whose orbits are independent, and make them orthonormal."""
+    """Choose directions with independent orbits, and the weights of orthonormal invariants."""
     rotations = quaternion_to_matrix(laue.rotations)
     chosen: list[Tensor] = []
     rows: list[Tensor] = []
@@ -125,7 +125,7 @@ def _invariants(laue: LaueGroup, degree: int) -> tuple[Tensor, Tensor]:
 def surface_harmonics(
     direction: Float[Tensor, "*batch 3"], degree: int
 ) -> Float[Tensor, "*batch terms"]:
-    """Evaluate the real harmonics of one degree, scaled to Σ_m Y_m(a) Y_m(b) = P_l(a · b).
+    """Return the real surface harmonics of one degree, scaled to Σ_m Y_m(a) Y_m(b) = P_l(a · b).
 
     Y_m ∝ d^m P_l/dz^m times the real (m > 0) or imaginary (m < 0) part of (x + iy)^|m|.
     """
@@ -145,7 +145,7 @@ def surface_harmonics(
 
 @lru_cache(maxsize=8)
 def _legendre_derivatives(degree: int) -> list[list[float]]:
-    """Coefficients of √((2 - δ_m0) (l-m)!/(l+m)!) d^m P_l/dz^m, highest power first."""
+    """Return the coefficients of √((2 - δ_m0) (l-m)!/(l+m)!) d^m P_l/dz^m, highest power first."""
     legendre = np.polynomial.Legendre.basis(degree).convert(kind=np.polynomial.Polynomial)
     rows = []
     for m in range(degree + 1):

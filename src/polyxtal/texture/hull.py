@@ -1,9 +1,9 @@
-"""The texture hull and how it is sampled.
+"""The texture hull and its sampling.
 
-The coefficients of a texture on n grid orientations are not negative and sum to 1: they fill a
-simplex, the texture hull. Points drawn evenly from it are all nearly random textures, since each
+The coefficients of a texture on n grid orientations are non-negative and sum to 1: they form a
+simplex, the texture hull. Points drawn uniformly from it are all nearly random textures, since each
 of the many coefficients is small. Hierarchical simplex sampling draws a face first: the number k
-of orientations present, then which, then a point evenly from that face [Johnson2018].
+of orientations present, then which, then a point uniformly from that face [Johnson2018].
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from polyxtal.texture.distribution import DiscreteTexture
 from polyxtal.texture.zone import OrientationGrid, orientation_grid
 
 SupportLaw = Callable[[float, int], int]
-"""Turns an even draw from [0, 1) and the number of orientations n into a count k, 1 to n."""
+"""Maps a uniform draw from [0, 1) and the number of orientations n to a count k, 1 to n."""
 
 GEOMETRIC_RATE = 0.05
 
@@ -52,7 +52,7 @@ SUPPORT_LAWS: Mapping[str, SupportLaw] = {
     "geometric": _geometric,
     "flat": _flat,
 }
-"""Laws by name: P(k) ∝ log(1 + 1/k), equal, ∝ 0.95^k, and all of k = n (the whole simplex)."""
+"""Laws by name: P(k) ∝ log(1 + 1/k), constant, ∝ 0.95^k, and k = n always (the whole simplex)."""
 
 
 class HullTexture(DiscreteTexture):
@@ -67,14 +67,14 @@ class HullTexture(DiscreteTexture):
     support: Tensor
 
     def __init__(self, grid: OrientationGrid, support: Tensor, weights: Tensor) -> None:
-        """Take the grid's orientations at `support`, spread by the grid's resolution."""
+        """Weigh the grid's orientations at `support`; the half-width is the grid's resolution."""
         super().__init__(
             grid.orientations[support], weights, math.radians(grid.resolution), grid.laue
         )
         self.grid, self.support = grid, support
 
     def coefficients(self, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
-        """Share of each grid orientation; they sum to 1. [-]"""
+        """Return the share of each grid orientation; they sum to 1. [-]"""
         if grid is not self.grid:
             return super().coefficients(grid)
         share = torch.zeros(len(grid), dtype=torch.float64)
@@ -82,7 +82,7 @@ class HullTexture(DiscreteTexture):
         return share
 
     def index(self) -> float:
-        """Texture index ∫ f² of the density that is constant in each cell: Σ w_i² / v_i. [-]
+        """Return the texture index ∫ f² of the density constant in each cell: Σ w_i² / v_i. [-]
 
         1 for a random texture, 1 / v_i at a vertex.
         """
@@ -91,13 +91,13 @@ class HullTexture(DiscreteTexture):
 
 @dataclass(frozen=True, eq=False)
 class TextureHullSample(Sequence[HullTexture]):
-    """Textures drawn from the hull, each made when asked for from the seed and its number.
+    """Textures drawn from the hull, each generated on access from the seed and its number.
 
     Attributes:
         length: Number of textures.
         grid: The orientations of the hull's vertices.
         law: Law of the number of orientations present.
-        seed: Texture i depends on the seed and i alone.
+        seed: Random seed; texture i depends only on the seed and i.
     """
 
     length: int
@@ -127,7 +127,7 @@ class TextureHullSample(Sequence[HullTexture]):
         return (self[i] for i in range(self.length))
 
     def coefficients(self) -> Float[Tensor, "count orientations"]:
-        """Coefficients of all textures; each row sums to 1. [-]"""
+        """Return the coefficients of all textures; each row sums to 1. [-]"""
         return torch.stack([texture.coefficients(self.grid) for texture in self])
 
 
@@ -144,13 +144,13 @@ def sample_texture_hull(
     Args:
         count: Number of textures.
         resolution: Resolution of the grid of the fundamental zone, 1 to 30. [degrees]
-        seed: Same seed, same textures; more of them begin with the same ones.
+        seed: Random seed; a larger sample begins with the textures of a smaller one.
         support: Law of the number k of orientations present: "log_uniform" (as many textures
-            between 1 and 10 as between 10 and 100), "uniform", "geometric", "flat" (all, always:
-            the usual Dirichlet sampling), or a function of an even draw and n.
+            between 1 and 10 as between 10 and 100), "uniform", "geometric", "flat" (always all:
+            the usual Dirichlet sampling), or a function of a uniform draw and n.
         laue: Laue group of the crystals, or its name.
     Returns:
-        A sequence of textures; one of length 1 goes into `px.tessellate` as it is.
+        A sequence of textures; `px.tessellate` accepts one of length 1 as it is.
     Raises:
         ValueError: if the count, the resolution, the seed or the law is invalid.
 
@@ -176,7 +176,7 @@ def sample_texture_hull(
 def draw_hull_texture(
     grid: OrientationGrid, law: SupportLaw, generator: torch.Generator
 ) -> HullTexture:
-    """Draw the number of orientations, which they are, and a point evenly from their face.
+    """Draw the number of orientations, then which, then a point uniformly from their face.
 
     Raises:
         ValueError: if the law gives a number that is not from 1 to n.
@@ -187,6 +187,6 @@ def draw_hull_texture(
     if not 1 <= k <= n:
         raise ValueError(f"A support law must give 1 to {n} orientations, but gave {k}.")
     support = torch.randperm(n, generator=generator)[:k]
-    # Exponential variates over their sum are even on the simplex (Dirichlet's law of ones).
+    # Exponential variates over their sum are uniform on the simplex (flat Dirichlet distribution).
     weights = torch.empty(k, dtype=torch.float64).exponential_(generator=generator)
     return HullTexture(grid, support, weights)

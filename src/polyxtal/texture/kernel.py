@@ -1,6 +1,4 @@
-"""Bell-shaped distributions of rotations and of directions, after von Mises and Fisher.
-
-Among the standard distributions of textures [Matthies1987].
+"""Von Mises-Fisher distributions of rotations and of directions [Matthies1987].
 
 Both are proportional to exp(κ cos angle) and given by their half-width, the angle ψ at which the
 density has dropped to half: κ = ln 2 / (1 - cos ψ). For small angles the components of the
@@ -38,7 +36,7 @@ def concentration(halfwidth: float) -> float:
 
 
 def halfwidth_of_deviation(sigma: float) -> float:
-    """Return ψ of the kernel whose κ = 1/σ²: σ is the deviation of a rotation vector's component.
+    """Return ψ for κ = 1/σ², σ the standard deviation of a rotation vector's components.
 
     Raises:
         ValueError: if σ is not positive or too large for a half-width of 90°.
@@ -50,7 +48,7 @@ def halfwidth_of_deviation(sigma: float) -> float:
 
 
 def rotation_density(cosine: Float[Tensor, "*batch"], halfwidth: float) -> Float[Tensor, "*batch"]:
-    """Density of rotations over that of random ones, of mean 1 over SO(3).
+    """Return the density of rotations, of mean 1 over SO(3). [multiples of random]
 
         f(ω) = exp(κ cos ω) / (I₀(κ) - I₁(κ))
 
@@ -63,7 +61,7 @@ def rotation_density(cosine: Float[Tensor, "*batch"], halfwidth: float) -> Float
 
 
 def harmonic_factor(halfwidth: float, degree: int) -> float:
-    """What scatter leaves of a harmonic: A_l = (I_l(κ) - I_l+1(κ)) / ((2l+1) (I₀(κ) - I₁(κ)))."""
+    """Return the kernel's coefficient A_l = (I_l(κ) - I_l+1(κ)) / ((2l+1) (I₀(κ) - I₁(κ)))."""
     kappa = concentration(halfwidth)
     kept = ive(degree, kappa) - ive(degree + 1, kappa)
     return float(kept / ((2 * degree + 1) * (i0e(kappa) - i1e(kappa))))
@@ -74,7 +72,7 @@ def draw_rotations(
 ) -> Float[Tensor, "count 4"]:
     """Draw rotations scattered about the identity.
 
-    The angle's density exp(κ cos ω) (1 - cos ω) is integrated on a table and inverted.
+    The angles are drawn by inverting the tabulated integral of exp(κ cos ω) (1 - cos ω).
     """
     kappa = concentration(halfwidth)
     angle = np.linspace(0.0, min(math.pi, 12 / math.sqrt(kappa)), _TABLE)
@@ -87,7 +85,7 @@ def draw_rotations(
 
 
 def direction_density(cosine: Float[Tensor, "*batch"], halfwidth: float) -> Float[Tensor, "*batch"]:
-    """Density of directions over that of random ones: f(θ) = κ exp(κ cos θ) / sinh κ."""
+    """Return the density of directions, f(θ) = κ exp(κ cos θ) / sinh κ. [multiples of random]"""
     kappa = concentration(halfwidth)
     return torch.exp(kappa * (cosine - 1)) * (2 * kappa / -math.expm1(-2 * kappa))
 

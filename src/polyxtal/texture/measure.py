@@ -15,11 +15,11 @@ from polyxtal.texture.harmonics import harmonic_degrees, symmetric_harmonics
 def volume_shares(
     orientations: Float[Tensor, "grains 4"], weights: Float[Tensor, " grains"] | None = None
 ) -> Float[Tensor, " grains"]:
-    """Scale weights to sum to 1.
+    """Return weights scaled to sum to 1.
 
     Args:
-        orientations: One orientation for each weight. [-]
-        weights: Volume of each crystal in any unit; equal if None.
+        orientations: Unit quaternions. [-]
+        weights: Volume of each crystal in any unit (default: equal).
     Returns:
         Shares in the orientations' precision. [-]
     Raises:
@@ -48,12 +48,12 @@ def texture_coefficients(
     degree: int = 4,
     laue: LaueGroup = CUBIC,
 ) -> Float[Tensor, " terms"]:
-    """Average the symmetrised harmonics of one degree over crystals.
+    """Return the mean symmetrised harmonics of one degree.
 
     Args:
         orientations: Unit quaternions. [-]
-        weights: Volume of each crystal in any unit; equal if None.
-        degree: l; of cubic crystals 4, 6, 8 or 10.
+        weights: Volume of each crystal in any unit (default: equal).
+        degree: Degree l, even and at least 2.
         laue: Laue group of the crystals.
     Returns:
         Mean of `symmetric_harmonics`, 2 l + 1 numbers for each invariant. [-]
@@ -69,15 +69,15 @@ def texture_strength(
     weights: Float[Tensor, " grains"] | None = None,
     laue: LaueGroup = CUBIC,
 ) -> Float[Tensor, ""]:
-    """Measure how far a texture is from random: the rms norm of its lowest mean harmonics.
+    """Return the texture strength: the rms norm of the lowest mean harmonics.
 
-    Of cubic crystals l = 4, of others those of `harmonic_degrees`. About N^(-1/2) for N random
+    Degree 4 for cubic crystals, those of `harmonic_degrees` for others. About N^(-1/2) for N random
     crystals, 1 for a single crystal. A cubic texture whose anisotropy starts above l = 4 also
     gives 0: elasticity cannot distinguish it from a random one.
 
     Args:
         orientations: Unit quaternions. [-]
-        weights: Volume of each crystal in any unit; equal if None.
+        weights: Volume of each crystal in any unit (default: equal).
         laue: Laue group of the crystals.
     Returns:
         Strength between 0 and 1. [-]
@@ -97,12 +97,12 @@ def mean_disorientation(
     weights: Float[Tensor, " grains"] | None = None,
     laue: LaueGroup = CUBIC,
 ) -> Float[Tensor, ""]:
-    """Average the disorientation of crystal pairs, as of predicted and measured textures.
+    """Return the mean disorientation of pairs of crystals, such as predicted and measured ones.
 
     Args:
         orientations_a: Unit quaternions. [-]
-        orientations_b: Unit quaternions, paired with the first. [-]
-        weights: Volume of each crystal in any unit; equal if None.
+        orientations_b: Unit quaternions, one for each of the first. [-]
+        weights: Volume of each crystal in any unit (default: equal).
         laue: Laue group of the crystals.
     Returns:
         Mean disorientation. [rad]

@@ -1,7 +1,7 @@
 """Measures of orientation densities: texture index and the distance of two textures.
 
-Both are integrals over orientations, taken as sums over an even grid of the fundamental zone with
-the cells' volumes. The grid must be finer than the textures' half-widths.
+Both are integrals over orientations, evaluated as sums over a uniform grid of the fundamental zone
+weighted by the volumes of its cells. The grid must be finer than the textures' half-widths.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from polyxtal.texture.zone import OrientationGrid, orientation_grid
 
 RESOLUTION = 5.0
 MISSED = 0.25
-"""Largest error of the volume of all crystals, 1, that a sum over a grid may have. [-]"""
+"""Largest error of the integral of a density, 1, on a grid. [-]"""
 
 
 def texture_index(texture: Texture, resolution: float = RESOLUTION) -> float:
-    """Measure the sharpness of a texture, ∫ f² [Bunge1982]: 1 if random, above otherwise. [-]
+    """Return the texture index ∫ f² [Bunge1982]: 1 for a random texture, larger otherwise. [-]
 
     Args:
-        texture: Any; that of a list of orientations depends on its half-width.
-        resolution: Of the grid that the integral is summed on. [degrees]
+        texture: A texture; for a list of orientations, the index depends on its half-width.
+        resolution: Resolution of the integration grid. [degrees]
     Raises:
         ValueError: if the grid is too coarse for the texture.
 
@@ -39,12 +39,12 @@ def texture_index(texture: Texture, resolution: float = RESOLUTION) -> float:
 
 
 def odf_distance(first: Texture, second: Texture, resolution: float = RESOLUTION) -> float:
-    """Measure how much of the volume two textures do not share, ½ ∫ |f - g|: 0 to 1. [-]
+    """Return the volume share in which two textures differ, ½ ∫ |f - g|, 0 to 1. [-]
 
     Args:
-        first: A texture.
-        second: Another.
-        resolution: Of the grid that the integral is summed on. [degrees]
+        first: First texture.
+        second: Second texture.
+        resolution: Resolution of the integration grid. [degrees]
     Raises:
         ValueError: if the grid is too coarse for a texture, or the textures are of different Laue
             groups.
@@ -65,7 +65,7 @@ def odf_distance(first: Texture, second: Texture, resolution: float = RESOLUTION
 
 
 def _shares(texture: Texture, grid: OrientationGrid) -> Float[Tensor, " orientations"]:
-    """Share of the crystals at each grid orientation, from the density there."""
+    """Return the share of the crystals at each grid orientation, from the density there. [-]"""
     share = grid.volumes * texture.density(grid.orientations)
     total = float(share.sum())
     if not abs(total - 1) <= MISSED:

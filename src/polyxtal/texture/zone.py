@@ -16,9 +16,9 @@ from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.cubochoric import EDGE, cubochoric_grid
 
 FINEST, COARSEST = 1.0, 30.0
-"""Resolutions on offer. [degrees]"""
+"""Finest and coarsest resolution. [degrees]"""
 SUBDIVISION = 5
-"""Cells of the finer grid that measures volumes and distances, along an edge of a cell."""
+"""Number of cells of the finer grid, for volumes and distances, along the edge of a cell."""
 _CHUNK = 1 << 24
 
 
@@ -27,11 +27,11 @@ class OrientationGrid:
     """Orientations that cover the fundamental zone of a Laue group evenly.
 
     Attributes:
-        resolution: Distance of neighbours asked for. [degrees]
+        resolution: Nominal distance of neighbours. [degrees]
         orientations: Unit quaternions in the zone, w > 0. [-]
         volumes: Share of the zone that is closest to each; they sum to 1. [-]
-        covering_radius: Largest disorientation of any crystal from the closest one, measured on a
-            finer grid. [degrees]
+        covering_radius: Largest disorientation of any crystal from its nearest grid orientation,
+            measured on a finer grid. [degrees]
         laue: The Laue group.
     """
 
@@ -46,11 +46,11 @@ class OrientationGrid:
         return len(self.orientations)
 
     def nearest(self, q: Float[Tensor, "m 4"]) -> tuple[Int[Tensor, " m"], Float[Tensor, " m"]]:
-        """Find the closest grid orientation of crystals, and its disorientation [rad]."""
+        """Return the index of the nearest grid orientation, and its disorientation [rad]."""
         return _nearest(self.orientations, q, self.laue)
 
     def samples(self) -> tuple[Float[Tensor, "m 4"], Int[Tensor, " m"]]:
-        """Cover each cell by finer orientations, about 125: these, and the cell of each."""
+        """Return about 125 finer orientations in each cell, and the cell of each."""
         return _samples(self.resolution, self.laue)
 
 
@@ -62,7 +62,7 @@ def orientation_grid(resolution: float = 10.0, laue: str | LaueGroup = CUBIC) ->
     at 5°, with covering radii of 18.2°, 12.1° and 5.7°.
 
     Args:
-        resolution: Distance of neighbours, 1 to 30. [degrees]
+        resolution: Nominal distance of neighbours, 1 to 30. [degrees]
         laue: Laue group or its name.
     Raises:
         ValueError: if the resolution is out of range, or there is no such group.
@@ -103,7 +103,7 @@ def _grid(resolution: float, laue: LaueGroup) -> OrientationGrid:
 
 @lru_cache(maxsize=8)
 def orientation_count(resolution: float, laue: LaueGroup = CUBIC) -> int:
-    """Count the orientations of a grid, without the work that its volumes take."""
+    """Return the number of orientations of a grid, without computing its volumes."""
     return len(in_zone(cubochoric_grid(_cells(resolution)), laue))
 
 
@@ -118,7 +118,7 @@ def _cells(resolution: float) -> int:
 
 
 def in_zone(q: Float[Tensor, "n 4"], laue: LaueGroup = CUBIC) -> Float[Tensor, "m 4"]:
-    """Keep the orientations that no equivalent brings closer to the identity."""
+    """Return the orientations that are nearest to the identity among their equivalents."""
     largest = torch.cat([laue.half_angle_cosine(part) for part in q.split(_CHUNK // laue.order)])
     return q[q[:, 0].abs() >= largest - 1e-12]
 

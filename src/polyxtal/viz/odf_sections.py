@@ -18,8 +18,9 @@ from polyxtal.algebra.rotation import (
     quaternion_to_bunge,
 )
 from polyxtal.crystal.laue import CUBIC, LaueGroup
-from polyxtal.texture.components import ROLLING_COMPONENTS, miller_orientation
+from polyxtal.texture.components import miller_orientation
 from polyxtal.texture.distribution import Texture
+from polyxtal.texture.sheet import ROLLING_COMPONENTS
 from polyxtal.texture.zone import as_group
 from polyxtal.viz.sphere import to_numpy
 from polyxtal.viz.style import (

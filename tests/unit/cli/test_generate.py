@@ -19,11 +19,12 @@ from typer.testing import CliRunner
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.cli import app, console
-from polyxtal.dataset import build as realize_module
+from polyxtal.dataset import build
 from polyxtal.dataset.generate import generate
 from polyxtal.dataset.layout import header_files
+from polyxtal.dataset.parts import check_part
 from polyxtal.dataset.recipe import make_recipe
-from polyxtal.dataset.store import check_part, open_dataset
+from polyxtal.dataset.store import open_dataset
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -174,7 +175,7 @@ def test_no_convergence_has_its_own_exit_code(recipe, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise ConvergenceError("It must converge, but does not.", 0.5)
 
-    monkeypatch.setattr(realize_module, "homogenize", fail)
+    monkeypatch.setattr(build, "homogenize", fail)
     result = invoke(recipe, "--out", tmp_path / "out", "--workers", 1)
     check_error(result, "RVE 0 of the data set: It must converge", code=3)
 

@@ -12,7 +12,7 @@ from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset.descriptors import DESCRIPTORS, FAINTEST, describe
 from polyxtal.dataset.fields import turn_orientations
 from polyxtal.dataset.recipe import make_recipe
-from polyxtal.dataset.stream import EndlessPolycrystals
+from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.texture.harmonics import cubic_harmonics
 from polyxtal.texture.measure import texture_coefficients
 
@@ -63,7 +63,7 @@ def test_a_turn_of_the_sample_keeps_powers_and_lengths_of_means():
 def test_they_are_of_about_the_same_size():
     aspect = [[0.5, 2.0]] * 3
     recipe = make_recipe({"count": 1, "grid": 16, "grains": [18, 55], "aspect": aspect})
-    rows = EndlessPolycrystals(recipe, 128).batch(0)["summary"]
+    rows = PolycrystalStream(recipe, 128).batch(0)["summary"]
     assert rows.shape == (128, DESCRIPTORS)
     assert rows.dtype == torch.float32
     assert bool((rows.mean(0).abs() < 0.5).all())

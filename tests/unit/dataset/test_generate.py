@@ -15,11 +15,12 @@ import torch
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.dataset import build as realize_module
 from polyxtal.dataset import generate as module
-from polyxtal.dataset import store, workers
+from polyxtal.dataset import parts, workers
 from polyxtal.dataset.generate import generate, make_part
 from polyxtal.dataset.layout import MARK
+from polyxtal.dataset.parts import check_part
 from polyxtal.dataset.recipe import make_recipe
-from polyxtal.dataset.store import check_part, open_dataset
+from polyxtal.dataset.store import open_dataset
 
 BASE = {
     "count": 7,
@@ -297,7 +298,7 @@ def test_full_disk(tmp_path, bare, monkeypatch, number, how):
         assert f"; {len(kept)} of 4 parts are whole." in said
         assert kept == list(range(len(kept)))
     found = tree(tmp_path)
-    assert not [path for path in found if store._temporary(Path(path).name)]
+    assert not [path for path in found if parts._temporary(Path(path).name)]
     assert all(bare[path] == data for path, data in found.items())
     done = generate(BARE, tmp_path, workers=1)
     assert done.found == len(kept)

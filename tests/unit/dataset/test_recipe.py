@@ -14,7 +14,7 @@ from scipy.stats import kstest
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset import build as module
-from polyxtal.dataset.build import label, realize
+from polyxtal.dataset.build import build_sample, label
 from polyxtal.dataset.layout import header_files, layout, metadata_files
 from polyxtal.dataset.recipe import (
     MAX_COUNT,
@@ -24,7 +24,7 @@ from polyxtal.dataset.recipe import (
     read_recipe,
 )
 from polyxtal.dataset.recipe_labels import SampledConstants
-from polyxtal.microstructure.tessellate import grain_statistics
+from polyxtal.microstructure.grain_statistics import grain_statistics
 from polyxtal.texture.zone import orientation_grid
 
 BASE = {"count": 4, "grid": 6, "grains": [3, 8], "texture": {"kind": "hull", "resolution": 30}}
@@ -54,7 +54,7 @@ def recipe(**changes):
 @pytest.mark.parametrize("texture", TEXTURES, ids=lambda texture: texture["kind"])
 def test_every_texture_draws(texture):
     given = recipe(texture=texture, coefficients=30)
-    first, again = realize(given, 1), realize(given, 1)
+    first, again = build_sample(given, 1), build_sample(given, 1)
     assert torch.equal(first.quaternions, again.quaternions)
     assert torch.equal(first.rve.grain_id, again.rve.grain_id)
     length = first.quaternions.double().norm(dim=-1)
@@ -69,7 +69,7 @@ def test_sharpest_component_is_seen_on_the_grid():
     for bunge in ([12, 33, 7], [0, 0, 0], [45, 20, 80], [10, 5, 0], [100, 50, 10]):
         texture = {"kind": "unimodal", "bunge": bunge, "halfwidth": 6}
         given = recipe(texture=texture, coefficients=30)
-        sample = realize(given, 0)
+        sample = build_sample(given, 0)
         grid = given.coefficient_grid()
         nearest, _ = grid.nearest(sample.texture.orientations(5000, 1))
         found = torch.bincount(nearest, minlength=len(grid)) / 5000
@@ -87,13 +87,13 @@ def test_choice_and_mixture_follow_their_shares():
         return CUBIC.disorientation(q, cube.expand_as(q)) < 0.39
 
     chosen = recipe(texture={"kind": "choice", "of": [[1, one], [3, other]]})
-    found = [is_cube(realize(chosen, i).rve.orientations) for i in range(60)]
+    found = [is_cube(build_sample(chosen, i).rve.orientations) for i in range(60)]
     assert all(bool(q.all()) or not bool(q.any()) for q in found)
     assert 5 < sum(bool(q.all()) for q in found) < 26
     mixed = recipe(texture={"kind": "mixture", "of": [[1, one], [3, other]]}, grid=8, grains=100)
     shares = []
     for i in range(5):
-        rve = realize(mixed, i).rve
+        rve = build_sample(mixed, i).rve
         volume = torch.bincount(rve.grain_id.reshape(-1), minlength=100) / 8**3
         shares.append(float(volume[is_cube(rve.orientations)].sum()))
     assert np.mean(shares) == pytest.approx(0.25, abs=0.03)
@@ -309,28 +309,28 @@ def test_as_many_rves_as_can_be():
     assert given.parts == -(-(2**32) // 5000)
     metadata = json.loads(metadata_files(given)["data.zarr/grain_id/zarr.json"])
     assert metadata["shape"] == [2**32, 6, 6, 6]
-    realize(given, 2**32 - 1)
+    build_sample(given, 2**32 - 1)
     with pytest.raises(ValueError, match="number of a sample must be from 0"):
-        realize(given, 2**32)
+        build_sample(given, 2**32)
 
 
 def test_rve_depends_on_its_number_alone():
     small, large = recipe(count=3, part=2), recipe(count=500, part=7)
-    backwards = {i: realize(small, i) for i in (2, 0)}
+    backwards = {i: build_sample(small, i) for i in (2, 0)}
     for i, one in backwards.items():
-        other = realize(large, i)
+        other = build_sample(large, i)
         assert torch.equal(one.quaternions, other.quaternions)
         assert torch.equal(one.rve.grain_id, other.rve.grain_id)
         assert one.seed == other.seed
     assert not torch.equal(backwards[0].rve.grain_id, backwards[2].rve.grain_id)
-    assert len({realize(large, i).seed for i in range(50)}) == 50
-    other = realize(recipe(seed=1), 0)
+    assert len({build_sample(large, i).seed for i in range(50)}) == 50
+    other = build_sample(recipe(seed=1), 0)
     assert not torch.equal(other.rve.grain_id, backwards[0].rve.grain_id)
 
 
 def test_ranges_are_kept_and_filled():
     given = recipe(grains=[3, 6], spread=[0.1, 0.4], aspect=[1, [0.5, 2], [0.25, 4]])
-    samples = [realize(given, i) for i in range(150)]
+    samples = [build_sample(given, i) for i in range(150)]
     grains = np.array([sample.rve.grains for sample in samples])
     assert set(grains.tolist()) == {3, 4, 5, 6}
     assert np.bincount(grains)[3:].min() > 20
@@ -341,18 +341,18 @@ def test_ranges_are_kept_and_filled():
     for axis, end in ((1, math.log(2)), (2, math.log(4))):
         assert kstest(np.log(aspect[:, axis]), "uniform", (-end, 2 * end)).pvalue > 0.01
     assert abs(np.corrcoef(np.log(aspect[:, 1]), np.log(aspect[:, 2]))[0, 1]) < 0.25
-    assert math.isnan(realize(recipe(), 0).spread)
+    assert math.isnan(build_sample(recipe(), 0).spread)
 
 
 def test_extremes_of_shape_are_made():
     for aspect in ([0.01, 1, 100], [100, 100, 0.01]):
-        rve = realize(recipe(aspect=aspect, spread=1.0, grains=20), 0).rve
+        rve = build_sample(recipe(aspect=aspect, spread=1.0, grains=20), 0).rve
         assert rve.grains == 20
 
 
 def test_shape_that_is_asked_for_is_made():
     given = recipe(grid=32, grains=60, aspect=[3, 1, 1], spread=0.2)
-    statistics = grain_statistics(realize(given, 0).rve)
+    statistics = grain_statistics(build_sample(given, 0).rve)
     x, y, _ = statistics.aspect()
     assert x == pytest.approx(3, rel=0.2)
     assert y == pytest.approx(1, rel=0.2)
@@ -365,7 +365,7 @@ def test_hull_coefficients_are_those_of_the_grains():
         grid = given.coefficient_grid()
         distances = []
         for number in range(4):
-            sample = realize(given, number)
+            sample = build_sample(given, number)
             expected = sample.texture.coefficients(grid)
             rve = sample.rve
             volume = torch.bincount(rve.grain_id.reshape(-1), minlength=rve.grains) / 20**3
@@ -396,7 +396,7 @@ def test_sampled_crystals():
 def test_crystals_are_given_ones_then_drawn_ones():
     given = recipe(labels=LABELS)
     assert given.labels.count == 3
-    first, second = realize(given, 0).crystals, realize(given, 1).crystals
+    first, second = build_sample(given, 0).crystals, build_sample(given, 1).crystals
     assert len(first) == 3
     assert first[0] == second[0]
     assert first[0].c44 == 28300
@@ -404,7 +404,7 @@ def test_crystals_are_given_ones_then_drawn_ones():
 
 
 def test_labels_do_not_depend_on_each_other():
-    sample = realize(recipe(labels=LABELS), 2)
+    sample = build_sample(recipe(labels=LABELS), 2)
     together = label(recipe(labels=LABELS), sample, 2)
     assert together.shape == (3, 6, 6)
     alone = sample._replace(crystals=sample.crystals[2:])
@@ -419,4 +419,4 @@ def test_failure_names_the_rve(monkeypatch):
     monkeypatch.setattr(module, "homogenize", fail)
     given = recipe(labels=LABELS)
     with pytest.raises(ConvergenceError, match="RVE 7 of the data set: It must converge"):
-        label(given, realize(given, 7), 7)
+        label(given, build_sample(given, 7), 7)

@@ -13,12 +13,13 @@ import torch
 import zarr
 
 import polyxtal as px
-from polyxtal.dataset import store as module
-from polyxtal.dataset.build import realize
+from polyxtal.dataset import parts
+from polyxtal.dataset.build import build_sample
 from polyxtal.dataset.generate import generate
 from polyxtal.dataset.layout import FORMAT, layout
+from polyxtal.dataset.parts import check_part, prepare
 from polyxtal.dataset.recipe import make_recipe
-from polyxtal.dataset.store import PartError, PolycrystalStore, check_part, open_dataset, prepare
+from polyxtal.dataset.store import PartError, PolycrystalStore, open_dataset
 
 RECIPE = make_recipe(
     {
@@ -70,7 +71,7 @@ def test_what_was_made_reads_back(whole):
     assert len(store) == 5
     assert sorted(store.arrays) == ARRAYS
     for number, rve in enumerate(store):
-        sample = realize(RECIPE, number)
+        sample = build_sample(RECIPE, number)
         assert torch.equal(rve.grain_id, sample.rve.grain_id)
         assert torch.equal(rve.orientations, sample.rve.orientations)  # bit for bit
         assert rve.size == sample.rve.size == (6, 6, 6)
@@ -476,7 +477,7 @@ def test_temporary_files_of_a_killed_run_go_away(copy, whole):
     generate(RECIPE, copy, workers=1)
     assert not any(path.exists() for path in left)
     assert mine.exists()
-    assert module._temporary(left[0].name)
+    assert parts._temporary(left[0].name)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+import polyxtal as px
 from polyxtal.algebra.randomness import generator_of
-from polyxtal.dataset.build import realize
+from polyxtal.dataset.build import build_sample
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.hull_batch import hull_batch, places
 from polyxtal.dataset.recipe import make_recipe
-from polyxtal.dataset.stream import EndlessPolycrystals
+from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.texture.zone import orientation_grid
 
 RECIPE = make_recipe({"count": 1, "grid": 6, "grains": [4, 9], "texture": {"kind": "hull"}})
@@ -32,9 +33,9 @@ def take(endless, count):
 
 
 def test_numbers_are_those_of_the_data_set():
-    batch = EndlessPolycrystals(RECIPE, 3).batch(2)
+    batch = PolycrystalStream(RECIPE, 3).batch(2)
     assert batch["number"].tolist() == [6, 7, 8]
-    rve = realize(RECIPE, 7).rve
+    rve = build_sample(RECIPE, 7).rve
     expected = feature("quaternion").compute(rve.orientation_field())
     field = batch["field"][1].permute(1, 2, 3, 0).to(torch.float64)
     torch.testing.assert_close(field, expected, rtol=0, atol=1e-6)
@@ -42,19 +43,19 @@ def test_numbers_are_those_of_the_data_set():
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_resumed_run_sees_what_it_would_have_seen(at_once):
-    all_along = take(EndlessPolycrystals(RECIPE, 2, at_once=at_once), 4)
-    resumed = take(EndlessPolycrystals(RECIPE, 2, start=2, at_once=at_once), 2)
+    all_along = take(PolycrystalStream(RECIPE, 2, at_once=at_once), 4)
+    resumed = take(PolycrystalStream(RECIPE, 2, start=2, at_once=at_once), 2)
     for a, b in zip(all_along[2:], resumed, strict=True):
         assert torch.equal(a["field"], b["field"])
     assert not torch.equal(all_along[0]["field"], all_along[1]["field"])
 
 
 def test_processes_and_workers_share_the_batches():
-    alone = [batch["number"].tolist() for batch in take(EndlessPolycrystals(RECIPE, 2), 6)]
-    shares = [take(EndlessPolycrystals(RECIPE, 2, rank=r, world=2), 3) for r in (0, 1)]
+    alone = [batch["number"].tolist() for batch in take(PolycrystalStream(RECIPE, 2), 6)]
+    shares = [take(PolycrystalStream(RECIPE, 2, rank=r, world=2), 3) for r in (0, 1)]
     dealt = [batch["number"].tolist() for pair in zip(*shares, strict=True) for batch in pair]
     assert dealt == alone
-    loader = iter(DataLoader(EndlessPolycrystals(RECIPE, 2), batch_size=None, num_workers=2))
+    loader = iter(DataLoader(PolycrystalStream(RECIPE, 2), batch_size=None, num_workers=2))
     assert [next(loader)["number"].tolist() for _ in range(6)] == alone
 
 
@@ -63,7 +64,7 @@ def test_batches_made_at_once_have_the_same_distribution():
     recipe = make_recipe({"count": 1, "grid": 8, "grains": 20, "aspect": [[1.0, 3.0], 1.0, 1.0]})
     count = 300
     ids, q = hull_batch(recipe, count, generator_of(0, 0), CPU)
-    single = [realize(recipe, number).rve for number in range(count)]
+    single = [build_sample(recipe, number).rve for number in range(count)]
     assert ids.shape == (count, 8, 8, 8)
     volumes = torch.stack([torch.bincount(box.reshape(-1), minlength=20) for box in ids]) / 512
     alone = torch.stack([rve.volume_fractions for rve in single])
@@ -113,12 +114,20 @@ def test_grains_beyond_an_rves_number_are_absent():
 )
 def test_mistakes_are_refused(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        EndlessPolycrystals(RECIPE, **arguments)
+        PolycrystalStream(RECIPE, **arguments)
 
 
 def test_what_can_not_be_made_at_once_is_refused():
     recipe = make_recipe({"count": 1, "grid": 6, "grains": 4, "spread": 0.2})
     with pytest.raises(ValueError, match="without `spread`"):
-        EndlessPolycrystals(recipe, at_once=True)
+        PolycrystalStream(recipe, at_once=True)
     with pytest.raises(ValueError, match="go on with another seed"):
-        EndlessPolycrystals(RECIPE, 4).batch(2**30)
+        PolycrystalStream(RECIPE, 4).batch(2**30)
+
+
+def test_the_old_name_warns():
+    with pytest.warns(DeprecationWarning, match="use `PolycrystalStream` instead"):
+        old = px.EndlessPolycrystals(RECIPE, 2)
+    torch.testing.assert_close(
+        old.batch(1)["field"], PolycrystalStream(RECIPE, 2).batch(1)["field"]
+    )

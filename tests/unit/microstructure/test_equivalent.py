@@ -18,14 +18,14 @@ from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure import equivalent
 from polyxtal.microstructure.ebsd import EbsdMap, GrainMap
 from polyxtal.microstructure.equivalent import (
-    SMALLEST_SHOWN,
     compare_sections,
     equivalent_rve,
 )
+from polyxtal.microstructure.equivalent_sections import SMALLEST_SHOWN
+from polyxtal.microstructure.grain_statistics import grain_statistics
 from polyxtal.microstructure.io import read_ebsd
 from polyxtal.microstructure.resample import crop, renumber
 from polyxtal.microstructure.section import section_profiles
-from polyxtal.microstructure.tessellate import grain_statistics
 from polyxtal.texture.measure import texture_coefficients
 
 SAMPLE = SAMPLES / "ebsd_316L_500x500.ang"

@@ -15,18 +15,15 @@ import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure import tessellate as module
-from polyxtal.microstructure.tessellate import (
-    grain_statistics,
-    nearest_seed,
-    power_diagram,
-    tessellate,
-)
-from polyxtal.texture.components import rolling_texture
+from polyxtal.microstructure.grain_statistics import grain_statistics
+from polyxtal.microstructure.tessellate import power_diagram, tessellate
+from polyxtal.microstructure.tessellate_batch import nearest_seed
 from polyxtal.texture.cubochoric import cubochoric_grid
 from polyxtal.texture.distribution import DiscreteTexture, UniformTexture
 from polyxtal.texture.harmonics import cubic_harmonics
 from polyxtal.texture.hull import sample_texture_hull
 from polyxtal.texture.measure import texture_coefficients
+from polyxtal.texture.sheet import rolling_texture
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 import polyxtal as px
 from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
-from polyxtal.dataset.build import realize
+from polyxtal.dataset.build import build_sample
 from polyxtal.dataset.features import NAMES, feature
 from polyxtal.model.config import ModelConfig
 
@@ -57,7 +57,7 @@ def test_a_recipe_draws_textures_of_its_group():
     recipe = px.Recipe(
         count=2, grid=6, grains=5, laue="6/mmm", texture={"kind": "hull", "resolution": 30.0}
     )
-    sample = realize(recipe, 0)
+    sample = build_sample(recipe, 0)
     assert sample.rve.lattices[0].laue_group.name == "6/mmm"
     assert sample.texture.laue.name == "6/mmm"
     assert recipe.coefficient_count() == len(px.orientation_grid(10.0 * 3, "6/mmm"))

@@ -15,24 +15,18 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.components import (
-    ROLLING_COMPONENTS,
     FibreTexture,
     UnimodalTexture,
     miller_orientation,
-    rolling_component,
-    rolling_texture,
     texture_type,
 )
 from polyxtal.texture.cubochoric import cubochoric_grid
-from polyxtal.texture.distribution import (
-    DiscreteTexture,
-    MixedTexture,
-    UniformTexture,
-    kernel_density,
-)
+from polyxtal.texture.distribution import DiscreteTexture, MixedTexture, UniformTexture
 from polyxtal.texture.harmonics import cubic_harmonics
 from polyxtal.texture.kernel import halfwidth_of_deviation, harmonic_factor
+from polyxtal.texture.kernel_density import kernel_density
 from polyxtal.texture.measure import texture_coefficients
+from polyxtal.texture.sheet import ROLLING_COMPONENTS, rolling_component, rolling_texture
 from polyxtal.texture.zone import orientation_grid
 from polyxtal.viz.density import sample_poles
 

@@ -18,7 +18,6 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.cubochoric import cubochoric_grid
-from polyxtal.texture.distribution import kernel_density
 from polyxtal.texture.harmonics import DEGREES, cubic_harmonics, surface_harmonics
 from polyxtal.texture.kernel import (
     concentration,
@@ -29,6 +28,7 @@ from polyxtal.texture.kernel import (
     harmonic_factor,
     rotation_density,
 )
+from polyxtal.texture.kernel_density import kernel_density
 
 HALFWIDTHS = [math.radians(h) for h in (0.1, 1.0, 10.0, 40.0, 90.0)]
 EVEN = cubochoric_grid(20)

@@ -9,10 +9,11 @@ import torch
 
 from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions, rotation_angle
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.texture.components import FibreTexture, UnimodalTexture, rolling_component
+from polyxtal.texture.components import FibreTexture, UnimodalTexture
 from polyxtal.texture.distribution import DiscreteTexture, MixedTexture, UniformTexture
 from polyxtal.texture.kernel import concentration, harmonic_factor
 from polyxtal.texture.odf import odf_distance, texture_index
+from polyxtal.texture.sheet import rolling_component
 
 GRID = 10.0
 

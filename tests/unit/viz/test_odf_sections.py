@@ -11,14 +11,10 @@ from matplotlib.contour import QuadContourSet
 
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.laue import CUBIC
-from polyxtal.texture.components import (
-    FibreTexture,
-    UnimodalTexture,
-    rolling_component,
-    rolling_texture,
-)
+from polyxtal.texture.components import FibreTexture, UnimodalTexture
 from polyxtal.texture.distribution import DiscreteTexture, MixedTexture, UniformTexture
 from polyxtal.texture.kernel import direction_density, harmonic_factor
+from polyxtal.texture.sheet import rolling_component, rolling_texture
 from polyxtal.viz import texture_overview
 from polyxtal.viz.odf_sections import component_points, draw_odf_sections, section_density
 from polyxtal.viz.sector import sector_grid

@@ -15,8 +15,9 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
-from polyxtal.texture.components import UnimodalTexture, basal_texture
+from polyxtal.texture.components import UnimodalTexture
 from polyxtal.texture.distribution import DiscreteTexture, UniformTexture
+from polyxtal.texture.sheet import basal_texture
 from polyxtal.viz.density import inverse_pole_density, pole_density, sample_poles
 from polyxtal.viz.odf_sections import (
     default_sections,

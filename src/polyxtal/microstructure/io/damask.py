@@ -1,8 +1,8 @@
 """DAMASK 3: a grid (.vti) and, beside it, `material.yaml`.
 
-Convention: a DAMASK quaternion O (scalar first, P = -1) is used as it is: with the Hamilton matrix
+Convention: a DAMASK quaternion O (scalar first, P = -1) is used unchanged: with the Hamilton matrix
 R(q), v_sample = R(q) v_crystal. DAMASK's own `as_matrix()` is R(q) transposed.
-DAMASK counts in metres; a `Polycrystal` in micrometres.
+DAMASK's lengths are in metres, those of a `Polycrystal` in micrometres.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
     order of its `phase` section. Origin, comments and other arrays of the grid are ignored.
 
     Args:
-        path: The grid, a `.vti` file with the cell array `material`.
-        material: The material file; None for `material.yaml` beside the grid.
+        path: Grid, a `.vti` file with the cell array `material`.
+        material: Material file (default: `material.yaml` beside the grid).
     Returns:
         The polycrystal, size in µm.
     Raises:
@@ -70,15 +70,14 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
 def write_damask(
     rve: Polycrystal, path: str | Path, materials: Mapping[str, Material] | None = None
 ) -> None:
-    """Write a grid and `material.yaml` beside it: both or, if anything fails, neither.
+    """Write a grid and `material.yaml` beside it, both or neither.
 
     A phase without an entry in `materials` is written with its lattice only (cF if unknown).
-    DAMASK's Python library loads such a file; its solver wants the missing `mechanical` section
-    first.
+    DAMASK's Python library loads such a file; its solver needs the missing `mechanical` section.
 
     Args:
         rve: The polycrystal.
-        path: The grid to write; its folder holds this one case.
+        path: Grid to write; its folder is for this case only.
         materials: Properties by phase name.
     Raises:
         FileExistsError: if the folder's `material.yaml` belongs to another grid.
@@ -106,7 +105,7 @@ def write_damask(
 
 
 def _integers(values: NDArray[np.generic], path: Path) -> NDArray[np.int64]:
-    with np.errstate(invalid="ignore"):  # NaN becomes some integer, and is found unequal
+    with np.errstate(invalid="ignore"):  # NaN becomes some integer, which differs
         whole = values.astype(np.int64)
     if values.ndim != 3 or not np.array_equal(whole, values):
         raise ValueError(f"{path}: the array 'material' must be one integer per voxel, but is not.")
@@ -151,7 +150,7 @@ def _read_materials(path: Path) -> _Materials:
 
 
 def _constituent(entry: Any, at: str) -> tuple[list[float], str]:
-    """Take the one constituent of a material: its quaternion and its phase."""
+    """Return the quaternion and the phase of a material's single constituent."""
     constituents = entry.get("constituents") if isinstance(entry, dict) else None
     if not isinstance(constituents, list) or not all(isinstance(c, dict) for c in constituents):
         raise ValueError(f"{at}: must be a mapping with a list `constituents`, but is not.")
@@ -215,7 +214,7 @@ def _block(body: Mapping[str, Any], indent: str) -> list[str]:
 
 
 def _scalar(value: Any) -> str:
-    """Write floats so that YAML 1.1 readers, too, see floats: `1.0e-06`, never `1e-06`."""
+    """Format floats so that YAML 1.1 readers recognise them: `1.0e-06`, never `1e-06`."""
     if isinstance(value, list):
         return f"[{', '.join(_scalar(v) for v in value)}]"
     text = repr(value) if isinstance(value, float) else str(value)
@@ -223,7 +222,7 @@ def _scalar(value: Any) -> str:
 
 
 def _label(name: str) -> str:
-    """Write a name plainly where every YAML reader takes it for a string, else quoted."""
+    """Return a name, quoted unless every YAML reader takes it for a string."""
     plain = re.fullmatch(r"[A-Za-z][\w.-]*", name, re.ASCII)
     words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
     if plain and name.lower() not in words:

@@ -5,9 +5,9 @@ x, y, z, w with P = +1 [Rowenhorst2015], so its quaternion is the conjugate of o
 
     q = (w, -x, -y, -z),   v_sample = R(q) v_crystal
 
-Its Euler angles are Bunge's [rad] and need no change. Files that hold both show it: the conjugates
-agree with the Euler angles to single precision, the quaternions as stored are off by up to 180°.
-Lengths are taken for µm, whatever the file's `Units`: DREAM3D-NX leaves them at metres.
+Its Euler angles are Bunge's [rad] and need no change. Files with both confirm it: the conjugates
+agree with the Euler angles to single precision, the stored quaternions deviate by up to 180°.
+Lengths are read as µm, whatever the file's `Units`: DREAM3D-NX leaves them at metres.
 """
 
 from __future__ import annotations
@@ -57,24 +57,24 @@ def read_dream3d(
 ) -> Polycrystal:
     """Read an image geometry with its orientations and phases.
 
-    The orientation of a grain is that of its feature; where features carry none, the mean over
-    the feature's cells (under its crystal's symmetry); where there are no feature ids, each
-    distinct cell orientation is a grain. Hexagonal crystals are taken to have x along a, EDAX's
-    convention, which DREAM.3D's readers of other vendors' files turn them to on request.
+    The orientation of a grain is that of its feature; if features have none, the mean over the
+    feature's cells (under its crystal symmetry); without feature ids, each distinct cell
+    orientation is a grain. Hexagonal crystals are assumed to have x along a, EDAX's convention, to
+    which DREAM.3D converts the files of other vendors on request.
 
     Grains are the features in use, in ascending order of their id, and phase 1 of the file is
     phase 0 here (phase 0 of the file is DREAM.3D's 'unknown').
 
-    Feature 0 means 'unassigned' and its voxels are refused, unless row 0 of the feature data
-    carries a phase > 0 and an orientation, as programs that count from 0 write it.
+    Feature 0 means 'unassigned' and its voxels are refused, unless row 0 of the feature data has a
+    phase > 0 and an orientation, as written by programs that count from 0.
 
     Args:
-        path: The file.
-        container: Name of the image geometry; None if only one has cell data.
-        feature_ids: Cell array of feature ids; None for `FeatureIds`, if there.
+        path: File.
+        container: Name of the image geometry (default: the only one with cell data).
+        feature_ids: Cell array of feature ids (default: `FeatureIds`, if present).
         orientations: Feature or cell array of quaternions x, y, z, w (4 components) or Bunge Euler
-            angles [rad] (3 components); None for DREAM.3D's usual names.
-        phases: Feature or cell array of phases; None for `Phases`, if there.
+            angles [rad] (3 components) (default: DREAM.3D's usual names).
+        phases: Feature or cell array of phases (default: `Phases`, if present).
             An array is named as in the file, with its attribute matrix ("Matrix/Array") where
             the name alone is not unique.
     Returns:
@@ -107,7 +107,7 @@ def read_dream3d(
 
 
 def _quaternions(geometry: ImageGeometry, array: h5py.Dataset) -> NDArray[np.float64]:
-    """Read orientations in our convention; rows that carry none keep a length far from 1."""
+    """Return orientations in our convention; rows without one keep a norm far from 1."""
     values = geometry.rows(array, (3, 4)).astype(np.float64)
     if values.shape[1] == 4:
         return values[:, [3, 0, 1, 2]] * (1.0, -1.0, -1.0, -1.0)
@@ -161,7 +161,7 @@ def _require_assigned(ids: NDArray[np.int64], *, carried: bool) -> None:
 def _feature_phases(
     geometry: ImageGeometry, phases: str | None, rows: int
 ) -> NDArray[np.int64] | None:
-    """Read the phase of every feature; None if only cells carry phases."""
+    """Return the phase of every feature; None if only cells have phases."""
     if phases is not None and not holds(geometry.feature, phases):
         return None
     array = find_array(geometry.feature, phases, _PHASES)
@@ -250,7 +250,7 @@ def _lattices(geometry: ImageGeometry, highest: int) -> list[Lattice | None]:
 def _distinct_cells(
     geometry: ImageGeometry, orientations: str | None, phases: str | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Make a grain of each distinct pair of orientation and phase."""
+    """Return grains, one for each distinct pair of orientation and phase."""
     quaternions = _cell_quaternions(geometry, orientations)
     array = find_array(geometry.cell, phases, _PHASES)
     phase = np.ones(len(quaternions), dtype=np.int64) if array is None else geometry.integers(array)
@@ -261,7 +261,7 @@ def _distinct_cells(
 
 
 def _phase_names(ensemble: Mapping[str, h5py.Dataset], highest: int) -> list[str]:
-    """Name the phases 1, 2, …; blank or repeated names get their number."""
+    """Return the names of phases 1, 2, …; blank or repeated names get their number."""
     array = find_array(ensemble, None, PHASE_NAMES)
     stored = [] if array is None else [name.strip() for name in read_strings(array)]
     if highest > max(len(stored) - 1, 100):

@@ -1,4 +1,4 @@
-"""EDAX's text file of an orientation map (.ang), as other programs write it, too.
+"""EDAX's text format of orientation maps (.ang), also written by other programs.
 
 Rows hold φ1, Φ, φ2 [rad], x, y [µm], image quality, confidence index, phase, detector signal, fit,
 and what later versions add; rows of eight columns end with the phase.
@@ -51,20 +51,20 @@ class _Phase(NamedTuple):
 def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
     """Read an EDAX map.
 
-    Nothing was indexed at points with a confidence index below 0, Euler angles of 4π, a phase of
-    -1, or all of Euler angles and other columns zero. Phase 0 is the one phase of a single-phase
-    file, whatever number its header gives it; in files of several phases, or where the data of a
-    single-phase file have both 0 and 1, it means that nothing was indexed, unless the header
-    describes a phase 0 among several.
+    Points are not indexed if their confidence index is below 0, their Euler angles are 4π, their
+    phase is -1, or all of Euler angles and other columns are zero. Phase 0 is the phase of a
+    single-phase file, whatever its number in the header; in files of several phases, or if the data
+    of a single-phase file contain both 0 and 1, it means not indexed, unless the header describes a
+    phase 0 among several.
 
-    Positions decide about the grid; the header's numbers of rows and columns may be stale.
+    The grid follows from the positions; the header's numbers of rows and columns are ignored.
 
     Args:
-        path: The file.
-        frame: What the Euler angles refer to, see `FRAMES`.
+        path: File.
+        frame: Frame of the Euler angles, see `FRAMES`.
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the frame is missing, or the file is damaged, too large or on no grid.
+        ValueError: if the frame is missing, or the file is damaged, too large or not on a grid.
     """
     path = Path(path)
     rotation = frame_rotation(frame, path)
@@ -107,7 +107,7 @@ def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
 
 
 def _split(content: bytes) -> tuple[list[str], bytes, int]:
-    """Part the header's lines from the rows; count the line that these begin at."""
+    """Split header lines and rows; return the number of the line where these begin, too."""
     begin = line = 0
     header: list[str] = []
     while begin < len(content):
@@ -122,13 +122,13 @@ def _split(content: bytes) -> tuple[list[str], bytes, int]:
 
 
 def _value_of(header: list[str]) -> dict[str, str]:
-    """Read lines such as `XSTEP: 2.961`."""
+    """Return the values of lines such as `XSTEP: 2.961`."""
     pairs = (line.split(":", 1) for line in header if ":" in line)
     return {name.strip(): value.strip() for name, value in pairs}
 
 
 def _phases(path: Path, header: list[str]) -> list[_Phase]:
-    """Read the phases; one begins with `Phase 1`, or with its name where a file leaves that out."""
+    """Return the phases; each begins with `Phase 1`, or with its name if a file omits that."""
     found: list[dict[str, str]] = []
     for line in header:
         word, _, rest = line.replace("\t", " ").partition(" ")
@@ -166,7 +166,7 @@ def _lattice(path: Path, phase: _Phase) -> Lattice | None:
 
 
 def _quality(header: list[str], table: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Name the columns that are neither angles nor positions nor phase."""
+    """Return the columns other than angles, positions and phase, by name."""
     names = list(_COLUMNS) + [f"column_{k}" for k in range(11, table.shape[1] + 1)]
     for line in header:
         said = re.match(r"(?:COLUMN_HEADERS|Column names)\s*:(.*)", line, re.IGNORECASE)
@@ -186,7 +186,7 @@ def _phase_index(
     phases: list[_Phase],
     unsolved: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    """Translate the data's phase numbers into indices, -1 for nothing indexed."""
+    """Return phase indices from the data's phase numbers, -1 for not indexed."""
     used = np.unique(column[~unsolved])
     if not (np.isin(used, np.rint(used)) & (np.abs(used) < 2**31)).all():
         raise ValueError(

@@ -1,7 +1,7 @@
-"""Oxford's and HKL's text file of an orientation map (.ctf, "Channel Text File").
+"""Oxford's and HKL's text format of orientation maps (.ctf, "Channel Text File").
 
-A header of `name<tab>value`, a line for each phase, the names of the columns, and a row for each
-point; Euler angles in degrees, positions in µm, decimal points or commas.
+A header of `name<tab>value`, one line per phase, the names of the columns, and one row per point;
+Euler angles in degrees, positions in µm, decimal points or commas.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _MAX_HEADER = 2000
 
 
 def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
-    """Read an Oxford map. Phase 0 means that nothing was indexed.
+    """Read an Oxford map. Phase 0 means not indexed.
 
-    Positions decide about the grid; the header's numbers of cells may be stale.
+    The grid follows from the positions; the header's numbers of cells are ignored.
 
     Args:
-        path: The file.
-        frame: What the Euler angles refer to, see `FRAMES`.
+        path: File.
+        frame: Frame of the Euler angles, see `FRAMES`.
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the frame is missing, or the file is damaged, too large or on no grid.
+        ValueError: if the frame is missing, or the file is damaged, too large or not on a grid.
     """
     path = Path(path)
     rotation = frame_rotation(frame, path)
@@ -87,9 +87,9 @@ def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
 
 
 def _split(path: Path, content: bytes) -> tuple[dict[str, list[str]], list[str], bytes, int]:
-    """Part header, names of columns, and rows; count the line that the rows begin at.
+    """Split header, column names and rows; return the number of the line where rows begin, too.
 
-    The header's values follow their name; the lines of the phases are under `Phases`.
+    The header's values are by name, with the lines of the phases under `Phases`.
     """
     header: dict[str, list[str]] = {}
     begin, phases_left = 0, 0
@@ -128,7 +128,7 @@ def _split(path: Path, content: bytes) -> tuple[dict[str, list[str]], list[str],
 def _phases(
     path: Path, header: dict[str, list[str]]
 ) -> tuple[tuple[str, ...], tuple[Lattice | None, ...]]:
-    """Read `a;b;c<tab>α;β;γ<tab>name<tab>Laue group<tab>...` of each phase."""
+    """Return names and lattices from lines `a;b;c<tab>α;β;γ<tab>name<tab>Laue group<tab>...`."""
     names: list[str] = []
     lattices: list[Lattice | None] = []
     for line in header.get("Phases", []):

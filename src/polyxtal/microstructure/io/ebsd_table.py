@@ -1,4 +1,4 @@
-"""What files of orientation maps have in common: a table of points, and the grid they lie on."""
+"""Tables of points in the files of orientation maps."""
 
 from __future__ import annotations
 
@@ -12,21 +12,16 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from polyxtal.algebra.rotation import bunge_to_quaternion, quaternion_multiply
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.microstructure.ebsd import EbsdMap
+from polyxtal.microstructure.io.ebsd_grid import hexagonal_grid, rectangular_grid
 
 MAX_BYTES = 2**31
 """Largest file that is read: some 25 million points. [bytes]"""
 MAX_COLUMNS = 256
-
-STEP_TOLERANCE = 0.05
-"""Largest relative difference of the header's step from that of the positions. [-]"""
-OFF_GRID = 0.3
-"""Largest distance of a point from its place on the grid. [steps]"""
 
 
 A, A_STAR = "a", "a*"
@@ -35,7 +30,7 @@ _A_STAR_TO_A = torch.tensor([math.cos(math.pi / 12), 0.0, 0.0, -math.sin(math.pi
 
 
 class Points(NamedTuple):
-    """The points of a file, before they have a place on a grid.
+    """The points of a file, before they are placed on a grid.
 
     Attributes:
         angles: Bunge Euler angles of each point. [rad]
@@ -43,10 +38,10 @@ class Points(NamedTuple):
         phase: Phase index of each, -1 where nothing was indexed.
         phase_names: Name of each phase.
         lattices: Lattice of each phase; None where its symmetry is unknown.
-        edge: Which edge of hexagonal and trigonal cells the vendor lays along x, `A` or `A_STAR`.
+        edge: Edge of hexagonal and trigonal cells along x, by the vendor: `A` or `A_STAR`.
         quality: Other columns by name.
-        step: What the header says of the steps; 0 if nothing. [µm]
-        hexagonal: Whether rows are shifted by half a step in turns.
+        step: Steps along x and y in the header; 0 if none. [µm]
+        hexagonal: Whether every other row is shifted by half a step.
     """
 
     angles: NDArray[np.float64]
@@ -64,13 +59,13 @@ def read_table(path: Path, text: bytes, first_line: int) -> NDArray[np.float64]:
     """Read rows of numbers.
 
     Args:
-        path: File that errors name.
+        path: File, for errors.
         text: The rows.
-        first_line: Line of the file that the rows begin at.
+        first_line: Number of the line where the rows begin.
     Returns:
         The numbers, (rows, columns).
     Raises:
-        ValueError: if there is no row, or one is no list of numbers as long as the first.
+        ValueError: if there is no row, or one differs from the first in its number of values.
     """
     first = next((line for line in text.splitlines() if _row(line)), b"").split()
     if not first:
@@ -91,15 +86,15 @@ def read_table(path: Path, text: bytes, first_line: int) -> NDArray[np.float64]:
 
 
 def build_map(path: Path, points: Points, rotation: Float[Tensor, "4"]) -> EbsdMap:
-    """Lay points on their grid and turn their orientations into the map's axes.
+    """Place points on their grid and rotate their orientations into the map's axes.
 
-    Grid points that the file lacks are not indexed. A hexagonal grid is sampled on a square one
-    with as many points per area: each takes its nearest.
+    Grid points missing in the file are not indexed. A hexagonal grid is resampled to the nearest
+    points of a square one with as many points per area.
 
     Args:
-        path: File that the map names.
+        path: File of the map.
         points: The points.
-        rotation: From the Euler angles' axes into the map's, unit quaternion. [-]
+        rotation: Rotation of the Euler angles' axes into the map's, unit quaternion. [-]
     Raises:
         ValueError: if the points lie on no grid, or most of it is missing.
     """
@@ -111,9 +106,9 @@ def build_map(path: Path, points: Points, rotation: Float[Tensor, "4"]) -> EbsdM
             f"{position[row].tolist()}."
         )
     if points.hexagonal:
-        index, step = _hexagonal(path, position, points.step)
+        index, step = hexagonal_grid(path, position, points.step)
     else:
-        index, step = _rectangular(path, position, points.step)
+        index, step = rectangular_grid(path, position, points.step)
     present = index >= 0
     taken = np.maximum(index, 0)
     phase = np.where(present, points.phase[taken], -1)
@@ -140,7 +135,7 @@ def build_map(path: Path, points: Points, rotation: Float[Tensor, "4"]) -> EbsdM
 def _from_vendor_axes(
     q: Float[Tensor, "nx ny 4"], phase: NDArray[np.int64], points: Points
 ) -> Float[Tensor, "nx ny 4"]:
-    """Turn hexagonal and trigonal crystals whose x lies along a* so that it lies along a."""
+    """Rotate hexagonal and trigonal crystals with x along a* so that it is along a."""
     if points.edge == A:
         return q
     turned = [one is not None and one.family == "hexagonal" for one in points.lattices]
@@ -149,7 +144,7 @@ def _from_vendor_axes(
 
 
 def lattice_of(path: Path, name: str, group: str | None, cell: Sequence[float]) -> Lattice | None:
-    """Make the lattice of a phase from its Laue group and the cell's edges a, b, c.
+    """Return the lattice of a phase from its Laue group and the cell's edges a, b, c.
 
     Raises:
         ValueError: if c/a is out of bounds.
@@ -165,10 +160,10 @@ def lattice_of(path: Path, name: str, group: str | None, cell: Sequence[float]) 
 
 
 def number(path: Path, name: str, text: str) -> float:
-    """Read a number of a header, decimal comma or point.
+    """Return a number of a header, with decimal comma or point.
 
     Raises:
-        ValueError: if it is none, or not finite.
+        ValueError: if it is not a finite number.
     """
     try:
         value = float(text.strip().replace(",", "."))
@@ -180,7 +175,7 @@ def number(path: Path, name: str, text: str) -> float:
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Number names that are blank or occur twice."""
+    """Return names of phases, numbered where blank or repeated."""
     stripped = [" ".join(name.split()) for name in names]
     named = [
         name if name and stripped.count(name) == 1 else f"{name or 'phase'} {k + 1}"
@@ -204,7 +199,7 @@ def _numbered(text: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _first_bad(text: bytes, columns: int) -> tuple[int, bytes]:
-    """Find the row that is no list of so many numbers."""
+    """Return line number and text of the first row without so many numbers."""
     last = 0, b""
     for line, row in _numbered(text):
         last = line, row
@@ -216,99 +211,3 @@ def _first_bad(text: bytes, columns: int) -> tuple[int, bytes]:
         if not good:
             return line, row
     return last
-
-
-def _axis(
-    path: Path, name: str, values: NDArray[np.float64], said: float
-) -> tuple[NDArray[np.int64], int, float]:
-    """Find the place of each value on an evenly spaced axis, its length and its step.
-
-    Positions are rounded in files (2.960, 2.961, ...), so the step is that of the whole axis.
-    """
-    sorted_values, inverse = np.unique(values, return_inverse=True)
-    gaps = np.diff(sorted_values)
-    if not len(gaps):
-        return np.zeros(len(values), np.int64), 1, 0.0
-    wide = gaps[gaps > OFF_GRID * (said if said > 0 else gaps.max())]
-    if not len(wide):
-        raise ValueError(
-            f"{path}: positions along {name} must be a step of {said:g} µm apart, as the header "
-            f"says, but are at most {gaps.max():g} µm apart."
-        )
-    pitch = float(np.median(wide))
-    steps = np.rint(gaps / pitch)
-    count = float(steps.sum()) + 1
-    if not count <= 2 * len(values) + 1:
-        raise ValueError(
-            f"{path}: points must fill a grid, but along {name} {len(sorted_values)} different "
-            f"positions span {count:.3g} steps of {pitch:g} µm."
-        )
-    place = np.concatenate([[0], np.cumsum(steps)]).astype(np.int64)
-    step = float(sorted_values[-1] - sorted_values[0]) / (count - 1)
-    off = np.abs(sorted_values - sorted_values[0] - place * step).max() / step
-    if off > OFF_GRID:
-        raise ValueError(
-            f"{path}: points must lie on a grid, but along {name} one is {off:.2f} steps of "
-            f"{step:g} µm off."
-        )
-    if said > 0 and abs(step / said - 1) > STEP_TOLERANCE:
-        raise ValueError(
-            f"{path}: the header's step along {name} must be that of the positions, "
-            f"but is {said:g} µm where they are {step:g} µm apart."
-        )
-    return place[inverse.reshape(-1)], int(count), step
-
-
-def _rectangular(
-    path: Path, position: NDArray[np.float64], said: tuple[float, float]
-) -> tuple[NDArray[np.int64], tuple[float, float]]:
-    """Return the point of each grid place, -1 where there is none, and the steps."""
-    i, nx, dx = _axis(path, "x", position[:, 0], said[0])
-    j, ny, dy = _axis(path, "y", position[:, 1], said[1])
-    _require_filled(path, len(position), nx, ny)
-    index = np.full((nx, ny), -1, np.int64)
-    index[i, j] = np.arange(len(position))
-    twice = len(position) - int((index >= 0).sum())
-    if twice:
-        raise ValueError(
-            f"{path}: every point must have a place of its own on the {nx} x {ny} grid, "
-            f"but {twice} of {len(position)} share one."
-        )
-    # A map of a single row or column has the step of its other axis.
-    dx, dy = dx or said[0] or dy, dy or said[1] or dx
-    return index, (dx or dy or 1.0, dy or dx or 1.0)
-
-
-def _hexagonal(
-    path: Path, position: NDArray[np.float64], said: tuple[float, float]
-) -> tuple[NDArray[np.int64], tuple[float, float]]:
-    """Sample a hexagonal grid on a square one with as many points per area."""
-    _, nx, half = _axis(path, "x", position[:, 0], 0.5 * said[0])
-    _, ny, dy = _axis(path, "y", position[:, 1], said[1])
-    dx = 2 * half
-    if nx < 3 or ny < 2 or abs(dy / dx / (0.75**0.5) - 1) > STEP_TOLERANCE:
-        raise ValueError(
-            f"{path}: rows of a hexagonal grid must be √3/2 steps apart and half a step shifted in "
-            f"turns, but steps are {dx:g} and {dy:g} µm."
-        )
-    step = math.sqrt(dx * dy)
-    low, high = position.min(0), position.max(0)
-    # A point stands for half a step to either side; every other row is shifted by as much.
-    start = low - (0.25 * dx, 0.5 * dy)
-    span = high - low + (0.5 * dx, dy)
-    mx, my = (max(1, round(float(s) / step)) for s in span)
-    _require_filled(path, len(position), mx, my)
-    x = start[0] + (np.arange(mx) + 0.5) * (span[0] / mx)
-    y = start[1] + (np.arange(my) + 0.5) * (span[1] / my)
-    places = np.stack(np.meshgrid(x, y, indexing="ij"), -1)
-    distance, index = KDTree(position).query(places.reshape(-1, 2))
-    index = np.where(distance > dx, -1, index).reshape(mx, my).astype(np.int64)
-    return index, (float(span[0]) / mx, float(span[1]) / my)
-
-
-def _require_filled(path: Path, points: int, nx: int, ny: int) -> None:
-    if nx * ny > 2 * points:
-        raise ValueError(
-            f"{path}: at least half of the points of a grid must be there, "
-            f"but there are {points} of {nx} x {ny}."
-        )

@@ -67,9 +67,8 @@ class FieldSeries:
             spacing: Edge lengths of a voxel. [µm]
             origin: Corner of the grid. [µm]
             dtype: Precision of real fields in the files, float32 or float64.
-            resume: Keep the snapshots that the index lists and that exist; without an index,
-                begin a new series.
-            replace: Remove an existing series, that is the files its index lists, and no others.
+            resume: Keep the listed snapshots that exist; without an index, begin a new series.
+            replace: Remove an existing series, i.e. the files that its index lists.
         Raises:
             FileNotFoundError: if the folder does not exist.
             PermissionError: if the folder is not writable.
@@ -111,17 +110,17 @@ class FieldSeries:
         time: float,
         fields: Mapping[str, torch.Tensor | NDArray[np.generic]],
     ) -> None:
-        """Write a snapshot, then the index that lists it.
+        """Write a snapshot, then the index.
 
         Args:
-            number: Number of the increment, larger than the last one; becomes part of the name.
-            time: Time, later than the last one. [s]
-            fields: By name, best with the unit ("P / MPa"): (nx, ny, nz), (nx, ny, nz, k) with
+            number: Number of the increment, above the last one; becomes part of the file name.
+            time: Time, after the last one. [s]
+            fields: Fields by name, best with unit ("P / MPa"): (nx, ny, nz), (nx, ny, nz, k) with
                 up to 100 components, or (nx, ny, nz, 3, 3), whose component 3 i + j in the file
                 is [i, j]. Integers stay integers.
         Raises:
-            ValueError: if number, time or a field is invalid; nothing is written then.
-            OSError: if the files cannot be written; the series is as before then.
+            ValueError: if number, time or a field is invalid; nothing is written.
+            OSError: if the files cannot be written; the series is unchanged.
         """
         last = self._entries[-1] if self._entries else _Entry(-1, -math.inf)
         if not last.number < number <= MAX_NUMBER:
@@ -151,10 +150,10 @@ class FieldSeries:
         self._entries = entries
 
     def truncate(self, after_time: float) -> None:
-        """Drop all snapshots later than a time, and their files.
+        """Remove all snapshots after a time, and their files.
 
         Args:
-            after_time: Time of the last snapshot that may stay. [s]
+            after_time: Time of the last snapshot to keep. [s]
         Raises:
             ValueError: if the time is not a number.
         """
@@ -202,7 +201,7 @@ class FieldSeries:
         return self._path.with_name(f"{self._path.stem}_{number:04d}{self._path.suffix}")
 
     def _number(self, name: str) -> int | None:
-        """Take the number out of a snapshot's name; None if the name is of something else."""
+        """Return the number in a snapshot's name; None for other files."""
         stem, suffix = re.escape(self._path.stem), re.escape(self._path.suffix)
         match = re.fullmatch(rf"{stem}_([0-9]{{4,9}}){suffix}", name)
         if match is None or name != self._file(int(match.group(1))).name:
@@ -210,7 +209,7 @@ class FieldSeries:
         return int(match.group(1))
 
     def _cells(self, name: str, values: torch.Tensor | NDArray[np.generic]) -> NDArray[np.generic]:
-        """Check a field and give it the type it has in the file."""
+        """Return a field in the type it has in the file."""
         array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
         axes = array.shape[3:]
         vector = len(axes) <= 1 and 1 <= math.prod(axes) <= MAX_COMPONENTS
@@ -264,7 +263,7 @@ class FieldSeries:
 def _geometry(
     grid: Sequence[int], spacing: Sequence[float], origin: Sequence[float]
 ) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
-    """Check the grid; return it with lengths in metres."""
+    """Validate the grid; return it with lengths in metres."""
     if len(grid) != 3 or min(grid) < 1 or math.prod(grid) > MAX_VOXELS:
         raise ValueError(
             f"Argument `grid` must be three numbers of 1 to {MAX_VOXELS} voxels together, "
@@ -281,7 +280,7 @@ def _geometry(
 
 
 def _require_writable(path: Path) -> None:
-    """Fail before the simulation runs, not at its first snapshot."""
+    """Fail before the simulation, not at its first snapshot."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: the folder to write into must exist, but does not.")
     if not os.access(path.parent, os.W_OK | os.X_OK):

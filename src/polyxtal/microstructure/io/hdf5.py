@@ -1,7 +1,7 @@
-"""Bounded access to HDF5 files of others: nothing outside the file, nothing of unbounded size.
+"""Bounded access to untrusted HDF5 files: nothing outside the file, nothing of unbounded size.
 
-The HDF5 library itself can hang or crash on a file made to that end; read files of strangers in a
-process of their own.
+The HDF5 library itself can hang or crash on a malicious file; read such files in a separate
+process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_NAMES = 10_000
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open for reading; whatever is wrong inside the block becomes one sentence with the file.
+    """Open for reading; an error inside the block becomes one sentence that names the file.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -43,7 +43,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 def children(group: h5py.Group) -> dict[str, h5py.Group | h5py.Dataset]:
-    """List the groups and the arrays of a group.
+    """Return the groups and arrays of a group.
 
     Raises:
         ValueError: if one is a link, which could lead out of the file.

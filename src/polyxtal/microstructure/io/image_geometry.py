@@ -1,4 +1,4 @@
-"""Where DREAM.3D keeps a volume: image geometries and attribute matrices in HDF5."""
+"""Image geometries and attribute matrices of DREAM.3D's HDF5 files."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class ImageGeometry:
         """Check that arrays have one row per voxel.
 
         Raises:
-            ValueError: if one has not.
+            ValueError: if one does not.
         """
         lengths = [len(array) for array in arrays]
         if any(length != self.voxels for length in lengths):
@@ -82,7 +82,7 @@ class ImageGeometry:
 
 
 def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
-    """Find the image geometry of that name, or the only one with cell data.
+    """Return the image geometry of that name, or the only one with cell data.
 
     Raises:
         ValueError: if the choice is not unique, or a geometry is invalid.
@@ -113,7 +113,7 @@ def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
 
 
 def _geometry(group: h5py.Group) -> ImageGeometry | None:
-    """Sort the arrays of an image geometry; None if the group is none."""
+    """Return an image geometry with its arrays; None if the group is not one."""
     members = children(group)
     geometry = members.pop("_SIMPL_GEOMETRY", None)
     if isinstance(geometry, h5py.Group):
@@ -152,7 +152,7 @@ def _geometry(group: h5py.Group) -> ImageGeometry | None:
 def find_array(
     arrays: Mapping[str, h5py.Dataset], name: str | None, usual: tuple[str, ...]
 ) -> h5py.Dataset | None:
-    """Find the array of this name, or else of the first usual name that occurs.
+    """Return the array of this name, or else of the first usual name that occurs.
 
     Raises:
         ValueError: if the caller's name does not occur, or a name occurs more than once.
@@ -172,10 +172,10 @@ def find_array(
 
 
 def holds(arrays: Mapping[str, h5py.Dataset], name: str) -> bool:
-    """Tell whether an array of this name occurs."""
+    """Return whether an array of this name occurs."""
     return any(key == name or key.endswith(f"/{name}") for key in arrays)
 
 
 def missing(what: str, arrays: Mapping[str, h5py.Dataset]) -> str:
-    """Say what is missing, and what is there instead."""
+    """Return the error message for missing data."""
     return f"The file must hold {what}, but holds {', '.join(arrays) or 'no arrays'}."

@@ -1,4 +1,4 @@
-"""The package's own file (.npz): plain arrays, no pickles, nothing lost."""
+"""The package's own format (.npz): plain arrays, no pickles, lossless."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from polyxtal.files.atomic import atomic_file
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 FORMAT_VERSION = 2
-"""Newest version that is understood; 1, which has no lattices, is written where none is known."""
+"""Newest version that is read; version 1, without lattices, is written where none is known."""
 
 MAX_BYTES = 2**33
-"""Largest array that is read: a grid of 1024^3 voxels. [bytes]"""
+"""Largest array that is read: a grid of 1024³ voxels. [bytes]"""
 MAX_VALUES = 2**30
-"""Most values of an array: a small file may unpack to a large one."""
+"""Largest number of values in an array: a small file may unpack to a large one."""
 
 _DAMAGE = (
     ValueError,
@@ -35,11 +35,11 @@ _DAMAGE = (
 
 
 def write_npz(rve: Polycrystal, path: str | Path) -> None:
-    """Write all of a polycrystal: `grain_id`, `orientations`, `size` [µm], `phase`, `phase_names`.
+    """Write a polycrystal: `grain_id`, `orientations`, `size` [µm], `phase`, `phase_names`.
 
-    Where lattices are known, for each phase also `lattice` (Pearson symbol; empty if unknown),
+    Where lattices are known, also by phase `lattice` (Pearson symbol; empty if unknown),
     `c_over_a` (NaN if unknown) and `laue_group` (empty for that of the lattice).
-    Grain ids take the smallest unsigned integer that holds them, orientations stay float64.
+    Grain ids are stored as the smallest sufficient unsigned integer, orientations as float64.
     """
     arrays: dict[str, Any] = {
         "format_version": np.int64(1),
@@ -63,8 +63,8 @@ def write_npz(rve: Polycrystal, path: str | Path) -> None:
 def read_npz(path: str | Path) -> Polycrystal:
     """Read a polycrystal that `write_npz` wrote, or the arrays `grain_id` and `quaternions`.
 
-    The second form, quaternions scalar first with v_sample = R(q) v_crystal, is taken for a cube
-    of edge 1 µm and one phase.
+    The second form, quaternions scalar first with v_sample = R(q) v_crystal, is read as a cube of
+    edge 1 µm with one phase.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -128,7 +128,7 @@ def _lattices(archive: zipfile.ZipFile, phases: int) -> list[Lattice | None]:
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """Read one array after checking that its header keeps what the archive promises."""
+    """Read one array after checking its header against the archive."""
     info = archive.getinfo(f"{name}.npy")
     if info.flag_bits & 0x1:
         raise ValueError(f"array {name} is encrypted")

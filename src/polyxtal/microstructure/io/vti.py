@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import math
 import re
@@ -19,6 +18,7 @@ from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from polyxtal.files.bounded import read_bounded
+from polyxtal.microstructure.io.vti_encoding import Stream, deflate, inflate, take_plain
 
 MAX_FILE_BYTES = 2**32
 """Largest file that is read."""
@@ -26,7 +26,6 @@ MAX_FILE_BYTES = 2**32
 MAX_VOXELS = 2**30
 """Largest grid that is read."""
 
-_BLOCK = 32768
 _TYPES = {
     **{f"Int{8 * size}": f"i{size}" for size in (1, 2, 4, 8)},
     **{f"UInt{8 * size}": f"u{size}" for size in (1, 2, 4, 8)},
@@ -47,7 +46,7 @@ class _Encoding:
 
 
 class Image:
-    """A grid and its cell arrays, decoded one by one on request.
+    """A grid and its cell arrays, which are decoded on request.
 
     Attributes:
         grid: Number of voxels along x, y, z.
@@ -87,10 +86,10 @@ class Image:
         self.names = tuple(self._arrays)
 
     def cell_array(self, name: str) -> NDArray[np.generic]:
-        """Decode a cell array: shape (nx, ny, nz), with a last axis if it has components.
+        """Return a cell array: shape (nx, ny, nz), with a last axis if it has components.
 
         Raises:
-            ValueError: if there is no such array, or it does not hold what the grid needs.
+            ValueError: if there is no such array, or it does not fit the grid.
         """
         if name not in self._arrays:
             raise ValueError(
@@ -126,79 +125,18 @@ class Image:
                 raise ValueError(f"must hold {count} values, but holds {len(words)}.")
             return np.array(words).astype(dtype)
         if kind == "binary":
-            stream = _Stream("".join(text.split()).encode("ascii", "replace"), raw=False)
+            stream = Stream("".join(text.split()).encode("ascii", "replace"), raw=False)
         elif kind == "appended":
             offset = element.get("offset", "")
             if not offset.isdecimal() or int(offset) >= len(self._encoding.appended):
                 raise ValueError(f"must point into the appended data, but to '{offset}'.")
-            stream = _Stream(self._encoding.appended[int(offset) :], self._encoding.appended_raw)
+            stream = Stream(self._encoding.appended[int(offset) :], self._encoding.appended_raw)
         else:
             raise ValueError(f"must be ascii, binary or appended, but is '{kind}'.")
-        unpack = _inflate if self._encoding.compressed else _plain
+        unpack = inflate if self._encoding.compressed else take_plain
         return np.frombuffer(
             unpack(stream, self._encoding.header, count * dtype.itemsize), dtype=dtype
         )
-
-
-class _Stream:
-    """Bytes stored raw or as base64, taken from the front; each base64 part has its own padding."""
-
-    def __init__(self, stored: bytes, raw: bool) -> None:
-        self.stored, self.raw, self.position = stored, raw, 0
-
-    def peek(self, size: int) -> bytes:
-        """Return `size` bytes (fewer if a base64 part ends before), without moving on."""
-        stored = self.stored[self.position : self.position + self._length(size)]
-        return (stored if self.raw else base64.b64decode(stored, validate=True))[:size]
-
-    def take(self, size: int) -> bytes:
-        data = self.peek(size)
-        if len(data) < size:
-            raise ValueError(f"must be complete, but ends {size - len(data)} bytes too early.")
-        self.position += self._length(size)
-        return data
-
-    def _length(self, size: int) -> int:
-        return size if self.raw else 4 * -(-size // 3)
-
-
-def _plain(stream: _Stream, header: np.dtype, size: int) -> bytes:
-    """Read [size][data]; the size may be a base64 part of its own or share one with the data."""
-    stored = int(np.frombuffer(stream.take(header.itemsize), header)[0])
-    if stored != size:
-        raise ValueError(f"must hold {size} bytes, but holds {stored}.")
-    if not stream.raw:
-        stream.position = 0
-        joint = stream.peek(header.itemsize + 1)
-        if len(joint) > header.itemsize:
-            return stream.take(header.itemsize + size)[header.itemsize :]
-        stream.take(header.itemsize)
-    return stream.take(size)
-
-
-def _inflate(stream: _Stream, header: np.dtype, size: int) -> bytes:
-    """Read [blocks][block size][last size][stored sizes…] and the zlib blocks behind it."""
-    width = header.itemsize
-    blocks, block, last = (int(n) for n in np.frombuffer(stream.peek(3 * width), header))
-    whole = block * blocks if last == 0 else block * (blocks - 1) + last
-    if whole != size or blocks == 0:
-        raise ValueError(f"must hold {size} bytes, but holds {whole}.")
-    if blocks > len(stream.stored):
-        raise ValueError("must be complete, but ends before its last block.")
-    sizes = [block] * (blocks - 1) + [last or block]
-    stored = np.frombuffer(stream.take((3 + blocks) * width), header)[3:].astype(np.int64)
-    total = int(stored.sum())
-    if int(stored.min()) < 0 or total > len(stream.stored):
-        raise ValueError("must be complete, but ends before its last block.")
-    data, start, parts = stream.take(total), 0, []
-    for length, expected in zip(stored.tolist(), sizes, strict=True):
-        inflater = zlib.decompressobj()
-        part = inflater.decompress(data[start : start + length], expected + 1)
-        if len(part) != expected:
-            raise ValueError(f"must unpack to blocks of {expected} bytes, but one differs.")
-        parts.append(part)
-        start += length
-    return b"".join(parts)
 
 
 def read_image(path: str | Path) -> Image:
@@ -239,7 +177,7 @@ def read_image(path: str | Path) -> Image:
 
 
 def _split_appended(path: Path, content: bytes) -> tuple[bytes, bytes]:
-    """Cut out the appended data, which is no XML if raw."""
+    """Split off the appended data, which is not XML if raw."""
     start = re.search(rb"<AppendedData\b[^>]*>", content)
     if start is None or start.group().endswith(b"/>"):
         return content, b""
@@ -271,17 +209,17 @@ def write_image(
     origin: Sequence[float] = (0.0, 0.0, 0.0),
     time: float | None = None,
 ) -> None:
-    """Write cell arrays as DAMASK does: inline base64, zlib, little endian.
+    """Write cell arrays like DAMASK: inline base64, zlib, little endian.
 
-    Integers are written as Int64, floats as Float32 or Float64, as they are.
+    Integers are written as Int64, floats as Float32 or Float64.
 
     Args:
-        path: The file, overwritten in place (see `files.atomic` for a safe way).
-        cells: Arrays by name, (nx, ny, nz) or with more axes for components, which are written
-            row by row; all of one grid.
+        path: File, overwritten in place (see `files.atomic` for atomic writing).
+        cells: Arrays by name, (nx, ny, nz) or with further axes for components, written in C order;
+            all on one grid.
         spacing: Edge lengths of a voxel, in the file's unit.
         origin: Corner of the grid, in the file's unit.
-        time: Time of the snapshot, if any. [s]
+        time: Time of the snapshot (default: none). [s]
     """
     grid = next(iter(cells.values())).shape[:3]
     extent = " ".join(f"0 {n}" for n in grid)
@@ -326,13 +264,6 @@ def _data_array(name: str, values: NDArray[np.generic]) -> list[str]:
     data = values.astype("<" + _TYPES[kind]).tobytes(order="F")
     return [
         f'      <DataArray type="{kind}" Name={quoteattr(name)} format="binary"{more}>',
-        f"        {_deflate(data)}",
+        f"        {deflate(data)}",
         "      </DataArray>",
     ]
-
-
-def _deflate(data: bytes) -> str:
-    packed = [zlib.compress(data[k : k + _BLOCK]) for k in range(0, len(data), _BLOCK)]
-    sizes = [len(packed), _BLOCK, len(data) % _BLOCK, *map(len, packed)]
-    header = np.array(sizes, dtype="<u4").tobytes()
-    return (base64.b64encode(header) + base64.b64encode(b"".join(packed))).decode("ascii")

@@ -18,7 +18,7 @@ from torch import Tensor
 from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material
-from polyxtal.dataset.build import realize
+from polyxtal.dataset.build import build_sample
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.files.atomic import atomic_file
 from polyxtal.mechanics.fullfield.simulate import simulate
@@ -89,7 +89,7 @@ def curve_data(
     rows = []
     for number in range(count):
         path = folder / f"{number:06d}.safetensors"
-        rve, row = realize(recipe, number).rve, _read(path)
+        rve, row = build_sample(recipe, number).rve, _read(path)
         if row is None:
             row = _compute(rve, number, material)
             with atomic_file(path) as temporary:

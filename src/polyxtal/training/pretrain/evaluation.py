@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from polyxtal.algebra.randomness import generator_of
-from polyxtal.dataset.stream import EndlessPolycrystals
+from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.model.mae import Mask, random_mask, target_field
 from polyxtal.model.reconstruction import (
     mean_of_visible,
@@ -42,9 +42,9 @@ def numbered_masks(numbers: Tensor, config: PretrainConfig) -> Mask:
 
 
 def validation_batch(config: PretrainConfig, count: int | None = None) -> dict[str, Tensor]:
-    """Make RVEs that no training has seen, as a batch of `EndlessPolycrystals`."""
+    """Make RVEs that no training has seen, as a batch of `PolycrystalStream`."""
     recipe = config.recipe(VALIDATION_SEED)
-    return EndlessPolycrystals(
+    return PolycrystalStream(
         recipe, count or config.validation, config.model.features, at_once=False, rank=0, world=1
     ).batch(0)
 

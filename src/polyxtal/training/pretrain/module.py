@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
-from polyxtal.dataset.stream import EndlessPolycrystals
+from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.model.checkpoint import find_model, read_model
 from polyxtal.model.mae import Mask, MaskedAutoencoder
 from polyxtal.model.reconstruction import patch_disorientation
@@ -147,7 +147,7 @@ class PretrainingData(LightningDataModule):
         assert trainer is not None
         device = trainer.strategy.root_device
         share = config.batch // (config.accumulate * trainer.world_size)
-        source = EndlessPolycrystals(
+        source = PolycrystalStream(
             config.recipe(),
             share,
             config.model.features,

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.cli import app
-from polyxtal.dataset.stream import EndlessPolycrystals
+from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.model.checkpoint import find_model, read_model, save_model
 from polyxtal.training.pretrain.config import PretrainConfig, read_pretrain_config
 
@@ -144,7 +144,7 @@ def test_quaternions_may_be_rebuilt_as_harmonics():
     mask = numbered_masks(batch["number"], config)
     rebuilt, truth, _ = model(batch["field"], mask)
     assert rebuilt.shape == truth.shape == (8, 11, 8 * 9)
-    again = EndlessPolycrystals(
+    again = PolycrystalStream(
         config.recipe(VALIDATION_SEED), 8, "quaternion", target="harmonic", at_once=False
     ).batch(0)
     given = model(batch["field"], mask, again["target"])[1]
