@@ -131,6 +131,6 @@ class EndlessPolycrystals(PolycrystalStream):
     """Deprecated name of `PolycrystalStream`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Warn, and go on as `PolycrystalStream`."""
+        """Warn and delegate to `PolycrystalStream`."""
         warn_renamed("`EndlessPolycrystals`", "`PolycrystalStream`")
         super().__init__(*args, **kwargs)
