@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
-from polyxtal.network.stretched import typical_networks
+from polyxtal.network.reference import reference_ensemble
 from reproduction.cli import app
 from reproduction.curves import cases as curve_cases
 from reproduction.curves.cases import POLYCRYSTALS, CaseSettings, full_field_cases, with_zener
@@ -42,11 +42,11 @@ def finished(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("curves") / "study"
 
     def few(rve: px.Polycrystal, seed: int = 0):
-        return typical_networks(rve, 4, 1, seed)
+        return reference_ensemble(rve, 4, 1, seed)
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr("polyxtal.model.predicted_network.typical_networks", few)
+        patch.setattr("polyxtal.model.predicted_network.reference_ensemble", few)
         patch.setattr("polyxtal.model.predicted_network.ITERATIONS", 1)
         patch.setattr("polyxtal.model.predicted_network.STARTS", 2)
         patch.setattr("polyxtal.model.predicted_network.FITS", 1)
@@ -136,9 +136,9 @@ def test_more_loads_go_into_the_same_folder_and_other_networks_apart(finished, m
     folder, settings, _ = finished
 
     def few(rve: px.Polycrystal, seed: int = 0):
-        return typical_networks(rve, 4, 1, seed)
+        return reference_ensemble(rve, 4, 1, seed)
 
-    monkeypatch.setattr("polyxtal.model.predicted_network.typical_networks", few)
+    monkeypatch.setattr("polyxtal.model.predicted_network.reference_ensemble", few)
     monkeypatch.setattr("polyxtal.model.predicted_network.FITS", 1)
     monkeypatch.setattr("polyxtal.model.predicted_network.STARTS", 2)
     cases = replace(settings.cases, loads=("plane strain", "tension"), names=("W1",))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import polyxtal as px
 from polyxtal.files.validated import validate_document
-from polyxtal.network.stretched import typical_networks
+from polyxtal.network.reference import reference_ensemble
 from reproduction.cli import app
 from reproduction.paper import comparison, readme_table, steps
 from reproduction.paper.presets import PaperPreset, read_preset, shipped_presets
@@ -48,11 +48,11 @@ def finished(tmp_path_factory):
     path = write_preset(folder)
 
     def few(rve: px.Polycrystal, seed: int = 0):
-        return typical_networks(rve, 4, 1, seed)
+        return reference_ensemble(rve, 4, 1, seed)
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr("polyxtal.model.predicted_network.typical_networks", few)
+        patch.setattr("polyxtal.model.predicted_network.reference_ensemble", few)
         patch.setattr("polyxtal.model.predicted_network.ITERATIONS", 1)
         patch.setattr("polyxtal.model.predicted_network.STARTS", 2)
         patch.setattr("polyxtal.model.predicted_network.FITS", 1)

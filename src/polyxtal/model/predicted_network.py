@@ -15,7 +15,7 @@ from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.heads.curves.head import COMPARISON, CurveHead, cyclic_paths, missed_stiffness
 from polyxtal.network.fit import CurveTarget, StiffnessTarget, fit_network
-from polyxtal.network.stretched import typical_networks
+from polyxtal.network.reference import reference_ensemble
 from polyxtal.network.tree import MaterialNetwork
 
 ZENER = (0.15, 0.4, 2.5, 7.0)
@@ -80,7 +80,7 @@ def infer_network(
     if material.plasticity is None:
         crystals.append(material.elasticity)
     else:
-        typical = typical_networks(rve, seed=seed)
+        typical = reference_ensemble(rve, seed=seed)
         missed = missed_stiffness(typical.stiffness(COMPARISON), stiffness(COMPARISON))
         curves = head.expected(typical, material, missed)
         if fits > 1:

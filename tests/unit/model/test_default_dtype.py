@@ -13,7 +13,7 @@ from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.windows import windows
-from polyxtal.network.stretched import typical_networks
+from polyxtal.network.reference import reference_ensemble
 
 CRYSTAL = px.CubicElasticity(107.3e3, 60.8e3, 28.3e3)
 
@@ -51,9 +51,9 @@ def answers(folder) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("name", ["tiny", "polyxtal-small"])
 def test_answers_do_not_depend_on_the_default_dtype(folder, name, monkeypatch):
     def few(rve, seed=0):
-        return typical_networks(rve, 8, 2, seed)
+        return reference_ensemble(rve, 8, 2, seed)
 
-    monkeypatch.setattr("polyxtal.model.predicted_network.typical_networks", few)
+    monkeypatch.setattr("polyxtal.model.predicted_network.reference_ensemble", few)
     monkeypatch.setattr("polyxtal.model.predicted_network.STARTS", 2)
     monkeypatch.setattr("polyxtal.model.predicted_network.ITERATIONS", 2)
     if name == "tiny":

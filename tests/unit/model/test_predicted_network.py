@@ -40,7 +40,7 @@ from polyxtal.model.predicted_network import (
     elastic_crystals,
     infer_network,
 )
-from polyxtal.network.stretched import typical_networks
+from polyxtal.network.reference import reference_ensemble
 from polyxtal.training.finetune.curve_data import CurveData, curve_data
 from polyxtal.training.finetune.curves import (
     NetworkConfig,
@@ -70,11 +70,11 @@ FEW = (16, 2)
 @pytest.fixture(scope="module", autouse=True)
 def few_typical_networks():
     def few(rve: px.Polycrystal, seed: int = 0):
-        return typical_networks(rve, *FEW, seed)
+        return reference_ensemble(rve, *FEW, seed)
 
     with pytest.MonkeyPatch.context() as patch:
         for place in ("model.predicted_network", "training.finetune.curve_data"):
-            patch.setattr(f"polyxtal.{place}.typical_networks", few)
+            patch.setattr(f"polyxtal.{place}.reference_ensemble", few)
         yield
 
 
@@ -91,7 +91,7 @@ def model() -> FoundationModel:
 
 def test_standard_paths_load_all_axes_and_planes():
     rve = tiny_rve()
-    typical = typical_networks(rve, leaves=4, members=2)
+    typical = reference_ensemble(rve, leaves=4, members=2)
     for number, target in enumerate(typical_curves(typical, ALUMINIUM, standard_paths())):
         assert target.path.increments == INCREMENTS
         stress = loaded_stress(target.response, number)
@@ -125,7 +125,9 @@ def test_normals_of_long_grains_lie_across_them():
     plate = px.tessellate(grid=12, grains=20, aspect=(1, 1, 6), seed=0)
     ball = px.tessellate(grid=12, grains=20, seed=0)
     z = [
-        torch.cat([net.normals for net in typical_networks(rve, 64, 2).members])[:, 2].abs().mean()
+        torch.cat([net.normals for net in reference_ensemble(rve, 64, 2).members])[:, 2]
+        .abs()
+        .mean()
         for rve in (plate, ball)
     ]
     assert float(z[0]) < 0.7 * float(z[1])
@@ -134,7 +136,7 @@ def test_normals_of_long_grains_lie_across_them():
 
 def test_typical_networks_are_drawn_by_the_seed():
     rve = tiny_rve()
-    first, again, other = (typical_networks(rve, 8, 2, seed).members for seed in (1, 1, 2))
+    first, again, other = (reference_ensemble(rve, 8, 2, seed).members for seed in (1, 1, 2))
     assert torch.equal(first[1].normals, again[1].normals)
     assert not torch.equal(first[0].normals, other[0].normals)
     assert not torch.equal(first[0].normals, first[1].normals)
@@ -157,7 +159,7 @@ def test_missed_stiffness_is_zero_where_nothing_is_missed():
 
 def test_expected_curves_are_corrected_by_mode_and_increment(model):
     rve = tiny_rve()
-    typical = typical_networks(rve, 4, 2)
+    typical = reference_ensemble(rve, 4, 2)
     missed = torch.tensor([0.1, 0.0, 0.0, 0.0, 0.0, -0.1], dtype=torch.float64)
     plain = typical_curves(typical, ALUMINIUM, standard_paths(reverse=True))
     told = model.curves.expected(typical, ALUMINIUM, missed)
@@ -245,7 +247,7 @@ def test_a_predicted_network_does_what_is_expected(model, monkeypatch):
     assert not torch.equal(net.normals, other.normals)
     assert stages[0] == ("expected curves", 0, 2 * ITERATIONS + 1)
     assert stages[-1][0] == "fit"
-    typical = typical_networks(rve, *FEW)
+    typical = reference_ensemble(rve, *FEW)
     missed = missed_stiffness(typical.stiffness(COMPARISON), expected)
     goals = model.curves.expected(typical, ALUMINIUM, missed)
     starts = [px.MaterialNetwork.from_polycrystal(rve, 32, seed) for seed in range(4)]

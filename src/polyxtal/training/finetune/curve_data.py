@@ -31,7 +31,7 @@ from polyxtal.model.heads.curves.head import (
     standard_paths,
     typical_curves,
 )
-from polyxtal.network.stretched import typical_networks
+from polyxtal.network.reference import reference_ensemble
 
 MAX_BYTES = 1 << 16
 SHAPES = {"full_field": (6, INCREMENTS), "typical": (6, INCREMENTS), "stiffness": (6, 6)}
@@ -114,7 +114,7 @@ def _read(path: Path) -> Computed | None:
 
 
 def _compute(rve: Polycrystal, number: int, material: Material) -> Computed:
-    typical = typical_networks(rve, seed=number)
+    typical = reference_ensemble(rve, seed=number)
     told = [
         loaded_stress(c.response, k)
         for k, c in enumerate(typical_curves(typical, material, standard_paths()))

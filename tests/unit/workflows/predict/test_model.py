@@ -14,7 +14,7 @@ from polyxtal.cli import app
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import COMPARISON, INCREMENTS, CurveHead
 from polyxtal.model.predicted_network import elastic_crystals
-from polyxtal.network.stretched import typical_networks
+from polyxtal.network.reference import reference_ensemble
 from polyxtal.network.tree import NetworkEnsemble
 from polyxtal.workflows.predict.network import most_steps, predict_network
 from polyxtal.workflows.predict.run import PredictionSettings, predict
@@ -27,10 +27,10 @@ LOAD = px.LoadPath.uniaxial(strain=0.006, increments=2)
 @pytest.fixture(scope="module", autouse=True)
 def few_typical_networks():
     def few(rve, seed=0):
-        return typical_networks(rve, 8, 2, seed)
+        return reference_ensemble(rve, 8, 2, seed)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("polyxtal.model.predicted_network.typical_networks", few)
+        patch.setattr("polyxtal.model.predicted_network.reference_ensemble", few)
         yield
 
 

@@ -41,10 +41,6 @@ def reference_ensemble(
     )
 
 
-typical_networks = reference_ensemble
-"""The former name, until all callers use the new one."""
-
-
 def _stretched(
     normals: Float[Tensor, "inner 3"], extents: Float[Tensor, "3"]
 ) -> Float[Tensor, "inner 3"]:
