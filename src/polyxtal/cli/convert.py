@@ -50,7 +50,7 @@ def convert(
 ) -> None:
     """Convert a polycrystal file to another format; optionally crop or coarsen it."""
     with friendly_errors(debug):
-        options.require_files(source)
+        options.require_input(source)
         from rich.console import Console
 
         from polyxtal.workflows.convert.run import convert as run

@@ -74,7 +74,7 @@ def homogenize(
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)
-        options.require_files(file)
+        options.require_input(file)
         options.require_materials(material)
         _homogenize(file, settings, folder, force, not no_picture)
 

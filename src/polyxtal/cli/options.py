@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyxtal.microstructure.io.registry import describe_formats
+from polyxtal.microstructure.io.registry import describe_formats, readable_format
 
 if TYPE_CHECKING:
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -117,6 +117,17 @@ def require_files(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.exists():
             raise FileNotFoundError(ENOENT, strerror(ENOENT), str(path))
+
+
+def require_input(file: Path) -> None:
+    """Make sure that a polycrystal file can be read, before anything slow is imported.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if its extension is unknown.
+    """
+    readable_format(file)
+    require_files(file)
 
 
 def require_materials(given: list[str] | None) -> None:

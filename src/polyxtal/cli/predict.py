@@ -78,7 +78,8 @@ def predict(
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)
-        options.require_files(file, load)
+        options.require_input(file)
+        options.require_files(load)
         options.require_materials(material)
         _predict(file, settings, folder, force, not no_picture)
 

@@ -111,7 +111,8 @@ def simulate(
             )
             out = OUTPUT.default(file) if out is None else out
             check_folder(out, force)
-            options.require_files(file, load)
+            options.require_input(file)
+            options.require_files(load)
             options.require_materials(material)
             _simulate(file, settings, out, force, not no_picture)
     except KeyboardInterrupt:

@@ -141,6 +141,21 @@ def format_table() -> str:
     return "\n".join(rows)
 
 
+def readable_format(path: str | Path) -> FileFormat:
+    """Return the format of a file that `read` reads, by its extension.
+
+    Raises:
+        ValueError: if the extension is unknown.
+    """
+    entry = _format_of(path)
+    if entry is None:
+        raise ValueError(
+            f"{path}: a polycrystal file must end in {_listed(extensions('volume'))}, or as a map "
+            f"in {_listed(extensions('map'))}, but ends in '{Path(path).suffix.lower()}'."
+        )
+    return entry
+
+
 def read(
     path: str | Path,
     *,
@@ -174,7 +189,6 @@ def read(
         >>> px.read(file)
         Polycrystal(grid=(8, 8, 8), grains=20, size=(8, 8, 8) µm, phases=('crystal',))
     """
-    suffix = Path(path).suffix.lower()
     if material is not None:
         _require_material(path, "material")
     if is_map(path):
@@ -186,12 +200,7 @@ def read(
             f"{path}: arguments `frame`, `threshold` and `exclude` must be left out except for "
             f"{' and '.join(extensions('map'))} files."
         )
-    entry = _format_of(path)
-    if entry is None:
-        raise ValueError(
-            f"{path}: a polycrystal file must end in {_listed(extensions('volume'))}, or as a map "
-            f"in {_listed(extensions('map'))}, but ends in '{suffix}'."
-        )
+    entry = readable_format(path)
     return entry.function(entry.reader)(path, *[material] * entry.takes_material)
 
 
