@@ -20,7 +20,7 @@ from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
 from polyxtal.model.heads.parameters.head import ParameterHead, _quaternion, _rotation_vector
 from polyxtal.network.topology import BinaryTree
-from polyxtal.training.finetune.fit import split_rves
+from polyxtal.training.finetune.encoders import split_rves
 from polyxtal.training.finetune.parameters import (
     SPLIT,
     ParameterConfig,
@@ -181,7 +181,7 @@ def test_finished_heads_are_not_fitted_again(finished, monkeypatch):
     def never(*_, **__):
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr("polyxtal.training.finetune.parameters.Fitter", never)
+    monkeypatch.setattr("polyxtal.training.finetune.parameters.HeadFit", never)
     assert finetune_parameters(config, place / "run") == rows
     whole = place / "run" / "heads" / "learned" / "seed-0" / "model" / "parameters.json"
     content = whole.read_text()
