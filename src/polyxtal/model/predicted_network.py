@@ -1,4 +1,4 @@
-"""From a polycrystal to a small network that does what is expected of it."""
+"""Predicted networks: small networks fitted to expected curves and stiffnesses."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from polyxtal.network.reference import reference_ensemble
 from polyxtal.network.tree import MaterialNetwork
 
 ZENER = (0.15, 0.4, 2.5, 7.0)
-"""Zener ratios of the crystals whose polycrystal's stiffness a network is to have."""
+"""Zener ratios of the crystals whose effective stiffness a network is fitted to."""
 ITERATIONS, STARTS = 16, 12
-"""Steps of a fit, and untrained networks of which the best ones are fitted."""
+"""Iterations of a fit, and number of untrained networks of which the best ones are fitted."""
 FITS, FEW_LEAVES = 4, 64
-"""How many are fitted, to choose from; only one if leaves are many: then all are alike."""
+"""Number of fits to select from, with up to so many leaves; larger networks are all alike."""
 STIFFNESS_WEIGHT, MANY_LEAVES = 0.3, 128
-"""What stiffness weighs beside curves in a network of so many leaves; smaller ones can not have
-both, so there it weighs less, in proportion to the cube of the leaves. [-]"""
+"""Weight of stiffness relative to curves for networks of at least so many leaves; smaller ones
+cannot match both, so the weight is proportional to the cube of the number of leaves. [-]"""
 
 
 def elastic_crystals() -> list[CubicElasticity]:
-    """List crystals of the Zener ratios `ZENER`; bulk modulus 150 GPa, Voigt's shear half that."""
+    """Return crystals of Zener ratios `ZENER`, of bulk modulus 150 GPa and Voigt shear 75 GPa."""
     bulk, shear = 150e3, 75e3
     tetragonal = [5 * shear / (2 + 3 * zener) for zener in ZENER]
     return [
@@ -40,7 +40,7 @@ def elastic_crystals() -> list[CubicElasticity]:
 
 
 def fit_count(leaves: int, material: Material) -> int:
-    """Say how many networks are fitted to choose one from; an elastic material has no cycles."""
+    """Return the number of fits to select from; an elastic material has no cycles to select by."""
     return FITS if leaves <= FEW_LEAVES and material.plasticity is not None else 1
 
 
@@ -54,18 +54,19 @@ def infer_network(
     iterations: int | None = None,
     progress: Progress = no_progress,
 ) -> MaterialNetwork:
-    """Expect curves and stiffness, then turn the normals of untrained networks to follow them.
+    """Fit the normals of untrained networks to expected curves and stiffnesses.
 
-    Of few leaves, several are fitted, and the one that follows whole cycles best is taken.
+    With few leaves, several networks are fitted and the one that is closest in load cycles is
+    returned.
 
     Args:
         rve: Polycrystal of one material.
-        leaves: Leaves of the network.
-        material: Whose curves are followed; an elastic one has none, and its stiffness is followed.
-        head: What full fields differ by from typical networks.
-        stiffness: Tells the polycrystal's expected stiffness for a crystal.
-        seed: Same seed, same network.
-        iterations: Steps of the fit, `ITERATIONS` if None.
+        leaves: Number of leaves.
+        material: Material of the curves; of an elastic one, only the stiffness.
+        head: Correction of the curves of reference networks.
+        stiffness: Function that predicts the polycrystal's stiffness for a crystal.
+        seed: Random seed.
+        iterations: Iterations of each fit (default: `ITERATIONS`).
         progress: Called after every step of a fit.
     Raises:
         ConvergenceError: if a network does not converge.
@@ -108,12 +109,12 @@ def by_error(
     goals: Sequence[StiffnessTarget] = (),
     weight: float = 1.0,
 ) -> list[MaterialNetwork]:
-    """Order networks by how far they are from their targets as they are, the closest first.
+    """Return networks by increasing error of their targets, as they are.
 
-    Those that can not follow the curves are left out.
+    Networks that do not converge along the curves are left out.
 
     Raises:
-        ConvergenceError: if none can.
+        ConvergenceError: if none converges.
     """
     errors: list[tuple[float, int]] = []
     failed: ConvergenceError | None = None
@@ -136,18 +137,17 @@ def best_start(
     goals: Sequence[StiffnessTarget] = (),
     weight: float = 1.0,
 ) -> MaterialNetwork:
-    """Pick the network that is closest to its targets as it is; raises as `by_error`."""
+    """Return the network closest to its targets, as it is; raises as `by_error`."""
     return by_error(starts, material, curves, goals, weight)[0]
 
 
 def untrained_starts(rve: Polycrystal, leaves: int, seed: int) -> list[MaterialNetwork]:
-    """Draw the networks that a fit may begin with.
+    """Draw the networks that fits may start from.
 
-    The first eight are drawn by the seeds of the typical networks. With 128 leaves they are these
-    networks, but for their normals, and so closer to the mean of them than other starts are, by
-    about √(7/9), as members are of what a mean is taken over. They are preferred for that, which
-    does no harm: what is expected does not depend on the starts, every fit is led to it, and no
-    full field enters either. With another number of leaves the same seeds draw other networks.
+    The first eight have the seeds of the reference networks. With 128 leaves they are these
+    networks except for their normals, and so closer to the mean of them than other starts, by about
+    √(7/9). That they are preferred does no harm: the expected curves do not depend on the starts,
+    and no full field is involved. With another number of leaves, the same seeds draw others.
     """
     seeds = member_seeds(seed, STARTS)
     return [MaterialNetwork.from_polycrystal(rve, leaves, one) for one in seeds]

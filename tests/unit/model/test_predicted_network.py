@@ -348,7 +348,7 @@ def started(model, tmp_path_factory):
         {"model": str(place / "start"), "recipe": RECIPE, "seeds": 2, "validation": 0.4}
     )
     told: list[tuple[int, int]] = []
-    rows = finetune_network(config, place / "run", lambda *done: told.append(done))
+    rows = finetune_network(config, place / "run", lambda _, *done: told.append(done[:2]))
     return place, config, rows, told
 
 

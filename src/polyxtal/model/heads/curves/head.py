@@ -1,10 +1,10 @@
-"""Curves that a polycrystal is expected to follow, from typical networks and its stiffness.
+"""The curve head: expected stress-strain curves from reference networks and predicted stiffness.
 
-Networks that know texture and grain shape alone miss how the grains of one polycrystal happen to
-lie. They miss it alike in a linear polycrystal of strongly anisotropic crystals, whose stiffness C
-is predicted: so their stress is corrected by what they miss in that stiffness [PonteCastaneda1991],
+Reference networks account for texture and grain shape, not for the arrangement of the grains in
+one polycrystal. Their error is similar in a linear polycrystal of strongly anisotropic crystals,
+whose stiffness C is predicted; so it corrects their stress [PonteCastaneda1991],
 
-    P = P_typical (1 + intercept - slope δ),    δ = (m : C_typical : m) / (m : C : m) - 1,
+    P = P_ref (1 + intercept - slope δ),    δ = (m : C_ref : m) / (m : C : m) - 1,
 
 with m the deviatoric direction of the load. Intercepts and slopes are fitted to full fields.
 """
@@ -30,44 +30,44 @@ MODES = ("tension", "shear")
 AXES = ("x", "y", "z")
 PLANES = ("yz", "xz", "xy")
 KNEE, FLOW = 2, 4
-"""Increments up to where crystals yield, and beyond."""
+"""Increments up to yielding, and beyond."""
 INCREMENTS = KNEE + FLOW
 REVERSAL = (
     ((-0.009, 1), (-0.004, 2), (-0.027, 3)),
     ((-0.013, 1), (-0.006, 2), (-0.04, 3)),
 )
-"""Changes of strain and increments of the way back in tension and shear, through the other knee."""
+"""Strain changes and increments of load reversal in tension and shear, up to reverse yielding."""
 CYCLE = (
     ((-0.008, 2), (-0.008, 4), (-0.028, 4), (0.008, 2), (0.008, 4), (0.004, 1)),
     ((-0.012, 2), (-0.01, 4), (-0.05, 4)),
 )
-"""Likewise, of whole cycles."""
+"""Strain changes and increments of load cycles in tension and shear."""
 TOLERANCE = 1e-5
-"""Traction jumps that are left to stay, relative to the largest stress. [-]"""
+"""Tolerance of traction jumps, relative to the largest stress. [-]"""
 LARGEST_MISS = 0.2
-"""δ beyond this is taken as this. [-]"""
+"""Bound of |δ|. [-]"""
 
 
 def _crystal(zener: float, bulk: float = 80e3, shear: float = 26e3) -> CubicElasticity:
-    """Make a crystal of about aluminium's moduli; `shear` is Voigt's. [MPa]"""
+    """Return a crystal with about aluminium's moduli; `shear` is Voigt's. [MPa]"""
     tetragonal = 5 * shear / (2 + 3 * zener)
     return CubicElasticity(bulk + 4 / 3 * tetragonal, bulk - 2 / 3 * tetragonal, zener * tetragonal)
 
 
 COMPARISON = _crystal(8.0)
-"""The linear crystal that stands for slip: soft on the cube's faces, stiff across them."""
+"""Linear comparison crystal for slip, of a Zener ratio of 8."""
 
 
 @dataclass(frozen=True, eq=False)
 class CurveHead:
-    """How full fields differ from typical networks.
+    """A fitted correction of the curves of reference networks.
 
     Attributes:
-        intercept: By mode and increment of the paths. [-]
-        slope: By mode and increment of the paths. [-]
-        about: What else `network.json` says: training, results.
-        stiffness: Fingerprint of the stiffness head that told what is expected when this one was
-            fitted, see `heads.files`; None if that is not known.
+        intercept: Intercept by mode and increment of the paths. [-]
+        slope: Slope by mode and increment of the paths. [-]
+        about: Further content of `network.json`: training, results.
+        stiffness: Fingerprint of the stiffness head that this one was fitted with, see
+            `heads.stiffness.file`; None if unknown.
     """
 
     intercept: Float[Tensor, "2 increments"]
@@ -94,14 +94,14 @@ class CurveHead:
         missed: Float[Tensor, "6"],
         paths: Sequence[LoadPath] | None = None,
     ) -> list[CurveTarget]:
-        """Return the curves to expect.
+        """Return the expected curves.
 
         Args:
-            typical: Typical networks of the polycrystal.
-            material: Of its crystals.
-            missed: δ of each path, see `missed_stiffness`; zero for what is not known. [-]
-            paths: That begin as the standard paths do; None for these, with their reversal. What
-                comes after is corrected as the last increment before.
+            typical: Reference networks of the polycrystal.
+            material: Material of its crystals.
+            missed: δ of each path, see `missed_stiffness`; zero where unknown. [-]
+            paths: Paths that start with the standard ones (default: these, with reversal). Later
+                increments have the correction of the last standard one.
         """
         given = standard_paths(reverse=True) if paths is None else paths
         targets = []
@@ -117,28 +117,28 @@ class CurveHead:
 
 
 def standard_paths(reverse: bool = False) -> list[LoadPath]:
-    """Stretch along x, y, z and shear in yz, xz, xy, in few increments: what networks follow.
+    """Return tension along x, y, z and shear in yz, xz, xy, the paths that networks are fitted to.
 
     Args:
-        reverse: Then go back, through the other knee and beyond where the path began.
+        reverse: Append a load reversal, up to reverse yielding and beyond the initial strain.
     """
     return _paths(*(REVERSAL if reverse else ((), ())))
 
 
 def cyclic_paths() -> list[LoadPath]:
-    """Load as on the standard paths, then to the other side, and in tension forward again.
+    """Return the paths that networks are selected by: finer and longer than the standard ones.
 
-    What networks are chosen by: finer than what they follow, and longer.
+    They start as the standard paths, then load in reverse, and in tension forward again.
     """
     return _paths(*CYCLE)
 
 
 Parts = Sequence[tuple[float, int]]
-"""Changes of strain [-], each in so many increments."""
+"""Strain changes [-] and their numbers of increments."""
 
 
 def _paths(tension: Parts, shear: Parts) -> list[LoadPath]:
-    """Load along all axes and in all planes, then go on."""
+    """Return tension along all axes and shear in all planes, followed by further parts."""
     along = ((0.004, KNEE), (0.02, FLOW), *tension)
     across = ((0.006, KNEE), (0.035, FLOW), *shear)
     return [
@@ -154,14 +154,14 @@ def _joined(parts: Iterable[LoadPath]) -> LoadPath:
 def typical_curves(
     typical: NetworkEnsemble, material: Material, paths: Sequence[LoadPath]
 ) -> list[CurveTarget]:
-    """Take typical networks along paths."""
+    """Return the responses of reference networks along paths."""
     return [
         CurveTarget(path, typical.respond(material, path, tolerance=TOLERANCE)) for path in paths
     ]
 
 
 def loaded_stress(response: Response, number: int) -> Float[Tensor, "increments"]:
-    """Return the stress that does the work on standard path `number`, up to a reversal. [MPa]"""
+    """Return the work-conjugate stress of standard path `number`, up to a reversal. [MPa]"""
     i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[number]
     return response.P[1 : INCREMENTS + 1, i, j]
 
@@ -169,7 +169,7 @@ def loaded_stress(response: Response, number: int) -> Float[Tensor, "increments"
 def missed_stiffness(
     typical: Float[Tensor, "6 6"], expected: Float[Tensor, "6 6"]
 ) -> Float[Tensor, "6"]:
-    """Return δ of the standard paths from the stiffness of `COMPARISON` crystals. [-]"""
+    """Return δ of the standard paths from the stiffnesses with `COMPARISON` crystals. [-]"""
     directions = torch.zeros(6, 6, dtype=torch.float64)
     directions[:3, :3] = (3 * torch.eye(3, dtype=torch.float64) - 1) / 6**0.5
     directions[3:, 3:] = torch.eye(3, dtype=torch.float64)

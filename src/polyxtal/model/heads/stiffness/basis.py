@@ -1,7 +1,7 @@
-"""What is known of a polycrystal's stiffness without learning: tensors that turn as it does.
+"""Physical basis of the stiffness head: tensors that rotate with the polycrystal, and invariants.
 
-A learned head only weighs them, by numbers that no turn changes, so that its answer turns, too; as
-networks on a basis of tensors do in turbulence [Ling2016].
+The head only weighs the tensors by functions of the invariants, so that its prediction is
+equivariant under rotations; tensor-basis networks of turbulence do the same [Ling2016].
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ STEP = 0.01
 
 
 class StiffnessBasis(NamedTuple):
-    """Tensors and invariants of one polycrystal, or of many.
+    """Tensors and invariants of one polycrystal, or of several.
 
     Attributes:
         voigt: Upper bound. [MPa]
         reuss: Lower bound. [MPa]
         consistent: Self-consistent average with ellipsoidal grains. [MPa]
-        terms: What may be added to it, see `TERMS`: the pair term of `mechanics.arrangement`, and
-            how C changes with the logarithm of the constraint C*. [MPa]
-        invariants: Numbers that no turn changes, see `INVARIANTS`. [-]
+        terms: Terms that are added to it, see `TERMS`: the pair-correlation term and the
+            derivative of C with respect to the logarithm of the constraint tensor C*. [MPa]
+        invariants: Rotation invariants, see `INVARIANTS`. [-]
     """
 
     voigt: Float[Tensor, "*batch 6 6"]
@@ -76,12 +76,12 @@ class StiffnessBasis(NamedTuple):
 
     @property
     def hill(self) -> Float[Tensor, "*batch 6 6"]:
-        """Mean of the bounds. [MPa]"""
+        """Hill's average, the mean of the bounds. [MPa]"""
         return 0.5 * (self.voigt + self.reuss)
 
 
 def shear_over_bulk(crystal: CubicElasticity) -> float:
-    """Voigt's shear modulus over the bulk modulus. [-]"""
+    """Return the ratio of Voigt's shear modulus to the bulk modulus. [-]"""
     shear = (crystal.c11 - crystal.c12 + 3 * crystal.c44) / 5
     return shear / crystal.bulk_modulus
 
@@ -89,19 +89,19 @@ def shear_over_bulk(crystal: CubicElasticity) -> float:
 def stiffness_basis(
     rve: Polycrystal, elasticity: Elasticity | Mapping[str, Elasticity], compiled: bool = True
 ) -> StiffnessBasis:
-    """Compute what is known of a polycrystal without learning.
+    """Compute the physical basis of a polycrystal.
 
-    Crystals that are not one cubic crystal have invariants that agree with a cubic one's: the
-    Zener ratio above 1 of their universal anisotropy, Voigt's moduli, and as texture strength how
-    anisotropic Voigt's average is, relative to the grains.
+    Several crystals, or one that is not cubic, have equivalent invariants: the Zener ratio above 1
+    with their universal anisotropy, Voigt's moduli, and as texture strength the anisotropy of
+    Voigt's average relative to that of the grains.
 
     Args:
         rve: Polycrystal.
-        elasticity: One crystal for all grains, or one for each phase name.
-        compiled: Compiled loops, which make use of what cubic crystals have in common if all
-            grains are of one; else the readable form.
+        elasticity: Crystal of all grains, or one per phase name.
+        compiled: Use compiled loops, with a special form for one cubic crystal (default); else the
+            readable form.
     Raises:
-        ConvergenceError: if the self-consistent average does not settle.
+        ConvergenceError: if the self-consistent average does not converge.
         ValueError: if a phase is missing from `elasticity`, or its constants lack the symmetry of
             its lattice.
     """
@@ -122,7 +122,7 @@ def _of_any_grains(
     reuss = torch.linalg.inv(torch.einsum("g,gmn->mn", fractions, torch.linalg.inv(grains)))
     reuss = 0.5 * (reuss + reuss.mT)
     medium, settled = self_consistent_medium(grains, fractions, extents, SETTLED)
-    _must_have_settled(bool(settled))
+    _check_converged(bool(settled))
     polarization = polarization_tensor(medium, extents)
     scattered = scattering(grains, fractions, medium, polarization)
     parts = (scattered, fractions, medium, polarization)
@@ -147,7 +147,7 @@ def _of_cubic_grains(rve: Polycrystal, crystal: CubicElasticity) -> StiffnessBas
     grains = CubicGrains.of(rve.orientations, fractions, crystal)
     problem = CubicMedium(grains, extents)
     medium, settled = problem.settle(SETTLED, MAX_ITERATIONS)
-    _must_have_settled(settled)
+    _check_converged(settled)
     polarization = problem.polarization(medium)
     yielding = polarization[:DEVIATORS, :DEVIATORS]
     whole = problem.whole(medium)
@@ -170,24 +170,24 @@ def _of_cubic_grains(rve: Polycrystal, crystal: CubicElasticity) -> StiffnessBas
     tensors[:, :DEVIATORS, :DEVIATORS] = deviators
     tensors[:3, DEVIATORS, DEVIATORS] = grains.dilatation
     voigt, reuss, consistent, *terms = STRAIN_BASIS.mT @ torch.from_numpy(tensors) @ STRAIN_BASIS
-    # The harmonics of degree 4 are what a projector of rank two lacks to the unit matrix.
+    # The mean projector of a random texture is 0.4 of the unit matrix; the rest is of degree 4.
     strength = np.linalg.norm(grains.mean_projector() - 0.4 * np.eye(DEVIATORS)) / math.sqrt(1.2)
     invariants = _invariants(_numbers(crystal), float(strength), extents, fractions)
     return StiffnessBasis(voigt, reuss, consistent, torch.stack(terms), invariants)
 
 
-def _must_have_settled(settled: bool) -> None:
+def _check_converged(settled: bool) -> None:
     if not settled:
-        raise ConvergenceError("The self-consistent average must settle, but does not.")
+        raise ConvergenceError("The self-consistent average must converge, but does not.")
 
 
 def _numbers(crystal: CubicElasticity) -> tuple[float, float]:
-    """Return the logarithm of the Zener ratio, and shear over bulk modulus. [-]"""
+    """Return the logarithm of the Zener ratio, and the ratio of shear to bulk modulus. [-]"""
     return math.log(crystal.zener), shear_over_bulk(crystal)
 
 
 def _mean_numbers(grains: Tensor, fractions: Tensor) -> tuple[float, float]:
-    """Return what `_numbers` does for crystals of any symmetry, from their random mixture.
+    """Return equivalent numbers for crystals of any symmetry, from their random mixture.
 
     A cubic crystal of Zener ratio A has A_U = 6/5 (√A - 1/√A)², see `universal_anisotropy`.
     """
@@ -204,7 +204,7 @@ def _mean_numbers(grains: Tensor, fractions: Tensor) -> tuple[float, float]:
 
 
 def _elastic_texture(grains: Tensor, fractions: Tensor) -> float:
-    """Divide the anisotropic part of Voigt's average by the grains' own: 1 in a single crystal."""
+    """Return the anisotropic part of Voigt's average over the grains': 1 in a single crystal."""
     dilatation = torch.zeros(6, 6, dtype=grains.dtype)
     dilatation[:3, :3] = 1.0
     deviation = 2 * (torch.eye(6, dtype=grains.dtype) - dilatation / 3)
