@@ -128,7 +128,7 @@ def masking(
             raise ValueError(
                 f"Options --judge and --seed must be at least 1 and 0, but are {judge} and {seed}."
             )
-        from reproduction.masking.measure import judge_runs, read_runs
+        from reproduction.masking.measure import evaluate_runs, read_runs
         from reproduction.masking.write import OUTPUT, write_masking
 
         if existing is not None:
@@ -143,7 +143,7 @@ def masking(
         runs = read_runs(folders)
         _warn(runs)
         with progress_bar() as progress:
-            compared = judge_runs(runs, judge, seed, progress)
+            compared = evaluate_runs(runs, judge, seed, progress)
         picture = write_masking(compared, out)
         _print_masking(compared)
         typer.echo(f"Written to {out}; picture: {picture}")
@@ -176,7 +176,7 @@ def reconstruction(
         _print_table(
             f"Hidden patches of {judge} unseen RVEs, {100 * found.mask:g} % hidden",
             ("", "mean squared error", "disorientation [°]"),
-            _judged_rows(found.judgement),
+            _evaluated_rows(found.evaluation),
         )
         typer.echo(f"Written to {out}; picture: {picture}")
 
@@ -271,19 +271,19 @@ def _warn(runs: Sequence[Run]) -> None:
         typer.echo(f"Warning: the pretrainings also differ in {', '.join(names)}.", err=True)
 
 
-def _judged_rows(judgement: Mapping[str, Mapping[str, float]]) -> Iterable[list[str]]:
-    for name, row in judgement.items():
+def _evaluated_rows(evaluation: Mapping[str, Mapping[str, float]]) -> Iterable[list[str]]:
+    for name, row in evaluation.items():
         yield [name, f"{row['loss']:.5f}", f"{row['degrees']:.2f}"]
 
 
 def _print_masking(study: MaskingStudy) -> None:
-    names = list(study.judgements[0])
+    names = list(study.evaluations[0])
     rows = (
         [
             f"{100 * run.ratio:g} %",
             *(f"{row[n]['loss']:.4f}, {row[n]['degrees']:.1f}°" for n in names),
         ]
-        for run, row in zip(study.runs, study.judgements, strict=True)
+        for run, row in zip(study.runs, study.evaluations, strict=True)
     )
     title = f"Mean squared error and disorientation, {study.count} unseen RVEs"
     _print_table(title, ("hidden", *names), rows)

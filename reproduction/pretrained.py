@@ -35,7 +35,7 @@ class Pretrained(NamedTuple):
     Attributes:
         model: The model.
         config: Its pretraining.
-        identity: What tells it from others: name, SHA-256 of the weights, training so far.
+        identity: What identifies it: name, SHA-256 of the weights, training so far.
     """
 
     model: FoundationModel

@@ -10,8 +10,8 @@ from polyxtal.training.pretrain.config import PretrainConfig
 from polyxtal.training.pretrain.evaluation import evaluate
 from reproduction.pretrained import unseen_batches
 
-Judgement = Mapping[str, Mapping[str, float]]
-"""By predictor, "model" first, as `judge` names them: "loss" [-] and "degrees"."""
+Evaluation = Mapping[str, Mapping[str, float]]
+"""By predictor, "model" first, as `evaluate` names them: "loss" [-] and "degrees"."""
 
 
 def plain(predictor: str) -> str:
@@ -19,20 +19,20 @@ def plain(predictor: str) -> str:
     return predictor.replace(",", "")
 
 
-def judge_unseen(
+def evaluate_unseen(
     config: PretrainConfig,
     model: FoundationModel,
     count: int,
     seed: int = 0,
     progress: Progress = no_progress,
-) -> Judgement:
-    """Measure how well hidden patches are rebuilt; masks are drawn as in training.
+) -> Evaluation:
+    """Evaluate the reconstruction of hidden patches; masks are drawn as in training.
 
     Args:
         config: The pretraining; `mask` says how much is hidden.
         model: The model.
         count: Number of RVEs.
-        seed: Of the RVEs.
+        seed: Random seed of the RVEs.
         progress: Called as RVEs are evaluated.
     Returns:
         Plain loss and mean disorientation of the model and of the trivial predictors.

@@ -1,4 +1,4 @@
-"""Polycrystals and load paths to judge networks on, and their full fields, computed once and kept.
+"""Polycrystals and load paths to evaluate networks on, and their full fields, computed once.
 
 truth/<polycrystal>-<load>.npz   time, F, P of one full-field simulation; grains at its end
 """
@@ -68,14 +68,14 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class CaseSettings:
-    """What networks are judged on.
+    """Polycrystals and loads that networks are evaluated on.
 
     Attributes:
         grid: Voxels along an edge.
         grains: Grains of each polycrystal.
         material: Shipped name or phase file.
         strain: Largest strain in monotonic loads; cycles go to two fifths of it. [-]
-        seed: Of textures and grains.
+        seed: Random seed of textures and grains.
         zener: Zener ratio of the crystals instead of the material's own, at its bulk modulus and
             Voigt shear modulus; None for its own. [-]
         loads: Some of `LOADS`.
@@ -183,8 +183,8 @@ class Case(NamedTuple):
     """A polycrystal under a load, and the truth.
 
     Attributes:
-        name: Of the polycrystal.
-        load: Of the load path.
+        name: Name of the polycrystal.
+        load: Name of the load path.
         rve: The polycrystal.
         path: The load path.
         truth: Full-field response.
@@ -207,7 +207,7 @@ def full_field_cases(
     """Compute the full fields, or read again those that are there.
 
     Args:
-        settings: What is judged on.
+        settings: Polycrystals and loads.
         folder: Where they are kept, for these settings alone, but any names and loads.
         progress: Called after each case.
     Raises:
@@ -254,7 +254,7 @@ def _read(file: Path, rve: Polycrystal, path: LoadPath) -> tuple[Response, Tenso
             )
         response = Response(time, f, p)
     except UNREADABLE:
-        return None  # damaged: computed anew
+        return None  # damaged: computed again
     whole = len(time) == path.increments + 1 and turned.shape == rve.orientations.shape
     finite = bool(torch.isfinite(p).all() and torch.isfinite(turned).all())
     return (response, turned) if whole and finite else None

@@ -1,4 +1,4 @@
-"""Maps of many points onto a plane, and how well near points tell a property."""
+"""Maps of latent vectors onto a plane, and how well neighbours predict a property."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from polyxtal.training.finetune.ridge import r_squared
 
 METHODS = ("umap", "pca")
 NEIGHBOURS = 10
-"""Points that a property is predicted from."""
+"""Number of nearest neighbours that a property is predicted from."""
 UMAP_NEIGHBOURS, UMAP_DISTANCE = 15, 0.1
-"""UMAP's own defaults, said here so that they stay [McInnes2018]."""
-_ROWS = 1024
+"""UMAP's own defaults, fixed here [McInnes2018]."""
 
 
 def check_method(method: str) -> None:
-    """Make sure, before anything is computed, that a map can be drawn.
+    """Check, before anything is computed, that a map can be drawn.
 
     Raises:
         ValueError: if the method is unknown.
@@ -28,11 +27,15 @@ def check_method(method: str) -> None:
     """
     if method not in METHODS:
         raise ValueError(f"Option --method must be one of {', '.join(METHODS)}, but is '{method}'.")
-    if method == "umap" and find_spec("umap") is None:
-        raise RuntimeError(
-            "Method 'umap' needs the package umap-learn, which is not installed: "
-            "`pip install 'polyxtal[reproduction]'` adds it, and `--method pca` needs nothing."
-        )
+    for module, package, advice in (
+        ("sklearn", "scikit-learn", ""),
+        ("umap", "umap-learn", ", and `--method pca` does without"),
+    ):
+        if (module != "umap" or method == "umap") and find_spec(module) is None:
+            raise RuntimeError(
+                f"Method '{method}' needs the package {package}, which is not installed: "
+                f"`pip install 'polyxtal[reproduction]'` adds it{advice}."
+            )
 
 
 def embed(
@@ -41,27 +44,27 @@ def embed(
     """Map points onto a plane; the same seed gives the same map.
 
     Args:
-        points: At least three.
-        method: "umap" (near points stay near), or "pca" (the two directions of largest variance).
-        seed: Of UMAP.
+        points: Coordinates of at least three points.
+        method: "umap" (neighbours stay neighbours), or "pca" (two principal components).
+        seed: Random seed of UMAP.
     Raises:
         ValueError, RuntimeError: see `check_method`.
     """
     check_method(method)
-    return principal_axes(points) if method == "pca" else _umap(points, seed)
+    return principal_components(points) if method == "pca" else _umap(points, seed)
 
 
-def principal_axes(points: Float[Tensor, "n d"]) -> Float[Tensor, "n 2"]:
-    """Project onto the two directions of largest variance, each with its largest part positive."""
-    centred = (points - points.mean(0)).to(torch.float64)
-    axes = torch.linalg.svd(centred, full_matrices=False).Vh[:2]
-    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
-    return centred @ (axes * largest.sign()).T
+def principal_components(points: Float[Tensor, "n d"]) -> Float[Tensor, "n 2"]:
+    """Return the first two principal components, each axis with its largest part positive."""
+    from sklearn.decomposition import PCA
+
+    found = PCA(2, svd_solver="full").fit_transform(points.to(torch.float64).numpy())
+    return torch.from_numpy(found)
 
 
 def _umap(points: Tensor, seed: int) -> Tensor:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what else UMAP could do
+        warnings.simplefilter("ignore")  # hints at other options of UMAP
         from umap import UMAP  # pyright: ignore[reportMissingImports]
 
         mapper = UMAP(
@@ -78,22 +81,18 @@ def _umap(points: Tensor, seed: int) -> Tensor:
 def neighbour_r_squared(
     points: Float[Tensor, "n d"], targets: Float[Tensor, "n targets"], neighbours: int = NEIGHBOURS
 ) -> Float[Tensor, " targets"]:
-    """Predict each point's properties as the mean of its nearest other points': R². [-]
+    """Return the R² of k-nearest-neighbour regression, leaving out the point itself. [-]
 
     Args:
-        points: Where each is.
-        targets: Its properties.
-        neighbours: Points that are averaged; fewer if there are no more.
+        points: Coordinates.
+        targets: Properties of each point.
+        neighbours: Number of neighbours k (default: 10); fewer if there are fewer other points.
     Returns:
-        R² of each property; NaN where it is the same for all.
+        R² of each property; NaN where it is the same for all points.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     place, truth = points.to(torch.float64), targets.to(torch.float64)
-    count = min(neighbours, len(place) - 1)
-    nearest = []
-    for start in range(0, len(place), _ROWS):
-        part = place[start : start + _ROWS]
-        distance = torch.cdist(part, place, compute_mode="donot_use_mm_for_euclid_dist")
-        rows = torch.arange(len(part))
-        distance[rows, start + rows] = torch.inf
-        nearest.append(distance.topk(count, largest=False).indices)
-    return r_squared(truth[torch.cat(nearest)].mean(1), truth)
+    search = NearestNeighbors(n_neighbors=min(neighbours, len(place) - 1)).fit(place.numpy())
+    nearest = torch.from_numpy(search.kneighbors(return_distance=False))
+    return r_squared(truth[nearest].mean(1), truth)

@@ -1,9 +1,9 @@
-"""Latent vectors of unseen RVEs, and what of texture and stiffness their map shows.
+"""Latent vectors of unseen RVEs, mapped onto a plane and coloured by texture and stiffness.
 
-The encoder's [CLS] of each RVE, nothing hidden, goes onto a plane (the paper's Fig. 5). How well
-the map orders RVEs is measured by what a point's nearest others tell of it, beside two baselines
-that no pretraining made: the same encoder with its first weights, and the RVE's mean harmonics of
-degree 4, of which elasticity in a texture depends.
+The [CLS] vector of each RVE, unmasked, is mapped onto a plane (the paper's Fig. 5). The R² of
+k-nearest-neighbour regression measures how well the map orders RVEs, compared with two baselines
+without pretraining: the same encoder with its initial weights, and the RVE's mean harmonics of
+degree 4, on which the elasticity of a textured polycrystal depends.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class LatentSettings:
-    """What is asked for.
+    """Settings of the study.
 
     Attributes:
         model: Name or folder of the model.
         elasticity: Cubic crystal whose polycrystals' C11 is shown. [MPa]
         count: Number of RVEs.
         method: "umap" or "pca".
-        seed: Of the RVEs and the map.
+        seed: Random seed of the RVEs and the map.
 
     Raises:
         ValueError, RuntimeError: if there are too few RVEs, or see `check_method`.
@@ -76,13 +76,13 @@ class LatentSettings:
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """What was measured of unseen RVEs.
+    """Measurements of unseen RVEs.
 
     Attributes:
-        settings: What was asked for.
-        identity: Of the model, see `Pretrained`.
-        texture_index: Of the texture that each RVE was drawn from. [-]
-        c11: Of the homogenised stiffness. [MPa]
+        settings: Settings of the study.
+        identity: Identity of the model, see `Pretrained`.
+        texture_index: Texture index of the distribution that each RVE was drawn from. [-]
+        c11: C11 of the homogenised stiffness. [MPa]
         grains: Number of grains.
         vectors: What stands for the RVEs: latent vectors by `PRETRAINED` and `UNTRAINED`, and
             `HARMONICS`.
@@ -101,7 +101,7 @@ class LatentMaps:
     """Maps of latent vectors and how well they order the RVEs.
 
     Attributes:
-        latents: What was mapped.
+        latents: The mapped latent vectors.
         maps: Places on the plane, by what stands for the RVEs.
         scores: R² of C11 and of the logarithm of the texture index, by what stands for the RVEs,
             then by "map" and "vectors". [-]
@@ -116,7 +116,7 @@ def measure_latents(settings: LatentSettings, progress: Progress = no_progress) 
     """Make unseen RVEs, encode and homogenise them.
 
     Args:
-        settings: What is asked for.
+        settings: Settings of the study.
         progress: Called as RVEs are encoded.
     Raises:
         FileNotFoundError, ValueError: if there is no such model, or it can not be studied.

@@ -80,6 +80,6 @@ def plain_log_ticks(axes: Axes) -> None:
 def _draw_ends(axes: Axes, study: MaskingStudy, what: str) -> None:
     shares = [100 * run.ratio for run in study.runs]
     looks = zip(cycle(STYLES), cycle(LINE_COLORS), strict=False)
-    for name, (style, color) in zip(study.judgements[0], looks, strict=False):
-        values = [judgement[name][what] for judgement in study.judgements]
+    for name, (style, color) in zip(study.evaluations[0], looks, strict=False):
+        values = [evaluation[name][what] for evaluation in study.evaluations]
         axes.plot(shares, values, style, color=color, lw=1.6, ms=4, label=name)

@@ -12,7 +12,7 @@ from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.model.checkpoint import CONFIG
 from polyxtal.training.pretrain.recorder import CURVE, MODEL, load_curve
 from reproduction.pretrained import Pretrained, find_model, open_model
-from reproduction.unseen import Judgement, judge_unseen
+from reproduction.unseen import Evaluation, evaluate_unseen
 
 FREE = ("mask", "save_every", "workers", "validate_every", "compile", "precision")
 """Fields of a pretraining that may differ without a word."""
@@ -24,7 +24,7 @@ class Run(NamedTuple):
     Attributes:
         folder: Where it is.
         pretrained: The model as it was saved last.
-        curve: What was measured at some steps, see `load_curve`.
+        curve: Learning curve, see `load_curve`.
     """
 
     folder: Path
@@ -47,13 +47,13 @@ class MaskingStudy:
 
     Attributes:
         runs: The pretrainings, least hidden first.
-        judgements: Of each run's model and the trivial predictors, on the same unseen RVEs.
+        evaluations: Each run's model and the trivial predictors, on the same unseen RVEs.
         count: Their number.
         seed: Their seed.
     """
 
     runs: Sequence[Run]
-    judgements: Sequence[Judgement]
+    evaluations: Sequence[Evaluation]
     count: int
     seed: int
 
@@ -62,7 +62,7 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
     """Read pretrainings, least hidden first.
 
     Args:
-        folders: Of pretrainings; or models handed on with their curve, by name or folder.
+        folders: Folders of pretrainings; or models with their learning curve, by name or folder.
     Raises:
         FileNotFoundError: if one has no model or no curve yet.
         ValueError: if a file is damaged, or their losses can not be compared.
@@ -97,7 +97,7 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
 
 
 def other_differences(runs: Sequence[Run]) -> list[str]:
-    """Name the fields, beside the share hidden, in which pretrainings differ."""
+    """Return the settings, other than the share of hidden patches, that differ."""
     every = [run.pretrained.config.model_dump(mode="json") for run in runs]
     return [
         name
@@ -106,7 +106,7 @@ def other_differences(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def judge_runs(
+def evaluate_runs(
     runs: Sequence[Run], count: int, seed: int = 0, progress: Progress = no_progress
 ) -> MaskingStudy:
     """Measure all models, and the trivial predictors at their share, on the same unseen RVEs.
@@ -114,17 +114,17 @@ def judge_runs(
     Args:
         runs: What `read_runs` returned.
         count: Number of RVEs.
-        seed: Of the RVEs.
+        seed: Random seed of the RVEs.
         progress: Called as RVEs are evaluated, counted over all models.
     Raises:
         ValueError: if the count is not positive or the seed out of range.
     """
-    judgements = []
+    evaluations = []
     for number, run in enumerate(runs):
 
         def report(stage: str, done: int, _: int, note: str = "", before: int = number * count):
             progress(stage, before + done, len(runs) * count, note)
 
         config, model = run.pretrained.config, run.pretrained.model
-        judgements.append(judge_unseen(config, model, count, seed, report))
-    return MaskingStudy(runs, judgements, count, seed)
+        evaluations.append(evaluate_unseen(config, model, count, seed, report))
+    return MaskingStudy(runs, evaluations, count, seed)

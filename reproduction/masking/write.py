@@ -49,9 +49,9 @@ def summary(study: MaskingStudy) -> dict[str, Any]:
                 "folder": str(run.folder),
                 "model": dict(run.pretrained.identity),
                 "pretraining": run.pretrained.config.model_dump(mode="json"),
-                "judged": {name: dict(measures) for name, measures in judgement.items()},
+                "judged": {name: dict(measures) for name, measures in evaluation.items()},
             }
-            for run, judgement in zip(study.runs, study.judgements, strict=True)
+            for run, evaluation in zip(study.runs, study.evaluations, strict=True)
         ],
     }
 
@@ -67,18 +67,18 @@ def curve_rows(study: MaskingStudy) -> Iterator[list[float | str]]:
 def table_header(study: MaskingStudy) -> list[str]:
     """Name the columns of `table_rows`."""
     judged = [
-        f"{plain(name)} {what}" for name in study.judgements[0] for what in ("loss", "degrees")
+        f"{plain(name)} {what}" for name in study.evaluations[0] for what in ("loss", "degrees")
     ]
     first = ["ratio", "steps", "rves", "validation_loss", "validation_degrees"]
     return [*first, *judged, "seconds"]
 
 
 def table_rows(study: MaskingStudy) -> Iterator[list[float | str]]:
-    """Say of each run where it ended and how it and the trivial predictors were judged."""
-    for run, judgement in zip(study.runs, study.judgements, strict=True):
+    """Yield, for each run, its final losses and the evaluation of it and the trivial predictors."""
+    for run, evaluation in zip(study.runs, study.evaluations, strict=True):
         identity = run.pretrained.identity
         validated = [run.last(name) for name in MEASURED[1:]]
-        judged = [row[what] for row in judgement.values() for what in ("loss", "degrees")]
+        judged = [row[what] for row in evaluation.values() for what in ("loss", "degrees")]
         cells = [
             run.ratio,
             identity["steps_done"],

@@ -1,4 +1,4 @@
-"""The paper's figures and tables, made anew, beside what it says and beside every baseline.
+"""Reproduction of the paper's figures and tables, with its numbers and every baseline.
 
     work/<step>/      what a step needs to go on: data sets, models, full fields
     results/<step>/   its tables (CSV) and pictures, and step.json, which is written last

@@ -186,7 +186,7 @@ def _most(values: dict[str, float]) -> Best:
 
 
 def digits(value: float, count: int) -> str:
-    """Write a number with so many digits; one near 1, as R² is, with those that tell it from 1."""
+    """Format a number; one near 1, as R² is, with the digits in which it differs from 1."""
     if not 0.99 < value < 1:
         return f"{value:.{count}g}"
     nines = 2

@@ -1,4 +1,4 @@
-"""What each answer costs on one polycrystal, beside the full field on the same cores."""
+"""Cost of each estimate of one polycrystal, and of the full field on the same cores."""
 
 from __future__ import annotations
 

@@ -18,17 +18,16 @@ from polyxtal.viz.curves import draw_curves
 from polyxtal.viz.style import TITLE_SIZE, new_figure
 from polyxtal.viz.texture import draw_pole_figure
 from reproduction.curves import write as write_curves
+from reproduction.curves.answers import TAYLOR, Maker
 from reproduction.curves.measure import (
     COLUMNS,
     PREDICTED,
     STILL,
-    TAYLOR,
     TRUTH,
     UNTRAINED,
     CurveRow,
     CurveSettings,
     CurveStudy,
-    Maker,
     study_curves,
 )
 from reproduction.paper import parameters
@@ -44,7 +43,7 @@ POLES = (TRUTH, PREDICTED, UNTRAINED, TAYLOR)
 
 
 def run(place: Place) -> None:
-    """Judge predicted networks, the paper's, and all baselines."""
+    """Evaluate predicted networks, the paper's, and all baselines."""
     part = place.preset.curves[place.name]
     cases = part.cases()
     settings = CurveSettings(

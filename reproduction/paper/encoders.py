@@ -28,7 +28,7 @@ def encoder_models(place: Place) -> dict[str, str]:
 
 
 def chosen(place: Place) -> str:
-    """Name the encoder that the paper goes on with."""
+    """Return the name of the encoder that the paper continues with."""
     return f"mask-{100 * place.preset.chosen:g}"
 
 
@@ -51,9 +51,9 @@ def show_losses(
 
     Args:
         place: The step's; the fine-tuning is in `heads` of its working folder.
-        names: Of the heads.
+        names: Names of the heads.
         seeds: How often each was fitted.
-        label: Of the losses in the picture, with their unit.
+        label: Axis label of the losses, with their unit.
         table: Caption of the table.
         picture: File and caption of the picture.
     """

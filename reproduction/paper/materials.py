@@ -9,7 +9,7 @@ from reproduction.paper.steps import Place
 
 
 def run(place: Place) -> None:
-    """Read the shipped material and set it beside the paper's numbers."""
+    """Compare the shipped material with the paper's numbers."""
     material = load_material("AA6022-T4")
     crystal, law = material.elasticity, material.plasticity
     assert law is not None

@@ -32,7 +32,7 @@ class StiffnessPart(BaseModel):
         validation: Share of `train` that decides when to stop.
         seeds: Times that each head is fitted.
         fit: How pretrained encoders are fine-tuned.
-        scratch: How the encoder with its first weights is.
+        scratch: How an untrained encoder is fitted.
     """
 
     model_config = _STRICT
@@ -49,13 +49,13 @@ class ParameterPart(BaseModel):
 
     Attributes:
         data: RVEs of the four texture types, labelled for sampled crystals.
-        validation: Share of them that is judged on.
+        validation: Share of them that is validated on.
         depth: N, for 2^N leaves.
         crystals: Crystals of each RVE in a step.
         seeds: Times that each head is fitted.
-        predicted: RVEs on which `predict_network` is judged, too.
+        predicted: Number of RVEs on which `predict_network` is evaluated, too.
         fit: How pretrained encoders are fine-tuned.
-        scratch: How the encoder with its first weights is.
+        scratch: How an untrained encoder is fitted.
     """
 
     model_config = _STRICT
@@ -73,7 +73,7 @@ class CurvePart(BaseModel):
     """Networks against full fields, see `study_curves`.
 
     Attributes:
-        title: Of its section in the report.
+        title: Title of its section in the report.
         leaves: Leaves of the networks.
         seeds: Networks of each kind.
         grid, grains, material, strain, seed, zener, loads, names: See `CaseSettings`.
@@ -107,7 +107,7 @@ class HeadPart(BaseModel):
     """Heads with which a model of one's own predicts networks.
 
     Attributes:
-        labels: Of the RVEs of task I, with sampled crystals, how many the tensor head learns from.
+        labels: Number of RVEs of task I, with sampled crystals, that the tensor head is fitted to.
         seeds: Times that it is fitted.
         recipe: Small polycrystals whose full fields the head for curves learns from.
     """
@@ -126,11 +126,11 @@ class PaperPreset(BaseModel):
             how they were pretrained.
         pretraining: Instead of them, a pretraining that is run once for each of `ratios`.
         ratios: Shares of hidden patches.
-        chosen: The share that later steps go on with, the paper's 0.4.
+        chosen: The share that later steps use, the paper's 0.4.
         others: More pretrained models for tasks I and II, by name.
         predicting: Model with heads that predicts networks; None fits `heads` to the chosen one.
         heads: How.
-        judged: Unseen RVEs that pretrainings are judged on.
+        judged: Number of unseen RVEs that pretrainings are evaluated on.
         latents: RVEs of the map of latent vectors.
         method: How they are mapped; "umap" needs an extra package.
         stiffness: Task I.

@@ -9,7 +9,7 @@ from polyxtal.training.pretrain.recorder import MODEL
 from reproduction.latent import write as write_latent
 from reproduction.latent.measure import LatentSettings, map_latents, measure_latents
 from reproduction.masking import write as write_masking
-from reproduction.masking.measure import judge_runs, read_runs
+from reproduction.masking.measure import evaluate_runs, read_runs
 from reproduction.masking.sweep import is_finished, sweep
 from reproduction.paper.presets import PaperPreset
 from reproduction.paper.steps import WORK, Place
@@ -30,7 +30,7 @@ def _name(share: float) -> str:
 
 
 def run(place: Place) -> None:
-    """Pretrain, unless models are there, and judge all models on the same unseen RVEs."""
+    """Pretrain, unless there are models, and evaluate all models on the same unseen RVEs."""
     preset = place.preset
     if preset.pretraining is not None:
         asked = {
@@ -42,7 +42,7 @@ def run(place: Place) -> None:
     models = pretrained_models(preset, place.folder)
     folders = models.values() if preset.models else (Path(m).parent for m in models.values())
     runs = read_runs([*folders])
-    study = judge_runs(runs, preset.judged, progress=place.progress)
+    study = evaluate_runs(runs, preset.judged, progress=place.progress)
     place.table(
         "rebuilt.csv",
         f"Hidden patches of {preset.judged} unseen RVEs: mean squared error [-] and mean "

@@ -25,10 +25,10 @@ CONFIG, STUDY = "paper.json", "study.json"
 
 @dataclass(frozen=True)
 class PaperSettings:
-    """What is asked for.
+    """Settings of the study.
 
     Attributes:
-        name: Of the preset, or of its file.
+        name: Name of the preset, or its file.
         preset: Sizes.
         only: Names of steps to take; empty for all.
 
@@ -82,10 +82,10 @@ def study_paper(
     folder: str | Path,
     progress: Progress = no_progress,
 ) -> Path:
-    """Take all steps, or go on with them, and write the report.
+    """Run all steps, or resume them, and write the report.
 
     Args:
-        settings: What is asked for.
+        settings: Settings of the study.
         folder: New, or of the same preset.
         progress: Called before each step, with its title, and within it.
     Returns:

@@ -33,7 +33,7 @@ class Place:
     Attributes:
         preset: Sizes.
         folder: The whole reproduction.
-        name: Of the step.
+        name: Name of the step.
         progress: Called with progress.
         tables: Captions of tables, by file.
         pictures: Captions of pictures, by file.
@@ -88,9 +88,9 @@ class Step(NamedTuple):
     """One part of the reproduction.
 
     Attributes:
-        name: Of its folders.
+        name: Name of its folders.
         title: In the report.
-        run: Computes it, or goes on with it.
+        run: Computes it, or resumes it.
     """
 
     name: str
@@ -130,7 +130,7 @@ def finished(folder: Path, name: str) -> dict[str, Any] | None:
 def take(step: Step, preset: PaperPreset, folder: Path, progress: Progress) -> dict[str, Any]:
     """Do a step, unless it is finished; return what it says of itself.
 
-    The time of all attempts is added up, those that were killed up to their last sign of progress.
+    Sums the time of all attempts, interrupted ones up to their last progress.
     """
     found = finished(folder, step.name)
     if found is not None:

@@ -22,7 +22,7 @@ TRAIN, TEST = "stiffness-train", "stiffness-test"
 
 
 def data_set(place: Place, name: str, recipe: Recipe) -> Path:
-    """Make a data set, or go on with it."""
+    """Make a data set, or resume it."""
     folder = place.shared(name)
     generate(
         recipe,

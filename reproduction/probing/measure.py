@@ -18,12 +18,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.progress import Progress, no_progress
+from polyxtal.algebra.randomness import generator_of
 from polyxtal.dataset.descriptors import describe
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.training.finetune.ridge import probe
+from polyxtal.training.finetune.ridge import fit_ridge, r_squared
 from polyxtal.training.pretrain.module import seeds_of
 from reproduction.pretrained import Pretrained, open_model, untrained
 
@@ -35,14 +36,14 @@ POOLED = ("cls", "mean", "both")
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """What is asked for.
+    """Settings of the study.
 
     Attributes:
         model: Name or folder of the model.
         data: Folder of a labelled data set that the model never saw.
         labels: Numbers of labels to fit to.
-        test: Other RVEs to judge on, the last of the set.
-        draws: Times that the labels are drawn anew.
+        test: Number of test RVEs, the last of the set (default: 500).
+        draws: Number of independent draws of the labels (default: 5).
 
     Raises:
         ValueError: if a number is out of range.
@@ -79,9 +80,9 @@ class ProbeStudy:
     """Scores of all features.
 
     Attributes:
-        settings: What was asked for.
-        identity: Of the model, see `Pretrained`.
-        recipe: Of the data set.
+        settings: Settings of the study.
+        identity: Identity of the model, see `Pretrained`.
+        recipe: Recipe of the data set.
         targets: What each column of the scores is.
         scores: R² by features and number of labels, (draws, targets). [-]
     """
@@ -111,7 +112,7 @@ def study_probes(settings: ProbeSettings, progress: Progress = no_progress) -> P
     """Encode a data set and fit the probes.
 
     Args:
-        settings: What is asked for.
+        settings: Settings of the study.
         progress: Called as RVEs are encoded.
     Raises:
         FileNotFoundError: if there is no such model or data set.
@@ -211,3 +212,35 @@ def _rows(store: PolycrystalStore) -> Iterator[tuple[int, Tensor, Tensor]]:
         stop = min(len(store), start + AT_ONCE)
         ids = torch.from_numpy(store.read("grain_id", start, stop).astype("int64"))
         yield start, ids, torch.from_numpy(store.read("orientations", start, stop))
+
+
+def probe(
+    features: Mapping[str, Float[Tensor, "n d"]],
+    targets: Float[Tensor, "n targets"],
+    counts: Sequence[int] = (50, 200, 1000),
+    test: int = 500,
+    seeds: int = 5,
+) -> dict[str, dict[int, Tensor]]:
+    """Fit ridge regressions to few labels and evaluate them on others.
+
+    The last `test` samples are held out; each seed draws the labels to fit to from the rest, the
+    same for all features.
+
+    Returns:
+        R² by name of the features and number of labels, (seeds, targets).
+    """
+    rest = len(targets) - test
+    truth = targets[rest:].to(torch.float64)
+    result: dict[str, dict[int, Tensor]] = {name: {} for name in features}
+    for count in counts:
+        draws = [
+            torch.randperm(rest, generator=generator_of(seed, count))[:count]
+            for seed in range(seeds)
+        ]
+        for name, values in features.items():
+            scores = []
+            for drawn in draws:
+                ridge = fit_ridge(values[drawn], targets[drawn])
+                scores.append(r_squared(ridge.predict(values[rest:].to(torch.float64)), truth))
+            result[name][count] = torch.stack(scores)
+    return result

@@ -1,4 +1,4 @@
-"""Draw slices of polycrystals as they are, as a model sees them, and as they are rebuilt."""
+"""Draw slices of polycrystals: true, masked and reconstructed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EDGE = 1.75
 
 
 def draw_reconstruction(study: ReconstructionStudy) -> Figure:
-    """Draw one row for each RVE: true, masked, and rebuilt by each predictor."""
+    """Draw one row for each RVE: true, masked, and reconstructed by each predictor."""
     predictors = list(study.slices[0].degrees)
     titles = ["true", "masked", *predictors]
     rows = len(study.slices)

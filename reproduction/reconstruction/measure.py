@@ -1,4 +1,4 @@
-"""What a model makes of hidden patches, beside the trivial predictors: slices and a table."""
+"""Reconstruction of hidden patches by a model and by trivial predictors: slices and a table."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.training.pretrain.config import PretrainConfig
 from polyxtal.training.pretrain.evaluation import numbered_masks
 from reproduction.pretrained import Pretrained, open_model, unseen_batches
-from reproduction.unseen import Judgement, judge_unseen
+from reproduction.unseen import Evaluation, evaluate_unseen
 
 MOST_SLICES = 32
 
 
 @dataclass(frozen=True)
 class ReconstructionSettings:
-    """What is asked for.
+    """Settings of the study.
 
     Attributes:
         model: Name or folder of the model.
         count: RVEs that are drawn.
         mask: Share of hidden patches; None for that of the pretraining.
-        judge: RVEs of the table.
-        seed: Of the RVEs.
+        judge: Number of RVEs in the table (default: 500).
+        seed: Random seed of the RVEs.
 
     Raises:
         ValueError: if a number is out of range.
@@ -77,8 +77,8 @@ class Slice(NamedTuple):
     """A slice of an RVE normal to z, and what was made of its hidden voxels.
 
     Attributes:
-        number: Of the RVE.
-        z: Of the slice. [voxels]
+        number: Number of the RVE.
+        z: Position of the slice. [voxels]
         hidden: Which voxels were hidden.
         boundaries: Which voxels differ from the next one along x and along y.
         orientations: Unit quaternions of all voxels by "true" and by predictor. [-]
@@ -103,18 +103,18 @@ class ReconstructionStudy:
     """Slices and the table.
 
     Attributes:
-        settings: What was asked for.
-        identity: Of the model, see `Pretrained`.
+        settings: Settings of the study.
+        identity: Identity of the model, see `Pretrained`.
         mask: Share of hidden patches.
         slices: One of each RVE that is drawn.
-        judgement: Model and trivial predictors over many RVEs.
+        evaluation: Model and trivial predictors over many RVEs.
     """
 
     settings: ReconstructionSettings
     identity: Mapping[str, Any]
     mask: float
     slices: Sequence[Slice]
-    judgement: Judgement
+    evaluation: Evaluation
 
 
 def study_reconstruction(
@@ -123,7 +123,7 @@ def study_reconstruction(
     """Rebuild unseen RVEs, and measure how well.
 
     Args:
-        settings: What is asked for.
+        settings: Settings of the study.
         progress: Called as RVEs are evaluated.
     Raises:
         FileNotFoundError, ValueError: if there is no such model, or it can not be studied.
@@ -135,24 +135,24 @@ def study_reconstruction(
     slices = [
         one
         for batch in unseen_batches(config, settings.count, settings.seed)
-        for one in rebuild_slices(pretrained, config, batch)
+        for one in reconstruct_slices(pretrained, config, batch)
     ]
-    judgement = judge_unseen(config, pretrained.model, settings.judge, settings.seed, progress)
-    return ReconstructionStudy(settings, pretrained.identity, config.mask, slices, judgement)
+    evaluation = evaluate_unseen(config, pretrained.model, settings.judge, settings.seed, progress)
+    return ReconstructionStudy(settings, pretrained.identity, config.mask, slices, evaluation)
 
 
 @torch.no_grad()
-def rebuild_slices(
+def reconstruct_slices(
     pretrained: Pretrained, config: PretrainConfig, batch: Mapping[str, Tensor]
 ) -> list[Slice]:
-    """Hide and rebuild RVEs, and cut each where the share of hidden voxels is closest to asked."""
+    """Mask and reconstruct RVEs; cut each where the share of hidden voxels is closest to `mask`."""
     given, patch = batch["field"], config.model.patch
     field = target_field(config.model, given)
     mask = numbered_masks(batch["number"], config)
-    rebuilt = pretrained.model.autoencoder(given, mask)[0]
+    reconstructed = pretrained.model.autoencoder(given, mask)[0]
     answers = {
-        "model": rebuilt,
-        "model, snapped": snap_to_visible(rebuilt, field, mask, patch),
+        "model": reconstructed,
+        "model, snapped": snap_to_visible(reconstructed, field, mask, patch),
         "nearest visible": nearest_visible(field, mask, patch),
         "mean of visible": mean_of_visible(field, mask, patch),
     }
@@ -208,8 +208,8 @@ def _slice(
     }
     true = orientations["true"]
     degrees = {
-        name: math.degrees(float(CUBIC.disorientation(rebuilt[hidden], true[hidden]).mean()))
-        for name, rebuilt in orientations.items()
+        name: math.degrees(float(CUBIC.disorientation(reconstructed[hidden], true[hidden]).mean()))
+        for name, reconstructed in orientations.items()
         if name != "true"
     }
     values = cut["true"]

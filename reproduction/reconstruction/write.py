@@ -31,7 +31,9 @@ def write_reconstruction(
     """
     with OUTPUT.write(folder, force) as temporary:
         write_json(temporary / SUMMARY, summary(study))
-        rows = ([plain(name), row["loss"], row["degrees"]] for name, row in study.judgement.items())
+        rows = (
+            [plain(name), row["loss"], row["degrees"]] for name, row in study.evaluation.items()
+        )
         write_csv(temporary / TABLE, ["predictor", "loss [-]", "disorientation [degrees]"], rows)
         names = list(study.slices[0].degrees)
         header = [
@@ -55,7 +57,7 @@ def summary(study: ReconstructionStudy) -> dict[str, Any]:
         "mask": study.mask,
         "seeds": {"study": settings.seed, "added_to_pretraining_for_rves": UNSEEN_SEED},
         "rves": settings.judge,
-        "judged": {name: dict(measures) for name, measures in study.judgement.items()},
+        "judged": {name: dict(measures) for name, measures in study.evaluation.items()},
         "units": {"loss": "-", "degrees": "degrees"},
         "convention": "loss: mean squared error of the numbers in hidden patches; degrees: mean "
         "disorientation of their voxels",

@@ -125,7 +125,7 @@ def test_answers_are_read_again_and_damaged_ones_computed(finished, monkeypatch)
     assert again.seconds == pytest.approx(study.seconds)
     (kept / "S2.npz").write_bytes(b"PK no")
     monkeypatch.setattr(
-        "reproduction.curves.measure._answers", lambda *a: made.append(a) or ([], {})
+        "reproduction.curves.measure.compute_answers", lambda *a: made.append(a) or ([], {})
     )
     study_curves(settings, folder)
     assert len(made) == 1

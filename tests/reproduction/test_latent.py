@@ -19,7 +19,7 @@ from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.texture.distribution import UniformTexture
 from polyxtal.training.pretrain.config import PretrainConfig
 from reproduction.cli import app
-from reproduction.latent.embedding import embed, neighbour_r_squared, principal_axes
+from reproduction.latent.embedding import embed, neighbour_r_squared, principal_components
 from reproduction.latent.measure import LatentSettings, index_of, map_latents, measure_latents
 from reproduction.latent.write import draw_latent
 from reproduction.pretrained import open_model, unseen_batches, untrained
@@ -101,11 +101,11 @@ def test_neighbours_tell_what_lies_in_order_and_nothing_else():
     assert alone.tolist() == pytest.approx([-2.0, -3.5, -0.5])
 
 
-def test_principal_axes_find_the_plane_that_points_lie_in():
+def test_principal_components_find_the_plane_that_points_lie_in():
     generator = torch.Generator().manual_seed(1)
     inner = torch.randn(50, 2, generator=generator, dtype=torch.float64) * torch.tensor([3.0, 1.0])
     turn = torch.linalg.qr(torch.randn(6, 6, generator=generator, dtype=torch.float64)).Q
-    found = principal_axes(inner @ turn[:2] + 4)
+    found = principal_components(inner @ turn[:2] + 4)
     assert torch.allclose(torch.cdist(found, found), torch.cdist(inner, inner), atol=1e-6)
     assert found[:, 0].var() > found[:, 1].var()
 

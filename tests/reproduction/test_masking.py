@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     from polyxtal.training.pretrain.run import pretrain
     from reproduction.masking.measure import other_differences, read_runs
     from reproduction.masking.sweep import parse_ratios, sweep, sweep_configs
-    from reproduction.unseen import judge_unseen
+    from reproduction.unseen import evaluate_unseen
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -98,7 +98,7 @@ def test_tables_hold_the_pretrainings_own_numbers(swept):
         last = load_curve(run.folder)[-1]
         assert float(row["ratio"]) == run.ratio
         assert float(row["validation_loss"]) == last["validation_loss"]
-        judged = judge_unseen(run.pretrained.config, run.pretrained.model, 4)
+        judged = evaluate_unseen(run.pretrained.config, run.pretrained.model, 4)
         for name in ("model", "mean of visible", "nearest visible"):
             assert float(row[f"{name} degrees"]) == judged[name]["degrees"]
         own = [part for part in curves if float(part["ratio"]) == run.ratio]

@@ -15,7 +15,7 @@ from polyxtal.model.heads.stiffness.file import head_fingerprint
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
     from reproduction.pretrained import MODELS, find_model, open_model
-    from reproduction.unseen import judge_unseen
+    from reproduction.unseen import evaluate_unseen
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -37,7 +37,7 @@ def test_they_are_small():
 def test_they_rebuild_better_than_the_nearest_visible_voxel(name):
     pretrained = open_model(name)
     assert pretrained.identity["steps_done"] == pretrained.config.steps
-    judged = judge_unseen(pretrained.config, pretrained.model, 8, seed=1)
+    judged = evaluate_unseen(pretrained.config, pretrained.model, 8, seed=1)
     trivial = min(judged["nearest visible"]["loss"], judged["mean of visible"]["loss"])
     assert judged["model"]["loss"] < 0.95 * trivial
 

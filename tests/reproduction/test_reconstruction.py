@@ -23,8 +23,8 @@ with warnings.catch_warnings():
     from polyxtal.training.pretrain.config import PretrainConfig
     from polyxtal.training.pretrain.evaluation import evaluate
     from reproduction.pretrained import AT_ONCE, open_model, unseen_batches
-    from reproduction.reconstruction.measure import fill, hidden_voxels, layer, rebuild_slices
-    from reproduction.unseen import judge_unseen
+    from reproduction.reconstruction.measure import fill, hidden_voxels, layer, reconstruct_slices
+    from reproduction.unseen import evaluate_unseen
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -60,7 +60,7 @@ def test_it_writes_what_it_prints(model, tmp_path):
     }
     pretrained = open_model(model)
     config = pretrained.config.model_copy(update={"mask": 0.5})
-    expected = judge_unseen(config, pretrained.model, 18, 1)
+    expected = evaluate_unseen(config, pretrained.model, 18, 1)
     content = json.loads((out / "reconstruction.json").read_text())
     assert content["judged"] == expected
     assert content["mask"] == 0.5
@@ -81,7 +81,7 @@ def test_rves_are_judged_alike_in_parts_and_at_once(model):
     whole = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
     assert whole["number"].tolist() == list(range(count))
     told = []
-    parts = judge_unseen(
+    parts = evaluate_unseen(
         pretrained.config, pretrained.model, count, progress=lambda *given: told.append(given)
     )
     assert told == [("RVEs evaluated", done, count) for done in (AT_ONCE, count)]
@@ -92,7 +92,7 @@ def test_rves_are_judged_alike_in_parts_and_at_once(model):
 def test_slices_show_what_was_hidden(model):
     pretrained = open_model(model)
     (batch,) = unseen_batches(pretrained.config, 3)
-    for row, one in enumerate(rebuild_slices(pretrained, pretrained.config, batch)):
+    for row, one in enumerate(reconstruct_slices(pretrained, pretrained.config, batch)):
         field = batch["field"][row, :, :, :, one.z]
         assert one.z % 2 == 1
         assert torch.equal(one.boundaries[0], (field[:, 1:] != field[:, :-1]).any(0))

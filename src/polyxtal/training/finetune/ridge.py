@@ -1,15 +1,13 @@
-"""Linear probes: how much of a property can be read off frozen features with few labels."""
+"""Ridge regression whose penalties are chosen by leave-one-out errors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-
-from polyxtal.algebra.randomness import generator_of
 
 PENALTIES = tuple(10.0**k for k in range(-6, 7))
 """Ridge penalties tried, over the mean squared singular value of the features."""
@@ -19,11 +17,11 @@ class Ridge(NamedTuple):
     """A linear map fitted to standardised features.
 
     Attributes:
-        mean: Of the features.
+        mean: Mean of the features.
         scale: Standard deviation of the features.
-        weights: Of the standardised features.
+        weights: Weights of the standardised features.
         offset: Mean of the targets.
-        penalty: Of each target, the one that leave-one-out errors chose.
+        penalty: Penalty of each target, chosen by leave-one-out errors.
     """
 
     mean: Tensor
@@ -75,35 +73,3 @@ def r_squared(
     """1 - mean squared error over the variance, for each target."""
     error = (predicted - truth).square().sum(0)
     return 1 - error / (truth - truth.mean(0)).square().sum(0)
-
-
-def probe(
-    features: Mapping[str, Float[Tensor, "n d"]],
-    targets: Float[Tensor, "n targets"],
-    counts: Sequence[int] = (50, 200, 1000),
-    test: int = 500,
-    seeds: int = 5,
-) -> dict[str, dict[int, Tensor]]:
-    """Fit probes to some labels and judge them on others.
-
-    The last `test` samples are kept for judging; each seed draws the labels to fit from the rest,
-    the same for all features.
-
-    Returns:
-        R² by name of the features and number of labels, (seeds, targets).
-    """
-    rest = len(targets) - test
-    truth = targets[rest:].to(torch.float64)
-    result: dict[str, dict[int, Tensor]] = {name: {} for name in features}
-    for count in counts:
-        draws = [
-            torch.randperm(rest, generator=generator_of(seed, count))[:count]
-            for seed in range(seeds)
-        ]
-        for name, values in features.items():
-            scores = []
-            for drawn in draws:
-                ridge = fit_ridge(values[drawn], targets[drawn])
-                scores.append(r_squared(ridge.predict(values[rest:].to(torch.float64)), truth))
-            result[name][count] = torch.stack(scores)
-    return result
