@@ -58,16 +58,15 @@ def generate(
 ) -> Generation:
     """Generate a data set, or resume one.
 
-    Intact parts are kept, damaged ones are generated again. However often it is interrupted and
-    resumed, the resulting bytes are the same. A script that calls this with several workers must do
-    so below `if __name__ == "__main__":`.
+    Intact parts are kept, damaged ones are generated again; the resulting bytes are always the
+    same. Scripts must call this with several workers below `if __name__ == "__main__":`.
 
     Args:
         recipe: Recipe of the data set.
         folder: Folder to write to; new, empty, or begun with the same recipe.
         workers: Local single-thread processes (default: one per core); 1 computes in this process.
-        scheduler: Address of a Dask scheduler, such as "tcp://host:8786", whose workers compute
-            instead; they need the same version of polyxtal, but no access to this folder.
+        scheduler: Address of a Dask scheduler ("tcp://host:8786") whose workers compute instead;
+            they need this version of polyxtal, but no access to the folder.
         progress: Called with the number of finished RVEs at the start and after each part.
         on_part: Deprecated: called with the number of finished parts and of all.
     Returns:

@@ -83,12 +83,11 @@ def tessellate(
     _validate_orientations(grains, texture, orientations)
     scale = _metric(edges, voxels, stretch)
     seeds = torch.rand(grains, 3, generator=generator, dtype=torch.float64).numpy() * voxels
-    where = torch.device(device)
     if spread is None:
-        owner = _divide(voxels, seeds, np.zeros(grains), scale, where)
+        owner = _divide(voxels, seeds, np.zeros(grains), scale, device)
     else:
         logarithm = torch.randn(grains, generator=generator, dtype=torch.float64).numpy()
-        owner = _fitted(voxels, seeds, np.exp(3 * spread * logarithm), scale, where)
+        owner = _fitted(voxels, seeds, np.exp(3 * spread * logarithm), scale, device)
     texture = texture[0] if isinstance(texture, TextureHullSample) else texture
     if texture is not None:
         count = torch.from_numpy(np.bincount(owner.reshape(-1), minlength=grains))
@@ -158,9 +157,9 @@ def _divide(
     seeds: np.ndarray,
     weights: np.ndarray,
     scale: np.ndarray,
-    device: torch.device,
+    device: str | torch.device,
 ) -> np.ndarray:
-    if device.type == "cpu":
+    if torch.device(device).type == "cpu":
         return power_diagram(grid, seeds, weights, scale)
     there = (torch.from_numpy(part).to(device) for part in (seeds, weights, scale))
     return nearest_seed(grid, *there).to(torch.int32).cpu().numpy()
@@ -171,7 +170,7 @@ def _fitted(
     seeds: np.ndarray,
     volume: np.ndarray,
     scale: np.ndarray,
-    device: torch.device,
+    device: str | torch.device,
 ) -> np.ndarray:
     """Move seeds and weights until grains nearly have the prescribed volumes, in any unit."""
     volume = volume * (math.prod(grid) / volume.sum())
