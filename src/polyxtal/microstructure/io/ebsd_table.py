@@ -26,7 +26,9 @@ MAX_COLUMNS = 256
 
 A, A_STAR = "a", "a*"
 """Edges of hexagonal cells, of the direct and of the reciprocal lattice; the latter is 30° off."""
-_A_STAR_TO_A = torch.tensor([math.cos(math.pi / 12), 0.0, 0.0, -math.sin(math.pi / 12)]).double()
+_A_STAR_TO_A = torch.tensor(
+    [math.cos(math.pi / 12), 0.0, 0.0, -math.sin(math.pi / 12)], dtype=torch.float64
+)
 
 
 class Points(NamedTuple):
