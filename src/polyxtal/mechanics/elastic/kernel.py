@@ -11,6 +11,8 @@ change them, and vectorises.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
