@@ -12,11 +12,11 @@ import torch
 from tiny_model import SIZES
 from typer.testing import CliRunner
 
-from polyxtal.cli import app
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.model.checkpoint import save_model
 from polyxtal.model.mae import Mask, MaskedAutoencoder
 from polyxtal.model.tokens import patchify
+from reproduction.cli import app
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
@@ -44,7 +44,7 @@ def model(request, tmp_path_factory):
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(app, ["study", "reconstruction", *map(str, arguments)])
+    return CliRunner().invoke(app, ["reconstruction", *map(str, arguments)])
 
 
 def test_it_writes_what_it_prints(model, tmp_path):
