@@ -25,7 +25,7 @@ from polyxtal.algebra.compiling import compiled
 from polyxtal.algebra.rotation import quaternion_conjugate, quaternion_multiply, rotation_angle
 from polyxtal.crystal.damask_phase import phase_to_material
 from polyxtal.crystal.kernel.solve import solve_point
-from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
 
 DATA = Path(__file__).parents[1] / "tests" / "verification" / "data"
 POLYCRYSTALS = ("ferrite_tension", "Ti_tension", "Mg_tension", "DP_tension", "Al_psc30")

@@ -22,10 +22,10 @@ from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.slip.systems import slip_systems
+from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.update.crystal import CrystalPlasticity
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.step import LoadStep
 from polyxtal.mechanics.loading.stepping import follow

@@ -17,8 +17,8 @@ from polyxtal.algebra.rotation import (
     rotational_part,
 )
 from polyxtal.crystal.load_material import load_material
-from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
+from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.update.crystal import CrystalPlasticity
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.step import LoadStep
 from polyxtal.mechanics.loading.stepping import follow

@@ -29,8 +29,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
+from polyxtal.crystal.update.crystal import CrystalPlasticity
 from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
 from polyxtal.mechanics.loading.stepping import StepResult
 from polyxtal.network.topology import BinaryTree

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.crystal.kernel.records import EXACT, INACTIVE
-from polyxtal.crystal.plasticity.compiled import law_groups
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
+from polyxtal.crystal.update.compiled import law_groups
+from polyxtal.crystal.update.crystal import CrystalPlasticity
 from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR
 from polyxtal.mechanics.loading.stepping import StepResult
 from polyxtal.network.condense_kernel import (

@@ -17,7 +17,7 @@ from polyxtal.algebra.randomness import member_seeds
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
+from polyxtal.crystal.update.crystal import CrystalPlasticity
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import respond
 from polyxtal.mechanics.response import Response

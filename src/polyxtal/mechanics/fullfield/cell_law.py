@@ -12,8 +12,8 @@ from torch import Tensor
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity, named_fields
 from polyxtal.crystal.plasticity.state import CrystalState
+from polyxtal.crystal.update.crystal import CrystalPlasticity, named_fields
 from polyxtal.microstructure.phased_materials import VOID
 
 

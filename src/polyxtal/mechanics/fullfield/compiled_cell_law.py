@@ -13,8 +13,8 @@ from torch import Tensor
 
 from polyxtal.crystal.kernel.rotation import crystal_orientations, normalise
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity.compiled import law_groups
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity, named_fields
+from polyxtal.crystal.update.compiled import law_groups
+from polyxtal.crystal.update.crystal import CrystalPlasticity, named_fields
 from polyxtal.mechanics.fullfield.cell_law import check_state
 from polyxtal.mechanics.fullfield.voxel_kernel import (
     BLOCK,

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
+from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
 from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.microstructure.polycrystal import Polycrystal
 

@@ -38,8 +38,8 @@ from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.mandel import mandel_to_matrix, matrix_to_mandel, tensor4_to_mandel
 from polyxtal.algebra.rotation import rotational_part
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
+from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
 from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import StepResult, respond

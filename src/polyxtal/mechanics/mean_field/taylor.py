@@ -11,8 +11,8 @@ from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.plasticity.state import CrystalState
+from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
 from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import StepResult, respond

@@ -14,9 +14,9 @@ import polyxtal as px
 from polyxtal.algebra.compiling import source_digest
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.kernel.dispatch import kernel_marker
-from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.law import law_of
+from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.update.crystal import CrystalPlasticity
 
 sys.path.insert(0, str(EXAMPLES))
 from sech_law import SechLaw, SechPowerlaw

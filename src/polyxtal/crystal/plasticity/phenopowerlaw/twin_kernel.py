@@ -12,7 +12,7 @@ with p = w m, q = 1 for slip and p = Γ^c_3, q = f^c_4 for twins. Newton's chang
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +20,6 @@ import torch
 from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.records import Field
 from polyxtal.crystal.plasticity.phenopowerlaw.kernel import powers
-
-if TYPE_CHECKING:
-    from polyxtal.crystal.plasticity.phenopowerlaw.law import PhenoPowerlawLaw
 
 TINY = 1e-300
 SMALLEST_FRACTION = 1e-12
@@ -50,7 +47,7 @@ def constants(systems: int) -> list[Field]:
     ]
 
 
-def twin_constants(law: PhenoPowerlawLaw) -> dict[str, Any]:
+def twin_constants(law: Any) -> dict[str, Any]:
     """Return the constants that slip without twins does not have in this form."""
     slips, twins = law.slips, len(law.shear)
     none, ones = torch.zeros(slips, dtype=torch.float64), torch.ones(twins, dtype=torch.float64)

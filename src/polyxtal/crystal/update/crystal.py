@@ -16,9 +16,9 @@ from polyxtal.algebra.mandel import mandel_to_matrix
 from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.law import PlasticityLaw
-from polyxtal.crystal.plasticity.newton import LawFailure, LawPoints
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
-from polyxtal.crystal.plasticity.tangent import consistent_tangent
+from polyxtal.crystal.update.newton import LawFailure, LawPoints
+from polyxtal.crystal.update.tangent import consistent_tangent
 
 
 class CrystalPlasticity:

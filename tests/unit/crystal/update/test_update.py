@@ -15,9 +15,9 @@ from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity.compiled import CompiledCrystalPlasticity
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity
 from polyxtal.crystal.plasticity.state import LawUpdate
+from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
+from polyxtal.crystal.update.crystal import CrystalPlasticity
 
 ALUMINIUM = load_material("AA6022-T4")
 ELASTIC = Material("elastic", CubicElasticity(250e3, 110e3, 160e3))

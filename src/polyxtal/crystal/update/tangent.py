@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_basis
-from polyxtal.crystal.plasticity.newton import LawPoints, Trial
 from polyxtal.crystal.plasticity.state import CrystalState
+from polyxtal.crystal.update.newton import LawPoints, Trial
 
 
 def consistent_tangent(

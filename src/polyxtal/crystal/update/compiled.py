@@ -13,10 +13,10 @@ from torch import Tensor
 from polyxtal.crystal.kernel.points import update_points
 from polyxtal.crystal.kernel.records import EXACT
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.plasticity.crystal import CrystalPlasticity, check_deformation
 from polyxtal.crystal.plasticity.law import PlasticityLaw
-from polyxtal.crystal.plasticity.newton import LawFailure
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
+from polyxtal.crystal.update.crystal import CrystalPlasticity, check_deformation
+from polyxtal.crystal.update.newton import LawFailure
 
 
 @dataclass(frozen=True, eq=False)

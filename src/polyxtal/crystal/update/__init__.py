@@ -1,0 +1,1 @@
+"""The constitutive update at material points, F and state to P, dP/dF and state, of any law."""
