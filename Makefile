@@ -13,8 +13,9 @@ demo: $(READY)
 	  --leaves 128 --ensemble 4 --out out/demo --force
 	@echo "Picture: out/demo/prediction.png"
 
+# One process per core: torch and numba get one thread each.
 test: lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
