@@ -15,12 +15,7 @@ from reproduction.curves.measure import PREDICTED
 from reproduction.paper.curves import INFERRED, TABLE2
 from reproduction.paper.encoders import SCRATCH
 from reproduction.paper.presets import PaperPreset
-from reproduction.paper.published import (
-    LARGEST_ERROR,
-    MEAN_ERROR,
-    NETWORK_ERROR,
-    R_SQUARED,
-)
+from reproduction.paper.published import LARGEST_ERROR, MEAN_ERROR, NETWORK_ERROR, R_SQUARED
 from reproduction.paper.steps import write_table
 
 COMPARISON = "comparison.csv"

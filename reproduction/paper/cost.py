@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -40,26 +41,16 @@ def run(place: Place) -> None:
         made[leaves] = model.predict_network(rve, leaves)
         return made[leaves]
 
-    sizes = sorted({FEW, part.leaves})
+    sizes, untrained = sorted({FEW, part.leaves}), MaterialNetwork.from_polycrystal
+    mean_field = partial(self_consistent_average, arrangement=True)
     timed: list[tuple[str, str, Callable[[], Any]]] = [
         ("polycrystal", "tessellate", lambda: tessellate(part.grid, part.grains, seed=0)),
         ("stiffness", "full field", lambda: homogenize(rve, crystal)),
         ("stiffness", "Hill", lambda: hill_average(rve, crystal)),
-        (
-            "stiffness",
-            "self-consistent, arrangement",
-            lambda: self_consistent_average(rve, crystal, arrangement=True),
-        ),
+        ("stiffness", "self-consistent, arrangement", lambda: mean_field(rve, crystal)),
         ("stiffness", "model", lambda: model.predict_stiffness(fresh.pop(), crystal)),
         ("stiffness", "model, a further crystal", lambda: model.predict_stiffness(rve, crystal)),
-        *(
-            (
-                "network",
-                f"untrained, {n} leaves",
-                lambda n=n: MaterialNetwork.from_polycrystal(rve, n),
-            )
-            for n in sizes
-        ),
+        *(("network", f"untrained, {n} leaves", lambda n=n: untrained(rve, n)) for n in sizes),
         *(("network", f"predicted, {n} leaves", lambda n=n: predict(n)) for n in sizes),
         ("curve", "full field", lambda: simulate(rve, material, path)),
         ("curve", "Taylor", lambda: taylor_response(rve, material, path)),

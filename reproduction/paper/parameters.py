@@ -7,15 +7,10 @@ from pathlib import Path
 
 from polyxtal.training.finetune.config import FitConfig
 from polyxtal.training.finetune.folder import MODEL
-from polyxtal.training.finetune.parameters import ParameterConfig, finetune_parameters
+from polyxtal.training.finetune.parameter_task import ParameterConfig
+from polyxtal.training.finetune.parameters import finetune_parameters
 from polyxtal.viz.style import new_figure
-from reproduction.paper.encoders import (
-    SCRATCH,
-    chosen,
-    draw_bars,
-    encoder_models,
-    show_losses,
-)
+from reproduction.paper.encoders import SCRATCH, chosen, draw_bars, encoder_models, show_losses
 from reproduction.paper.steps import WORK, Place
 from reproduction.paper.stiffness import data_set
 

@@ -9,13 +9,7 @@ from polyxtal.dataset.recipe import Recipe
 from polyxtal.training.finetune.config import HeadConfig, StiffnessConfig
 from polyxtal.training.finetune.stiffness import finetune_stiffness
 from polyxtal.viz.style import new_figure
-from reproduction.paper.encoders import (
-    SCRATCH,
-    chosen,
-    draw_bars,
-    encoder_models,
-    show_losses,
-)
+from reproduction.paper.encoders import SCRATCH, chosen, draw_bars, encoder_models, show_losses
 from reproduction.paper.steps import Place
 
 TRAIN, TEST = "stiffness-train", "stiffness-test"

@@ -10,11 +10,7 @@ from hypothesis import strategies as st
 from polyxtal.algebra.mandel import rotate_mandel
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.mechanics.bounds.averages import (
-    hill_average,
-    reuss_average,
-    voigt_average,
-)
+from polyxtal.mechanics.bounds.averages import hill_average, reuss_average, voigt_average
 from polyxtal.mechanics.bounds.grain_stiffness import stiffness_per_grain
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import texture_strength

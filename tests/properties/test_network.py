@@ -12,11 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyxtal.algebra.mandel import rotate_mandel, tensor4_to_mandel
-from polyxtal.algebra.rotation import (
-    quaternion_multiply,
-    quaternion_to_matrix,
-    random_quaternions,
-)
+from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC

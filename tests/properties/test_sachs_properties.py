@@ -11,11 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyxtal.algebra.rotation import (
-    quaternion_to_matrix,
-    random_quaternions,
-    rotational_part,
-)
+from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions, rotational_part
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.update.crystal import CrystalPlasticity

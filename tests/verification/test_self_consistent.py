@@ -18,10 +18,7 @@ from polyxtal.mechanics.mean_field.pair_correlation import (
     scattering,
 )
 from polyxtal.mechanics.mean_field.polarization import polarization_tensor, sphere_directions
-from polyxtal.mechanics.mean_field.self_consistent import (
-    grain_extents,
-    self_consistent_medium,
-)
+from polyxtal.mechanics.mean_field.self_consistent import grain_extents, self_consistent_medium
 
 COPPER = px.CubicElasticity(168.4e3, 121.4e3, 75.4e3)
 CRYSTALS = [

@@ -70,11 +70,7 @@ def network(
         from rich.console import Console
         from rich.table import Table
 
-        from polyxtal.training.finetune.curves import (
-            COLUMNS,
-            finetune_network,
-            read_network_config,
-        )
+        from polyxtal.training.finetune.curves import COLUMNS, finetune_network, read_network_config
         from polyxtal.training.finetune.folder import MODEL, TABLE
 
         asked = read_network_config(config)
@@ -103,11 +99,8 @@ def parameters(
         from rich.table import Table
 
         from polyxtal.training.finetune.folder import TABLE
-        from polyxtal.training.finetune.parameters import (
-            COLUMNS,
-            finetune_parameters,
-            read_parameter_config,
-        )
+        from polyxtal.training.finetune.parameter_task import read_parameter_config
+        from polyxtal.training.finetune.parameters import COLUMNS, finetune_parameters
 
         asked = read_parameter_config(config)
         with progress_bar() as progress:

@@ -28,12 +28,7 @@ from polyxtal.dataset.recipe_textures import (
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml, shorten
 from polyxtal.microstructure.tessellate import MAX_SPREAD
-from polyxtal.texture.zone import (
-    SUBDIVISION,
-    OrientationGrid,
-    orientation_count,
-    orientation_grid,
-)
+from polyxtal.texture.zone import SUBDIVISION, OrientationGrid, orientation_count, orientation_grid
 
 MAX_GRAINS = 2**16
 """Grain ids are stored in 16 bits."""

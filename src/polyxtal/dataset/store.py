@@ -9,14 +9,7 @@ from typing import cast
 import numpy as np
 import zarr
 
-from polyxtal.dataset.layout import (
-    DATA,
-    RECIPE,
-    layout,
-    metadata_files,
-    same_metadata,
-    stamp,
-)
+from polyxtal.dataset.layout import DATA, RECIPE, layout, metadata_files, same_metadata, stamp
 from polyxtal.dataset.parts import MAX_METADATA, check_format, check_part, read_attributes
 from polyxtal.dataset.recipe import Recipe, differences, make_recipe, read_recipe
 from polyxtal.files.bounded import read_bounded

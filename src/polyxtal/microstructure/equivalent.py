@@ -27,12 +27,7 @@ from polyxtal.microstructure.equivalent_texture import closest_draw, map_texture
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import renumber
 from polyxtal.microstructure.section import Profiles, section_profiles
-from polyxtal.microstructure.tessellate import (
-    MAX_SPREAD,
-    tessellate,
-    validate_grains,
-    voxel_counts,
-)
+from polyxtal.microstructure.tessellate import MAX_SPREAD, tessellate, validate_grains, voxel_counts
 
 VOXELS_PER_GRAIN = 112.5
 """Default of `tessellate`, too."""

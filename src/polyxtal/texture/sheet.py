@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from polyxtal.algebra.rotation import (
-    quaternion_multiply,
-)
+from polyxtal.algebra.rotation import quaternion_multiply
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.components import (
@@ -19,12 +17,7 @@ from polyxtal.texture.components import (
     miller_orientation,
     unit_direction,
 )
-from polyxtal.texture.distribution import (
-    DEFAULT_HALFWIDTH,
-    MixedTexture,
-    Texture,
-    UniformTexture,
-)
+from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, MixedTexture, Texture, UniformTexture
 
 ROLLING_COMPONENTS: Mapping[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "cube": ((0, 0, 1), (1, 0, 0)),

@@ -12,11 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
-from polyxtal.algebra.rotation import (
-    bunge_to_quaternion,
-    quaternion_multiply,
-    quaternion_to_bunge,
-)
+from polyxtal.algebra.rotation import bunge_to_quaternion, quaternion_multiply, quaternion_to_bunge
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.components import miller_orientation
 from polyxtal.texture.distribution import Texture

@@ -6,11 +6,7 @@ import pytest
 import torch
 
 import polyxtal as px
-from polyxtal.algebra.rotation import (
-    quaternion_multiply,
-    quaternion_to_matrix,
-    random_quaternions,
-)
+from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset.features import NAMES, Feature, feature
 from polyxtal.dataset.fields import (

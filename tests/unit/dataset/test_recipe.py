@@ -16,13 +16,7 @@ from polyxtal.crystal.laue import CUBIC
 from polyxtal.dataset import build as module
 from polyxtal.dataset.build import build_sample, label
 from polyxtal.dataset.layout import header_files, layout, metadata_files
-from polyxtal.dataset.recipe import (
-    MAX_COUNT,
-    MAX_TEXT,
-    differences,
-    make_recipe,
-    read_recipe,
-)
+from polyxtal.dataset.recipe import MAX_COUNT, MAX_TEXT, differences, make_recipe, read_recipe
 from polyxtal.dataset.recipe_labels import SampledConstants
 from polyxtal.microstructure.grain_statistics import grain_statistics
 from polyxtal.texture.zone import orientation_grid

@@ -17,10 +17,7 @@ from polyxtal.algebra.rotation import (
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure import equivalent
 from polyxtal.microstructure.ebsd import EbsdMap, GrainMap
-from polyxtal.microstructure.equivalent import (
-    compare_sections,
-    equivalent_rve,
-)
+from polyxtal.microstructure.equivalent import compare_sections, equivalent_rve
 from polyxtal.microstructure.equivalent_sections import SMALLEST_SHOWN
 from polyxtal.microstructure.grain_statistics import grain_statistics
 from polyxtal.microstructure.io import read_ebsd

@@ -16,11 +16,7 @@ from polyxtal.algebra.rotation import (
 )
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.harmonics import cubic_harmonics
-from polyxtal.texture.measure import (
-    mean_disorientation,
-    texture_coefficients,
-    texture_strength,
-)
+from polyxtal.texture.measure import mean_disorientation, texture_coefficients, texture_strength
 
 EYE = torch.eye(3, dtype=torch.float64)
 IDENTITY = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)

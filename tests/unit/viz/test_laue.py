@@ -10,10 +10,7 @@ import pytest
 import torch
 from matplotlib.collections import QuadMesh
 
-from polyxtal.algebra.rotation import (
-    quaternion_to_matrix,
-    random_quaternions,
-)
+from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
 from polyxtal.viz.sector import reduce_to_sector, sector_corners, sector_grid, sector_outline

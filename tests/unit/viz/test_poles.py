@@ -8,11 +8,7 @@ from io import BytesIO
 import pytest
 import torch
 
-from polyxtal.algebra.rotation import (
-    bunge_to_quaternion,
-    quaternion_to_matrix,
-    random_quaternions,
-)
+from polyxtal.algebra.rotation import bunge_to_quaternion, quaternion_to_matrix, random_quaternions
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
 from polyxtal.texture.components import UnimodalTexture

@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from polyxtal.algebra.compiling import compiled
-from polyxtal.crystal.kernel.dispatch import (
-    condense_law,
-    evaluate_law,
-    fill_drive,
-    law_step,
-)
+from polyxtal.crystal.kernel.dispatch import condense_law, evaluate_law, fill_drive, law_step
 from polyxtal.crystal.kernel.linear import (
     SQRT1_2,
     eliminate,

@@ -24,14 +24,7 @@ from polyxtal.algebra.fft_memory import keep_freed_memory
 from polyxtal.algebra.threads import few_threads
 from polyxtal.mechanics.elastic.cell_problem import CellProblem, CellSolution
 from polyxtal.mechanics.elastic.green import acoustic_map
-from polyxtal.mechanics.elastic.kernel import (
-    advance,
-    constants,
-    descend,
-    energy,
-    pack,
-    unpack,
-)
+from polyxtal.mechanics.elastic.kernel import advance, constants, descend, energy, pack, unpack
 from polyxtal.mechanics.elastic.law_kernel import BLOCK, lay_out, stress_of_strain
 
 DIMENSIONS = (1, 2, 3)

@@ -1,9 +1,8 @@
 """Fit the paper's network heads: all parameters of a material network from [CLS].
 
-finetuning.json            what the run was asked for
+finetuning.json            the configuration
 predicted/seed-<k>.json    errors of predicted networks
-heads/<name>/seed-<k>/     state, curve, and, when finished, result.json and the model with its
-                           head, to be loaded with `load_model`
+heads/<name>/seed-<k>/     checkpoint, curve, and, when finished, result.json and the model
 table.csv, results.json    relative Frobenius errors on validation RVEs, means over the seeds
 """
 
@@ -15,32 +14,27 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from polyxtal.algebra.progress import Progress, as_stage, no_progress
-from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
-from polyxtal.dataset.fields import turn_stiffness
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
 from polyxtal.files.bounded import read_bounded
 from polyxtal.files.plain import write_json
 from polyxtal.files.run_folder import MAX_JSON
-from polyxtal.files.validated import validate_document
-from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.bounds.averages import hill_average
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.parameters.file import PARAMETERS_CONFIG
-from polyxtal.model.heads.parameters.head import MAX_DEPTH, FittedParameters, ParameterHead
+from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead
 from polyxtal.model.heads.stiffness.file import head_fingerprint
 from polyxtal.network.topology import BinaryTree
 from polyxtal.network.tree import MaterialNetwork
-from polyxtal.training.finetune.config import FitConfig, HeadName
+from polyxtal.training.finetune.config import FitConfig
 from polyxtal.training.finetune.encoders import (
     Split,
     encoder_of,
@@ -49,111 +43,18 @@ from polyxtal.training.finetune.encoders import (
     split_rves,
 )
 from polyxtal.training.finetune.fit import HeadFit
-from polyxtal.training.finetune.folder import (
-    MODEL,
-    RESULT,
-    claim,
-    data_set,
-    write_results,
-)
+from polyxtal.training.finetune.folder import MODEL, RESULT, claim, data_set, write_results
+from polyxtal.training.finetune.parameter_task import ParameterConfig, ParameterTask, relative_error
 from polyxtal.training.finetune.stiffness_data import StiffnessData, encode_copies, read_labels
 
 PREDICTED = "predicted"
 COLUMNS = ["estimate", "rves", "training", "validation", "worst"]
-SPLIT, CRYSTALS = 10, 11
-"""Streams of random numbers: for the split, and for the crystals that a step looks at."""
-
-
-class ParameterConfig(BaseModel):
-    """All that a fine-tuning to network parameters depends on; see `docs/finetuning.md`.
-
-    Attributes:
-        model: Model to begin with, as for `load_model`.
-        data: Folder of a data set labelled for sampled crystals.
-        depth: N, for 2^N leaves.
-        validation: Share of the RVEs that is validated on, drawn by the seed.
-        crystals: Crystals of each RVE in a step, drawn from its labels.
-        seeds: Times that each head is fitted, to another split.
-        predicted: Validation RVEs of each split, the first ones, on which `predict_network` is
-            judged, too, with as many leaves, beside the baselines on the same ones; the model must
-            have heads for it.
-        heads: How heads are fitted, by name.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str = "polyxtal-small"
-    data: str
-    depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = 7
-    validation: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
-    crystals: Annotated[int, Field(ge=1, le=1000)] = 2
-    seeds: Annotated[int, Field(ge=1, le=100)] = 3
-    predicted: Annotated[int, Field(ge=0, le=10**6)] = 0
-    heads: Annotated[dict[HeadName, FitConfig], Field(min_length=1, max_length=20)]
-
-
-def read_parameter_config(path: str | Path) -> ParameterConfig:
-    """Read a configuration from a YAML file.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no YAML or a field is missing, unknown or out of range.
-    """
-    return validate_document(ParameterConfig, read_yaml(path), path)
-
-
-class ParameterTask:
-    """Networks whose stiffness is that of the labels, from turned polycrystals turned along.
-
-    Args:
-        head: What learns.
-        stiffness: Labels, Mandel. [MPa]
-        constants: c11, c12, c44 of the labels' crystals. [MPa]
-        crystals: How many of them a training step looks at.
-    """
-
-    def __init__(
-        self, head: ParameterHead, stiffness: Tensor, constants: Tensor, crystals: int
-    ) -> None:
-        """Take the head as it is."""
-        self.head, self.stiffness, self.constants = head, stiffness, constants
-        self.crystals = min(crystals, constants.shape[1])
-        self.tree = BinaryTree.balanced(head.leaves)
-
-    def begin(
-        self, latent: Tensor, turns: Tensor, numbers: Tensor, aside: Tensor, aside_numbers: Tensor
-    ) -> None:
-        """Standardise latent vectors; all networks begin alike."""
-        seen = latent.flatten(0, 1)
-        deviation = seen.std(0)
-        self.head.input_mean.copy_(seen.mean(0))
-        self.head.input_scale.copy_(torch.where(deviation > 1e-6, deviation, 1.0))
-
-    def loss(self, latent: Tensor, turns: Tensor, numbers: Tensor) -> Tensor:
-        """Return the mean relative Frobenius error: of some crystals in training, else of all."""
-        count = self.constants.shape[1]
-        chosen = torch.arange(count)
-        if self.head.training and torch.is_grad_enabled():
-            # By the batch alone, so that a run that goes on sees what it would have seen.
-            generator = generator_of(int(numbers[0]), int(numbers.sum()), CRYSTALS)
-            chosen = torch.randperm(count, generator=generator)[: self.crystals]
-        truth = self.stiffness[numbers][:, chosen]
-        if len(turns):
-            truth = turn_stiffness(truth, turns)
-        constants = self.constants[numbers][:, chosen].to(latent.dtype)
-        found = self.head(latent).stiffness(constants, self.tree)
-        return relative_error(found, truth.to(found)).mean()
-
-
-def relative_error(found: Tensor, truth: Tensor) -> Tensor:
-    """Return |C - C_truth| / |C_truth|, Frobenius. [-]"""
-    return torch.linalg.matrix_norm(found - truth) / torch.linalg.matrix_norm(truth)
+SPLIT = 10
+"""Stream of random numbers for the split."""
 
 
 def finetune_parameters(
-    config: ParameterConfig,
-    folder: str | Path,
-    progress: Progress = no_progress,
+    config: ParameterConfig, folder: str | Path, progress: Progress = no_progress
 ) -> list[dict[str, Any]]:
     """Fit all heads, or go on with it.
 
@@ -390,5 +291,5 @@ def _read_result(path: Path, split: Split) -> Errors | None:
         known = math.nan if training is None else float(training)
         found = Errors(len(split.validation), float(validation), float(worst), known)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return None  # damaged: fitted anew, from the state beside it
+        return None  # fitted again, from the checkpoint beside it
     return found if math.isfinite(found.validation + found.worst) else None

@@ -9,9 +9,7 @@ model/                    the model with its stiffness head, to be loaded with `
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,21 +20,16 @@ from polyxtal.algebra.progress import Progress, as_stage, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.layout import attributes, stamp
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
-from polyxtal.files.bounded import read_bounded
 from polyxtal.files.plain import write_json
-from polyxtal.files.run_folder import MAX_JSON
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.encoder_bound import fingerprint
-from polyxtal.model.heads.stiffness.basis import StiffnessBasis
 from polyxtal.model.heads.stiffness.head import StiffnessHead, TensorHead, TensorHeadSizes
-from polyxtal.model.heads.stiffness.normal import NormalHead
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.training.finetune.baselines import (
     Scores,
     averages,
     crystal_names,
     ridge_scores,
-    score_normals,
     score_tensors,
     texture_features,
 )
@@ -49,23 +42,23 @@ from polyxtal.training.finetune.encoders import (
     split_rves,
 )
 from polyxtal.training.finetune.fit import HeadFit
-from polyxtal.training.finetune.folder import (
-    MODEL,
-    RESULT,
-    claim,
-    data_set,
-    write_results,
-)
+from polyxtal.training.finetune.folder import MODEL, RESULT, claim, data_set, write_results
 from polyxtal.training.finetune.stiffness_data import (
     StiffnessData,
     encode_copies,
     load_stiffness_data,
 )
+from polyxtal.training.finetune.stiffness_table import (
+    COLUMNS,
+    CONVENTION,
+    read_scores,
+    score_head,
+    table_rows,
+)
 from polyxtal.training.finetune.tasks import HeadTask, NormalTask, TensorTask
 
 SPLIT = 7
 """Stream of random numbers for the split."""
-COLUMNS = ["estimate", "crystal", "C11", "C22", "C33", "least", "error", "over_hill"]
 
 
 def finetune_stiffness(
@@ -129,27 +122,19 @@ def finetune_stiffness(
         for name, found in ridge_scores(features, data, test, split.train).items():
             scores.setdefault(name, []).append(found)
     for name, head in config.heads.items():
+        origin = encoder_of(name, head)
         for seed, split in enumerate(splits):
             place = target / "heads" / name / f"seed-{seed}"
-            result = _read_result(place / RESULT)
+            result = read_scores(place / RESULT)
             if result is None:
-                result = _fit(
-                    config,
-                    head,
-                    models[encoder_of(name, head)],
-                    encoded[encoder_of(name, head)],
-                    data,
-                    test,
-                    split,
-                    place,
-                    seed,
-                    as_stage(progress, f"epochs of head {name}, seed {seed}"),
-                )
+                report = as_stage(progress, f"epochs of head {name}, seed {seed}")
+                fit = (models[origin], encoded[origin], data, test, split, place, seed, report)
+                result = _fit(config, head, *fit)
             found = [Scores(tuple(row["r_squared"]), row["error"]) for row in result["scores"]]
             scores.setdefault(f"head {name}", []).append(found)
             if name == written:
                 fitted.append((float(result["validation"]), place))
-    rows = list(_rows(scores, crystal_names(crystals)))
+    rows = list(table_rows(scores, crystal_names(crystals)))
     write_results(target, COLUMNS, rows, {"asked": asked, "convention": CONVENTION})
     if fitted:
         _write_model(target, min(fitted)[1], rows)
@@ -259,7 +244,7 @@ def _fit(
         model = _with_encoder(model, fit)
         latent = encode_copies(model, test, range(len(test.grain_id)))[0][:, 0]
     with torch.no_grad():
-        found = _judge(task, latent, test)
+        found = score_head(task, latent, test)
     scores = [{"r_squared": list(s.r_squared), "error": s.error} for s in found]
     result = {"validation": validation, "epochs": len(fit.rows), "scores": scores}
     if isinstance(task.head, TensorHead):
@@ -278,39 +263,6 @@ def _with_encoder(model: FoundationModel, fit: HeadFit) -> FoundationModel:
     return FoundationModel(changed, model.about)
 
 
-def _judge(task: HeadTask, latent: Tensor, test: StiffnessData) -> list[Scores]:
-    truth = test.stiffness[:, : test.given]
-    if isinstance(task.head, NormalHead):
-        return score_normals(task.head.stiffness(latent), truth)
-    assert isinstance(task.head, TensorHead)
-    predicted = []
-    for k in range(test.given):
-        basis = StiffnessBasis(*(part[:, k] for part in test.basis))
-        predicted.append(task.head.stiffness(basis))
-    return score_tensors(torch.stack(predicted, 1), truth)
-
-
-def _rows(scores: dict[str, list[list[Scores]]], names: list[str]) -> Iterator[dict[str, Any]]:
-    hill = [s.error for s in scores["Hill"][0]]
-    for estimate, by_seed in scores.items():
-        for k, crystal in enumerate(names):
-            every = [found[k] for found in by_seed]
-            normal = [sum(s.r_squared[i] for s in every) / len(every) for i in range(3)]
-            errors = [s.error for s in every if s.error is not None]
-            error = sum(errors) / len(errors) if errors else None
-            reference = hill[k]
-            ratio = error / reference if error is not None and reference else None
-            yield dict(
-                zip(COLUMNS, (estimate, crystal, *normal, min(normal), error, ratio), strict=True)
-            )
-
-
-CONVENTION = (
-    "C11, C22, C33: 1 - squared error over the variance of the test RVEs; least: of the three; "
-    "error: mean relative Frobenius error; over_hill: that over Hill's; means over the seeds"
-)
-
-
 def _write_model(target: Path, best: Path, rows: list[dict[str, Any]]) -> None:
     model = load_model(best / MODEL)
     assert model.stiffness is not None
@@ -319,14 +271,3 @@ def _write_model(target: Path, best: Path, rows: list[dict[str, Any]]) -> None:
     about = {**model.stiffness.about, "results": judged}
     head = StiffnessHead(model.stiffness.tensor, model.stiffness.encoder, about)
     FoundationModel(model.autoencoder, model.about, head).save(target / MODEL)
-
-
-def _read_result(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    try:
-        result = json.loads(read_bounded(path, MAX_JSON))
-        finite = math.isfinite(result["validation"]) and len(result["scores"]) > 0
-        return result if finite else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None  # damaged: fitted anew, from the state beside it

@@ -8,11 +8,7 @@ from matplotlib.figure import Figure, SubFigure
 from polyxtal.mechanics.fullfield.history import LocalFields
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.viz.section import draw_field
-from polyxtal.viz.style import (
-    DENSITY_MAP,
-    TITLE_SIZE,
-    add_colorbar,
-)
+from polyxtal.viz.style import DENSITY_MAP, TITLE_SIZE, add_colorbar
 from polyxtal.workflows.simulate.run import Simulation
 from polyxtal.workflows.summary.panels import (
     draw_curve_panel,

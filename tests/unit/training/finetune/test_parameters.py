@@ -21,13 +21,8 @@ from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
 from polyxtal.model.heads.parameters.head import ParameterHead, _quaternion, _rotation_vector
 from polyxtal.network.topology import BinaryTree
 from polyxtal.training.finetune.encoders import split_rves
-from polyxtal.training.finetune.parameters import (
-    SPLIT,
-    ParameterConfig,
-    ParameterTask,
-    finetune_parameters,
-    relative_error,
-)
+from polyxtal.training.finetune.parameter_task import ParameterConfig, ParameterTask, relative_error
+from polyxtal.training.finetune.parameters import SPLIT, finetune_parameters
 
 CRYSTALS = torch.tensor([[107.3e3, 60.8e3, 28.3e3], [168.4e3, 121.4e3, 75.4e3]])
 RECIPE = {

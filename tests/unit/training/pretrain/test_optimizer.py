@@ -36,7 +36,8 @@ def test_every_parameter_is_in_one_group_and_tables_do_not_decay(optimiser):
     *decaying, others = groups
     assert all(group["weight_decay"] == 0.05 for group in optimizer.param_groups[:-1])
     assert optimizer.param_groups[-1]["weight_decay"] == 0
-    assert {"encoder.bias.table", "decoder.mixture"} <= set(others)
+    tables = {f"{part}.relative_position_bias.table" for part in ("encoder", "decoder")}
+    assert tables <= set(others)
     assert all(model.get_parameter(name).ndim == 2 for group in decaying for name in group)
     if optimiser == "muon":
         assert all(".blocks." in name for name in decaying[0])

@@ -7,11 +7,7 @@ from pathlib import Path
 import torch
 
 from polyxtal.model.heads.encoder_bound import read_head, write_head
-from polyxtal.model.heads.parameters.head import (
-    FittedParameters,
-    ParameterHead,
-    ParameterHeadSizes,
-)
+from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead, ParameterHeadSizes
 from polyxtal.model.heads.registry import HeadKind, register
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.serialization import read_state

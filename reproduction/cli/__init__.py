@@ -1,0 +1,30 @@
+"""`python -m reproduction`: figures and tables about pretrained models, and the paper's."""
+
+from __future__ import annotations
+
+import typer
+
+from reproduction.cli import masking, models, paper
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def study() -> None:
+    """Draw and measure what pretrained models have learned."""
+
+
+# Help lists the commands in this order.
+for command in (
+    models.latent,
+    masking.masking,
+    models.reconstruction,
+    models.probe,
+    models.card,
+    paper.curves,
+    paper.paper,
+    paper.table,
+):
+    app.command()(command)
