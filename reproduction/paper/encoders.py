@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from polyxtal.files.plain import read_table
 from polyxtal.training.finetune.fit import CURVE
 from polyxtal.viz.style import INK, LINE_COLORS, TICK_SIZE, new_figure, style_axes
 from reproduction.masking.draw import LIGHTEST, SEQUENCE, plain_log_ticks
@@ -37,10 +37,8 @@ def read_losses(folder: Path, names: Sequence[str], seeds: int) -> list[tuple]:
     rows = []
     for name in names:
         for seed in range(seeds):
-            with (folder / "heads" / name / f"seed-{seed}" / CURVE).open() as file:
-                for row in csv.DictReader(file):
-                    losses = float(row["loss"]), float(row["validation"])
-                    rows.append((name, seed, int(row["epoch"]), *losses))
+            for row in read_table(folder / "heads" / name / f"seed-{seed}" / CURVE):
+                rows.append((name, seed, int(row["epoch"]), row["loss"], row["validation"]))
     return rows
 
 

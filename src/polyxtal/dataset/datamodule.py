@@ -118,4 +118,8 @@ class PolycrystalDataModule(LightningDataModule):
         return self._loader(self.dataset("test"))
 
     def _loader(self, dataset: PolycrystalDataset, **options: Any) -> DataLoader[dict[str, Tensor]]:
-        return DataLoader(dataset, self.batch_size, num_workers=self.workers, **options)
+        # With a generator of its own, because it would draw from the global one.
+        own = torch.Generator()
+        return DataLoader(
+            dataset, self.batch_size, num_workers=self.workers, generator=own, **options
+        )

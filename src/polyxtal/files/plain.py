@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,3 +24,18 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[float |
     lines += [",".join(v if isinstance(v, str) else repr(v) for v in row) for row in rows]
     with atomic_file(path) as temporary:
         temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows by the names of their columns; what a row lacks stays empty."""
+    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        table.writerows(rows)
+
+
+def read_table(path: Path) -> list[dict[str, float]]:
+    """Read a table of numbers; rows omit what is empty."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        return [{name: float(value) for name, value in row.items() if value} for row in rows]

@@ -7,7 +7,6 @@ curve.csv   epoch, losses
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import warnings
 from pathlib import Path
@@ -23,7 +22,7 @@ from torch.utils.data import DataLoader
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.algebra.randomness import generator_of
-from polyxtal.files.atomic import atomic_file
+from polyxtal.files.plain import write_table
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.tokens import patchify
 from polyxtal.training.finetune.config import FitConfig
@@ -137,7 +136,9 @@ class HeadFit(LightningModule):
         """Return the epoch's batches: places of RVEs among the training ones."""
         self._generator = generator_of(self.seed, self.current_epoch, FINE)
         order = torch.randperm(len(self.split.train), generator=self._generator)
-        return DataLoader(list(order.split(self.config.batch)), batch_size=None)  # type: ignore[arg-type]
+        batches = list(order.split(self.config.batch))
+        # With a generator of its own, because it would draw from the global one.
+        return DataLoader(batches, batch_size=None, generator=torch.Generator())  # type: ignore[arg-type]
 
     def on_train_start(self) -> None:
         """Do not go on with a fit that was finished."""
@@ -173,10 +174,7 @@ class HeadFit(LightningModule):
         if validation < self.best_loss:
             self.best_loss, self.best_epoch = validation, epoch
             self.best = self._copy_parameters()
-        with atomic_file(self._folder / CURVE) as temporary, temporary.open("w") as file:
-            table = csv.DictWriter(file, ["epoch", "loss", "validation"])
-            table.writeheader()
-            table.writerows(self.rows)
+        write_table(self._folder / CURVE, ["epoch", "loss", "validation"], self.rows)
         self.trainer.should_stop = self.done
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

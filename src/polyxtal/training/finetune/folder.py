@@ -6,14 +6,12 @@ table.csv, results.json    what came out, and of what
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from polyxtal.dataset.store import PolycrystalStore
-from polyxtal.files.atomic import atomic_file
-from polyxtal.files.plain import write_json
+from polyxtal.files.plain import write_json, write_table
 from polyxtal.files.run_folder import RunFolder
 
 CONFIG, TABLE, RESULTS, RESULT, MODEL = (
@@ -65,8 +63,5 @@ def write_results(
     about: Mapping[str, Any],
 ) -> None:
     """Write the table as CSV, and with what it is about as JSON."""
-    with atomic_file(folder / TABLE) as temporary, temporary.open("w") as file:
-        table = csv.DictWriter(file, columns)
-        table.writeheader()
-        table.writerows(rows)
+    write_table(folder / TABLE, columns, rows)
     write_json(folder / RESULTS, {**about, "rows": list(rows)})

@@ -158,7 +158,9 @@ class PretrainingData(LightningDataModule):
             device=device if device.type == "cuda" else "cpu",
         )
         workers = 0 if device.type == "cuda" else config.workers
-        return DataLoader(source, batch_size=None, num_workers=workers)
+        # With a generator of its own, because it would draw from the global one.
+        own = torch.Generator()
+        return DataLoader(source, batch_size=None, num_workers=workers, generator=own)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return this process's share of the validation RVEs, which are made once."""
@@ -169,4 +171,4 @@ class PretrainingData(LightningDataModule):
         rank, world = self.trainer.global_rank, self.trainer.world_size
         chosen = range(rank, len(self._validation), world)
         part = torch.utils.data.Subset(self._validation, chosen)
-        return DataLoader(part, batch_size=AT_ONCE)
+        return DataLoader(part, batch_size=AT_ONCE, generator=torch.Generator())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.progress import Progress
-from polyxtal.files.atomic import atomic_file
+from polyxtal.files.plain import read_table, write_table
 from polyxtal.model.checkpoint import save_model
 from polyxtal.training.pretrain.config import PretrainConfig
 from polyxtal.training.pretrain.module import Pretraining
@@ -165,16 +164,9 @@ class Recorder(Callback):
     def _write_curve(self, trainer: Trainer) -> None:
         if not trainer.is_global_zero:
             return
-        with atomic_file(self.folder / CURVE) as temporary, temporary.open("w") as file:
-            table = csv.DictWriter(file, COLUMNS)
-            table.writeheader()
-            table.writerows(self.rows)
+        write_table(self.folder / CURVE, COLUMNS, self.rows)
 
 
 def load_curve(folder: str | Path) -> list[dict[str, float]]:
     """Read a pretraining's learning curve; rows omit what was not measured at their step."""
-    with (Path(folder) / CURVE).open() as file:
-        return [
-            {name: float(value) for name, value in row.items() if value}
-            for row in csv.DictReader(file)
-        ]
+    return read_table(Path(folder) / CURVE)
