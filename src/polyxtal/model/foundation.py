@@ -257,5 +257,6 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Foundati
     """
     folder = find_model(name)
     autoencoder, about = read_model(folder)
-    heads = read_heads(folder, autoencoder)
+    with torch.random.fork_rng(devices=()):  # layers draw weights before they are read
+        heads = read_heads(folder, autoencoder)
     return FoundationModel(autoencoder.to(device), about, *heads)

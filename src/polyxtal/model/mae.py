@@ -185,9 +185,11 @@ class MaskedAutoencoder(nn.Module):
         """Make the layers and draw the weights."""
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
-        self.summary = linear(config.width, DESCRIPTORS) if config.summary else None
-        self.decoder = CrossDecoder(config) if config.decoder == "cross" else Decoder(config)
+        # torch's layers draw weights of their own from the global generator.
+        with torch.random.fork_rng(devices=()):
+            self.encoder = Encoder(config)
+            self.summary = linear(config.width, DESCRIPTORS) if config.summary else None
+            self.decoder = CrossDecoder(config) if config.decoder == "cross" else Decoder(config)
         _draw_weights(self, seed)
 
     def forward(

@@ -1,0 +1,114 @@
+"""Answers do not depend on the program's global state, and leave it alone."""
+
+from __future__ import annotations
+
+import locale
+
+import numpy as np
+import pytest
+import torch
+
+import polyxtal as px
+
+CRYSTAL = px.CubicElasticity(107300.0, 60800.0, 28300.0)
+
+
+def rve(grid: int = 5) -> px.Polycrystal:
+    return px.tessellate(grid=grid, grains=6, texture=px.texture_type("S1", seed=2), seed=1)
+
+
+def path() -> px.LoadPath:
+    return px.LoadPath.uniaxial(0.002, increments=2)
+
+
+def crystals(folder):
+    return rve().orientations, px.sample_texture_hull(2, 30.0, seed=5).coefficients()
+
+
+def averages(folder):
+    known = px.voigt_average, px.reuss_average, px.hill_average, px.self_consistent_average
+    return *(average(rve(), CRYSTAL) for average in known), px.homogenize(rve(), CRYSTAL).stiffness
+
+
+def responses(folder):
+    material = px.load_material("Al")
+    network = px.MaterialNetwork.from_polycrystal(rve(), leaves=4, seed=2, ensemble=2)
+    full = px.simulate(rve(3), material, path())
+    taylor = px.taylor_response(rve(), material, path())
+    return full.P, taylor.P, network.respond(material, path()).P, network.stiffness(CRYSTAL)
+
+
+def files(folder):
+    px.write(rve(), folder / "a.npz")
+    px.write(rve(), folder / "a.vti", {"crystal": px.load_material("Al")})
+    texts = [(folder / name).read_bytes() for name in ("a.vti", "material.yaml")]
+    return *(px.read(folder / name).orientations for name in ("a.npz", "a.vti")), *texts
+
+
+def predictions(folder):
+    model = px.load_model("polyxtal-small")
+    return model.encode(rve(25)), model.predict_stiffness(rve(25), CRYSTAL)
+
+
+CALLS = {call.__name__: call for call in (crystals, averages, responses, files, predictions)}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The answers in a state that nothing has touched."""
+    return {name: call(tmp_path_factory.mktemp(name)) for name, call in CALLS.items()}
+
+
+@pytest.fixture(params=["dtype", "generators", "threads", "locale", "folder"])
+def foreign(request, monkeypatch, tmp_path):
+    """A program that has settings of its own."""
+    threads, default = torch.get_num_threads(), torch.get_default_dtype()
+    language = locale.setlocale(locale.LC_ALL)
+    if request.param == "dtype":
+        torch.set_default_dtype(torch.float64)
+    if request.param == "generators":
+        torch.manual_seed(99)
+        np.random.seed(99)  # noqa: NPY002
+    if request.param == "threads":
+        torch.set_num_threads(2 if threads == 1 else 1)
+    if request.param == "locale":
+        try:
+            locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
+        except locale.Error:
+            pytest.skip("no locale with a decimal comma is installed")
+    if request.param == "folder":
+        monkeypatch.chdir(tmp_path)
+    yield request.param
+    torch.set_default_dtype(default)
+    torch.set_num_threads(threads)
+    locale.setlocale(locale.LC_ALL, language)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_answers_are_the_same_in_a_foreign_state(name, plain, foreign, tmp_path):
+    # Sums in another order, of single precision where a model encodes.
+    loose = {"rtol": 1e-5, "atol": 1e-5} if name == "predictions" else {"rtol": 1e-9, "atol": 1e-9}
+    for found, known in zip(CALLS[name](tmp_path), plain[name], strict=True):
+        if isinstance(known, bytes):
+            assert found == known
+        elif foreign == "threads":
+            torch.testing.assert_close(found, known, **loose)
+        else:
+            assert found.dtype == known.dtype
+            assert torch.equal(found, known)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_global_generators_and_settings_are_left_alone(name, tmp_path):
+    def state():
+        return (
+            torch.get_rng_state().tolist(),
+            np.random.get_state()[1].tolist(),  # noqa: NPY002
+            torch.get_default_dtype(),
+            torch.get_num_threads(),
+            locale.setlocale(locale.LC_ALL),
+        )
+
+    before = state()
+    CALLS[name](tmp_path)
+    assert state() == before
