@@ -44,7 +44,13 @@ def error(response: px.Response, data: dict) -> float:
     return float((response.P - truth).abs().max() / truth.abs().max())
 
 
-@pytest.mark.parametrize("name", SINGLE)
+LONG = ("Mg_compression",)
+"""Twins take the readable law twenty seconds; tension tests them, too."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in SINGLE]
+)
 def test_the_readable_laws_answer_as_damasks(name):
     rve, materials, path, data = load(f"B_sx_{name}")
     crystal = px.MaterialNetwork.from_polycrystal(rve, leaves=1)
