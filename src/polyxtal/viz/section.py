@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, QuadMesh
-from numpy.typing import NDArray
 from torch import Tensor
 
 from polyxtal.mechanics.measures import AXES
@@ -20,7 +19,7 @@ from polyxtal.viz.style import INK, TITLE_SIZE, style_axes
 from polyxtal.viz.texture import crystal_colors, grain_colors
 
 
-def grain_boundaries(ids: NDArray, corners: NDArray) -> NDArray:
+def grain_boundaries(ids: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Collect the edges between voxels of two grains.
 
     Args:
@@ -38,10 +37,10 @@ def grain_boundaries(ids: NDArray, corners: NDArray) -> NDArray:
 
 def draw_field(
     axes: Axes,
-    values: NDArray,
+    values: np.ndarray,
     size: tuple[float, float],
     names: Sequence[str] = ("x", "y"),
-    ids: NDArray | None = None,
+    ids: np.ndarray | None = None,
     **style: Any,
 ) -> QuadMesh:
     """Draw a field over a rectangle, its edges in the unit that gives numbers of 1 to 1000.

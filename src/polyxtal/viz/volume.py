@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from numpy.typing import NDArray
 from torch import Tensor
 
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -25,8 +24,8 @@ _FACES = ((0, True), (1, False), (2, True))
 
 
 def _face(
-    ids: NDArray, size: tuple[float, float, float], axis: int, far: bool
-) -> tuple[NDArray, NDArray]:
+    ids: np.ndarray, size: tuple[float, float, float], axis: int, far: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Slice the grain ids of a face and place its voxel corners on the page."""
     ids = ids.take(-1 if far else 0, axis=axis)
     first, second = (a for a in range(3) if a != axis)
@@ -39,9 +38,9 @@ def _face(
 
 def draw_faces(
     axes: Axes,
-    ids: NDArray,
+    ids: np.ndarray,
     size: tuple[float, float, float],
-    colors: NDArray,
+    colors: np.ndarray,
     boundaries: bool = True,
 ) -> None:
     """Draw the three visible faces of a block of voxels.
