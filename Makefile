@@ -6,7 +6,7 @@ BIN   := .venv/bin
 READY := .venv/ready
 DEMO  := examples/damask_case
 
-.PHONY: demo test lint docs slow bench clean
+.PHONY: demo test lint docs slow bench dist-check clean
 
 demo: $(READY)
 	$(BIN)/polyxtal predict $(DEMO)/grid.vti --load $(DEMO)/load.yaml \
@@ -35,6 +35,9 @@ bench: $(READY)
 	  test -e "$$file" || { echo "benchmarks/ holds no benchmark"; break; }; \
 	  echo "== $$file"; $(BIN)/python "$$file"; \
 	done
+
+dist-check:
+	TORCH='$(TORCH)' tests/release/check_wheel.sh $(PYTHON)
 
 # torch goes first: the pin chooses its build before any other package can.
 $(READY): pyproject.toml
