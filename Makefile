@@ -6,7 +6,7 @@ BIN   := .venv/bin
 READY := .venv/ready
 DEMO  := examples/damask_case
 
-.PHONY: demo test lint docs slow bench dist-check clean
+.PHONY: demo test lint docs slow bench dist-check oldest clean
 
 demo: $(READY)
 	$(BIN)/polyxtal predict $(DEMO)/grid.vti --load $(DEMO)/load.yaml \
@@ -38,6 +38,15 @@ bench: $(READY)
 
 dist-check:
 	TORCH='$(TORCH)' tests/release/check_wheel.sh $(PYTHON)
+
+# Lowest versions that pyproject.toml allows; they warn of what newer ones removed.
+OLDEST := files algebra texture microstructure mechanics/bounds dataset/test_recipe.py \
+  dataset/test_store.py viz/test_figures.py cli/test_app.py
+oldest:
+	$(PYTHON) -m venv out/oldest
+	out/oldest/bin/python -m pip install --quiet --only-binary :all: \
+	  -c tests/release/oldest.txt -e . pytest hypothesis
+	OMP_NUM_THREADS=1 out/oldest/bin/python -m pytest -o filterwarnings=default $(OLDEST:%=tests/unit/%)
 
 # torch goes first: the pin chooses its build before any other package can.
 $(READY): pyproject.toml
