@@ -1,4 +1,4 @@
-"""What any learned stiffness must be judged beside: averages, and ridges on simple features."""
+"""Baselines of learned stiffness: averages, and ridge regression on simple features."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from polyxtal.training.finetune.ridge import fit_ridge, r_squared
 from polyxtal.training.finetune.stiffness_data import AT_ONCE, StiffnessData
 
 HARMONICS = 9
-"""Descriptors that are mean harmonics of degree 4."""
+"""Number of descriptors that are mean harmonics of degree 4."""
 SETTLED = 1e-7
 
 
 class Scores(NamedTuple):
-    """How well a stiffness is told.
+    """Scores of a predicted stiffness.
 
     Attributes:
-        r_squared: Of C11, C22 and C33. [-]
-        error: Mean relative Frobenius error; None if only normal components are told. [-]
+        r_squared: R² of C11, C22 and C33. [-]
+        error: Mean relative Frobenius error; None if only normal components are predicted. [-]
     """
 
     r_squared: tuple[float, float, float]
@@ -42,7 +42,7 @@ def crystal_names(crystals: Sequence[CubicElasticity]) -> list[str]:
 def score_tensors(
     predicted: Float[Tensor, "n crystals 6 6"], truth: Float[Tensor, "n crystals 6 6"]
 ) -> list[Scores]:
-    """Judge full tensors, crystal by crystal."""
+    """Score full tensors, crystal by crystal."""
     normal = score_normals(normal_components(predicted), truth)
     relative = torch.linalg.matrix_norm(predicted - truth) / torch.linalg.matrix_norm(truth)
     means = relative.mean(0).tolist()
@@ -52,7 +52,7 @@ def score_tensors(
 def score_normals(
     predicted: Float[Tensor, "n targets"], truth: Float[Tensor, "n crystals 6 6"]
 ) -> list[Scores]:
-    """Judge C11, C22 and C33, crystal by crystal."""
+    """Score C11, C22 and C33, crystal by crystal."""
     found = r_squared(predicted.to(torch.float64), normal_components(truth)).tolist()
     triples = [found[k : k + 3] for k in range(0, len(found), 3)]
     return [Scores((a, b, c), None) for a, b, c in triples]
@@ -61,7 +61,7 @@ def score_normals(
 def averages(
     data: StiffnessData, crystals: Sequence[CubicElasticity]
 ) -> dict[str, Float[Tensor, "n crystals 6 6"]]:
-    """Compute averages that learn nothing, for the given crystals, by name. [MPa]"""
+    """Return averages without fitted parameters, for the given crystals, by name. [MPa]"""
     voigt, reuss, consistent = (part[:, : data.given] for part in data.basis[:3])
     spheres = torch.stack([_spheres(data, crystal) for crystal in crystals], 1)
     pairs = data.basis.terms[:, : data.given, 0]
@@ -104,13 +104,13 @@ def ridge_scores(
     test: StiffnessData,
     numbers: Tensor,
 ) -> dict[str, list[Scores]]:
-    """Fit ridges to the full stiffness of the given crystals and judge them.
+    """Fit ridge regressions to the full stiffness of the given crystals and score them.
 
     Args:
-        features: Of training and of test RVEs, by name.
+        features: Features of training and of test RVEs, by name.
         data: Training RVEs.
         test: Test RVEs.
-        numbers: Training RVEs to fit to.
+        numbers: Indices of the training RVEs to fit to.
     """
     row, column = torch.tril_indices(6, 6)
     truth = test.stiffness[:, : test.given]

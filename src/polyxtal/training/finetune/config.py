@@ -1,4 +1,4 @@
-"""What a fine-tuning to stiffness is asked for, as a YAML file says it."""
+"""Configuration of a fine-tuning to stiffness, read from YAML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAME = re.compile(r"[\w-][\w.-]{0,59}")
 
 
 def _plain_name(name: str) -> str:
-    """Make sure that a head's name can be a folder's, and of no other folder."""
+    """Validate a head's name, which names a folder, too."""
     if not _NAME.fullmatch(name):
         raise ValueError(
             "`heads` must have names of letters, digits, dots and hyphens, "
@@ -34,16 +34,16 @@ class FitConfig(BaseModel):
     """How a head is fitted.
 
     Attributes:
-        encoder: "pretrained", or "untrained" for its first weights.
-        model: Another model than the fine-tuning's to begin with, as for `load_model`.
-        freeze: Keep the encoder; else it learns, too, each block at a lower rate than the next.
-        rate: Largest learning rate of the head.
-        encoder_rate: That of the encoder's last block, in proportion to `rate`.
-        layer_decay: Rate of a block over that of the next one.
+        encoder: "pretrained", or "untrained" for its initial weights.
+        model: Model to start from instead of the fine-tuning's, as for `load_model`.
+        freeze: Freeze the encoder; else it is trained with layer-wise learning-rate decay.
+        rate: Peak learning rate of the head.
+        encoder_rate: Learning rate of the encoder's last block, over `rate`.
+        layer_decay: Learning rate of a block, over that of the next one.
         decay: Weight decay.
-        epochs: Times that all training RVEs are seen, at most.
-        patience: Epochs without a better validation after which to stop.
-        batch: RVEs in a step.
+        epochs: Maximum number of epochs.
+        patience: Number of epochs without a lower validation loss before early stopping.
+        batch: Number of RVEs per step.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,12 +61,12 @@ class FitConfig(BaseModel):
 
 
 class HeadConfig(FitConfig):
-    """One head that tells stiffness, and how it is fitted.
+    """One stiffness head, and how it is fitted.
 
     Attributes:
         kind: "tensor", the full stiffness of any cubic crystal, see `TensorHead`; or "normal", the
             paper's linear map from [CLS] to C11, C22 and C33 of the recipe's given crystals.
-        ridge: Start from a ridge regression; else from zero, as training from scratch does.
+        ridge: Initialise by ridge regression; else by zeros, as in training from scratch.
     """
 
     kind: Literal["tensor", "normal"]
@@ -80,19 +80,19 @@ class HeadConfig(FitConfig):
 
 
 class StiffnessConfig(BaseModel):
-    """All that a fine-tuning to stiffness depends on; see `docs/finetuning.md`.
+    """Configuration of a fine-tuning to stiffness; see `docs/finetuning.md`.
 
     Attributes:
-        model: Model to begin with, as for `load_model`.
-        data: Folder of a labelled data set, as `polyxtal generate` writes it.
-        test: Folder of another one, to judge on; it must be labelled for the same given crystals.
-        labels: RVEs of `data` to use, the first ones; None for all.
-        validation: Share of them, drawn by the seed, that decides when to stop.
-        copies: Turned and rolled copies of each training RVE that a frozen encoder sees.
-        seeds: Times that each head is fitted, to another split.
-        heads: The heads by name. The first tensor head of a pretrained encoder is written with the
-            model, fitted by the seed that validated best.
-        components: Principal components of latent vectors.
+        model: Pretrained model, as for `load_model`.
+        data: Folder of the labelled training set, as written by `polyxtal generate`.
+        test: Folder of the test set, labelled for the same given crystals.
+        labels: Number of RVEs of `data` to use, the first ones; None for all.
+        validation: Fraction of them held out for early stopping, drawn by the seed.
+        copies: Number of rotated and shifted copies of each training RVE for a frozen encoder.
+        seeds: Number of fits of each head, each with its own split.
+        heads: Heads by name. The first tensor head of a pretrained encoder is saved with the model,
+            from the seed with the lowest validation loss.
+        components: Number of principal components of latent vectors.
         hidden: Width of a tensor head's hidden layer.
     """
 

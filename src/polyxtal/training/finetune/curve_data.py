@@ -1,6 +1,6 @@
-"""Full fields and typical networks of small polycrystals, computed once and kept.
+"""Full fields and reference ensembles of small polycrystals, computed once and cached.
 
-000000.safetensors ...   one polycrystal each, written whole or not at all
+000000.safetensors ...   one polycrystal each, written atomically
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ SHAPES = {"full_field": (6, INCREMENTS), "typical": (6, INCREMENTS), "stiffness"
 
 
 class Computed(NamedTuple):
-    """What does not depend on a model, and is kept.
+    """Model-independent results, cached on disk.
 
     Attributes:
         full_field: Stress of the full field that does the work on each standard path. [MPa]
-        typical: That of typical networks. [MPa]
-        stiffness: Stiffness of typical networks of `COMPARISON` crystals, Mandel. [MPa]
+        typical: Stress of the reference ensemble that does the work. [MPa]
+        stiffness: Stiffness of the reference ensemble of `COMPARISON` crystals, Mandel. [MPa]
     """
 
     full_field: Float[Tensor, "6 increments"]
@@ -52,11 +52,11 @@ class Computed(NamedTuple):
 
 
 class CurveData(NamedTuple):
-    """What is known of each polycrystal's standard paths.
+    """Curves of each polycrystal on the standard paths.
 
     Attributes:
         full_field: Stress of the full field that does the work. [MPa]
-        typical: That of typical networks. [MPa]
+        typical: Stress of the reference ensemble that does the work. [MPa]
         missed: δ of each path, see `model.heads.curves`. [-]
     """
 
@@ -73,17 +73,17 @@ def curve_data(
     folder: Path,
     progress: Progress = no_progress,
 ) -> CurveData:
-    """Compute, or read again, the curves of a recipe's first polycrystals.
+    """Compute the curves of a recipe's first polycrystals, or read them from the cache.
 
     Args:
-        recipe: What polycrystals to make; small ones, for each costs six full-field simulations.
-        count: How many.
-        material: Of all crystals.
-        stiffness: Tells a polycrystal's expected stiffness for a crystal.
-        folder: Where they are kept, for this recipe and material alone.
+        recipe: Recipe of small polycrystals; each costs six full-field simulations.
+        count: Number of polycrystals.
+        material: Material of all crystals.
+        stiffness: Function that predicts a polycrystal's stiffness for a crystal, Mandel. [MPa]
+        folder: Cache of this recipe and material only.
         progress: Called after each polycrystal.
     Raises:
-        ConvergenceError: if a full field does not converge; says of which polycrystal.
+        ConvergenceError: if a full field does not converge.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -106,7 +106,7 @@ def _read(path: Path) -> Computed | None:
     try:
         row = load_file(path)
     except (SafetensorError, OSError, ValueError):
-        return None  # damaged: computed anew
+        return None  # damaged: recomputed
     if {name: tuple(value.shape) for name, value in row.items()} != SHAPES:
         return None
     real = all(v.dtype == torch.float64 and bool(torch.isfinite(v).all()) for v in row.values())

@@ -1,9 +1,9 @@
-"""Fit the head that tells curves to full fields of small polycrystals, and judge it.
+"""Fit the curve head to full fields of small polycrystals, and evaluate it.
 
-finetuning.json     what the run was last asked for
-curves/             what was computed of each polycrystal, see `curve_data`
+finetuning.json     the configuration
+curves/             curves computed for each polycrystal, see `curve_data`
 table.csv, results.json
-model/              the model with its heads, to be loaded with `load_model`
+model/              the model with its heads, for `load_model`
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ SPLIT = 8
 
 
 class NetworkConfig(BaseModel):
-    """All that a fine-tuning to curves depends on; see `docs/finetuning.md`.
+    """Configuration of a fine-tuning to curves; see `docs/finetuning.md`.
 
     Attributes:
-        model: Model to begin with, as for `load_model`; it must have a stiffness head.
-        recipe: Small polycrystals, as in a recipe, without labels; `count` of them are simulated.
-        material: Shipped name or phase file.
-        validation: Share of the polycrystals to judge on, drawn by the seed.
-        seeds: Splits that are judged; the head that is written is fitted to all polycrystals.
+        model: Pretrained model, as for `load_model`; it must have a stiffness head.
+        recipe: Recipe of small polycrystals, without labels; all `count` of them are simulated.
+        material: Name of a shipped material, or phase file.
+        validation: Fraction of the polycrystals held out, drawn by the seed.
+        seeds: Number of splits evaluated; the head that is saved is fitted to all polycrystals.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,22 +76,20 @@ def read_network_config(path: str | Path) -> NetworkConfig:
 
 
 def finetune_network(
-    config: NetworkConfig,
-    folder: str | Path,
-    progress: Progress = no_progress,
+    config: NetworkConfig, folder: str | Path, progress: Progress = no_progress
 ) -> list[dict[str, Any]]:
-    """Simulate, fit and judge, or go on with it.
+    """Simulate small polycrystals, fit the curve head and evaluate it; resumable.
 
     Args:
-        config: What is asked for.
-        folder: Where to; new, or of the same fine-tuning.
+        config: Settings of the fine-tuning.
+        folder: Output folder, new or of the same fine-tuning.
         progress: Called after each polycrystal.
     Returns:
-        Rows of the table: for tension and shear, the error in stress of the standard paths'
-        increments relative to each path's largest stress, of typical networks and of the head, on
-        polycrystals that it was not fitted to, means over the seeds.
+        Rows of the table: for tension and shear, the stress error of the reference ensemble and of
+        the head on held-out polycrystals, over all increments of the standard paths and all seeds,
+        relative to each path's largest stress. [-]
     Raises:
-        FileNotFoundError: if there is no such model or material.
+        FileNotFoundError: if the model or the material is missing.
         FileExistsError: if the folder holds something else.
         ValueError: if the folder holds another fine-tuning, or the model has no stiffness head.
         ConvergenceError: if a full field does not converge.
@@ -109,7 +107,7 @@ def finetune_network(
             f"{config.material}: must be plastic, so that there are curves to learn from, but has "
             "no plasticity."
         )
-    # More of the same polycrystals may be asked for, or another model: neither changes a curve.
+    # Neither the number of polycrystals nor the model changes a curve: both may change.
     free = ("model", "contents.model", "seeds", "validation", "recipe.count")
     told_by = head_fingerprint(model.stiffness)
     contents = {
@@ -120,7 +118,7 @@ def finetune_network(
 
     def expected(rve: Polycrystal, crystal: CubicElasticity) -> Tensor:
         with warnings.catch_warnings():
-            # Small polycrystals may look strange; that the answer tends to Hill's is known here.
+            # Small polycrystals may be out of distribution; that is expected here.
             warnings.simplefilter("ignore", UserWarning)
             return model.predict_stiffness(rve, crystal)
 
@@ -172,7 +170,7 @@ def _judged(config: NetworkConfig, data: CurveData) -> list[dict[str, Any]]:
 
 
 def corrected(head: CurveHead, data: CurveData) -> Tensor:
-    """Return the stress that a head expects on the standard paths. [MPa]"""
+    """Return the stress predicted by a curve head on the standard paths. [MPa]"""
     intercept = head.intercept.repeat_interleave(3, 0)
     slope = head.slope.repeat_interleave(3, 0)
     return data.typical * (1 + intercept - slope * data.missed[..., None])

@@ -1,4 +1,4 @@
-"""What fine-tunings have in common: how they split RVEs, and the encoders that heads start from."""
+"""Splits of RVEs, and the encoders that heads start from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polyxtal.training.finetune.config import FitConfig
 
 
 class Split(NamedTuple):
-    """Numbers of training and validation RVEs."""
+    """Indices of training and validation RVEs."""
 
     train: Integer[Tensor, " n"]
     validation: Integer[Tensor, " m"]
@@ -28,11 +28,11 @@ def split_rves(count: int, validation: float, seed: int, stream: int) -> Split:
 
     Args:
         count: Number of RVEs.
-        validation: Share of validation RVEs; one at least.
+        validation: Fraction of validation RVEs; at least one RVE is held out.
         seed: Random seed.
-        stream: Stream of random numbers, so that fits of different kinds split differently.
+        stream: Random stream, so that fine-tunings of different kinds split differently.
     Raises:
-        ValueError: if fewer than two are left to learn from.
+        ValueError: if fewer than two training RVEs are left.
     """
     held_out = max(1, round(validation * count))
     if count - held_out < 2:
@@ -45,27 +45,27 @@ def split_rves(count: int, validation: float, seed: int, stream: int) -> Split:
 
 
 def untrained_copy(model: FoundationModel) -> FoundationModel:
-    """Return the model as it was before its pretraining: weights drawn by the same seed."""
+    """Return the model as initialised before its pretraining, by the same seed."""
     seed = int(dict(model.about.get("pretraining") or {}).get("seed", 0))
     return FoundationModel(MaskedAutoencoder(model.config, seed), {})
 
 
 def encoder_of(name: str, head: FitConfig) -> str:
-    """Name the encoder that a head starts from: of the fine-tuning's model, or of its own."""
+    """Return the name of the encoder that a head starts from."""
     return head.encoder if head.model is None else f"{head.encoder} of {name}"
 
 
 def load_encoders(
     model: FoundationModel, heads: Mapping[str, FitConfig]
 ) -> dict[str, FoundationModel]:
-    """Load the encoders that heads start from, by the names of `encoder_of`.
+    """Load the encoders that heads start from, named as by `encoder_of`.
 
     Args:
         model: Model of the fine-tuning, for "pretrained" and "untrained".
         heads: Heads by name; those with a model of their own start from that.
     Raises:
-        FileNotFoundError: if there is no such model.
-        ValueError: if one sees another number of voxels.
+        FileNotFoundError: if a model is missing.
+        ValueError: if a model sees another number of voxels.
     """
     found = {"pretrained": model, "untrained": untrained_copy(model)}
     for name, head in heads.items():

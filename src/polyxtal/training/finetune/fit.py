@@ -1,4 +1,4 @@
-"""Fit one head, frozen encoder or not, and keep the parameters that validate best.
+"""Fit one head, with or without its encoder, and keep the parameters that validate best.
 
 last.ckpt   after every epoch: parameters, optimizer, the best parameters so far
 curve.csv   epoch, losses
@@ -33,11 +33,11 @@ from polyxtal.training.trainer import find_checkpoint, quiet_lightning
 
 CHECKPOINT, CURVE = "last.ckpt", "curve.csv"
 FINE = 6
-"""Stream of random numbers for order and moves."""
+"""Random stream of the order of RVEs and of augmentations."""
 
 
 class HeadFit(LightningModule):
-    """One head, its encoder if that is trained, and the state of the training.
+    """Training of one head, and of its encoder unless that is frozen.
 
     Args:
         config: Settings of the fit.
@@ -45,9 +45,9 @@ class HeadFit(LightningModule):
         model: Encoder to start from.
         data: Labelled polycrystals.
         split: Training and validation RVEs.
-        encoded: Latent vectors and turns of all RVEs and their copies by that encoder, see
+        encoded: Latent vectors and rotations of all RVEs and their copies by that encoder, see
             `encode_copies`; a head on a frozen encoder is trained on the copies, too.
-        seed: Random seed of order and moves.
+        seed: Random seed of the order of RVEs and of augmentations.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class HeadFit(LightningModule):
         encoded: tuple[Float[Tensor, "n copies width"], Integer[Tensor, "n copies"]],
         seed: int,
     ) -> None:
-        """Start the head from a ridge."""
+        """Initialise the head by its task."""
         super().__init__()
         self.config, self.task, self.data, self.split, self.seed = config, task, data, split, seed
         self.features, self.patch = model.config.features, model.config.patch
@@ -80,7 +80,7 @@ class HeadFit(LightningModule):
         """Train until validation no longer improves; return its best loss.
 
         Args:
-            folder: Folder of checkpoint and curve; a fit that was stopped there is resumed.
+            folder: Folder of checkpoint and curve; a fit interrupted there is resumed.
             progress: Called after every epoch.
             stage: Name of the fit in reports of progress.
         Raises:
@@ -109,7 +109,7 @@ class HeadFit(LightningModule):
         return self.best_loss
 
     def configure_optimizers(self) -> Any:
-        """Take AdamW, with a cosine decay to zero over the epochs."""
+        """Return AdamW with cosine decay to zero over the epochs."""
         optimizer = torch.optim.AdamW(self.parameter_groups(), weight_decay=self.config.decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda epoch: 0.5 * (1 + math.cos(math.pi * epoch / self.config.epochs))
@@ -117,7 +117,7 @@ class HeadFit(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule}}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the parameters with their rates, which decay towards the encoder's input."""
+        """Return parameter groups; learning rates decay towards the encoder's input."""
         config = self.config
         groups: list[dict] = [{"params": [*self.task.head.parameters()], "lr": config.rate}]
         if "encoder" not in self.parts:
@@ -133,7 +133,7 @@ class HeadFit(LightningModule):
         return groups
 
     def train_dataloader(self) -> DataLoader[Tensor]:
-        """Return the epoch's batches: places of RVEs among the training ones."""
+        """Return the epoch's batches: indices into the training RVEs."""
         self._generator = generator_of(self.seed, self.current_epoch, FINE)
         order = torch.randperm(len(self.split.train), generator=self._generator)
         batches = list(order.split(self.config.batch))
@@ -141,15 +141,15 @@ class HeadFit(LightningModule):
         return DataLoader(batches, batch_size=None, generator=torch.Generator())  # type: ignore[arg-type]
 
     def on_train_start(self) -> None:
-        """Do not go on with a fit that was finished."""
+        """Do not resume a finished fit."""
         self.trainer.should_stop = self.done
 
     def on_train_epoch_start(self) -> None:
-        """Start the sum of losses."""
+        """Reset the sum of losses."""
         self._total = 0.0
 
     def training_step(self, places: Tensor, _: int) -> Tensor:
-        """Return the loss of a batch, copies or moves drawn at random."""
+        """Return the loss of a batch, with copies or augmentations drawn at random."""
         numbers = self.split.train[places]
         if "encoder" in self.parts:
             latent, turns = self.encode(numbers, self._generator)
@@ -162,7 +162,7 @@ class HeadFit(LightningModule):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        """Validate, keep the best parameters, and stop when the patience is over."""
+        """Validate, keep the best parameters, and stop when patience is exhausted."""
         epoch = len(self.rows) + 1
         loss, validation = self._total / len(self.split.train), self.validation_loss()
         if not math.isfinite(loss + validation):
@@ -183,28 +183,28 @@ class HeadFit(LightningModule):
         checkpoint["best"] = {**found, "parameters": self.best}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the losses and the best parameters so far."""
+        """Restore the losses and the best parameters so far."""
         found = checkpoint["best"]
         self.rows, self.best = list(found["rows"]), found["parameters"]
         self.best_loss, self.best_epoch = found["loss"], found["epoch"]
 
     @property
     def done(self) -> bool:
-        """Whether all epochs are over, or the patience."""
+        """Whether all epochs are done or patience is exhausted."""
         epoch = len(self.rows)
         return epoch >= self.config.epochs or epoch - self.best_epoch >= self.config.patience
 
     def encode(
         self, numbers: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Float[Tensor, "n width"], Tensor]:
-        """Encode RVEs, turned and rolled at random with a generator; return the turns, too."""
+        """Encode RVEs, augmented at random if there is a generator; return the rotations, too."""
         fields, turns = self.data.fields(numbers, self.features, generator)
         tokens = self.parts["encoder"](patchify(fields.to(torch.float32), self.patch))
         return tokens[:, 0], turns
 
     @torch.no_grad()
     def validation_loss(self) -> float:
-        """Return the loss on the validation RVEs as they are."""
+        """Return the loss on the validation RVEs, without augmentation."""
         training = self.parts.training
         self.parts.eval()
         numbers = self.split.validation

@@ -1,7 +1,7 @@
-"""The folder of a fine-tuning: what it was begun with, its table, its results.
+"""The folder of a fine-tuning: configuration, table, results.
 
-finetuning.json            what the run was last asked for, and what the files that it names hold
-table.csv, results.json    what came out, and of what
+finetuning.json            the latest configuration, and fingerprints of the files that it names
+table.csv, results.json    the table, and the configuration with it
 """
 
 from __future__ import annotations
@@ -30,29 +30,28 @@ def claim(
     contents: Mapping[str, Mapping[str, Any]],
     free: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Begin a fine-tuning in a new or empty folder, or make sure that it is the one that is there.
+    """Claim a new or empty folder for a fine-tuning, or check that it holds the same one.
 
-    What is free may change; then `finetuning.json` is written again, so that it says what was asked
-    for last.
+    Where a free field has changed, `finetuning.json` is rewritten with the latest configuration.
 
     Args:
-        folder: Made if it is not there.
-        asked: All that the run depends on, as JSON holds it.
-        contents: What its fields name holds, by field: a path alone does not say.
-        free: What may be another than at the beginning; "a.b" for `b` within `a`, "contents.a" for
-            what `a` names.
+        folder: Output folder; created if missing.
+        asked: Configuration, as JSON.
+        contents: Fingerprints of the files that its fields name, by field.
+        free: Fields that may change on resuming; "a.b" for `b` within `a`, "contents.a" for the
+            fingerprint of the file that `a` names.
     Returns:
-        `asked` and its `contents`, as they are written.
+        `asked` with its `contents`, as written.
     Raises:
         FileExistsError: if the folder holds something else.
-        ValueError: if it holds another fine-tuning, or what it was begun with can not be read.
+        ValueError: if it holds another fine-tuning, or its configuration cannot be read.
     """
     record = RunFolder(folder, CONFIG, "a fine-tuning")
     return record.claim({**asked, CONTENTS: contents}, free)
 
 
 def data_set(store: PolycrystalStore) -> dict[str, Any]:
-    """Say what a data set is: all fields of its recipe, and how many RVEs it has."""
+    """Return a data set's fingerprint: all fields of its recipe, and the number of RVEs."""
     return {**store.recipe.model_dump(mode="json"), "rves": len(store)}
 
 
@@ -62,6 +61,6 @@ def write_results(
     rows: Sequence[Mapping[str, Any]],
     about: Mapping[str, Any],
 ) -> None:
-    """Write the table as CSV, and with what it is about as JSON."""
+    """Write the table as CSV, and as JSON together with its description."""
     write_table(folder / TABLE, columns, rows)
     write_json(folder / RESULTS, {**about, "rows": list(rows)})

@@ -22,19 +22,19 @@ CRYSTALS = 11
 
 
 class ParameterConfig(BaseModel):
-    """All that a fine-tuning to network parameters depends on; see `docs/finetuning.md`.
+    """Configuration of a fine-tuning to network parameters; see `docs/finetuning.md`.
 
     Attributes:
-        model: Model to begin with, as for `load_model`.
+        model: Pretrained model, as for `load_model`.
         data: Folder of a data set labelled for sampled crystals.
-        depth: N, for 2^N leaves.
-        validation: Share of the RVEs that is validated on, drawn by the seed.
-        crystals: Crystals of each RVE in a step, drawn from its labels.
-        seeds: Times that each head is fitted, to another split.
-        predicted: Validation RVEs of each split, the first ones, on which `predict_network` is
-            judged, too, with as many leaves, beside the baselines on the same ones; the model must
-            have heads for it.
-        heads: How heads are fitted, by name.
+        depth: Depth N of the networks, which have 2^N leaves.
+        validation: Fraction of the RVEs held out for validation, drawn by the seed.
+        crystals: Number of crystals per RVE and step, drawn from its labels.
+        seeds: Number of fits of each head, each with its own split.
+        predicted: Number of validation RVEs of each split, the first ones, on which
+            `predict_network` is evaluated, with as many leaves, beside the baselines on the same
+            RVEs; the model must have heads for stiffness and curves.
+        heads: Settings of the fits, by name of the head.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,13 +60,13 @@ def read_parameter_config(path: str | Path) -> ParameterConfig:
 
 
 class ParameterTask:
-    """Networks whose stiffness is that of the labels, from turned polycrystals turned along.
+    """Regression of network parameters on stiffness labels, which rotate with the polycrystals.
 
     Args:
-        head: What learns.
-        stiffness: Labels, Mandel. [MPa]
-        constants: c11, c12, c44 of the labels' crystals. [MPa]
-        crystals: How many of them a training step looks at.
+        head: Head to fit.
+        stiffness: Labels, Mandel. (n, crystals, 6, 6) [MPa]
+        constants: c11, c12, c44 of the labels' crystals. (n, crystals, 3) [MPa]
+        crystals: Number of crystals per RVE and training step.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ParameterTask:
     def begin(
         self, latent: Tensor, turns: Tensor, numbers: Tensor, aside: Tensor, aside_numbers: Tensor
     ) -> None:
-        """Standardise latent vectors; all networks begin alike."""
+        """Standardise latent vectors; the head keeps its initial weights."""
         seen = latent.flatten(0, 1)
         deviation = seen.std(0)
         self.head.input_mean.copy_(seen.mean(0))
@@ -91,7 +91,7 @@ class ParameterTask:
         count = self.constants.shape[1]
         chosen = torch.arange(count)
         if self.head.training and torch.is_grad_enabled():
-            # By the batch alone, so that a run that goes on sees what it would have seen.
+            # Seeded by the batch alone, so that a resumed run draws the same crystals.
             generator = generator_of(int(numbers[0]), int(numbers.sum()), CRYSTALS)
             chosen = torch.randperm(count, generator=generator)[: self.crystals]
         truth = self.stiffness[numbers][:, chosen]

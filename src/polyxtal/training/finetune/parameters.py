@@ -9,12 +9,10 @@ table.csv, results.json    relative Frobenius errors on validation RVEs, means o
 from __future__ import annotations
 
 import copy
-import json
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -23,9 +21,7 @@ from torch import Tensor
 from polyxtal.algebra.progress import Progress, as_stage, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
-from polyxtal.files.bounded import read_bounded
 from polyxtal.files.plain import write_json
-from polyxtal.files.run_folder import MAX_JSON
 from polyxtal.mechanics.bounds.averages import hill_average
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.encoder_bound import fingerprint
@@ -44,11 +40,17 @@ from polyxtal.training.finetune.encoders import (
 )
 from polyxtal.training.finetune.fit import HeadFit
 from polyxtal.training.finetune.folder import MODEL, RESULT, claim, data_set, write_results
+from polyxtal.training.finetune.parameter_table import (
+    COLUMNS,
+    Errors,
+    read_errors,
+    summarise,
+    table_row,
+)
 from polyxtal.training.finetune.parameter_task import ParameterConfig, ParameterTask, relative_error
 from polyxtal.training.finetune.stiffness_data import StiffnessData, encode_copies, read_labels
 
 PREDICTED = "predicted"
-COLUMNS = ["estimate", "rves", "training", "validation", "worst"]
 SPLIT = 10
 """Stream of random numbers for the split."""
 
@@ -56,21 +58,21 @@ SPLIT = 10
 def finetune_parameters(
     config: ParameterConfig, folder: str | Path, progress: Progress = no_progress
 ) -> list[dict[str, Any]]:
-    """Fit all heads, or go on with it.
+    """Fit all heads; resumable.
 
     Args:
-        config: What is asked for.
-        folder: Where to; new, or of the same fine-tuning.
+        config: Settings of the fine-tuning.
+        folder: Output folder, new or of the same fine-tuning.
         progress: Called as RVEs are encoded, after every predicted network and every epoch.
     Returns:
-        Rows of the table: the number of validation RVEs of each seed, mean relative Frobenius error
-        on training and on these validation RVEs and the largest on the latter, of each head, of
-        Hill's average and of untrained networks with as many leaves; means over the seeds. [-]
+        Rows of the table, one for each head, for Hill's average and for untrained networks with as
+        many leaves: number of validation RVEs per seed; relative Frobenius error, its mean on
+        training and on validation RVEs and its maximum on the latter; means over the seeds. [-]
     Raises:
-        FileNotFoundError: if there is no such model or data set.
+        FileNotFoundError: if the model or the data set is missing.
         FileExistsError: if the folder holds something else.
-        ValueError: if the folder holds another fine-tuning, a data set does not fit, or a file is
-            damaged.
+        ValueError: if the folder holds another fine-tuning, the data set does not fit the model, or
+            a file is damaged.
         ConvergenceError: if a loss is no longer finite.
     """
     target = Path(folder)
@@ -95,70 +97,52 @@ def finetune_parameters(
             errors.setdefault("predicted networks", []).append(
                 _predicted(config, store, data, constants, pretrained, target, split, k, progress)
             )
-    for name, fit in config.heads.items():
-        for k, split in enumerate(splits):
-            place = target / "heads" / name / f"seed-{k}"
-            whole = (place / MODEL / PARAMETERS_CONFIG).is_file()
-            result = _read_result(place / RESULT, split) if whole else None
-            if result is None:
-                result = _fit(
-                    config,
-                    fit,
-                    models[encoder_of(name, fit)],
-                    data,
-                    constants,
-                    encoded[encoder_of(name, fit)],
-                    split,
-                    place,
-                    k,
-                    as_stage(progress, f"epochs of head {name}, seed {k}"),
-                )
-            errors.setdefault(f"head {name}", []).append(result)
-    rows: list[dict[str, Any]] = []
-    for name, found in errors.items():
-        training, validation, worst = (
-            sum(column) / len(column)
-            for column in zip(*((e.training, e.validation, e.worst) for e in found), strict=True)
-        )
-        known = None if math.isnan(training) else training
-        row = name, found[0].rves, known, validation, worst
-        rows.append(dict(zip(COLUMNS, row, strict=True)))
+    errors |= _fit_heads(config, models, data, constants, encoded, splits, target, progress)
+    rows = [
+        dict(zip(COLUMNS, table_row(name, found), strict=True)) for name, found in errors.items()
+    ]
     write_results(target, COLUMNS, rows, {"asked": asked})
     return rows
 
 
-class Errors(NamedTuple):
-    """Relative Frobenius errors of one estimate and seed. [-]
-
-    Attributes:
-        rves: Validation RVEs that it was judged on.
-        validation: Mean over them and all crystals.
-        worst: The largest.
-        training: Mean over training RVEs; NaN for what learns nothing from them.
-    """
-
-    rves: int
-    validation: float
-    worst: float
-    training: float = math.nan
-
-
-def _errors(found: Float[Tensor, "rves crystals"], training: float = math.nan) -> Errors:
-    return Errors(len(found), float(found.mean()), float(found.max()), training)
+def _fit_heads(
+    config: ParameterConfig,
+    models: Mapping[str, FoundationModel],
+    data: StiffnessData,
+    constants: Tensor,
+    encoded: Mapping[str, tuple[Tensor, Tensor]],
+    splits: Sequence[Split],
+    target: Path,
+    progress: Progress,
+) -> dict[str, list[Errors]]:
+    """Fit every head to every split, or read its result if it is finished."""
+    errors: dict[str, list[Errors]] = {}
+    for name, fit in config.heads.items():
+        origin = encoder_of(name, fit)
+        for k, split in enumerate(splits):
+            place = target / "heads" / name / f"seed-{k}"
+            whole = (place / MODEL / PARAMETERS_CONFIG).is_file()
+            result = read_errors(place / RESULT, split) if whole else None
+            if result is None:
+                report = as_stage(progress, f"epochs of head {name}, seed {k}")
+                known = models[origin], data, constants, encoded[origin], split
+                result = _fit(config, fit, *known, place, k, report)
+            errors.setdefault(f"head {name}", []).append(result)
+    return errors
 
 
 def _contents(
     config: ParameterConfig, store: PolycrystalStore, model: FoundationModel
 ) -> dict[str, dict[str, Any]]:
-    """Say what model and data set are, as far as results depend on them."""
-    told_by: dict[str, Any] = {"encoder": fingerprint(model.autoencoder)}
+    """Return fingerprints of all that results depend on: model and data set."""
+    dependencies: dict[str, Any] = {"encoder": fingerprint(model.autoencoder)}
     if config.predicted:
         assert model.stiffness is not None
         assert model.curves is not None
-        told_by["stiffness_head"] = head_fingerprint(model.stiffness)
-        told_by["intercept"] = model.curves.intercept.tolist()
-        told_by["slope"] = model.curves.slope.tolist()
-    return {"model": told_by, "data": data_set(store)}
+        dependencies["stiffness_head"] = head_fingerprint(model.stiffness)
+        dependencies["intercept"] = model.curves.intercept.tolist()
+        dependencies["slope"] = model.curves.slope.tolist()
+    return {"model": dependencies, "data": data_set(store)}
 
 
 def _fit(
@@ -183,9 +167,9 @@ def _fit(
         model = FoundationModel(changed, model.about)
     latent = encode_copies(model, data, range(len(data.grain_id)))[0][:, 0]
     train, validation = (
-        _judged(head, latent, data, constants, task.tree, numbers) for numbers in split
+        _evaluate(head, latent, data, constants, task.tree, numbers) for numbers in split
     )
-    result = _errors(validation, float(train.mean()))
+    result = summarise(validation, float(train.mean()))
     about = {"finetuning": config.model_dump(mode="json"), "head": fit.model_dump(mode="json")}
     about |= {"seed": seed, "rves": len(split.train), "results": result._asdict()}
     fitted = FittedParameters(head, fingerprint(model.autoencoder), about)
@@ -195,7 +179,7 @@ def _fit(
 
 
 @torch.no_grad()
-def _judged(
+def _evaluate(
     head: ParameterHead,
     latent: Tensor,
     data: StiffnessData,
@@ -205,8 +189,8 @@ def _judged(
 ) -> Float[Tensor, "rves crystals"]:
     found = []
     for part in numbers.split(16):
-        told = head(latent[part]).stiffness(constants[part].to(latent.dtype), tree)
-        found.append(relative_error(told, data.stiffness[part].to(latent.dtype)))
+        predicted = head(latent[part]).stiffness(constants[part].to(latent.dtype), tree)
+        found.append(relative_error(predicted, data.stiffness[part].to(latent.dtype)))
     return torch.cat(found)
 
 
@@ -218,28 +202,30 @@ def _baselines(
     split: Split,
     seed: int,
 ) -> dict[str, Errors]:
-    """Judge what learns nothing: on all validation RVEs, and on those of predicted networks."""
+    """Evaluate estimates without fitted parameters, on all and on the first validation RVEs."""
     found: dict[str, list[Tensor]] = {"Hill": [], "untrained networks": []}
     for number in split.validation.tolist():
         rve = store[number]
         network = MaterialNetwork.from_polycrystal(rve, 2**config.depth, seed)
         hill = partial(hill_average, rve)
-        for name, told in (("Hill", hill), ("untrained networks", network.stiffness)):
-            found[name].append(_errors_of(told, data.stiffness[number], constants[number]))
+        for name, predicted in (("Hill", hill), ("untrained networks", network.stiffness)):
+            found[name].append(
+                _predicted_errors(predicted, data.stiffness[number], constants[number])
+            )
     every = {name: torch.stack(errors) for name, errors in found.items()}
-    judged = {name: _errors(errors) for name, errors in every.items()}
+    evaluated = {name: summarise(errors) for name, errors in every.items()}
     if 0 < config.predicted < len(split.validation):
         for name, errors in every.items():
-            judged[f"{name}, same RVEs"] = _errors(errors[: config.predicted])
-    return judged
+            evaluated[f"{name}, same RVEs"] = summarise(errors[: config.predicted])
+    return evaluated
 
 
-def _errors_of(
-    told: Callable[[CubicElasticity], Tensor], truth: Tensor, constants: Tensor
+def _predicted_errors(
+    predicted: Callable[[CubicElasticity], Tensor], truth: Tensor, constants: Tensor
 ) -> Float[Tensor, "crystals"]:
-    """Judge what tells one RVE's stiffness for a crystal."""
+    """Return the errors of a function that predicts one RVE's stiffness for a crystal. [-]"""
     crystals = [CubicElasticity(c11, c12, c44) for c11, c12, c44 in constants.tolist()]
-    return relative_error(torch.stack([told(crystal) for crystal in crystals]), truth)
+    return relative_error(torch.stack([predicted(crystal) for crystal in crystals]), truth)
 
 
 def _predicted(
@@ -255,15 +241,17 @@ def _predicted(
 ) -> Errors:
     path = target / PREDICTED / f"seed-{seed}.json"
     numbers = split.validation[: config.predicted]
-    kept = _read_result(path, Split(split.train, numbers))
+    kept = read_errors(path, Split(split.train, numbers))
     if kept is not None:
         return kept
     found = []
     for done, number in enumerate(numbers.tolist(), start=1):
         network = model.predict_network(store[number], 2**config.depth, seed)
-        found.append(_errors_of(network.stiffness, data.stiffness[number], constants[number]))
+        found.append(
+            _predicted_errors(network.stiffness, data.stiffness[number], constants[number])
+        )
         progress(f"predicted networks, seed {seed}", done, len(numbers))
-    result = _errors(torch.stack(found))
+    result = summarise(torch.stack(found))
     path.parent.mkdir(exist_ok=True)
     write_json(path, {"errors": [None, result.validation, result.worst]})
     return result
@@ -272,8 +260,8 @@ def _predicted(
 def _check(config: ParameterConfig, store: PolycrystalStore, model: FoundationModel) -> None:
     if config.predicted and (model.stiffness is None or model.curves is None):
         raise ValueError(
-            f"{config.model}: a model must have heads for stiffness and curves to judge predicted "
-            "networks, but lacks one; leave `predicted` out."
+            f"{config.model}: a model must have heads for stiffness and curves to evaluate "
+            "predicted networks, but lacks one; leave `predicted` out."
         )
     edge = model.config.voxels
     if store.recipe.labels is None or store.recipe.grid != (edge, edge, edge):
@@ -281,15 +269,3 @@ def _check(config: ParameterConfig, store: PolycrystalStore, model: FoundationMo
             f"{store.folder}: RVEs must have stiffness labels and the model's {edge}³ voxels, but "
             f"have {store.recipe.grid} and labels {store.recipe.labels}."
         )
-
-
-def _read_result(path: Path, split: Split) -> Errors | None:
-    if not path.is_file():
-        return None
-    try:
-        training, validation, worst = json.loads(read_bounded(path, MAX_JSON))["errors"]
-        known = math.nan if training is None else float(training)
-        found = Errors(len(split.validation), float(validation), float(worst), known)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return None  # fitted again, from the checkpoint beside it
-    return found if math.isfinite(found.validation + found.worst) else None

@@ -1,4 +1,4 @@
-"""Ridge regression whose penalties are chosen by leave-one-out errors."""
+"""Ridge regression with penalties chosen by leave-one-out cross-validation."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def fit_ridge(
     targets: Float[Tensor, "n targets"],
     penalties: Sequence[float] = PENALTIES,
 ) -> Ridge:
-    """Fit a ridge regression; each target's penalty is that of its least leave-one-out error.
+    """Fit a ridge regression; each target has the penalty of least leave-one-out error.
 
-    With features U S Vᵀ and h_i = Σ_k U_ik² s_k² / (s_k² + λ) + 1/n, sample i left out errs by
-    r_i / (1 - h_i), so all penalties cost one decomposition.
+    With features U S Vᵀ and h_i = Σ_k U_ik² s_k² / (s_k² + λ) + 1/n, the leave-one-out
+    residual of sample i is r_i / (1 - h_i), so all penalties share one decomposition.
     """
     x, y = features.to(torch.float64), targets.to(torch.float64)
     mean, offset = x.mean(0), y.mean(0)
@@ -70,6 +70,6 @@ def fit_ridge(
 def r_squared(
     predicted: Float[Tensor, "n targets"], truth: Float[Tensor, "n targets"]
 ) -> Float[Tensor, " targets"]:
-    """1 - mean squared error over the variance, for each target."""
+    """Return R² of each target, 1 - mean squared error over the variance. [-]"""
     error = (predicted - truth).square().sum(0)
     return 1 - error / (truth - truth.mean(0)).square().sum(0)

@@ -1,15 +1,15 @@
 """Fine-tune to stiffness: several heads, several seeds, one table with all baselines.
 
-finetuning.json           what the run was asked for
-basis/                    what is known of each RVE without learning, see `stiffness_data`
-heads/<name>/seed-<k>/    state, curve, and, when finished, result.json; a tensor head's model
+finetuning.json           the configuration
+basis/                    stiffness bases of the RVEs, see `stiffness_data`
+heads/<name>/seed-<k>/    checkpoint, curve, and, when finished, result.json; a tensor head's model
 table.csv, results.json   all heads and baselines on the test RVEs, means over the seeds
-model/                    the model with its stiffness head, to be loaded with `load_model`
+model/                    the model with its stiffness head, for `load_model`
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,33 +53,34 @@ from polyxtal.training.finetune.stiffness_table import (
     CONVENTION,
     read_scores,
     score_head,
+    scores_of,
     table_rows,
 )
 from polyxtal.training.finetune.tasks import HeadTask, NormalTask, TensorTask
 
+USABLE = "tensor", "pretrained"
+"""Kind and encoder of a head that can be written with the model."""
 SPLIT = 7
 """Stream of random numbers for the split."""
 
 
 def finetune_stiffness(
-    config: StiffnessConfig,
-    folder: str | Path,
-    progress: Progress = no_progress,
+    config: StiffnessConfig, folder: str | Path, progress: Progress = no_progress
 ) -> list[dict[str, Any]]:
-    """Fit all heads, or go on with it.
+    """Fit all heads and evaluate them on the test RVEs; resumable.
 
     Args:
-        config: What is asked for.
-        folder: Where to; new, or of the same fine-tuning.
+        config: Settings of the fine-tuning.
+        folder: Output folder, new or of the same fine-tuning.
         progress: Called as RVEs are prepared and encoded, and after every epoch.
     Returns:
-        Rows of the table: R² of C11, C22, C33 and their least, the mean relative Frobenius error,
-        and that over Hill's, of each estimate and crystal on the test RVEs, means over the seeds.
+        Rows of the table, one for each estimate and crystal: R² of C11, C22, C33 and their minimum;
+        mean relative Frobenius error, and its ratio to Hill's; means over the seeds. [-]
     Raises:
-        FileNotFoundError: if there is no such model or data set.
+        FileNotFoundError: if a model or data set is missing.
         FileExistsError: if the folder holds something else.
-        ValueError: if the folder holds another fine-tuning, a data set does not fit, or a file is
-            damaged.
+        ValueError: if the folder holds another fine-tuning, the data sets do not fit the model or
+            each other, or a file is damaged.
         ConvergenceError: if a loss is no longer finite.
     """
     target = Path(folder)
@@ -93,18 +94,7 @@ def finetune_stiffness(
         "heads": own_encoders(models, config.heads),
     }
     asked = claim(target, config.model_dump(mode="json"), contents)
-    counts = config.labels or len(stores[0]), len(stores[1])
-    learned = any(head.kind == "tensor" for head in config.heads.values())
-    data, test = (
-        load_stiffness_data(
-            store,
-            target / "basis" / stamp(attributes(store.recipe))[:16],
-            count,
-            as_stage(progress, f"basis of {name} RVEs"),
-            known=name == "test" or learned,
-        )
-        for store, count, name in zip(stores, counts, ("training", "test"), strict=True)
-    )
+    data, test = _load(config, stores, target, progress)
     scores: dict[str, list[list[Scores]]] = {
         name: [score_tensors(found, test.stiffness[:, : test.given])]
         for name, found in averages(test, crystals).items()
@@ -113,16 +103,59 @@ def finetune_stiffness(
         name: _encode(config, name, model, data, test, progress) for name, model in models.items()
     }
     features = _features(encoded, data, test)
-    fitted: list[tuple[float, Path]] = []
-    usable = (n for n, h in config.heads.items() if (h.kind, h.encoder) == ("tensor", "pretrained"))
-    written = next(usable, None)
-    count = len(data.grain_id)
-    splits = [split_rves(count, config.validation, k, SPLIT) for k in range(config.seeds)]
+    best: Path | None = None
+    splits = [
+        split_rves(len(data.grain_id), config.validation, k, SPLIT) for k in range(config.seeds)
+    ]
     for split in splits:
         for name, found in ridge_scores(features, data, test, split.train).items():
             scores.setdefault(name, []).append(found)
+    for name, runs in _fit_heads(config, models, encoded, data, test, splits, target, progress):
+        scores[f"head {name}"] = [scores_of(result) for result, _ in runs]
+        if best is None and (config.heads[name].kind, config.heads[name].encoder) == USABLE:
+            best = min((float(result["validation"]), place) for result, place in runs)[1]
+    rows = list(table_rows(scores, crystal_names(crystals)))
+    write_results(target, COLUMNS, rows, {"asked": asked, "convention": CONVENTION})
+    if best is not None:
+        _write_model(target, best, rows)
+    return rows
+
+
+def _load(
+    config: StiffnessConfig,
+    stores: tuple[PolycrystalStore, PolycrystalStore],
+    target: Path,
+    progress: Progress,
+) -> tuple[StiffnessData, StiffnessData]:
+    """Return training and test RVEs; the training basis only if a head needs it."""
+    needed = any(head.kind == "tensor" for head in config.heads.values())
+    counts = config.labels or len(stores[0]), len(stores[1])
+    data, test = (
+        load_stiffness_data(
+            store,
+            target / "basis" / stamp(attributes(store.recipe))[:16],
+            count,
+            as_stage(progress, f"basis of {name} RVEs"),
+            known=name == "test" or needed,
+        )
+        for store, count, name in zip(stores, counts, ("training", "test"), strict=True)
+    )
+    return data, test
+
+
+def _fit_heads(
+    config: StiffnessConfig,
+    models: Mapping[str, FoundationModel],
+    encoded: Mapping[str, Encoded],
+    data: StiffnessData,
+    test: StiffnessData,
+    splits: Sequence[Split],
+    target: Path,
+    progress: Progress,
+) -> Iterator[tuple[str, list[tuple[dict[str, Any], Path]]]]:
+    """Yield each head's name, and the result and folder of each seed; finished ones are read."""
     for name, head in config.heads.items():
-        origin = encoder_of(name, head)
+        origin, runs = encoder_of(name, head), []
         for seed, split in enumerate(splits):
             place = target / "heads" / name / f"seed-{seed}"
             result = read_scores(place / RESULT)
@@ -130,15 +163,8 @@ def finetune_stiffness(
                 report = as_stage(progress, f"epochs of head {name}, seed {seed}")
                 fit = (models[origin], encoded[origin], data, test, split, place, seed, report)
                 result = _fit(config, head, *fit)
-            found = [Scores(tuple(row["r_squared"]), row["error"]) for row in result["scores"]]
-            scores.setdefault(f"head {name}", []).append(found)
-            if name == written:
-                fitted.append((float(result["validation"]), place))
-    rows = list(table_rows(scores, crystal_names(crystals)))
-    write_results(target, COLUMNS, rows, {"asked": asked, "convention": CONVENTION})
-    if fitted:
-        _write_model(target, min(fitted)[1], rows)
-    return rows
+            runs.append((result, place))
+        yield name, runs
 
 
 def _check(
@@ -146,7 +172,7 @@ def _check(
     stores: tuple[PolycrystalStore, PolycrystalStore],
     model: FoundationModel,
 ) -> list[CubicElasticity]:
-    """Make sure that data sets and model fit; return the given crystals."""
+    """Validate data sets against the model; return the given crystals."""
     train, test = (store.recipe.labels for store in stores)
     for store, labels in zip(stores, (train, test), strict=True):
         if labels is None or not labels.constants:
@@ -177,12 +203,12 @@ def _check(
 
 
 class Encoded(NamedTuple):
-    """What an encoder makes of all RVEs.
+    """Latent vectors of all RVEs by one encoder.
 
     Attributes:
-        latent: Of training RVEs, as they are and copied. (n, copies and one, width)
-        turns: Of the copies. (n, copies and one)
-        test: Of test RVEs. (m, width)
+        latent: Training RVEs as they are, then their copies. (n, 1 + copies, width)
+        turns: Index of the copies' rotations, 0 for none. (n, 1 + copies)
+        test: Test RVEs. (m, width)
     """
 
     latent: Tensor
@@ -198,7 +224,7 @@ def _encode(
     test: StiffnessData,
     progress: Progress,
 ) -> Encoded:
-    """Encode all RVEs, and copies for heads that learn from this encoder as it is."""
+    """Encode all RVEs, and copies for heads on this encoder frozen."""
     frozen = any(head.freeze and encoder_of(n, head) == name for n, head in config.heads.items())
     copies = config.copies if frozen else 0
     report = as_stage(progress, f"RVEs encoded, {name}")

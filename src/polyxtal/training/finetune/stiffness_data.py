@@ -1,6 +1,6 @@
-"""Labelled polycrystals for fine-tuning: what is known of their stiffness, computed once and kept.
+"""Labelled polycrystals for fine-tuning, and their stiffness bases, computed once and cached.
 
-basis/000000.safetensors ...   tensors and invariants of so many RVEs, see `StiffnessBasis`
+basis/000000-000050.safetensors ...   tensors and invariants of RVEs, see `StiffnessBasis`
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.stiffness.basis import StiffnessBasis, stiffness_basis
 
 PART = 50
-"""RVEs whose basis is written at a time."""
+"""Number of RVEs per file of the basis."""
 AT_ONCE = 64
 COPIES = 5
-"""Stream of random numbers for the moves of copies."""
+"""Random stream of the augmentations of copies."""
 
 
 class StiffnessData(NamedTuple):
     """Labelled polycrystals in memory.
 
     Attributes:
-        grain_id: Grain of each voxel. (n, nx, ny, nz)
+        grain_id: Grain index of each voxel. (n, nx, ny, nz)
         orientations: Unit quaternions. (n, grains, 4) [-]
         stiffness: Labels, Mandel. (n, crystals, 6, 6) [MPa]
-        basis: What is known, with leading axes (n, crystals).
-        given: How many of the crystals are the same for all RVEs, the first ones.
+        basis: Stiffness basis, with leading axes (n, crystals).
+        given: Number of crystals that are the same for all RVEs, the first ones.
     """
 
     grain_id: Integer[Tensor, "n nx ny nz"]
@@ -55,7 +55,7 @@ class StiffnessData(NamedTuple):
         features: str,
         generator: torch.Generator | None = None,
     ) -> tuple[Float[Tensor, "batch channels nx ny nz"], Integer[Tensor, " batch"]]:
-        """Build fields, turned and rolled if there is a generator; return the turns, too."""
+        """Return fields, augmented at random if there is a generator, and the rotations."""
         ids, orientations = self.grain_id[numbers], self.orientations[numbers]
         turns = torch.zeros(len(numbers), dtype=torch.int64)
         shifts = None
@@ -72,16 +72,16 @@ def load_stiffness_data(
     progress: Progress = no_progress,
     known: bool = True,
 ) -> StiffnessData:
-    """Read labels and compute, or read again, what is known of each RVE.
+    """Read labels, and compute the stiffness basis or read it from the cache.
 
     Args:
-        store: A labelled data set.
-        folder: Where the basis is kept, for this data set alone.
-        count: RVEs to read, the first ones; None for all.
+        store: Labelled data set.
+        folder: Cache of the basis, for this data set only.
+        count: Number of RVEs to read, the first ones; None for all.
         progress: Called as RVEs are prepared.
         known: Compute the basis; else it stays empty.
     Raises:
-        ValueError: if the data set has no stiffness labels or not so many RVEs.
+        ValueError: if the data set has no stiffness labels or too few RVEs.
     """
     if store.recipe.labels is None:
         raise ValueError(f"{store.folder}: a data set must have stiffness labels, but has none.")
@@ -123,7 +123,7 @@ def _part(store: PolycrystalStore, folder: Path, start: int, end: int) -> Stiffn
         try:
             return StiffnessBasis(**load_file(path))
         except (SafetensorError, OSError, ValueError, TypeError):
-            path.unlink()  # damaged: computed anew
+            path.unlink()  # damaged: recomputed
     constants = store.read("constants", start, end).tolist()
     rows = [
         stiffness_basis(store[start + i], CubicElasticity(*crystal))
@@ -147,17 +147,17 @@ def encode_copies(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> tuple[Float[Tensor, "n copies_and_one width"], Integer[Tensor, "n copies_and_one"]]:
-    """Encode RVEs as they are, then turned and rolled copies of them.
+    """Encode RVEs, and rotated and shifted copies of them.
 
     Args:
-        model: The encoder.
+        model: Model with the encoder.
         data: Labelled polycrystals.
-        numbers: Which of them.
-        copies: Copies of each.
-        seed: Of the moves.
-        progress: Called as RVEs are encoded; copies count.
+        numbers: Indices of the RVEs.
+        copies: Number of copies of each RVE.
+        seed: Random seed of the augmentations.
+        progress: Called as RVEs and copies are encoded.
     Returns:
-        Latent vectors of [CLS], and the turn of each copy, 0 for none.
+        Latent vectors of [CLS], the RVEs' own first, and the rotation of each, 0 for none.
     """
     numbers = torch.as_tensor(numbers, dtype=torch.int64)
     latent: list[list[Tensor]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +71,8 @@ def read_scores(path: Path) -> dict[str, Any] | None:
         return result if finite else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None  # fitted again, from the checkpoint beside it
+
+
+def scores_of(result: Mapping[str, Any]) -> list[Scores]:
+    """Return the scores in a head's result, for each crystal."""
+    return [Scores(tuple(row["r_squared"]), row["error"]) for row in result["scores"]]

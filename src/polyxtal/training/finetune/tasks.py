@@ -1,4 +1,4 @@
-"""What a head is to get right: its loss on latent vectors, and how it starts from a ridge."""
+"""Tasks of heads: loss on latent vectors, and initialisation by ridge regression."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SMALLEST_GAP = 1e-5
 
 
 class HeadTask(Protocol):
-    """A head and what it is to learn."""
+    """A head, its initialisation and its loss."""
 
     @property
     def head(self) -> nn.Module:
-        """What learns."""
+        """Head to fit."""
         ...
 
     def begin(
@@ -35,7 +35,7 @@ class HeadTask(Protocol):
         aside: Float[Tensor, "m width"],
         aside_numbers: Tensor,
     ) -> None:
-        """Standardise, and start from a ridge on latent vectors of training RVEs and copies."""
+        """Standardise and initialise the head on latent vectors of training RVEs and copies."""
         ...
 
     def loss(self, latent: Tensor, turns: Tensor, numbers: Tensor) -> Tensor:
@@ -44,18 +44,18 @@ class HeadTask(Protocol):
 
 
 class NormalTask:
-    """C11, C22 and C33 of the given crystals, from turned polycrystals turned along.
+    """Regression of C11, C22 and C33 of the given crystals, which rotate with the polycrystals.
 
     Args:
         data: Labelled polycrystals.
-        width: Of the latent vectors.
-        ridge: Start from a ridge; else from the mean.
+        width: Width of the latent vectors.
+        ridge: Initialise by ridge regression; else by the mean.
     """
 
     head: NormalHead
 
     def __init__(self, data: StiffnessData, width: int, ridge: bool = True) -> None:
-        """Make the head."""
+        """Create the head."""
         self.ridge = ridge
         self.labels = data.stiffness[:, : data.given]
         self.head = NormalHead(width, 3 * data.given)
@@ -66,7 +66,7 @@ class NormalTask:
     def begin(
         self, latent: Tensor, turns: Tensor, numbers: Tensor, aside: Tensor, aside_numbers: Tensor
     ) -> None:
-        """Take the ridge whose penalties leave-one-out errors choose, on the RVEs as they are."""
+        """Initialise by ridge regression on the RVEs without copies; leave-one-out penalties."""
         targets = self._targets(turns[:, 0], numbers)
         ridge = fit_ridge(latent[:, 0], targets)
         head = self.head
@@ -89,13 +89,13 @@ class NormalTask:
 
 
 class TensorTask:
-    """The full stiffness of all crystals; a turn changes neither the weights nor the error.
+    """Regression of the full stiffness of all crystals; weights and error are frame-indifferent.
 
     Args:
         data: Labelled polycrystals.
-        sizes: Of the head.
-        seed: Of its hidden layer.
-        ridge: Start from a ridge, if that validates better; else from the plain weights.
+        sizes: Sizes of the head.
+        seed: Random seed of its hidden layer.
+        ridge: Initialise by ridge regression, if that validates better; else by the plain weights.
     """
 
     head: TensorHead
@@ -103,7 +103,7 @@ class TensorTask:
     def __init__(
         self, data: StiffnessData, sizes: TensorHeadSizes, seed: int, ridge: bool = True
     ) -> None:
-        """Make the head; errors count over the distance of the bounds."""
+        """Create the head; errors are relative to the distance of the bounds."""
         self.ridge = ridge
         self.head = TensorHead(sizes, seed)
         basis, labels = data.basis, data.stiffness
