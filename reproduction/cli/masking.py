@@ -44,9 +44,7 @@ def masking(
             show_default=False,
         ),
     ] = None,
-    judge: Annotated[
-        int, typer.Option(help="Number of unseen RVEs to evaluate each model on.")
-    ] = 256,
+    judge: Annotated[int, typer.Option(help="Number of unseen RVEs for evaluation.")] = 256,
     seed: Seed = 0,
     accelerator: Annotated[str, typer.Option(help="cpu, gpu, or auto.")] = "auto",
     stop_after: Annotated[
@@ -62,21 +60,12 @@ def masking(
     with friendly_errors(debug):
         if (config is None) == (existing is None):
             raise ValueError("Either CONFIG or --from must be given, but not both and not none.")
-        if existing is not None and (ratios, steps, stop_after) != (None, None, None):
-            raise ValueError(
-                "Options --ratios, --steps and --stop-after must be left out with --from: those "
-                "pretrainings are there."
-            )
-        if config is not None and force:
-            raise ValueError(
-                "Option --force must be left out with CONFIG: existing runs are resumed."
-            )
+        _check_options(existing is not None, (ratios, steps, stop_after), force)
         if judge < 1 or not 0 <= seed < 2**32:
             raise ValueError(
                 f"Options --judge and --seed must be at least 1 and 0, but are {judge} and {seed}."
             )
-        from reproduction.masking.measure import evaluate_runs, read_runs
-        from reproduction.masking.write import OUTPUT, write_masking
+        from reproduction.masking.write import OUTPUT
 
         if existing is not None:
             OUTPUT.check(out, force)
@@ -87,13 +76,17 @@ def masking(
             if found is None:
                 return
             folders = found
-        runs = read_runs(folders)
-        _warn(runs)
-        with progress_bar() as progress:
-            compared = evaluate_runs(runs, judge, seed, progress)
-        picture = write_masking(compared, out)
-        _print_masking(compared)
-        typer.echo(f"Written to {out}; picture: {picture}")
+        _compare(folders, judge, seed, out)
+
+
+def _check_options(from_existing: bool, sweep_options: Sequence[object], force: bool) -> None:
+    if from_existing and any(option is not None for option in sweep_options):
+        raise ValueError(
+            "Options --ratios, --steps and --stop-after must be left out with --from: those "
+            "pretrainings are there."
+        )
+    if not from_existing and force:
+        raise ValueError("Option --force must be left out with CONFIG: existing runs are resumed.")
 
 
 def _sweep(
@@ -110,11 +103,7 @@ def _sweep(
     asked = sweep_configs(config, parse_ratios(ratios), steps)
     with progress_bar() as progress:
         finished = sweep(
-            asked,
-            out,
-            accelerator=accelerator,
-            stop_after=stop_after,
-            progress=progress,
+            asked, out, accelerator=accelerator, stop_after=stop_after, progress=progress
         )
     if len(finished) == len(asked):
         return finished
@@ -122,6 +111,19 @@ def _sweep(
         f"Stopped with {len(finished)} of {len(asked)} models; rerun the same command to resume."
     )
     return None
+
+
+def _compare(folders: Sequence[str | Path], judge: int, seed: int, out: Path) -> None:
+    from reproduction.masking.measure import evaluate_runs, read_runs
+    from reproduction.masking.write import write_masking
+
+    runs = read_runs(folders)
+    _warn(runs)
+    with progress_bar() as progress:
+        compared = evaluate_runs(runs, judge, seed, progress)
+    picture = write_masking(compared, out)
+    _print_masking(compared)
+    typer.echo(f"Written to {out}; picture: {picture}")
 
 
 def _warn(runs: Sequence[Run]) -> None:

@@ -15,13 +15,13 @@ from reproduction.cli.shared import ALUMINIUM, Force, Model, Out, Seed, evaluate
 def latent(
     model: Model,
     out: Out,
-    count: Annotated[int, typer.Option(help="Unseen RVEs.")] = 1000,
+    count: Annotated[int, typer.Option(help="Number of unseen RVEs.")] = 1000,
     method: Annotated[str, typer.Option(help="Map: umap (needs umap-learn), or pca.")] = "umap",
     elastic: Annotated[
         str | None,
         typer.Option(
             metavar="C11,C12,C44",
-            help=f"Of the crystals [GPa], or those of {ALUMINIUM}.",
+            help=f"Elastic constants of the crystals [GPa] (default: {ALUMINIUM}'s).",
             show_default=False,
         ),
     ] = None,
@@ -59,7 +59,7 @@ def latent(
 def reconstruction(
     model: Model,
     out: Out,
-    count: Annotated[int, typer.Option(help="Unseen RVEs to draw.")] = 4,
+    count: Annotated[int, typer.Option(help="Number of unseen RVEs to draw.")] = 4,
     mask: Annotated[
         float | None,
         typer.Option(
@@ -94,12 +94,12 @@ def probe(
     data: Annotated[Path, typer.Argument(help="Labelled data set: see examples/recipes/.")],
     out: Out,
     labels: Annotated[str, typer.Option(help="Numbers of labels to fit to.")] = "50,200,1000",
-    test: Annotated[int, typer.Option(help="Other RVEs to judge on.")] = 500,
-    draws: Annotated[int, typer.Option(help="Times that labels are drawn anew.")] = 5,
+    test: Annotated[int, typer.Option(help="Number of other RVEs to evaluate on.")] = 500,
+    draws: Annotated[int, typer.Option(help="Number of random draws of the labels.")] = 5,
     force: Force = False,
     debug: options.Debug = False,
 ) -> None:
-    """Read stiffness, texture index and grain size off frozen features with few labels."""
+    """Probe frozen features for stiffness, texture index and grain size with few labels."""
     with friendly_errors(debug):
         from reproduction.probing.measure import ProbeSettings, parse_labels, study_probes
         from reproduction.probing.write import OUTPUT, grouped, write_probes
@@ -130,7 +130,7 @@ def card(
     force: Force = False,
     debug: options.Debug = False,
 ) -> None:
-    """Hand a model on: half-precision weights and a card with what the studies measured."""
+    """Release a model: half-precision weights, and a card with the studies' results."""
     with friendly_errors(debug):
         from reproduction.model_card import release_model
 

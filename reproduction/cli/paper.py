@@ -18,8 +18,10 @@ def curves(
     leaves: Annotated[int, typer.Option(help="Number of leaves per network.")] = 32,
     seeds: Annotated[int, typer.Option(help="Number of networks of each kind.")] = 3,
     grid: Annotated[int, typer.Option(help="Voxels along an edge.")] = 25,
-    grains: Annotated[int, typer.Option(help="Grains of each polycrystal.")] = 139,
-    material: Annotated[str, typer.Option(help="Shipped name or phase file.")] = "AA6022-T4",
+    grains: Annotated[int, typer.Option(help="Number of grains per polycrystal.")] = 139,
+    material: Annotated[
+        str, typer.Option(help="Name of a shipped material, or phase file.")
+    ] = "AA6022-T4",
     strain: Annotated[float, typer.Option(help="Largest strain.")] = 0.05,
     seed: Seed = 0,
     zener: Annotated[

@@ -100,7 +100,7 @@ def _latent(results: Path) -> Iterator[Row]:
             continue
         ours = scores.pop("pretrained")
         best = _most(scores)
-        title = "R² told by neighbours of [CLS]"
+        title = "R² of nearest-neighbour regression on [CLS]"
         yield Row("Fig. 5", title, what, "", ours, best.value, best.name, PLAIN, source)
 
 

@@ -74,7 +74,7 @@ def run(place: Place) -> None:
     place.picture("fig9.png", "Fig. 9: validation error of inferred networks.", figure)
     if part.predicted and place.preset.predicting:
         place.remarks.append(
-            f"Predicted networks are judged on {part.predicted} of the validation RVEs of each "
+            f"Predicted networks are evaluated on {part.predicted} of the validation RVEs of each "
             "seed, for the time that they take; rows with the same RVEs are to be compared with "
             "them."
         )

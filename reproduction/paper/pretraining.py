@@ -84,7 +84,7 @@ def run_latent(place: Place) -> None:
     ]
     place.table(
         "neighbours.csv",
-        "R² of C11 and of the logarithm of the texture index, told by an RVE's nearest others.",
+        "R² of C11 and of the logarithm of the texture index by nearest-neighbour regression.",
         ("vectors", "on", "C11", "log texture index"),
         rows,
     )

@@ -1,4 +1,4 @@
-"""What the paper says, number by number: nothing of it enters a result of ours.
+"""The paper's numbers, for comparison only: none enters a result.
 
 Figures whose values the text does not give are described in words.
 """

@@ -27,10 +27,10 @@ def write_report(results: Path, about: Mapping[str, Any], steps: Mapping[str, An
 
 def _page(results: Path, about: Mapping[str, Any], steps: Mapping[str, Any]) -> Iterator[str]:
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    yield "<title>The paper, made anew by polyxtal</title>"
+    yield "<title>Reproducing the paper with polyxtal</title>"
     yield '<meta name="viewport" content="width=device-width">'
     yield f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body>"
-    yield "<h1>Foundation Model for Polycrystalline Material Informatics, made anew</h1>"
+    yield "<h1>Reproducing Foundation Model for Polycrystalline Material Informatics</h1>"
     yield f"<p>Every number of ours was computed by <code>{_text(about['command'])}</code>"
     yield f" with {_text(', '.join(f'{k} {v}' for k, v in about['versions'].items()))}"
     seconds = sum(one["seconds"] for one in about["steps"].values())

@@ -1,4 +1,4 @@
-"""All steps in order, what they have in common, and the comparison of what came out."""
+"""All steps in order, and the comparison of their results with the paper's."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class PaperSettings:
 
     Attributes:
         name: Name of the preset, or its file.
-        preset: Sizes.
-        only: Names of steps to take; empty for all.
+        preset: Sizes of the reproduction.
+        only: Names of steps to run; empty for all.
 
     Raises:
-        ValueError: if there is no such step.
+        ValueError: if a step is unknown.
     """
 
     name: str
@@ -52,12 +52,12 @@ class PaperSettings:
 
     @property
     def command(self) -> str:
-        """The command that computes the same."""
+        """The command that runs this study."""
         return f"python -m reproduction paper --preset {self.name} --out DIR"
 
 
 def paper_steps(preset: PaperPreset) -> list[Step]:
-    """List the steps in order; later ones need earlier ones."""
+    """Return the steps in order; later ones need earlier ones."""
     return [
         Step("materials", "Tables 1 and 3: the material", materials.run),
         Step(
@@ -86,15 +86,15 @@ def study_paper(
 
     Args:
         settings: Settings of the study.
-        folder: New, or of the same preset.
+        folder: Output folder, new or of the same preset.
         progress: Called before each step, with its title, and within it.
     Returns:
-        The report.
+        Path of the report.
     Raises:
-        FileNotFoundError: if there is no such model.
+        FileNotFoundError: if a model is missing.
         FileExistsError: if the folder holds something else.
         ValueError: if it was begun with another preset.
-        ConvergenceError: if something does not converge.
+        ConvergenceError: if a solver or a fit does not converge.
     """
     target = Path(folder)
     preset = settings.preset
@@ -110,7 +110,7 @@ def study_paper(
 
 
 def write_all(settings: PaperSettings, folder: Path, steps: Sequence[Step]) -> Path:
-    """Write the comparison, what the study was made of, and the report, of all finished steps."""
+    """Write comparison, settings and report of all finished steps; return the report's path."""
     results = folder / RESULTS
     done: dict[str, Mapping[str, Any]] = {
         step.name: about for step in steps if (about := finished(folder, step.name)) is not None

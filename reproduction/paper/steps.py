@@ -1,4 +1,4 @@
-"""Steps of a reproduction: each one whole or to be gone on with."""
+"""Steps of a reproduction; each is resumable."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ DPI = 100
 
 @dataclass
 class Place:
-    """Where a step works, what it was asked for, and what it has written.
+    """Settings and folders of a step, and the files that it has written.
 
     Attributes:
-        preset: Sizes.
-        folder: The whole reproduction.
+        preset: Sizes of the reproduction.
+        folder: Folder of the reproduction.
         name: Name of the step.
-        progress: Called with progress.
+        progress: Called as the step proceeds.
         tables: Captions of tables, by file.
         pictures: Captions of pictures, by file.
-        commands: Commands that compute the step's parts one by one.
-        remarks: Sentences that belong to the results.
+        commands: Commands that run the step's parts one by one.
+        remarks: Remarks on the results.
     """
 
     preset: PaperPreset
@@ -52,18 +52,18 @@ class Place:
 
     @property
     def work(self) -> Path:
-        """The step's own working folder, made if it is not there."""
+        """The step's own working folder, created if missing."""
         place = self.folder / WORK / self.name
         place.mkdir(parents=True, exist_ok=True)
         return place
 
     def shared(self, name: str) -> Path:
-        """Name a working folder that several steps use."""
+        """Return a working folder shared by several steps."""
         return self.folder / WORK / name
 
     @property
     def results(self) -> Path:
-        """The folder of tables and pictures, made if it is not there."""
+        """The folder of tables and pictures, created if missing."""
         place = self.folder / RESULTS / self.name
         place.mkdir(parents=True, exist_ok=True)
         return place
@@ -71,12 +71,12 @@ class Place:
     def table(
         self, file: str, caption: str, header: Sequence[str], rows: Iterable[Iterable[Any]]
     ) -> None:
-        """Write a table; what is not known is an empty cell."""
+        """Write a table; unknown values are empty cells."""
         write_table(self.results / file, header, rows)
         self.tables[file] = caption
 
     def picture(self, file: str, caption: str, figure: Figure) -> None:
-        """Write a picture of 256 colours, which takes a third of the space."""
+        """Write a picture of 256 colours, which takes a third of the space of true colour."""
         whole = io.BytesIO()
         figure.savefig(whole, format="png", dpi=DPI)
         with atomic_file(self.results / file) as temporary, Image.open(whole) as image:
@@ -89,8 +89,8 @@ class Step(NamedTuple):
 
     Attributes:
         name: Name of its folders.
-        title: In the report.
-        run: Computes it, or resumes it.
+        title: Title in the report.
+        run: Function that runs or resumes the step.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Step(NamedTuple):
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Write a CSV file whose numbers have all their digits; NaN and None are empty cells."""
+    """Write a CSV file in full precision; NaN and None are empty cells."""
     with (
         atomic_file(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
@@ -115,7 +115,7 @@ def _cell(value: Any) -> Any:
 
 
 def finished(folder: Path, name: str) -> dict[str, Any] | None:
-    """Read what a finished step says of itself; None if it is not finished."""
+    """Read the record of a finished step; None if it is not finished."""
     path = folder / RESULTS / name / DONE
     if not path.is_file():
         return None
@@ -124,13 +124,13 @@ def finished(folder: Path, name: str) -> dict[str, Any] | None:
         files = (path.parent / file for kind in ("tables", "pictures") for file in found[kind])
         return found if all(file.is_file() for file in files) else None
     except (ValueError, KeyError, TypeError, RecursionError):
-        return None  # damaged: done again
+        return None  # damaged: run again
 
 
 def take(step: Step, preset: PaperPreset, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Do a step, unless it is finished; return what it says of itself.
+    """Run a step unless it is finished; return its record.
 
-    Sums the time of all attempts, interrupted ones up to their last progress.
+    Its time is the sum over all attempts, interrupted ones up to their last progress.
     """
     found = finished(folder, step.name)
     if found is not None:

@@ -16,19 +16,14 @@ TRAIN, TEST = "stiffness-train", "stiffness-test"
 
 
 def data_set(place: Place, name: str, recipe: Recipe) -> Path:
-    """Make a data set, or resume it."""
+    """Generate a data set; resumable."""
     folder = place.shared(name)
-    generate(
-        recipe,
-        folder,
-        workers=1,
-        progress=place.progress,
-    )
+    generate(recipe, folder, workers=1, progress=place.progress)
     return folder
 
 
 def run(place: Place) -> None:
-    """Fit the head to every encoder, and set it beside all baselines."""
+    """Fit the head to every encoder, and compare it with all baselines."""
     part = place.preset.stiffness
     train, test = (data_set(place, *one) for one in ((TRAIN, part.train), (TEST, part.test)))
     models = encoder_models(place)
@@ -80,10 +75,10 @@ def run(place: Place) -> None:
         references = {name: 1 - least[name] for name in ("Hill", "ridge on harmonics and products")}
         draw_bars(axes, values, references, "1 - R², worst of C11, C22, C33")
         axes.set_title(crystal)
-    place.picture("fig7.png", "Fig. 7: what is missing to R² = 1, on unseen RVEs.", figure)
+    place.picture("fig7.png", "Fig. 7: 1 - R² on unseen RVEs.", figure)
     place.remarks.append(
-        "From scratch means the encoder's first weights and a head that begins at zero; pretrained "
-        "encoders begin with a ridge regression. Losses and R² count a head's best epoch on "
+        "From scratch means the encoder's first weights and a head of zeros; pretrained "
+        "encoders start from a ridge regression. Losses and R² count a head's best epoch on "
         "validation RVEs."
     )
     place.commands.append("polyxtal finetune stiffness CONFIG --out DIR")

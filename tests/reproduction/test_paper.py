@@ -1,4 +1,4 @@
-"""The paper made anew: every step whole, resumed, traceable, set beside paper and baselines."""
+"""Reproducing the paper: every step whole, resumed, traceable, beside paper and baselines."""
 
 from __future__ import annotations
 
