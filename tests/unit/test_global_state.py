@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import locale
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -59,11 +62,11 @@ def plain(tmp_path_factory):
     return {name: call(tmp_path_factory.mktemp(name)) for name, call in CALLS.items()}
 
 
-@pytest.fixture(params=["dtype", "generators", "threads", "locale", "folder"])
+@pytest.fixture(params=["dtype", "generators", "threads", "folder"])
 def foreign(request, monkeypatch, tmp_path):
     """A program that has settings of its own."""
     threads, default = torch.get_num_threads(), torch.get_default_dtype()
-    language = locale.setlocale(locale.LC_ALL)
+    drawn, drawn_by_numpy = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
     if request.param == "dtype":
         torch.set_default_dtype(torch.float64)
     if request.param == "generators":
@@ -71,17 +74,13 @@ def foreign(request, monkeypatch, tmp_path):
         np.random.seed(99)  # noqa: NPY002
     if request.param == "threads":
         torch.set_num_threads(2 if threads == 1 else 1)
-    if request.param == "locale":
-        try:
-            locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
-        except locale.Error:
-            pytest.skip("no locale with a decimal comma is installed")
     if request.param == "folder":
         monkeypatch.chdir(tmp_path)
     yield request.param
+    torch.set_rng_state(drawn)
+    np.random.set_state(drawn_by_numpy)  # noqa: NPY002
     torch.set_default_dtype(default)
     torch.set_num_threads(threads)
-    locale.setlocale(locale.LC_ALL, language)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -112,3 +111,30 @@ def test_global_generators_and_settings_are_left_alone(name, tmp_path):
     before = state()
     CALLS[name](tmp_path)
     assert state() == before
+
+
+IN_ASCII = """
+import locale
+import polyxtal as px
+assert locale.getpreferredencoding(False) != "UTF-8", locale.getpreferredencoding(False)
+rve = px.tessellate(grid=4, grains=5, seed=1)
+rve = px.Polycrystal(rve.grain_id, rve.orientations, rve.size, phase_names=("α-iron",))
+assert "Al" in px.materials()
+for name in ("a.npz", "a.vti"):
+    px.write(rve, name)
+    assert px.read(name).phase_names == ("α-iron",), name
+"""
+
+
+def test_files_are_utf_8_in_a_program_that_is_not(tmp_path):
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    (tmp_path / "program.py").write_text(IN_ASCII, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, **plain},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -23,6 +23,7 @@ from polyxtal.dataset.layout import encode_part, layout
 from polyxtal.dataset.parts import LOCK, check_part, prepare, refuse_foreign, write_part
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.dataset.workers import Workers, cluster, cores, processes
+from polyxtal.deprecation import warn_renamed
 
 AHEAD = 2
 """Parts submitted per worker, so that none waits for the writer."""
@@ -98,6 +99,9 @@ def generate(
     target = Path(folder).resolve()
     refuse_foreign(target)
     target.mkdir(parents=True, exist_ok=True)
+
+    if on_part is not None:
+        warn_renamed("Argument `on_part` of `generate`", "`progress`")
 
     def report(parts: int) -> None:
         if progress is not None:

@@ -100,3 +100,11 @@ def test_the_split_is_checked(folder):
     for split in ((0.5, 0.4, 0.0), (0.0, 0.5, 0.5), (1.2, -0.2, 0.0), (nan, 0.5, 0.5)):
         with pytest.raises(ValueError, match="three shares that sum to 1"):
             PolycrystalDataModule(folder, split=split)
+
+
+def test_loaders_draw_nothing_from_the_global_generator(folder):
+    module = PolycrystalDataModule(folder, batch_size=2)
+    before = torch.get_rng_state()
+    for loader in (module.train_dataloader(), module.val_dataloader()):
+        next(iter(loader))
+    assert torch.equal(torch.get_rng_state(), before)

@@ -310,14 +310,14 @@ def test_two_writers(tmp_path, bare):
     """The second is refused at once, and the first does not notice."""
     reached, go, failures = threading.Event(), threading.Event(), []
 
-    def pause(whole, _):
-        if whole == 2:
+    def pause(stage, done, total, note=""):
+        if done == 2 * BARE.part:
             reached.set()
             go.wait(60)
 
     def first():
         try:
-            generate(BARE, tmp_path, workers=1, on_part=pause)
+            generate(BARE, tmp_path, workers=1, progress=pause)
         except BaseException as error:
             failures.append(error)
 
@@ -409,3 +409,10 @@ def test_a_folder_in_the_place_of_the_lock(tmp_path):
     (tmp_path / ".lock").mkdir()
     with pytest.raises(OSError, match=r"\.lock: the lock must be written, but: Is a directory"):
         generate(make_recipe({"count": 1, "grid": 2, "grains": 1}), tmp_path, workers=1)
+
+
+def test_the_former_callback_still_works_and_warns(tmp_path):
+    told = []
+    with pytest.warns(DeprecationWarning, match="`on_part` of `generate` is deprecated"):
+        generate(BARE, tmp_path, workers=1, on_part=lambda *given: told.append(given))
+    assert told == [(done, BARE.parts) for done in range(BARE.parts + 1)]
