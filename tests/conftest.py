@@ -1,6 +1,10 @@
 """Shapes and types of public functions are checked while tests run, and only then."""
 
+import torch
 from jaxtyping import install_import_hook
+
+# Small tensors are slower on two threads, and very slow on a busy machine.
+torch.set_num_threads(1)
 
 # The compiled kernels are left out: numba cannot see through the checks.
 _CHECKED = [

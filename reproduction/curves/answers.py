@@ -23,7 +23,7 @@ from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.heads.curves.head import standard_paths
-from polyxtal.model.predicted_network import ITERATIONS, best_start, untrained_starts
+from polyxtal.model.predicted_network import FitEffort, best_start, untrained_starts
 from polyxtal.network.fit import CurveTarget, fit_network
 from polyxtal.network.tree import MaterialNetwork
 from reproduction.curves.cases import UNREADABLE, Case
@@ -58,6 +58,7 @@ def compute_answers(
     cases: Sequence[Case],
     seeds: int,
     leaves: int | None,
+    effort: FitEffort,
 ) -> tuple[list[Answer], dict[str, float]]:
     """Compute the responses of all estimates to the loads on one polycrystal.
 
@@ -67,6 +68,7 @@ def compute_answers(
         cases: The loads on the polycrystal.
         seeds: Number of networks of each kind.
         leaves: Leaves of a network fitted to the polycrystal's own full fields; None for none.
+        effort: Effort spent on that fit.
     Returns:
         The responses, and the time that making the networks of each kind took. [s]
     """
@@ -98,8 +100,9 @@ def compute_answers(
         targets = [CurveTarget(path, simulate(rve, material, path)) for path in paths]
 
         def fit() -> MaterialNetwork:
-            start = best_start(untrained_starts(rve, leaves, 0), material, targets)
-            return fit_network(start, material, targets, iterations=ITERATIONS).network
+            starts = untrained_starts(rve, leaves, 0, effort.starts)
+            start = best_start(starts, material, targets)
+            return fit_network(start, material, targets, iterations=effort.iterations).network
 
         respond(FITTED, 0, fit)
     return found, seconds

@@ -24,6 +24,7 @@ from polyxtal.mechanics.mean_field.grain_rotation import mean_disorientation
 from polyxtal.mechanics.response import Response, compare
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel, load_model
+from polyxtal.model.predicted_network import EFFORT, FitEffort
 from polyxtal.network.tree import MaterialNetwork
 from reproduction.curves.answers import Maker, compute_answers, read_answers, write_answers
 from reproduction.curves.cases import CaseSettings, full_field_cases
@@ -48,6 +49,7 @@ class CurveSettings:
         seeds: Number of networks of each kind (default: 3).
         fitted: Also fit one network, as originally proposed, to each polycrystal's own full fields
             (default: true).
+        effort: Effort spent on fitting a network.
 
     Raises:
         ValueError: if a number is out of range.
@@ -58,6 +60,7 @@ class CurveSettings:
     leaves: int = 32
     seeds: int = 3
     fitted: bool = True
+    effort: FitEffort = EFFORT
 
     def __post_init__(self) -> None:
         """Validate before anything is computed."""
@@ -174,7 +177,9 @@ def study_curves(
         found = read_answers(file, mine)
         if found is None:
             leaves = settings.leaves if settings.fitted else None
-            found = compute_answers(makers, material, [*mine.values()], settings.seeds, leaves)
+            found = compute_answers(
+                makers, material, [*mine.values()], settings.seeds, leaves, settings.effort
+            )
             write_answers(file, *found)
         for load, case in mine.items():
             still = mean_disorientation(case.rve, case.rve.orientations, case.turned)
@@ -224,7 +229,9 @@ def _makers(
         with warnings.catch_warnings():
             # Some polycrystals are meant to be unlike those of the training.
             warnings.simplefilter("ignore", UserWarning)
-            return model.predict_network(rve, settings.leaves, seed, material)
+            return model.predict_network(
+                rve, settings.leaves, seed, material, effort=settings.effort
+            )
 
     return {
         UNTRAINED: lambda rve, seed: MaterialNetwork.from_polycrystal(rve, settings.leaves, seed),

@@ -23,22 +23,22 @@ from reproduction.paper.heads import predicting_model
 from reproduction.paper.steps import Place
 from reproduction.pretrained import find_model
 
-FEW, ZENER, REPEATS = 32, 4.0, 3
+FEW, ZENER = 32, 4.0
 
 
 def run(place: Place) -> None:
     """Time everything that answers for a random polycrystal, the best of a few times."""
-    part = next(iter(place.preset.curves.values()))
+    part, repeats = next(iter(place.preset.curves.values())), place.preset.repeats
     material, path = load_material(part.material), LoadPath.uniaxial(part.strain, unload=True)
     crystal = with_zener(material.elasticity, ZENER)
     model = load_model(find_model(predicting_model(place)))
     made: dict[int, MaterialNetwork] = {}
     rve = tessellate(part.grid, part.grains, seed=0)
     # What the encoder has seen it remembers.
-    fresh = [tessellate(part.grid, part.grains, seed=1 + k) for k in range(REPEATS)]
+    fresh = [tessellate(part.grid, part.grains, seed=1 + k) for k in range(repeats)]
 
     def predict(leaves: int) -> MaterialNetwork:
-        made[leaves] = model.predict_network(rve, leaves)
+        made[leaves] = model.predict_network(rve, leaves, effort=place.preset.effort)
         return made[leaves]
 
     sizes, untrained = sorted({FEW, part.leaves}), MaterialNetwork.from_polycrystal
@@ -65,14 +65,14 @@ def run(place: Place) -> None:
         warnings.simplefilter("ignore", UserWarning)
         for done, (answer, name, compute) in enumerate(timed):
             place.progress("answers timed", done, len(timed))
-            best = min(_seconds(compute) for _ in range(REPEATS))
+            best = min(_seconds(compute) for _ in range(repeats))
             if name == "full field":
                 full[answer] = best
             rows.append((answer, name, best, full[answer] / best if answer in full else None))
     place.table(
         "cost.csv",
         f"Wall time [s] on one polycrystal of {part.grid}³ voxels and {part.grains} grains, the "
-        f"best of {REPEATS}, and how many times less than the full field's. Stiffness at a Zener "
+        f"best of {repeats}, and how many times less than the full field's. Stiffness at a Zener "
         f"ratio of {ZENER:g}; curves with {path.increments} increments.",
         ("answer", "by", "seconds", "times less"),
         rows,

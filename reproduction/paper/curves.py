@@ -47,7 +47,12 @@ def run(place: Place) -> None:
     part = place.preset.curves[place.name]
     cases = part.cases()
     settings = CurveSettings(
-        str(predicting_model(place)), cases, leaves=part.leaves, seeds=part.seeds, fitted=False
+        str(predicting_model(place)),
+        cases,
+        leaves=part.leaves,
+        seeds=part.seeds,
+        fitted=False,
+        effort=place.preset.effort,
     )
     stamp = hashlib.sha256(json.dumps(cases.common(), sort_keys=True).encode()).hexdigest()[:12]
     others = _inferred(place) if part.leaves == 2**place.preset.parameters.depth else {}

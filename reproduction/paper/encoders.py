@@ -1,4 +1,4 @@
-"""Encoders that tasks I and II compare, and the curves of their fine-tuning."""
+"""Encoders compared in tasks I and II, and their learning curves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOSSES = ("head", "seed", "epoch", "loss", "validation")
 
 
 def encoder_models(place: Place) -> dict[str, str]:
-    """Name the pretrained models that are fine-tuned: "mask-40" and others, in order."""
+    """Return the pretrained models to fine-tune by name: "mask-40" and so on, then others."""
     shares = pretrained_models(place.preset, place.folder)
     models = {f"mask-{100 * share:g}": model for share, model in shares.items()}
     return models | dict(place.preset.others)
@@ -33,7 +33,7 @@ def chosen(place: Place) -> str:
 
 
 def read_losses(folder: Path, names: Sequence[str], seeds: int) -> list[tuple]:
-    """Read the curves of a fine-tuning, one row for each head, seed and epoch."""
+    """Read learning curves: one row for each head, seed and epoch."""
     rows = []
     for name in names:
         for seed in range(seeds):
@@ -45,12 +45,12 @@ def read_losses(folder: Path, names: Sequence[str], seeds: int) -> list[tuple]:
 def show_losses(
     place: Place, names: Sequence[str], seeds: int, label: str, table: str, picture: tuple[str, str]
 ) -> None:
-    """Write the curves of a step's fine-tuning as a table and as a picture.
+    """Write the learning curves of a step as a table and as a picture.
 
     Args:
         place: The step's; the fine-tuning is in `heads` of its working folder.
         names: Names of the heads.
-        seeds: How often each was fitted.
+        seeds: Number of fits of each.
         label: Axis label of the losses, with their unit.
         table: Caption of the table.
         picture: File and caption of the picture.
@@ -84,7 +84,7 @@ def draw_losses(rows: Sequence[tuple], names: Sequence[str], label: str) -> Figu
 
 
 def encoder_colors(names: Sequence[str]) -> dict[str, object]:
-    """Give shares of hidden patches one scale of colours, and others colours of their own."""
+    """Return colours: a sequential scale for masking ratios, and distinct ones for others."""
     shares = [name for name in names if name.startswith("mask-")]
     scale = colormaps[SEQUENCE]
     colors: dict[str, object] = {

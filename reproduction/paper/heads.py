@@ -1,4 +1,4 @@
-"""Heads with which a model of one's own predicts networks, where no shipped one is used."""
+"""Heads of a newly pretrained model, for predicting networks without a shipped model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = "heads"
 
 
 def predicting_model(place: Place) -> Path | str:
-    """Name the model that predicts networks."""
+    """Return the name or folder of the model that predicts networks."""
     if place.preset.predicting is not None:
         return place.preset.predicting
     return place.folder / WORK / NAME / "network" / MODEL

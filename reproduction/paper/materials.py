@@ -1,4 +1,4 @@
-"""Tables 1 and 3: constants of the aluminium alloy, as the package ships them."""
+"""Tables 1 and 3: constants of the shipped aluminium alloy."""
 
 from __future__ import annotations
 

@@ -40,6 +40,7 @@ def run(place: Place) -> None:
         crystals=part.crystals,
         seeds=part.seeds,
         predicted=part.predicted if place.preset.predicting else 0,
+        effort=place.preset.effort,
         heads=heads,
     )
     rows = finetune_parameters(config, place.work / "heads", place.progress)

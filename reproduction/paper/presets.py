@@ -1,4 +1,4 @@
-"""How much is computed: sizes of a reproduction, as a YAML file says them."""
+"""Presets of the reproduction: sizes of data sets, models and fits, read from YAML."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from polyxtal.dataset.recipe import Recipe
 from polyxtal.dataset.recipe_textures import KINDS as TEXTURE_KINDS
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml
+from polyxtal.model.predicted_network import EFFORT, FitEffort
 from polyxtal.texture.components import TEXTURE_TYPES
 from polyxtal.training.finetune.config import FitConfig, HeadName
 from polyxtal.training.pretrain.config import KINDS, PretrainConfig
@@ -27,12 +28,12 @@ class StiffnessPart(BaseModel):
     """Task I: the paper's linear head for C11, C22 and C33.
 
     Attributes:
-        train: RVEs to learn from and validate on, labelled for given crystals.
-        test: Others, labelled for the same.
-        validation: Share of `train` that decides when to stop.
-        seeds: Times that each head is fitted.
-        fit: How pretrained encoders are fine-tuned.
-        scratch: How an untrained encoder is fitted.
+        train: RVEs for training and validation, labelled for given crystals.
+        test: Test RVEs, labelled for the same crystals.
+        validation: Fraction of `train` held out for early stopping.
+        seeds: Number of fits of each head.
+        fit: Settings for pretrained encoders.
+        scratch: Settings for the untrained encoder.
     """
 
     model_config = _STRICT
@@ -49,13 +50,13 @@ class ParameterPart(BaseModel):
 
     Attributes:
         data: RVEs of the four texture types, labelled for sampled crystals.
-        validation: Share of them that is validated on.
-        depth: N, for 2^N leaves.
-        crystals: Crystals of each RVE in a step.
-        seeds: Times that each head is fitted.
+        validation: Fraction of the RVEs held out for validation.
+        depth: Depth N of the networks, which have 2^N leaves.
+        crystals: Number of crystals per RVE and training step.
+        seeds: Number of fits of each head.
         predicted: Number of RVEs on which `predict_network` is evaluated, too.
-        fit: How pretrained encoders are fine-tuned.
-        scratch: How an untrained encoder is fitted.
+        fit: Settings for pretrained encoders.
+        scratch: Settings for the untrained encoder.
     """
 
     model_config = _STRICT
@@ -74,8 +75,8 @@ class CurvePart(BaseModel):
 
     Attributes:
         title: Title of its section in the report.
-        leaves: Leaves of the networks.
-        seeds: Networks of each kind.
+        leaves: Number of leaves of the networks.
+        seeds: Number of networks of each kind.
         grid, grains, material, strain, seed, zener, loads, names: See `CaseSettings`.
     """
 
@@ -104,12 +105,12 @@ class CurvePart(BaseModel):
 
 
 class HeadPart(BaseModel):
-    """Heads with which a model of one's own predicts networks.
+    """Heads that are fitted to a newly pretrained model.
 
     Attributes:
-        labels: Number of RVEs of task I, with sampled crystals, that the tensor head is fitted to.
-        seeds: Times that it is fitted.
-        recipe: Small polycrystals whose full fields the head for curves learns from.
+        labels: Number of RVEs of task I, with sampled crystals, for fitting the tensor head.
+        seeds: Number of fits of the tensor head.
+        recipe: Recipe of the small polycrystals whose full fields the curve head is fitted to.
     """
 
     model_config = _STRICT
@@ -119,23 +120,25 @@ class HeadPart(BaseModel):
 
 
 class PaperPreset(BaseModel):
-    """All that a reproduction depends on.
+    """Everything that the results of a reproduction depend on.
 
     Attributes:
-        models: Pretrained models by share of hidden patches, as for `load_model`; they must say
-            how they were pretrained.
-        pretraining: Instead of them, a pretraining that is run once for each of `ratios`.
-        ratios: Shares of hidden patches.
-        chosen: The share that later steps use, the paper's 0.4.
-        others: More pretrained models for tasks I and II, by name.
+        models: Pretrained models by masking ratio, as for `load_model`; they must contain the
+            settings of their pretraining.
+        pretraining: Alternative to `models`: a pretraining that is run for each of `ratios`.
+        ratios: Masking ratios.
+        chosen: Masking ratio of later steps (default: the paper's 0.4).
+        others: Further pretrained models for tasks I and II, by name.
         predicting: Model with heads that predicts networks; None fits `heads` to the chosen one.
-        heads: How.
-        judged: Number of unseen RVEs that pretrainings are evaluated on.
-        latents: RVEs of the map of latent vectors.
-        method: How they are mapped; "umap" needs an extra package.
+        heads: Settings of these fits.
+        judged: Number of unseen RVEs for evaluating pretrainings.
+        latents: Number of RVEs in the map of latent vectors.
+        method: Projection of the latent vectors; "umap" needs an extra package.
         stiffness: Task I.
         parameters: Task II, offline.
-        curves: Task II, online, by name; the first one holds the paper's Table 2.
+        curves: Task II, online, by name; the first one contains the paper's Table 2.
+        effort: Effort spent on fitting each predicted network.
+        repeats: Times that each cost is measured; the best counts.
     """
 
     model_config = _STRICT
@@ -152,6 +155,8 @@ class PaperPreset(BaseModel):
     stiffness: StiffnessPart
     parameters: ParameterPart
     curves: Mapping[HeadName, CurvePart]
+    effort: FitEffort = EFFORT
+    repeats: Count = 3
 
     @model_validator(mode="after")
     def _consistent(self) -> PaperPreset:
@@ -171,12 +176,12 @@ class PaperPreset(BaseModel):
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """Shares of hidden patches, least first."""
+        """Masking ratios in increasing order."""
         return tuple(sorted(self.ratios if self.models is None else self.models))
 
 
 def shipped_presets() -> list[str]:
-    """Name the presets that come with the package."""
+    """Return the names of the shipped presets."""
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 

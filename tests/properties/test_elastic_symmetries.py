@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -28,15 +26,6 @@ from polyxtal.network.tree import MaterialNetwork
 seeds = st.integers(0, 2**31 - 1)
 groups = st.sampled_from(LAUE_GROUPS)
 schemes = st.sampled_from(["fourier", "rotated"])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Tiny FFTs on several threads wait for each other whenever the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def random_elasticity(group: str, seed: int) -> Elasticity:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
@@ -20,15 +19,6 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 
 seeds = st.integers(0, 2**31 - 1)
 schemes = st.sampled_from(["fourier", "rotated"])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Tiny FFTs on several threads wait for each other whenever the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @st.composite

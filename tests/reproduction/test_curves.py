@@ -17,13 +17,14 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
-from polyxtal.network.reference import reference_ensemble
+from polyxtal.model.predicted_network import FitEffort
 from reproduction.cli import app
 from reproduction.curves import cases as curve_cases
 from reproduction.curves.cases import POLYCRYSTALS, CaseSettings, full_field_cases, with_zener
 from reproduction.curves.measure import CurveRow, CurveSettings, study_curves, summary_rows
 
 NAMES = ["S1", "S2", "W1", "hull 2", "five"]
+LITTLE = FitEffort(1, 2, 1, reference_leaves=4, reference_members=1)
 SMALL = CaseSettings(grid=4, grains=6, strain=0.004, names=tuple(NAMES))
 
 
@@ -41,16 +42,9 @@ def model(tmp_path_factory) -> str:
 def finished(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("curves") / "study"
 
-    def few(rve: px.Polycrystal, seed: int = 0):
-        return reference_ensemble(rve, 4, 1, seed)
-
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr("polyxtal.model.predicted_network.reference_ensemble", few)
-        patch.setattr("polyxtal.model.predicted_network.ITERATIONS", 1)
-        patch.setattr("polyxtal.model.predicted_network.STARTS", 2)
-        patch.setattr("polyxtal.model.predicted_network.FITS", 1)
-        settings = CurveSettings(model, SMALL, leaves=4, seeds=2, fitted=True)
+        settings = CurveSettings(model, SMALL, leaves=4, seeds=2, fitted=True, effort=LITTLE)
         study = study_curves(settings, folder)
     return folder, settings, study
 
@@ -132,17 +126,11 @@ def test_answers_are_read_again_and_damaged_ones_computed(finished, monkeypatch)
     (kept / "S2.npz").unlink()
 
 
-def test_more_loads_go_into_the_same_folder_and_other_networks_apart(finished, monkeypatch):
+def test_more_loads_go_into_the_same_folder_and_other_networks_apart(finished):
     folder, settings, _ = finished
 
-    def few(rve: px.Polycrystal, seed: int = 0):
-        return reference_ensemble(rve, 4, 1, seed)
-
-    monkeypatch.setattr("polyxtal.model.predicted_network.reference_ensemble", few)
-    monkeypatch.setattr("polyxtal.model.predicted_network.FITS", 1)
-    monkeypatch.setattr("polyxtal.model.predicted_network.STARTS", 2)
     cases = replace(settings.cases, loads=("plane strain", "tension"), names=("W1",))
-    other = CurveSettings(settings.model, cases, leaves=2, seeds=1, fitted=False)
+    other = CurveSettings(settings.model, cases, leaves=2, seeds=1, fitted=False, effort=LITTLE)
     made = []
 
     def one(rve: px.Polycrystal, seed: int) -> px.MaterialNetwork:

@@ -8,7 +8,6 @@ import logging
 import warnings
 
 import pytest
-import torch
 import yaml
 from tiny_model import SIZES
 from typer.testing import CliRunner
@@ -40,14 +39,6 @@ TINY = {
     "precision": "32-true",
     "workers": 0,
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

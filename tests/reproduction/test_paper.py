@@ -13,9 +13,7 @@ import pytest
 from tiny_paper import tiny_preset, write_preset
 from typer.testing import CliRunner
 
-import polyxtal as px
 from polyxtal.files.validated import validate_document
-from polyxtal.network.reference import reference_ensemble
 from reproduction.cli import app
 from reproduction.paper import comparison, readme_table, steps
 from reproduction.paper.presets import PaperPreset, read_preset, shipped_presets
@@ -47,16 +45,8 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("paper")
     path = write_preset(folder)
 
-    def few(rve: px.Polycrystal, seed: int = 0):
-        return reference_ensemble(rve, 4, 1, seed)
-
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr("polyxtal.model.predicted_network.reference_ensemble", few)
-        patch.setattr("polyxtal.model.predicted_network.ITERATIONS", 1)
-        patch.setattr("polyxtal.model.predicted_network.STARTS", 2)
-        patch.setattr("polyxtal.model.predicted_network.FITS", 1)
-        patch.setattr("reproduction.paper.cost.REPEATS", 1)
         settings = PaperSettings(str(path), read_preset(str(path)))
         begun = []
         report = study_paper(settings, folder / "out", noting(begun))

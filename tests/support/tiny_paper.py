@@ -13,6 +13,13 @@ from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
 
 FIT = {"freeze": False, "epochs": 2, "patience": 2, "batch": 4, "rate": 1e-3}
+EFFORT = {
+    "iterations": 1,
+    "starts": 2,
+    "fits": 1,
+    "reference_leaves": 4,
+    "reference_members": 1,
+}
 SCRATCH = {**FIT, "encoder": "untrained"}
 ALUMINIUM, STRONG = [107300.0, 60800.0, 28300.0], [88814.0, 70043.0, 37543.0]
 
@@ -59,6 +66,8 @@ def tiny_preset(folder: Path) -> dict[str, Any]:
         "predicting": predicting_model(folder / "predicting"),
         "judged": 4,
         "latents": 24,
+        "effort": EFFORT,
+        "repeats": 1,
         "method": "pca",
         "stiffness": {
             "train": tiny_recipe(20, 1, "hull", given),

@@ -11,7 +11,6 @@ Grains of one stress follow σ = τ (ε̇ / (γ̇_0 Σ_g f_g Σ_a |m_ga|^(n+1)))
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from math import nan as X
 from pathlib import Path
@@ -28,15 +27,6 @@ from polyxtal.crystal.slip.systems import slip_systems
 DATA = Path(__file__).parent / "data"
 ALUMINIUM = px.load_material("AA6022-T4")
 RATE, GRAINS = 1e-3, 400
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tensors this small are slower on two threads, and very slow on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

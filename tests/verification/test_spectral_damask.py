@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +29,6 @@ STIFF = CubicElasticity(250e3, 110e3, 160e3)
 PASCAL = 1e-6  # in MPa
 # DAMASK's stiffness is a finite difference at a strain of 1e-6, at finite strain.
 FINITE_DIFFERENCE = 5e-6
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Tiny FFTs on several threads wait for each other whenever the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def distance(stiffness: torch.Tensor, reference: torch.Tensor) -> float:

@@ -13,6 +13,11 @@ from polyxtal.cli.console import friendly_errors, progress_bar
 if TYPE_CHECKING:
     from rich.table import Table
 
+Configuration = Annotated[
+    Path, typer.Argument(help="Configuration (YAML), see examples/finetune/.")
+]
+Output = Annotated[Path, typer.Option(help="Output folder, new or to resume.")]
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -23,8 +28,8 @@ def main() -> None:
 
 @app.command()
 def stiffness(
-    config: Annotated[Path, typer.Argument(help="Configuration (YAML), see examples/finetune/.")],
-    out: Annotated[Path, typer.Option(help="Output folder, new or to resume.")],
+    config: Configuration,
+    out: Output,
     debug: options.Debug = False,
 ) -> None:
     """Fit heads that predict stiffness and compare them with all baselines (resumable)."""
@@ -60,8 +65,8 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 @app.command()
 def network(
-    config: Annotated[Path, typer.Argument(help="Configuration (YAML), see examples/finetune/.")],
-    out: Annotated[Path, typer.Option(help="Output folder, new or to resume.")],
+    config: Configuration,
+    out: Output,
     debug: options.Debug = False,
 ) -> None:
     """Fit the head that predicts curves to full-field simulations (resumable)."""
@@ -88,8 +93,8 @@ def network(
 
 @app.command()
 def parameters(
-    config: Annotated[Path, typer.Argument(help="Configuration (YAML), see examples/finetune/.")],
-    out: Annotated[Path, typer.Option(help="Output folder, new or to resume.")],
+    config: Configuration,
+    out: Output,
     debug: options.Debug = False,
 ) -> None:
     """Fit the paper's heads that predict all parameters of a network (resumable)."""

@@ -14,16 +14,16 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from polyxtal.algebra.progress import Progress
 from polyxtal.algebra.threads import one_thread
 from polyxtal.dataset.build import build_sample, label
-from polyxtal.dataset.layout import encode_part, layout
-from polyxtal.dataset.parts import LOCK, check_part, prepare, refuse_foreign, write_part
+from polyxtal.dataset.layout import RECIPE, encode_part, layout
+from polyxtal.dataset.parts import check_part, prepare, refuse_foreign, write_part
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.dataset.workers import Workers, cluster, cores, processes
 from polyxtal.deprecation import warn_renamed
+from polyxtal.files.run_folder import RunFolder
 
 AHEAD = 2
 """Parts submitted per worker, so that none waits for the writer."""
@@ -109,7 +109,7 @@ def generate(
         if on_part is not None:
             on_part(parts, recipe.parts)
 
-    with _only_writer(target):
+    with RunFolder(target, RECIPE, "a data set").lock():
         generation = _finish(target, recipe, workers, scheduler, report)
     generation.seconds = perf_counter() - started
     return generation
@@ -258,22 +258,3 @@ def _said_of(what: str, kept: str = "") -> Iterator[None]:
             f"{what} must be written, but: {error.strerror or error}{kept}. "
             "Mend that and run the same again."
         ) from error
-
-
-@contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / LOCK)
-    with _said_of(f"{folder / LOCK}: the lock"):
-        try:
-            lock.acquire(timeout=0)
-            held = True
-        except Timeout:
-            held = False
-    if not held:
-        raise BlockingIOError(
-            f"{folder}: only one run may write to a data set, but another one is writing to it."
-        )
-    try:
-        yield
-    finally:
-        lock.release()

@@ -33,7 +33,7 @@ PARTS = "parts"
 
 
 LOCK = ".lock"
-
+"""File that older versions left in the folder."""
 
 MAX_RECORD = 1 << 20
 

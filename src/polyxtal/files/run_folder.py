@@ -116,8 +116,8 @@ class RunFolder:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BlockingIOError(
-                    f"{self.folder}: only one process must work on {self.kind}, but another one "
-                    "is running."
+                    f"{self.folder}: only one process at a time may work on {self.kind}, "
+                    "but another one is running."
                 ) from None
             except OSError:
                 pass  # file system without locks

@@ -25,7 +25,7 @@ from polyxtal.model.heads.parameters.head import FittedParameters
 from polyxtal.model.heads.registry import Head, kind_of, read_heads, save_heads
 from polyxtal.model.heads.stiffness.head import StiffnessHead
 from polyxtal.model.mae import MaskedAutoencoder
-from polyxtal.model.predicted_network import infer_network
+from polyxtal.model.predicted_network import EFFORT, FitEffort, infer_network
 from polyxtal.model.pretrained import PretrainedModel
 from polyxtal.model.windows import windows
 from polyxtal.network.limits import check_size
@@ -173,6 +173,7 @@ class FoundationModel(PretrainedModel):
         seed: int = 0,
         material: Material | None = None,
         progress: Progress = no_progress,
+        effort: FitEffort = EFFORT,
     ) -> MaterialNetwork:
         """Predict a small network that reproduces the expected response of a polycrystal.
 
@@ -188,6 +189,7 @@ class FoundationModel(PretrainedModel):
             material: Material whose curves the network is fitted to (default: AA6022-T4). The
                 network may be used with others.
             progress: Called after every step of a fit.
+            effort: Effort spent on the fits.
         Returns:
             A network of one phase.
         Raises:
@@ -205,7 +207,8 @@ class FoundationModel(PretrainedModel):
             curves,
             lambda crystal: self.predict_stiffness(rve, crystal),
             seed,
-            progress=progress,
+            effort,
+            progress,
         )
 
     def check_network(self, rve: Polycrystal | None = None) -> None:

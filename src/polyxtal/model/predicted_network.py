@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,18 +16,55 @@ from polyxtal.crystal.material import Material
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.heads.curves.head import COMPARISON, CurveHead, cyclic_paths, missed_stiffness
 from polyxtal.network.fit import CurveTarget, StiffnessTarget, fit_network
-from polyxtal.network.reference import reference_ensemble
+from polyxtal.network.reference import LEAVES, MEMBERS, reference_ensemble
 from polyxtal.network.tree import MaterialNetwork
 
 ZENER = (0.15, 0.4, 2.5, 7.0)
 """Zener ratios of the crystals whose effective stiffness a network is fitted to."""
-ITERATIONS, STARTS = 16, 12
-"""Iterations of a fit, and number of untrained networks of which the best ones are fitted."""
-FITS, FEW_LEAVES = 4, 64
-"""Number of fits to select from, with up to so many leaves; larger networks are all alike."""
+FEW_LEAVES = 64
+"""Largest number of leaves with several fits to select from; larger networks are all alike."""
 STIFFNESS_WEIGHT, MANY_LEAVES = 0.3, 128
 """Weight of stiffness relative to curves for networks of at least so many leaves; smaller ones
 cannot match both, so the weight is proportional to the cube of the number of leaves. [-]"""
+
+
+@dataclass(frozen=True)
+class FitEffort:
+    """Effort spent on fitting a predicted network.
+
+    Attributes:
+        iterations: Iterations of each fit (default: 16).
+        starts: Number of untrained networks of which the best ones are fitted (default: 12).
+        fits: Number of fits to select from, with up to 64 leaves (default: 4).
+        reference_leaves: Leaves of each reference network (default: 128).
+        reference_members: Number of reference networks (default: 8).
+    Raises:
+        ValueError: if a number is below 1, there are fewer starts than fits, or reference networks
+            have fewer than two leaves.
+    """
+
+    iterations: int = 16
+    starts: int = 12
+    fits: int = 4
+    reference_leaves: int = LEAVES
+    reference_members: int = MEMBERS
+
+    def __post_init__(self) -> None:
+        """Validate before anything is computed."""
+        if min(self.iterations, self.fits, self.reference_members, self.reference_leaves - 1) < 1:
+            raise ValueError(f"All numbers of a fit must be positive, but are {self}.")
+        if self.starts < self.fits:
+            raise ValueError(
+                f"A fit needs at least as many starts as fits, but has {self.starts} and "
+                f"{self.fits}."
+            )
+
+    def fits_of(self, leaves: int, material: Material) -> int:
+        """Return the number of fits; an elastic material has no cycles to select one by."""
+        return self.fits if leaves <= FEW_LEAVES and material.plasticity is not None else 1
+
+
+EFFORT = FitEffort()
 
 
 def elastic_crystals() -> list[CubicElasticity]:
@@ -39,11 +77,6 @@ def elastic_crystals() -> list[CubicElasticity]:
     ]
 
 
-def fit_count(leaves: int, material: Material) -> int:
-    """Return the number of fits to select from; an elastic material has no cycles to select by."""
-    return FITS if leaves <= FEW_LEAVES and material.plasticity is not None else 1
-
-
 def infer_network(
     rve: Polycrystal,
     leaves: int,
@@ -51,7 +84,7 @@ def infer_network(
     head: CurveHead,
     stiffness: Callable[[Elasticity], Float[Tensor, "6 6"]],
     seed: int = 0,
-    iterations: int | None = None,
+    effort: FitEffort = EFFORT,
     progress: Progress = no_progress,
 ) -> MaterialNetwork:
     """Fit the normals of untrained networks to expected curves and stiffnesses.
@@ -66,13 +99,12 @@ def infer_network(
         head: Correction of the curves of reference networks.
         stiffness: Function that predicts the polycrystal's stiffness for a crystal.
         seed: Random seed.
-        iterations: Iterations of each fit (default: `ITERATIONS`).
+        effort: Effort spent on the fits.
         progress: Called after every step of a fit.
     Raises:
         ConvergenceError: if a network does not converge.
     """
-    iterations = ITERATIONS if iterations is None else iterations
-    fits = fit_count(leaves, material)
+    iterations, fits = effort.iterations, effort.fits_of(leaves, material)
     total = fits * iterations + 1
     progress("expected curves", 0, total)
     crystals: list[Elasticity] = [*elastic_crystals()]
@@ -81,7 +113,7 @@ def infer_network(
     if material.plasticity is None:
         crystals.append(material.elasticity)
     else:
-        typical = reference_ensemble(rve, seed=seed)
+        typical = reference_ensemble(rve, effort.reference_leaves, effort.reference_members, seed)
         missed = missed_stiffness(typical.stiffness(COMPARISON), stiffness(COMPARISON))
         curves = head.expected(typical, material, missed)
         if fits > 1:
@@ -89,7 +121,9 @@ def infer_network(
     goals = [StiffnessTarget(crystal, stiffness(crystal)) for crystal in crystals]
     weight = STIFFNESS_WEIGHT * min(1.0, (leaves / MANY_LEAVES) ** 3)
 
-    starts = by_error(untrained_starts(rve, leaves, seed), material, curves, goals, weight)
+    starts = by_error(
+        untrained_starts(rve, leaves, seed, effort.starts), material, curves, goals, weight
+    )
     fitted: list[MaterialNetwork] = []
     for start in starts[:fits]:
         before = len(fitted) * iterations
@@ -141,7 +175,9 @@ def best_start(
     return by_error(starts, material, curves, goals, weight)[0]
 
 
-def untrained_starts(rve: Polycrystal, leaves: int, seed: int) -> list[MaterialNetwork]:
+def untrained_starts(
+    rve: Polycrystal, leaves: int, seed: int, count: int = EFFORT.starts
+) -> list[MaterialNetwork]:
     """Draw the networks that fits may start from.
 
     The first eight have the seeds of the reference networks. With 128 leaves they are these
@@ -149,5 +185,5 @@ def untrained_starts(rve: Polycrystal, leaves: int, seed: int) -> list[MaterialN
     √(7/9). That they are preferred does no harm: the expected curves do not depend on the starts,
     and no full field is involved. With another number of leaves, the same seeds draw others.
     """
-    seeds = member_seeds(seed, STARTS)
+    seeds = member_seeds(seed, count)
     return [MaterialNetwork.from_polycrystal(rve, leaves, one) for one in seeds]

@@ -14,7 +14,6 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 import yaml
-from filelock import FileLock
 from typer.testing import CliRunner
 
 from polyxtal.algebra.convergence import ConvergenceError
@@ -25,6 +24,7 @@ from polyxtal.dataset.layout import header_files
 from polyxtal.dataset.parts import check_part
 from polyxtal.dataset.recipe import make_recipe
 from polyxtal.dataset.store import open_dataset
+from polyxtal.files.run_folder import RunFolder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -40,8 +40,8 @@ RECIPE = make_recipe(BASE)
 
 
 def tree(folder):
-    """All files but the lock and the picture."""
-    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in (".lock", PICTURE))
+    """All files but the picture."""
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != PICTURE)
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
@@ -166,8 +166,9 @@ def test_mistakes_are_one_sentence(recipe, tmp_path, whole):
     other = write(tmp_path / "other.yaml", BASE | {"seed": 1})
     begun = shutil.copytree(whole, tmp_path / "begun")
     check_error(invoke(other, "--out", begun), "begun with, but `seed` is 0 there and 1 here.")
-    with FileLock(begun / ".lock"):
-        check_error(invoke(recipe, "--out", begun), "only one run may write to a data set, but")
+    with RunFolder(begun, "recipe.yaml", "a data set").lock():
+        problem = "only one process at a time may work on a data set, but"
+        check_error(invoke(recipe, "--out", begun), problem)
     assert tree(begun) == tree(whole)
 
 

@@ -447,9 +447,12 @@ def test_only_one_process_runs_in_a_folder(case, tmp_path):
     prepared = preparation.prepare(case / "grid.vti", settings)
     with run_folder.open_run(out, prepared.identity()) as other:
         check_error(
-            run(case, out), "only one process must work on a simulation, but another one is"
+            run(case, out),
+            "only one process at a time may work on a simulation, but another one is",
         )
-        check_error(run(case, out, "--force"), "only one process must work on a simulation")
+        check_error(
+            run(case, out, "--force"), "only one process at a time may work on a simulation"
+        )
         other.checkpoint.write_bytes(b"")
     check_error(run(case, out), "checkpoint.h5: must be an intact HDF5 file, but is not")
     assert run(case, out, "--force").exit_code == 0

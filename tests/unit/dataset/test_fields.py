@@ -23,14 +23,6 @@ LABEL = Feature(1, lambda q: torch.arange(float(q.shape[1])).reshape(1, -1, 1))
 """What a voxel's grain is, whatever its crystal: shows where voxels go."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def box(grid=(4, 4, 4), grains=9, batch=1):
     rves = [px.tessellate(grid, grains, seed=seed) for seed in range(batch)]
     ids = torch.stack([rve.grain_id for rve in rves])

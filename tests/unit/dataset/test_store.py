@@ -49,8 +49,7 @@ def copy(whole, tmp_path):
 
 
 def tree(folder):
-    """All files but the lock."""
-    files = (file for file in folder.rglob("*") if file.is_file() and file.name != ".lock")
+    files = (file for file in folder.rglob("*") if file.is_file())
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
@@ -390,14 +389,13 @@ def test_metadata_written_otherwise_are_the_same(copy):
     assert len(open_dataset(copy)) == 5
 
 
-@pytest.mark.parametrize("kind", ["file", "folder", "dangling", "lock"])
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling"])
 def test_links_are_refused(copy, tmp_path, kind):
     outside = tmp_path / "outside"
     target = {
         "file": shard(copy, "seed"),
         "folder": copy / "parts",
         "dangling": record(copy),
-        "lock": copy / ".lock",
     }[kind]
     if kind == "folder":
         target.rename(outside)

@@ -19,14 +19,6 @@ RECIPE = make_recipe({"count": 1, "grid": 6, "grains": [4, 9], "texture": {"kind
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def take(endless, count):
     batches = iter(endless)
     return [next(batches) for _ in range(count)]

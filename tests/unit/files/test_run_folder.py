@@ -63,7 +63,7 @@ def test_only_one_process_works_in_a_folder(tmp_path):
     run = RunFolder(tmp_path, "work.json", "a simulation")
     with (
         run.lock(),
-        pytest.raises(BlockingIOError, match="only one process must work on a simulation"),
+        pytest.raises(BlockingIOError, match="only one process at a time may work on a simulation"),
         RunFolder(tmp_path, "work.json", "a simulation").lock(),
     ):
         pass

@@ -12,9 +12,10 @@ from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead
 from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.model.predicted_network import FitEffort
 from polyxtal.model.windows import windows
-from polyxtal.network.reference import reference_ensemble
 
+LITTLE = FitEffort(2, 2, 2, reference_leaves=8, reference_members=2)
 CRYSTAL = px.CubicElasticity(107.3e3, 60.8e3, 28.3e3)
 
 
@@ -33,7 +34,7 @@ def folder(tmp_path_factory):
 
 def answers(folder) -> dict[str, torch.Tensor]:
     model, rve = px.load_model(folder), px.tessellate(grid=7, grains=9, seed=3)
-    predicted, decoded = model.predict_network(rve, leaves=4, seed=2), model.decode_network(rve)
+    predicted, decoded = model.predict_network(rve, 4, 2, effort=LITTLE), model.decode_network(rve)
     fields = windows(rve, model.config.voxels, model.config.seen)
     fresh = MaskedAutoencoder(model.config, seed=5).state_dict()
     return {
@@ -49,13 +50,7 @@ def answers(folder) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", ["tiny", "polyxtal-small"])
-def test_answers_do_not_depend_on_the_default_dtype(folder, name, monkeypatch):
-    def few(rve, seed=0):
-        return reference_ensemble(rve, 8, 2, seed)
-
-    monkeypatch.setattr("polyxtal.model.predicted_network.reference_ensemble", few)
-    monkeypatch.setattr("polyxtal.model.predicted_network.STARTS", 2)
-    monkeypatch.setattr("polyxtal.model.predicted_network.ITERATIONS", 2)
+def test_answers_do_not_depend_on_the_default_dtype(folder, name):
     if name == "tiny":
         expected = answers(folder)
     else:

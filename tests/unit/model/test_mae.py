@@ -24,14 +24,6 @@ TINY = ModelConfig(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def test_patches_are_cubes_of_voxels():
     field = torch.arange(2.0 * 3 * 4 * 6 * 2).reshape(2, 3, 4, 6, 2)
     patches = patchify(field, 2)

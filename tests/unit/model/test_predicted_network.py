@@ -34,8 +34,7 @@ from polyxtal.model.heads.curves.head import (
 from polyxtal.model.heads.stiffness.file import head_fingerprint
 from polyxtal.model.predicted_network import (
     FEW_LEAVES,
-    FITS,
-    ITERATIONS,
+    FitEffort,
     best_start,
     elastic_crystals,
     infer_network,
@@ -65,6 +64,7 @@ def plain_head(about: dict | None = None) -> CurveHead:
 
 
 FEW = (16, 2)
+LITTLE = FitEffort(6, 3, 2, *FEW)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -73,8 +73,7 @@ def few_typical_networks():
         return reference_ensemble(rve, *FEW, seed)
 
     with pytest.MonkeyPatch.context() as patch:
-        for place in ("model.predicted_network", "training.finetune.curve_data"):
-            patch.setattr(f"polyxtal.{place}.reference_ensemble", few)
+        patch.setattr("polyxtal.training.finetune.curve_data.reference_ensemble", few)
         yield
 
 
@@ -231,21 +230,21 @@ def test_a_damaged_head_is_refused(model, tmp_path, change, complaint):
         px.load_model(tmp_path / "model")
 
 
-def test_a_predicted_network_does_what_is_expected(model, monkeypatch):
+def test_a_predicted_network_does_what_is_expected(model):
     rve = tiny_rve(3)
-    monkeypatch.setattr(predicted_network, "FITS", 2)
-    monkeypatch.setattr(predicted_network, "STARTS", 3)
     stages: list[tuple[str, int, int]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        net = model.predict_network(rve, leaves=32, progress=lambda *stage: stages.append(stage))
-        again = model.predict_network(rve, leaves=32)
-        other = model.predict_network(rve, leaves=32, seed=1)
+        net = model.predict_network(
+            rve, leaves=32, progress=lambda *stage: stages.append(stage), effort=LITTLE
+        )
+        again = model.predict_network(rve, leaves=32, effort=LITTLE)
+        other = model.predict_network(rve, leaves=32, seed=1, effort=LITTLE)
         expected = model.predict_stiffness(rve, COMPARISON)
     assert net.leaves == 32
     assert torch.equal(net.normals, again.normals)
     assert not torch.equal(net.normals, other.normals)
-    assert stages[0] == ("expected curves", 0, 2 * ITERATIONS + 1)
+    assert stages[0] == ("expected curves", 0, 2 * LITTLE.iterations + 1)
     assert stages[-1][0] == "fit"
     typical = reference_ensemble(rve, *FEW)
     missed = missed_stiffness(typical.stiffness(COMPARISON), expected)
@@ -258,13 +257,20 @@ def test_a_predicted_network_does_what_is_expected(model, monkeypatch):
 def test_many_leaves_have_the_stiffness_that_is_told():
     rve = tiny_rve(3)
     told = px.MaterialNetwork.from_polycrystal(rve, 64, seed=9)
-    net = infer_network(rve, 32, ALUMINIUM, plain_head(), told.stiffness, iterations=4)
+    net = infer_network(rve, 32, ALUMINIUM, plain_head(), told.stiffness, effort=LITTLE)
     start = px.MaterialNetwork.from_polycrystal(rve, 32, seed=0)
     gaps = [
         sum(float((one.stiffness(c) - told.stiffness(c)).norm()) for c in elastic_crystals())
         for one in (net, start)
     ]
     assert gaps[0] < 0.7 * gaps[1]
+
+
+def test_a_fit_of_no_iterations_or_too_few_starts_is_refused():
+    with pytest.raises(ValueError, match="All numbers of a fit must be positive"):
+        FitEffort(iterations=0)
+    with pytest.raises(ValueError, match="at least as many starts as fits, but has 2 and 3"):
+        FitEffort(starts=2, fits=3)
 
 
 def test_a_fit_begins_with_the_network_that_is_closest():
@@ -291,13 +297,14 @@ def test_of_few_leaves_several_are_fitted_and_cycles_choose(model, monkeypatch):
 
     monkeypatch.setattr(predicted_network, "fit_network", watch)
     stiffness = px.MaterialNetwork.from_polycrystal(rve, 64, seed=9).stiffness
-    net = infer_network(rve, 8, ALUMINIUM, plain_head(), stiffness, iterations=2)
-    assert len(fitted) == len(judged) == FITS
+    effort = FitEffort(2, 4, 4, *FEW)
+    net = infer_network(rve, 8, ALUMINIUM, plain_head(), stiffness, effort=effort)
+    assert len(fitted) == len(judged) == 4
     assert [start for _, start in judged] == fitted
     assert net is min(judged, key=lambda one: one[0])[1]
     fitted.clear()
     judged.clear()
-    infer_network(rve, FEW_LEAVES + 1, ALUMINIUM, plain_head(), stiffness, iterations=2)
+    infer_network(rve, FEW_LEAVES + 1, ALUMINIUM, plain_head(), stiffness, effort=effort)
     assert (len(fitted), len(judged)) == (1, 0)
 
 
@@ -305,7 +312,9 @@ def test_an_elastic_material_has_no_curves_to_follow():
     rve = tiny_rve(3)
     elastic = px.Material("elastic", px.CubicElasticity(168.4e3, 121.4e3, 75.4e3))
     told = px.MaterialNetwork.from_polycrystal(rve, 64, seed=9)
-    net = infer_network(rve, 16, elastic, plain_head(), told.stiffness, iterations=12)
+    net = infer_network(
+        rve, 16, elastic, plain_head(), told.stiffness, effort=FitEffort(12, 12, 1, *FEW)
+    )
     error = net.stiffness(elastic.elasticity) - told.stiffness(elastic.elasticity)
     assert float(error.norm()) < 2e-3 * float(told.stiffness(elastic.elasticity).norm())
 

@@ -24,14 +24,6 @@ from polyxtal.model.reconstruction import (
 from polyxtal.model.tokens import patchify, unpatchify
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def test_snapping_takes_the_closest_visible_crystal():
     generator = torch.Generator().manual_seed(5)
     crystals = feature("harmonic").compute(random_quaternions(5, 9)).to(torch.float32)

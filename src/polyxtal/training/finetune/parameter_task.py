@@ -14,6 +14,7 @@ from polyxtal.dataset.fields import turn_stiffness
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml
 from polyxtal.model.heads.parameters.head import MAX_DEPTH, ParameterHead
+from polyxtal.model.predicted_network import EFFORT, FitEffort
 from polyxtal.network.topology import BinaryTree
 from polyxtal.training.finetune.config import FitConfig, HeadName
 
@@ -34,6 +35,7 @@ class ParameterConfig(BaseModel):
         predicted: Number of validation RVEs of each split, the first ones, on which
             `predict_network` is evaluated, with as many leaves, beside the baselines on the same
             RVEs; the model must have heads for stiffness and curves.
+        effort: Effort spent on fitting each of these networks.
         heads: Settings of the fits, by name of the head.
     """
 
@@ -46,6 +48,7 @@ class ParameterConfig(BaseModel):
     crystals: Annotated[int, Field(ge=1, le=1000)] = 2
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
     predicted: Annotated[int, Field(ge=0, le=10**6)] = 0
+    effort: FitEffort = EFFORT
     heads: Annotated[dict[HeadName, FitConfig], Field(min_length=1, max_length=20)]
 
 

@@ -246,7 +246,7 @@ def _predicted(
         return kept
     found = []
     for done, number in enumerate(numbers.tolist(), start=1):
-        network = model.predict_network(store[number], 2**config.depth, seed)
+        network = model.predict_network(store[number], 2**config.depth, seed, effort=config.effort)
         found.append(
             _predicted_errors(network.stiffness, data.stiffness[number], constants[number])
         )

@@ -14,7 +14,7 @@ from polyxtal.model import checkpoint
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.curves.file import NETWORK_CONFIG
 from polyxtal.model.heads.stiffness.file import STIFFNESS_CONFIG, STIFFNESS_WEIGHTS
-from polyxtal.model.predicted_network import ITERATIONS, fit_count, infer_network
+from polyxtal.model.predicted_network import EFFORT, infer_network
 from polyxtal.network.limits import check_size
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.workflows.inputs.files import sha256
@@ -52,7 +52,7 @@ def open_model(name: str) -> tuple[FoundationModel, dict[str, tuple[str, str]]]:
 
 def most_steps(leaves: int, material: Material) -> int:
     """Return the maximum number of `on_step` calls of `predict_network` per network."""
-    return fit_count(leaves, material) * ITERATIONS
+    return EFFORT.fits_of(leaves, material) * EFFORT.iterations
 
 
 def predict_network(

@@ -21,14 +21,7 @@ from polyxtal.files.bounded import read_bounded
 from polyxtal.files.output_folder import OutputFolder, check_writable
 from polyxtal.files.plain import write_json
 from polyxtal.files.run_folder import RunFolder
-from polyxtal.mechanics.damask.files import (
-    GRID_FILE,
-    JOB,
-    LOAD_FILE,
-    LOG_FILE,
-    MATERIAL_FILE,
-    NUMERICS_FILE,
-)
+from polyxtal.mechanics.damask.files import CASE_FILES, JOB
 
 UNFINISHED, CHECKPOINT, SUMMARY = "unfinished.json", "checkpoint.h5", "simulation.json"
 CURVE, TAYLOR_CURVE, ORIENTATIONS = "curve.csv", "curve-taylor.csv", "orientations.csv"
@@ -220,9 +213,8 @@ def _remove(target: Path, everything: bool) -> None:
             entry.unlink()
     damask = target / DAMASK_FOLDER
     if everything and damask.is_dir() and not damask.is_symlink():
-        given = (GRID_FILE, MATERIAL_FILE, LOAD_FILE, NUMERICS_FILE, LOG_FILE)
         for entry in sorted(damask.iterdir()):
-            if entry.name in given or entry.name.startswith((f"{JOB}.", f"{JOB}_")):
+            if entry.name in CASE_FILES or entry.name.startswith((f"{JOB}.", f"{JOB}_")):
                 entry.unlink()
         with suppress(OSError):  # it contains other files
             damask.rmdir()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 
@@ -17,15 +15,6 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 
 COPPER = CubicElasticity(168.4e3, 121.4e3, 75.4e3)
 TUNGSTEN = CubicElasticity(522e3, 204e3, 160.8e3)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Tiny FFTs on several threads wait for each other whenever the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def polycrystal(grid: tuple[int, int, int], grains: int = 7) -> Polycrystal:

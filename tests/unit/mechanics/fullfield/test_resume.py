@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -17,14 +16,6 @@ from polyxtal.microstructure.io.vti import read_image
 
 ALUMINIUM = px.load_material("AA6022-T4")
 PATH = px.LoadPath.uniaxial(0.006, increments=12, unload=True)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def polycrystal(seed=0):

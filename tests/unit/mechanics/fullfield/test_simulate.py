@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -30,15 +29,6 @@ from polyxtal.network.tree import MaterialNetwork
 
 ALUMINIUM = px.load_material("AA6022-T4")
 STIFF = Material("stiff", px.CubicElasticity(240e3, 110e3, 90e3), None)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Tiny FFTs on several threads wait for each other whenever the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def polycrystal(grid=(5, 5, 5), grains=6, seed=0, size=(1.0, 1.0, 1.0), phases=1):

@@ -26,7 +26,7 @@ LOAD = px.LoadPath.uniaxial(strain=0.006, increments=2)
 
 @pytest.fixture(scope="module", autouse=True)
 def few_typical_networks():
-    def few(rve, seed=0):
+    def few(rve, leaves, members, seed):
         return reference_ensemble(rve, 8, 2, seed)
 
     with pytest.MonkeyPatch.context() as patch:
