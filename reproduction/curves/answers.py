@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.material import Material
+from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.mechanics.fullfield.simulate import simulate
 from polyxtal.mechanics.mean_field.grain_rotation import turned_grains
@@ -26,7 +25,7 @@ from polyxtal.model.heads.curves.head import standard_paths
 from polyxtal.model.predicted_network import FitEffort, best_start, untrained_starts
 from polyxtal.network.fit import CurveTarget, fit_network
 from polyxtal.network.tree import MaterialNetwork
-from reproduction.curves.cases import UNREADABLE, Case
+from reproduction.curves.cases import Case
 
 FITTED, TAYLOR, SACHS = "fitted to the RVE", "Taylor", "Sachs"
 MAX_ANSWERS = 1 << 28
@@ -119,8 +118,8 @@ def write_answers(file: Path, answers: Sequence[Answer], seconds: Mapping[str, f
         "seconds": dict(seconds),
     }
     file.parent.mkdir(exist_ok=True)
-    with atomic_file(file) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, about=np.array(json.dumps(about)), **arrays)
+    with atomic_file(file) as temporary:
+        write_arrays(temporary, arrays, about)
 
 
 def read_answers(
@@ -132,23 +131,22 @@ def read_answers(
         file: NumPy archive.
         cases: The loads on the polycrystal, by name.
     """
-    if not file.is_file() or file.stat().st_size > MAX_ANSWERS:
+    if not file.is_file():
         return None
     found = []
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            about = json.loads(str(stored["about"]))
+        with open_arrays(file, MAX_ANSWERS) as stored:
+            about = stored.about
             seconds = {str(kind): float(value) for kind, value in about["seconds"].items()}
             for k, (estimate, load, seed) in enumerate(about["answers"]):
                 case = cases[load]
                 f, p, turned = (
-                    torch.from_numpy(np.asarray(stored[f"{name}{k}"], dtype=np.float64))
-                    for name in ("F", "P", "turned")
+                    torch.from_numpy(stored.read(f"{name}{k}")) for name in ("F", "P", "turned")
                 )
                 if turned.shape != case.turned.shape or not torch.isfinite(p).all():
                     return None
                 response = Response(case.truth.time, f, p)
                 found.append(Answer(estimate, load, int(seed), response, turned))
-    except UNREADABLE:
+    except (ValueError, TypeError):
         return None  # damaged: computed again
     return found, seconds

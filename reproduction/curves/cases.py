@@ -6,14 +6,12 @@ truth/<polycrystal>-<load>.npz   time, F, P of one full-field simulation; grains
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -24,6 +22,7 @@ from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
+from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.run_folder import RunFolder
 from polyxtal.mechanics.fullfield.simulate import simulate
@@ -52,18 +51,6 @@ TEXTURES = 9
 """Stream of random numbers for textures and grains."""
 CONFIG, TRUTH = "cases.json", "truth"
 MAX_TRUTH = 1 << 24
-UNREADABLE = (
-    ValueError,
-    OSError,
-    KeyError,
-    TypeError,
-    EOFError,
-    MemoryError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What NumPy raises at a damaged file."""
 
 
 @dataclass(frozen=True)
@@ -217,11 +204,10 @@ def full_field_cases(
         ValueError: if it holds those of other settings, or of another law.
     """
     material = settings.law()
-    RunFolder(folder, CONFIG, "a set of cases").claim(settings.common())
     polycrystals, paths = list(settings.polycrystals()), settings.paths()
     cases: list[Case] = []
-    for name, rve in polycrystals:
-        for load, path in paths.items():
+    with RunFolder(folder, CONFIG, "a set of cases").run(settings.common()):
+        for (name, rve), (load, path) in product(polycrystals, paths.items()):
             file = folder / TRUTH / f"{name}-{load}.npz".replace(" ", "-")
             found = _read(file, rve, path)
             if found is None:
@@ -238,22 +224,22 @@ def _simulate(
     assert found.orientations is not None
     turned = found.orientations[-1]
     file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(file) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, time=found.time, F=found.F, P=found.P, turned=turned)
+    arrays = {"time": found.time, "F": found.F, "P": found.P, "turned": turned}
+    with atomic_file(file) as temporary:
+        write_arrays(temporary, arrays)
     return Response(found.time, found.F, found.P), turned
 
 
 def _read(file: Path, rve: Polycrystal, path: LoadPath) -> tuple[Response, Tensor] | None:
-    if not file.is_file() or file.stat().st_size > MAX_TRUTH:
+    if not file.is_file():
         return None
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with open_arrays(file, MAX_TRUTH) as stored:
             time, f, p, turned = (
-                torch.from_numpy(np.asarray(stored[k], dtype=np.float64))
-                for k in ("time", "F", "P", "turned")
+                torch.from_numpy(stored.read(name)) for name in ("time", "F", "P", "turned")
             )
         response = Response(time, f, p)
-    except UNREADABLE:
+    except (ValueError, TypeError):
         return None  # damaged: computed again
     whole = len(time) == path.increments + 1 and turned.shape == rve.orientations.shape
     finite = bool(torch.isfinite(p).all() and torch.isfinite(turned).all())

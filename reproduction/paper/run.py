@@ -92,21 +92,23 @@ def study_paper(
         Path of the report.
     Raises:
         FileNotFoundError: if a model is missing.
+        BlockingIOError: if another process uses the folder.
         FileExistsError: if the folder holds something else.
         ValueError: if it was begun with another preset.
         ConvergenceError: if a solver or a fit does not converge.
     """
     target = Path(folder)
     preset = settings.preset
-    RunFolder(target, CONFIG, "a reproduction of the paper").claim(preset.model_dump(mode="json"))
     steps = paper_steps(preset)
-    for step in steps:
-        if settings.only and step.name not in settings.only:
-            continue
-        if finished(target, step.name) is None:
-            progress(step.title, 0, 0)
-        take(step, preset, target, progress)
-    return write_all(settings, target, steps)
+    record = RunFolder(target, CONFIG, "a reproduction of the paper")
+    with record.run(preset.model_dump(mode="json")):
+        for step in steps:
+            if settings.only and step.name not in settings.only:
+                continue
+            if finished(target, step.name) is None:
+                progress(step.title, 0, 0)
+            take(step, preset, target, progress)
+        return write_all(settings, target, steps)
 
 
 def write_all(settings: PaperSettings, folder: Path, steps: Sequence[Step]) -> Path:

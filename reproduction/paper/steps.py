@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +16,10 @@ from PIL import Image
 
 from polyxtal.algebra.progress import Progress
 from polyxtal.files.atomic import atomic_file
-from polyxtal.files.bounded import read_bounded
-from polyxtal.files.plain import write_json
+from polyxtal.files.plain import read_record, write_record
 from reproduction.paper.presets import PaperPreset
 
 WORK, RESULTS, DONE, SPENT = "work", "results", "step.json", "seconds.json"
-MAX_JSON = 1 << 24
 DPI = 100
 
 
@@ -120,10 +117,10 @@ def finished(folder: Path, name: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        found = json.loads(read_bounded(path, MAX_JSON))
+        found = read_record(path)
         files = (path.parent / file for kind in ("tables", "pictures") for file in found[kind])
         return found if all(file.is_file() for file in files) else None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None  # damaged: run again
 
 
@@ -155,19 +152,19 @@ def take(step: Step, preset: PaperPreset, folder: Path, progress: Progress) -> d
         "pictures": place.pictures,
         "remarks": place.remarks,
     }
-    write_json(place.results / DONE, about)
+    write_record(place.results / DONE, about)
     return dict(about)
 
 
 def _spent(folder: Path, name: str) -> float:
     path = folder / WORK / name / SPENT
     try:
-        return float(json.loads(read_bounded(path, MAX_JSON))["seconds"]) if path.is_file() else 0.0
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return float(read_record(path)["seconds"]) if path.is_file() else 0.0
+    except (ValueError, KeyError, TypeError):
         return 0.0
 
 
 def _spend(folder: Path, name: str, seconds: float) -> None:
     place = folder / WORK / name
     place.mkdir(parents=True, exist_ok=True)
-    write_json(place / SPENT, {"seconds": seconds})
+    write_record(place / SPENT, {"seconds": seconds})

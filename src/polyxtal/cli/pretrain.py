@@ -32,9 +32,12 @@ def pretrain(
     with friendly_errors(debug):
         options.require_files(config)
         from polyxtal.training.pretrain.config import read_pretrain_config
+        from polyxtal.training.pretrain.run import is_finished
         from polyxtal.training.pretrain.run import pretrain as run
 
         asked = read_pretrain_config(config)
+        if is_finished(asked, out):
+            typer.echo("Finished before: the model is written again from the last checkpoint.")
         with progress_bar() as progress:
             run(
                 asked,

@@ -110,7 +110,7 @@ def simulate(
                 ebsd=options.map_settings(frame, threshold, exclude, volume),
             )
             out = OUTPUT.default(file) if out is None else out
-            check_folder(out, force)
+            check_folder(out)
             options.require_input(file)
             options.require_files(load)
             options.require_materials(material)
@@ -125,7 +125,7 @@ def _simulate(
 ) -> None:
     from rich.console import Console
 
-    from polyxtal.workflows.simulate.folder import open_run
+    from polyxtal.workflows.simulate.folder import is_finished, open_run
     from polyxtal.workflows.simulate.prepare import prepare
     from polyxtal.workflows.simulate.run import simulate as run_simulation
     from polyxtal.workflows.simulate.write import write_simulation
@@ -134,6 +134,9 @@ def _simulate(
     with progress_bar() as progress:
         progress("read", 0, 0)
         prepared = prepare(file, settings)
+    if not force and is_finished(folder, prepared.identity()):
+        typer.echo(f"Finished before; the results are in {folder} (--force repeats the run).")
+        return
     with open_run(folder, prepared.identity(), force) as run:
         _say_where_it_starts(run)
         with progress_bar() as progress:

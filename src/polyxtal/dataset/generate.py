@@ -6,6 +6,7 @@ folder, under a lock; it needs no file system that the workers share.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing, contextmanager
@@ -254,7 +255,7 @@ def _said_of(what: str, kept: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
         raise OSError(
-            f"{what} must be written, but: {error.strerror or error}{kept}. "
-            "Mend that and run the same again."
+            f"{what} must be written, but: {reason}{kept}. Mend that and run the same again."
         ) from error

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""Errors of a disk that is full, defective or not writable."""
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Name the target in errors of its disk, which do not say where they occurred."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        sentence = f"must be written, but: {os.strerror(error.errno)}; nothing was replaced"
+        raise OSError(error.errno, sentence, str(target)) from error
 
 
 def _sibling(target: Path) -> Path:
@@ -33,6 +49,7 @@ def atomic_files(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
     Raises:
         FileNotFoundError: if a target's folder does not exist, or a file was not written.
         IsADirectoryError: if a target is a folder.
+        OSError: if the disk is full or not writable; its `filename` is the first target.
     """
     targets = [_resolve(path) for path in paths]
     for target in targets:
@@ -40,12 +57,13 @@ def atomic_files(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
             raise IsADirectoryError(f"{target}: must be a file to be written, but is a folder.")
     temporary = tuple(_sibling(target) for target in targets)
     try:
-        yield temporary
-        for path in temporary:
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-        for path, target in zip(temporary, targets, strict=True):
-            path.replace(target)
+        with _named(targets[0]):
+            yield temporary
+            for path in temporary:
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
+            for path, target in zip(temporary, targets, strict=True):
+                path.replace(target)
     finally:
         for path in temporary:
             path.unlink(missing_ok=True)
@@ -74,6 +92,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         FileNotFoundError: if the parent folder does not exist.
         FileExistsError: if `path` exists and is not an empty folder; nothing is ever overwritten.
+        OSError: if the disk is full or not writable; its `filename` is the folder.
     """
     target = _resolve(path)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
@@ -81,9 +100,10 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     temporary = _sibling(target)
     temporary.mkdir()
     try:
-        yield temporary
-        if target.is_dir():
-            target.rmdir()  # raises if another process has filled it meanwhile
-        temporary.rename(target)
+        with _named(target):
+            yield temporary
+            if target.is_dir():
+                target.rmdir()  # raises if another process has filled it meanwhile
+            temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

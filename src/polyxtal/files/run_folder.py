@@ -14,11 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from polyxtal.files.bounded import read_bounded
-from polyxtal.files.plain import write_json
+from polyxtal.files.plain import read_record, write_record
 from polyxtal.files.yaml import shorten
-
-MAX_JSON = 1 << 22
 
 
 class RunFolder:
@@ -54,15 +51,7 @@ class RunFolder:
                     f"{self.folder}: must be new, empty or hold {self.kind}, but is not."
                 )
             return None
-        try:
-            content = json.loads(read_bounded(self.record, MAX_JSON))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(
-                f"{self.record}: must say what was begun, but can not be read."
-            ) from error
-        if not isinstance(content, dict):
-            raise ValueError(f"{self.record}: must say what was begun, but is no mapping.")
-        return content
+        return read_record(self.record)
 
     def claim(
         self,
@@ -95,8 +84,29 @@ class RunFolder:
                     f"`{name}` is {shorten(there)} there and {shorten(here)} here."
                 )
         if earlier != now:
-            write_json(self.record, now)
+            write_record(self.record, now)
         return now
+
+    @contextmanager
+    def run(
+        self,
+        asked: Mapping[str, Any],
+        free: Sequence[str] = (),
+        complete: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Lock the folder and claim it for a run while the block runs; see `claim`.
+
+        Yields:
+            `asked` after a JSON round trip.
+        Raises:
+            BlockingIOError: if another process uses the folder.
+            FileExistsError: if the folder has other contents.
+            ValueError: if it contains a run of a different request, or the record is damaged.
+        """
+        self.earlier()  # refuses before anything is created
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.lock():
+            yield self.claim(asked, free, complete)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

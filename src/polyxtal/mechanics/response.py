@@ -40,11 +40,11 @@ class Response(Measures):
         270
     """
 
-    time: Float[Tensor, "increments"]
+    time: Float[Tensor, " increments"]
     F: Float[Tensor, "increments 3 3"]
     P: Float[Tensor, "increments 3 3"]
     orientations: Float[Tensor, "increments leaves 4"] | None = None
-    weights: Float[Tensor, "leaves"] | None = None
+    weights: Float[Tensor, " leaves"] | None = None
     statistics: dict[str, float] = field(default_factory=dict)
 
     _repr_html_ = notebook_html

@@ -21,7 +21,7 @@ class GrainStatistics(NamedTuple):
         extent: Root mean square distance of a grain's voxels from its centre along x, y, z. [µm]
     """
 
-    diameter: Float[Tensor, "grains"]
+    diameter: Float[Tensor, " grains"]
     extent: Float[Tensor, "grains 3"]
 
     def spread(self) -> float:

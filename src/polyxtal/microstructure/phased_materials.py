@@ -30,14 +30,14 @@ class PhasedMaterials(NamedTuple):
     """
 
     materials: list[Material]
-    place: Int[Tensor, "grains"]
+    place: Int[Tensor, " grains"]
     phases: list[int]
 
     @classmethod
     def of(
         cls,
         material: MaterialByPhase,
-        phase: Int[Tensor, "grains"],
+        phase: Int[Tensor, " grains"],
         phase_names: Sequence[str],
         lattices: Sequence[Lattice | None] = (),
         voids: bool = False,

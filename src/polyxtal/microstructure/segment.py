@@ -65,7 +65,7 @@ class Segmentation(NamedTuple):
 
     grain_id: Int[Tensor, "nx ny"]
     orientations: Float[Tensor, "grains 4"]
-    phase: Int[Tensor, "grains"]
+    phase: Int[Tensor, " grains"]
     filled: float
 
 

@@ -52,7 +52,7 @@ def voronoi_batch(
 def nearest_seed(
     grid: tuple[int, int, int],
     seeds: Float[Tensor, "grains 3"],
-    weights: Float[Tensor, "grains"],
+    weights: Float[Tensor, " grains"],
     scale: Float[Tensor, "3"],
 ) -> Int[Tensor, "nx ny nz"]:
     """Assign voxels like `power_diagram`, on any device, with every voxel asking every seed.

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from polyxtal.files.atomic import atomic_file, atomic_files
@@ -74,7 +74,8 @@ def write_described(
         return
     with atomic_files(tensors[0], path) as (weights_file, config_file):
         contiguous = {name: value.contiguous() for name, value in tensors[1].items()}
-        save_file(contiguous, weights_file, metadata={"format": "pt"})
+        # By way of memory: safetensors' own writer hides the error of a full disk.
+        weights_file.write_bytes(save(contiguous, metadata={"format": "pt"}))
         config_file.write_text(text, encoding="utf-8")
 
 

@@ -133,7 +133,7 @@ class _Linearised(NamedTuple):
     """A network with its residuals and their Jacobian by the normals."""
 
     network: MaterialNetwork
-    residual: Float[Tensor, "rows"]
+    residual: Float[Tensor, " rows"]
     jacobian: Float[Tensor, "rows inner 3"]
 
     @property

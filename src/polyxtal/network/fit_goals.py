@@ -112,7 +112,7 @@ def follow_curve(
     network: MaterialNetwork,
     material: Material | Mapping[str, Material] | None,
     target: CurveTarget,
-) -> tuple[Float[Tensor, "increments"], Float[Tensor, "increments inner 3"]]:
+) -> tuple[Float[Tensor, " increments"], Float[Tensor, "increments inner 3"]]:
     """Return residuals along a curve and their derivatives by the normals.
 
     The sum of squares of the residuals is the mean square error over the increments.

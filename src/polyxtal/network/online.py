@@ -50,9 +50,9 @@ class Laminates:
 
     tree: BinaryTree
     normals: Float[Tensor, "inner 3"]
-    fractions: Float[Tensor, "inner"]
+    fractions: Float[Tensor, " inner"]
 
-    def leaf_fractions(self) -> Float[Tensor, "leaves"]:
+    def leaf_fractions(self) -> Float[Tensor, " leaves"]:
         """Return the volume fraction of every leaf. [-]"""
         nodes = [torch.ones((), dtype=torch.float64)] * (2 * self.tree.leaves - 1)
         for k in range(self.tree.leaves - 2, -1, -1):

@@ -21,8 +21,8 @@ class Leaves(NamedTuple):
     """Weighted orientations that represent a polycrystal."""
 
     orientations: Float[Tensor, "leaves 4"]
-    weights: Float[Tensor, "leaves"]  # sums to 1
-    phase: Int[Tensor, "leaves"]
+    weights: Float[Tensor, " leaves"]  # sums to 1
+    phase: Int[Tensor, " leaves"]
 
 
 def quantise(rve: Polycrystal, leaves: int, generator: torch.Generator) -> Leaves:
@@ -65,7 +65,7 @@ def quantise(rve: Polycrystal, leaves: int, generator: torch.Generator) -> Leave
     return joined._replace(weights=joined.weights / joined.weights.sum())
 
 
-def split_counts(weights: Float[Tensor, "parts"], total: int) -> Int[Tensor, "parts"]:
+def split_counts(weights: Float[Tensor, " parts"], total: int) -> Int[Tensor, " parts"]:
     """Return the pieces of each part if the heaviest is split until there are `total`."""
     counts = [1] * len(weights)
     heap = [(-w, k) for k, w in enumerate(weights.tolist())]
@@ -79,11 +79,11 @@ def split_counts(weights: Float[Tensor, "parts"], total: int) -> Int[Tensor, "pa
 
 def merge_orientations(
     orientations: Float[Tensor, "grains 4"],
-    weights: Float[Tensor, "grains"],
+    weights: Float[Tensor, " grains"],
     count: int,
     generator: torch.Generator,
     laue: LaueGroup = CUBIC,
-) -> tuple[Float[Tensor, "count 4"], Float[Tensor, "count"]]:
+) -> tuple[Float[Tensor, "count 4"], Float[Tensor, " count"]]:
     """Cluster orientations by weighted k-means; volume is conserved.
 
     Returns:

@@ -35,7 +35,7 @@ class StiffnessSensitivity(NamedTuple):
 def stiffness_sensitivity(
     tree: BinaryTree,
     leaf_stiffness: Float[Tensor, "*batch leaves 6 6"],
-    leaf_weights: Float[Tensor, "leaves"],
+    leaf_weights: Float[Tensor, " leaves"],
     normals: Float[Tensor, "inner 3"],
 ) -> StiffnessSensitivity:
     """Return the stiffness and its derivative by the normals, whose length is not constrained.

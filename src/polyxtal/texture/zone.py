@@ -37,7 +37,7 @@ class OrientationGrid:
 
     resolution: float
     orientations: Float[Tensor, "n 4"]
-    volumes: Float[Tensor, "n"]
+    volumes: Float[Tensor, " n"]
     covering_radius: float
     laue: LaueGroup = CUBIC
 

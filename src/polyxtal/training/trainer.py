@@ -1,14 +1,38 @@
-"""What trainings by Lightning have in common: resumption, and silence."""
+"""What trainings by Lightning have in common: checkpoints, resumption, and silence."""
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.plugins import TorchCheckpointIO
+
+from polyxtal.files.checkpoints import checkpoint_file, verify_to_resume
+
+
+class VerifiedCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints beside the one before, which is kept; see `files.checkpoints`.
+
+    Lightning's own writer moves them from the temporary folder, where a kill or a full disk in the
+    middle leaves no checkpoint if that is another file system.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint."""
+        # By way of memory: torch hides the error of a full disk, Python's own files do not.
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with checkpoint_file(Path(path)) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
 
 
 def find_checkpoint(path: Path, module: LightningModule) -> str | None:
@@ -20,10 +44,11 @@ def find_checkpoint(path: Path, module: LightningModule) -> str | None:
         path: Checkpoint of the trainer.
         module: Module whose weights it must hold.
     Raises:
-        ValueError: if it is damaged or of another module.
+        ValueError: if it is damaged or of another module; the one before is offered if intact.
     """
     if not path.is_file():
         return None
+    verify_to_resume(path)
     try:
         kept = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
         found = {name: value.shape for name, value in kept.items()}

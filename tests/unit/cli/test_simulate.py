@@ -14,7 +14,6 @@ import time
 from hashlib import sha256
 from xml.etree.ElementTree import parse
 
-import h5py
 import numpy as np
 import pytest
 import torch
@@ -24,6 +23,8 @@ import polyxtal as px
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.cli import app
+from polyxtal.files.arrays import open_arrays, write_arrays
+from polyxtal.files.plain import write_record
 from polyxtal.mechanics.fullfield import simulate as engine
 from polyxtal.workflows.simulate import folder as run_folder
 from polyxtal.workflows.simulate import prepare as preparation
@@ -225,7 +226,7 @@ def test_killed_run_goes_on_with_the_same_command(case, tmp_path, monkeypatch):
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-    assert {"unfinished.json", "checkpoint.h5"} <= names(killed)
+    assert {"unfinished.json", "checkpoint.npz"} <= names(killed)
     assert not ALWAYS & names(killed)
     reached = run_folder.reached(killed)
     assert reached is not None
@@ -295,11 +296,12 @@ def test_interrupted_run_says_how_to_go_on(case, tmp_path, stopped):
     assert result.exit_code == 130
     assert result.stdout == ""
     assert result.stderr == ("Interrupted. Rerun the same command to resume from t = 4 s.\n")
-    assert names(out) == {"unfinished.json", "checkpoint.h5"}
+    checkpoints = {"checkpoint.npz", "checkpoint.previous.npz"}
+    assert names(out) == {"unfinished.json", *checkpoints}
     release()
     # How it is computed may change, and files of others stay where they are.
     (out / "notes.txt").write_text("mine")
-    (out / f".checkpoint-{12 * 'a'}.h5").write_text("half")
+    (out / f".checkpoint-{12 * 'a'}.npz").write_text("half")
     (out / f".fields-{12 * 'a'}.pvd").write_text("half")
     result = run(case, out, "--no-taylor", "--threads", 1)
     assert result.exit_code == 0, result.output
@@ -318,7 +320,11 @@ def test_wall_time_of_all_runs_is_added_up(case, tmp_path, stopped):
     note = json.loads((out / "unfinished.json").read_text(encoding="utf-8"))
     assert 0 < note["seconds"] < 600
     note["seconds"] = 1000.0
-    (out / "unfinished.json").write_text(json.dumps(note), encoding="utf-8")
+    damaged = json.dumps(note)
+    (out / "unfinished.json").write_text(damaged, encoding="utf-8")
+    check_error(run(case, out), "unfinished.json: must be intact, but its checksum does not match")
+    note.pop("sha256")
+    write_record(out / "unfinished.json", note)
     assert run(case, out, "--checkpoint-every", 0).exit_code == 130
     note = json.loads((out / "unfinished.json").read_text(encoding="utf-8"))
     assert 1000 < note["seconds"] < 1600
@@ -347,7 +353,7 @@ def test_killed_while_writing_is_unfinished(case, tmp_path, monkeypatch):
 
         patch.setattr(run_folder.Run, "finish", die)
         assert run(case, out).exit_code == 130
-    assert names(out) >= ALWAYS | {"unfinished.json", "checkpoint.h5"}
+    assert names(out) >= ALWAYS | {"unfinished.json", "checkpoint.npz"}
     result = run(case, out)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("Resuming from t = 6 s.\n")
@@ -360,7 +366,7 @@ def test_run_without_a_checkpoint_starts_again(case, tmp_path, stopped):
     options = ("--fields", "vti", "--fields-every", 1, "--no-taylor")
     press()
     assert run(case, out, *options).exit_code == 130
-    (out / "checkpoint.h5").unlink()
+    (out / "checkpoint.npz").unlink()
     release()
     result = run(case, out, *options)
     assert result.exit_code == 0, result.output
@@ -401,7 +407,10 @@ def test_finished_simulation_is_replaced_by_force_only(case, tmp_path):
     out = tmp_path / "out"
     assert run(case, out, "--fields", "vti").exit_code == 0
     before = (out / "simulation.json").read_bytes()
-    check_error(run(case, out), "this one is finished; pass --force to replace it")
+    check_error(run(case, out), "holds a finished one with another fields; pass --force to replace")
+    again = run(case, out, "--fields", "vti")
+    assert (again.exit_code, again.stderr) == (0, "")
+    assert again.stdout.startswith(f"Finished before; the results are in {out}")
     check_error(run(case, out, "--force", "--tol", 2), "`tol` must be between 0 and 1")
     check_error(run(case, out, "--force", "--material", "x"), "but is 'x'")
     assert (out / "simulation.json").read_bytes() == before
@@ -454,7 +463,7 @@ def test_only_one_process_runs_in_a_folder(case, tmp_path):
             run(case, out, "--force"), "only one process at a time may work on a simulation"
         )
         other.checkpoint.write_bytes(b"")
-    check_error(run(case, out), "checkpoint.h5: must be an intact HDF5 file, but is not")
+    check_error(run(case, out), "checkpoint.npz: must be an intact checkpoint, but")
     assert run(case, out, "--force").exit_code == 0
 
 
@@ -464,12 +473,12 @@ def test_checkpoint_of_another_version_is_refused(case, tmp_path, stopped):
     press()
     assert run(case, out, "--checkpoint-every", 0).exit_code == 130
     release()
-    with h5py.File(out / "checkpoint.h5", "r+") as file:
-        file.attrs["fingerprint"] = "another"
-    check_error(
-        run(case, out), "must belong to this simulation", starts=("Resuming from t = 4 s.\n",)
-    )
-    assert "checkpoint.h5" in names(out)
+    with open_arrays(out / "checkpoint.npz") as file:
+        arrays, about = {name: file.read(name) for name in file.names}, file.about
+    write_arrays(out / "checkpoint.npz", arrays, about | {"fingerprint": "another"})
+    problem = "it belongs to another polycrystal"
+    check_error(run(case, out), problem, starts=("Resuming from t = 4 s.\n",))
+    assert "checkpoint.npz" in names(out)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("{", "can not be read"), ("[" * 100_000, "can not be read"), ("[1]", "is no mapping")],
+    [("{", "cannot be read"), ("[" * 100_000, "cannot be read"), ("[1]", "is no mapping")],
 )
 def test_a_damaged_record_is_refused(tmp_path, text, sentence):
     (tmp_path / "work.json").write_text(text)

@@ -14,7 +14,7 @@ PerFamily = float | tuple[float, ...]
 """One value for all families, or one for each; values of families without systems are ignored."""
 
 
-def spread(values: PerFamily, counts: Sequence[int]) -> Float[Tensor, "systems"]:
+def spread(values: PerFamily, counts: Sequence[int]) -> Float[Tensor, " systems"]:
     """Return the value of every system from that of its family.
 
     Args:

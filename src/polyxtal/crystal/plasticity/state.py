@@ -31,7 +31,7 @@ class StateField:
     scale: float = 0.0
     initial: float | tuple[float, ...] = 0.0
 
-    def values(self) -> Float[Tensor, "size"]:
+    def values(self) -> Float[Tensor, " size"]:
         """Return the values at the start."""
         return torch.tensor(self.initial, dtype=torch.float64).expand(self.size).clone()
 

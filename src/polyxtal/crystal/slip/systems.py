@@ -31,8 +31,8 @@ class DeformationSystems:
 
     directions: Float[Tensor, "systems 3"]
     normals: Float[Tensor, "systems 3"]
-    family: Int[Tensor, "systems"]
-    shear: Float[Tensor, "systems"]
+    family: Int[Tensor, " systems"]
+    shear: Float[Tensor, " systems"]
 
     @property
     def count(self) -> int:

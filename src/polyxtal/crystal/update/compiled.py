@@ -70,7 +70,7 @@ class CompiledCrystalPlasticity:
     """
 
     def __init__(
-        self, materials: Material | Sequence[Material], phase: Int[Tensor, "points"] | None = None
+        self, materials: Material | Sequence[Material], phase: Int[Tensor, " points"] | None = None
     ) -> None:
         """Build the law of every material."""
         self.reference = CrystalPlasticity(materials, phase)

@@ -33,7 +33,7 @@ class CrystalPlasticity:
     def __init__(
         self,
         materials: Material | Sequence[Material],
-        phase: Int[Tensor, "points"] | None = None,
+        phase: Int[Tensor, " points"] | None = None,
         device: torch.device | str | None = None,
     ) -> None:
         """Build the law of every material."""
@@ -47,7 +47,7 @@ class CrystalPlasticity:
             for law, material in zip(self.laws, self.materials, strict=True)
         ]
 
-    def index(self, points: int) -> Int[Tensor, "points"]:
+    def index(self, points: int) -> Int[Tensor, " points"]:
         """Return the phase of every point."""
         if self.phase is None:
             return torch.zeros(points, dtype=torch.int64, device=self.device)
@@ -144,7 +144,7 @@ class CrystalPlasticity:
 
 def named_fields(
     laws: Sequence[PlasticityLaw],
-    phase: Int[Tensor, "points"],
+    phase: Int[Tensor, " points"],
     internal: Float[Tensor, "points width"],
 ) -> dict[str, Tensor]:
     """Return internal variables by name, (points, size); zero where a point's law has none.

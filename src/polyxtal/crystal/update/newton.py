@@ -55,7 +55,7 @@ class Trial(NamedTuple):
     scale: Float[Tensor, "points states"]
 
     @property
-    def norm(self) -> Float[Tensor, "points"]:
+    def norm(self) -> Float[Tensor, " points"]:
         """Residual in units of strain; a relative error of z counts 1e-3 times."""
         norm = self.stress_residual.abs().amax(1)
         if self.state_residual.shape[1]:
@@ -195,7 +195,7 @@ class LawPoints:
         stress: Tensor,
         state: Tensor,
         fixed: bool = False,
-    ) -> tuple[Tensor, Tensor, Bool[Tensor, "points"]]:
+    ) -> tuple[Tensor, Tensor, Bool[Tensor, " points"]]:
         """Newton with growth limit and line search, for S only if the state is fixed.
 
         The last value is the mask of converged points.
@@ -245,7 +245,7 @@ class LawPoints:
 
     def _share(
         self, stress: Tensor, state: Tensor, stress_step: Tensor, state_step: Tensor, limit: Tensor
-    ) -> tuple[Float[Tensor, "points"], Float[Tensor, "points"]]:
+    ) -> tuple[Float[Tensor, " points"], Float[Tensor, " points"]]:
         """Return the share of a step that keeps drives and state admissible, and its size."""
         if not self.schmid.shape[0]:  # without systems Newton's step is exact
             return torch.ones_like(stress[:, 0]), torch.zeros_like(stress[:, 0])

@@ -26,7 +26,7 @@ class ElasticAverages(NamedTuple):
 
     @classmethod
     def of_grains(
-        cls, grains: Float[Tensor, "grains 6 6"], fractions: Float[Tensor, "grains"]
+        cls, grains: Float[Tensor, "grains 6 6"], fractions: Float[Tensor, " grains"]
     ) -> ElasticAverages:
         """Average the Mandel stiffness of grains [MPa] by their volume fractions [-]."""
         voigt = torch.einsum("g,gmn->mn", fractions, grains)

@@ -65,7 +65,7 @@ class CellProblem:
         column, row = torch.tril_indices(self.components, self.components)
         return self.table[:, row, column]
 
-    def load_norms(self) -> Float[Tensor, "cases"]:
+    def load_norms(self) -> Float[Tensor, " cases"]:
         """Return the norm of each case's mean strain, a unit tensor, in the reference medium."""
         diagonal = (STRAIN_BASIS @ self.reference @ STRAIN_BASIS.mT).diagonal()
         return diagonal[: self.components].sqrt()

@@ -57,9 +57,9 @@ class Frequencies(NamedTuple):
         weight: Multiplicity of the coefficients along the last axis in inner products, 1 or 2. [-]
     """
 
-    sine: tuple[Float[Tensor, "nx"], Float[Tensor, "ny"], Float[Tensor, "nz_half"]]
-    cosine: tuple[Float[Tensor, "nx"], Float[Tensor, "ny"], Float[Tensor, "nz_half"]]
-    weight: Float[Tensor, "nz_half"]
+    sine: tuple[Float[Tensor, " nx"], Float[Tensor, " ny"], Float[Tensor, " nz_half"]]
+    cosine: tuple[Float[Tensor, " nx"], Float[Tensor, " ny"], Float[Tensor, " nz_half"]]
+    weight: Float[Tensor, " nz_half"]
 
     @classmethod
     def of_grid(

@@ -1,4 +1,4 @@
-"""Checkpoints of a simulation: HDF5 files that are written atomically and validated when read."""
+"""Checkpoints of a simulation: archives written atomically and validated when read."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from operator import add
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 import torch
 from torch import Tensor
 
-from polyxtal.files.atomic import atomic_file
+from polyxtal.files.arrays import ArrayArchive, open_arrays, write_arrays
+from polyxtal.files.checkpoints import checkpoint_file, verify_to_resume
 from polyxtal.mechanics.loading.stepping import Progress
-from polyxtal.microstructure.io.hdf5 import children, open_hdf5, read_numbers
 
 KIND = "polyxtal simulation checkpoint"
 COUNTS = tuple(Progress().counts)
@@ -40,17 +39,28 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint atomically, replacing an earlier one.
+    """Write a checkpoint atomically; the one before it is kept, see `files.checkpoints`.
 
     Raises:
-        OSError: if it cannot be written; an earlier one is left as it was.
+        OSError: if it cannot be written; earlier ones are left as they were.
     """
-    with atomic_file(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["kind"], file.attrs["fingerprint"] = KIND, checkpoint.fingerprint
-        file.attrs["series"] = checkpoint.series
-        for group, fields in (("state", checkpoint.state), ("history", checkpoint.history)):
-            _write(file.create_group(group), fields)
-        _write(file.create_group("progress"), _progress_fields(checkpoint.progress))
+    groups = {
+        "state": checkpoint.state,
+        "history": checkpoint.history,
+        "progress": _progress_fields(checkpoint.progress),
+    }
+    arrays = {
+        f"{group}/{name}": field.detach().cpu()
+        for group, fields in groups.items()
+        for name, field in fields.items()
+    }
+    about = {
+        "kind": KIND,
+        "fingerprint": checkpoint.fingerprint,
+        "series": checkpoint.series,
+    }
+    with checkpoint_file(path) as temporary:
+        write_arrays(temporary, arrays, about)
 
 
 def load_checkpoint(
@@ -62,7 +72,7 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Read a checkpoint of the same simulation.
 
-    Shapes and types are validated before anything is read.
+    Checksums, shapes and types are verified before anything is used.
 
     Args:
         path: File.
@@ -73,23 +83,41 @@ def load_checkpoint(
     Raises:
         ValueError: if the file is damaged, or belongs to another simulation.
     """
-    with open_hdf5(path) as file:
-        if _text(file, "kind") != KIND:
-            raise ValueError("must be a checkpoint of a simulation, but is another file.")
-        if _text(file, "fingerprint") != fingerprint:
+    verify_to_resume(path)
+    with open_arrays(path) as file:
+        if file.about.get("kind") != KIND:
+            raise ValueError("it is another file")
+        if file.about.get("fingerprint") != fingerprint:
             raise ValueError(
-                "a checkpoint must belong to this simulation, but is of another polycrystal, "
-                "material, load, setting or version; name another file or remove it."
+                "it belongs to another polycrystal, material, load, setting or version; name "
+                "another file or remove it"
             )
-        groups = children(file)
-        progress = _progress(_read(groups["progress"], _PROGRESS), lengths)
+        series = file.about.get("series")
+        if not isinstance(series, str):
+            raise ValueError("it does not name its series of fields")
+        unknown = [
+            n for n in file.names if n.partition("/")[0] not in ("state", "history", "progress")
+        ]
+        if unknown:
+            raise ValueError(f"it holds {unknown[0]!r}")
+        progress = _progress(_read(file, "progress", _PROGRESS), lengths)
         rows = round(progress.counts["increments"]) + 1
         past = {name: field.expand(rows, *field.shape[1:]) for name, field in history.items()}
-        fields = _read(groups["state"], dict(state) | _predicted(state))
+        fields = _read(file, "state", dict(state) | _predicted(state))
         _check_state(fields, state)
-        known = _read(groups["history"], past)
+        known = _read(file, "history", past)
         _require(known, past)
-        return Checkpoint(fingerprint, _text(file, "series"), progress, fields, known)
+        return Checkpoint(fingerprint, series, progress, fields, known)
+
+
+def time_reached(path: Path) -> float:
+    """Return the load time of a checkpoint. [s]
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    with open_arrays(path) as file:
+        return float(file.read("progress/time").reshape(()))
 
 
 _PROGRESS = {
@@ -99,11 +127,6 @@ _PROGRESS = {
     "rate": torch.zeros(3, 3, dtype=torch.float64),
     "stress_controlled": torch.zeros(3, 3, dtype=torch.int64),
 }
-
-
-def _text(file: h5py.File, name: str) -> str:
-    value = file.attrs.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _predicted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -116,42 +139,32 @@ def _predicted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _write(group: h5py.Group, fields: Mapping[str, Tensor]) -> None:
-    for name, field in fields.items():
-        values = field.detach().cpu()
-        pairs = torch.is_complex(values)
-        group.create_dataset(
-            name.replace("/", "."), data=torch.view_as_real(values) if pairs else values
-        )
-
-
-def _read(group: h5py.Group | h5py.Dataset, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _read(archive: ArrayArchive, group: str, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Read the arrays of a group, each with the shape and type of its template."""
-    if not isinstance(group, h5py.Group):
-        raise ValueError(f"'{group.name}' must be a group, but is an array.")
     fields = {}
-    for stored, dataset in children(group).items():
-        name = stored.replace(".", "/")
-        if name not in like or not isinstance(dataset, h5py.Dataset):
-            raise ValueError(f"a checkpoint must not hold {name!r}, but does.")
-        wanted = torch.view_as_real(like[name]) if like[name].is_complex() else like[name]
-        kind = torch.empty(0, dtype=wanted.dtype).numpy().dtype
-        if dataset.shape != tuple(wanted.shape) or dataset.dtype != kind:
+    for stored in archive.names:
+        of, _, name = stored.partition("/")
+        if of != group:
+            continue
+        if name not in like:
+            raise ValueError(f"it holds {name!r}, which is no part of a checkpoint")
+        found = archive.shape_and_type(stored)
+        wanted = tuple(like[name].shape), torch.empty(0, dtype=like[name].dtype).numpy().dtype
+        if found != wanted:
             raise ValueError(
-                f"a checkpoint's {name!r} must be {tuple(wanted.shape)} of {kind}, "
-                f"but is {dataset.shape} of {dataset.dtype}."
+                f"its {name!r} must be {wanted[0]} of {wanted[1]}, but is {found[0]} of {found[1]}"
             )
-        values = torch.from_numpy(np.array(read_numbers(dataset)))
+        values = torch.from_numpy(archive.read(stored))
         if not bool(torch.isfinite(values).all()):
-            raise ValueError(f"a checkpoint's {name!r} must be finite, but is not.")
-        fields[name] = torch.view_as_complex(values) if like[name].is_complex() else values
+            raise ValueError(f"its {name!r} must be finite, but is not")
+        fields[name] = values
     return fields
 
 
 def _require(fields: Mapping[str, Tensor], names: Iterable[str]) -> None:
     missing = sorted(set(names) - set(fields))
     if missing:
-        raise ValueError(f"a checkpoint must hold {missing[0]!r}, but does not.")
+        raise ValueError(f"it must hold {missing[0]!r}, but does not")
 
 
 def _check_state(fields: Mapping[str, Tensor], template: Mapping[str, Tensor]) -> None:
@@ -163,7 +176,7 @@ def _check_state(fields: Mapping[str, Tensor], template: Mapping[str, Tensor]) -
             _require(fields, names)
             last, before = fields["predictor/lengths"].tolist()
             if not (last if kind == "rate" else before) > 0:
-                raise ValueError("a checkpoint's 'predictor/lengths' must be positive, but is not.")
+                raise ValueError("its 'predictor/lengths' must be positive, but is not")
 
 
 def _progress_fields(progress: Progress) -> dict[str, Tensor]:
@@ -191,18 +204,18 @@ def _progress(fields: Mapping[str, Tensor], lengths: Sequence[np.ndarray]) -> Pr
         done += lengths[step][:increment].tolist()
     if not on_path or counts["increments"] != len(done) or min(counts.values()) < 0:
         raise ValueError(
-            "a checkpoint's position must be on the path, as far as increments are done, but is "
-            f"increment {increment} of step {step + 1} after {counts['increments']:g} increments."
+            "its position must be on the path, as far as increments are done, but is "
+            f"increment {increment} of step {step + 1} after {counts['increments']:g} increments"
         )
     time = reduce(add, done, 0.0)  # as `follow` adds, to the last bit
     if float(fields["time"]) != time:
         raise ValueError(
-            f"a checkpoint's time must be that of its position, {time:.6g} s, "
-            f"but is {float(fields['time']):.6g} s."
+            f"its time must be that of its position, {time:.6g} s, "
+            f"but is {float(fields['time']):.6g} s"
         )
     rate, controlled = fields.get("rate"), fields.get("stress_controlled")
     if (rate is None) != (controlled is None) or (rate is None) != (not done):
-        raise ValueError("a checkpoint must hold the last rate of F, but does not.")
+        raise ValueError("it must hold the last rate of F, but does not")
     return Progress(
         step,
         increment,

@@ -30,7 +30,7 @@ class FourierGrid(NamedTuple):
 
     grid: tuple[int, int, int]
     k: Float[Tensor, "3 nx ny nz_half"]
-    weight: Float[Tensor, "nz_half"]
+    weight: Float[Tensor, " nz_half"]
 
     @classmethod
     def of(

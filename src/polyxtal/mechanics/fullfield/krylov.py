@@ -22,7 +22,7 @@ class KrylovSolution(NamedTuple):
             preconditioner. [-]
     """
 
-    x: Float[Tensor, "n"]
+    x: Float[Tensor, " n"]
     iterations: int
     reduction: float
 
@@ -31,7 +31,7 @@ def conjugate_gradients(
     operator: Linear,
     precondition: Linear,
     inner: Callable[[Tensor, Tensor], float],
-    right: Float[Tensor, "n"],
+    right: Float[Tensor, " n"],
     tolerance: float,
     max_iterations: int,
 ) -> KrylovSolution:

@@ -41,20 +41,20 @@ class LinearisedCell:
         weight = grid.weight[:, None].expand(*self._shape, 2).reshape(-1)
         self._weight = torch.cat([weight, ones])
 
-    def pack(self, modes: Tensor, mean: Tensor) -> Float[Tensor, "n"]:
+    def pack(self, modes: Tensor, mean: Tensor) -> Float[Tensor, " n"]:
         """Flatten coefficients and mean components into single precision."""
         return torch.cat([torch.view_as_real(modes).reshape(-1).float(), mean.float()])
 
-    def unpack(self, x: Float[Tensor, "n"]) -> tuple[Tensor, Tensor]:
+    def unpack(self, x: Float[Tensor, " n"]) -> tuple[Tensor, Tensor]:
         """Undo `pack`."""
         modes = x[: self._modes].view(*self._shape, 2)
         return torch.view_as_complex(modes), x[self._modes :]
 
-    def inner(self, x: Float[Tensor, "n"], y: Float[Tensor, "n"]) -> float:
+    def inner(self, x: Float[Tensor, " n"], y: Float[Tensor, " n"]) -> float:
         """Return the work of a force on a displacement, by Parseval's theorem."""
         return float(torch.dot(x * self._weight, y))
 
-    def apply(self, x: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    def apply(self, x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Return the change of force and mean stress for a change of displacement and mean F."""
         displacement, mean = self.unpack(x)
         gradient = self.grid.gradient(displacement)
@@ -62,7 +62,7 @@ class LinearisedCell:
         force, stress = self.grid.force(self.law.multiply(gradient))
         return self.pack(force, stress[self.free])
 
-    def precondition(self, x: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    def precondition(self, x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Solve the system of the reference medium."""
         force, stress = self.unpack(x)
         xx, yy, zz, yz, xz, xy = self.green

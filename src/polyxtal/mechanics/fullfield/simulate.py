@@ -53,9 +53,9 @@ def simulate(
             least the stress of an elastic strain of 1e-7). Rounding limits it to 1e-12. [-]
         scheme: "fourier" (trigonometric, DAMASK's default) or "rotated" (finite differences, for
             voids, high contrast, and grids of two voxels along an axis).
-        checkpoint: HDF5 file of checkpoints. If it exists and belongs to the same simulation, the
+        checkpoint: Checkpoint file, `.npz`. If it exists and belongs to the same simulation, the
             run resumes from it, with the same result as an uninterrupted run; only `threads` and
-            the options of files may differ.
+            the options of files may differ. The checkpoint before it stays as `.previous.npz`.
         checkpoint_seconds: Time between two checkpoints; the last is written at the end. [s]
         fields: Series of local fields to write in single precision, `.vti`; see `FieldSeries`. A
             resumed simulation continues the series that it began; snapshots of earlier times are

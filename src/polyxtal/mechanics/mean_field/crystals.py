@@ -16,7 +16,7 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 
 def crystals_of(
     rve: Polycrystal, material: Material | Mapping[str, Material]
-) -> tuple[CompiledCrystalPlasticity, CrystalState, Float[Tensor, "crystals"]]:
+) -> tuple[CompiledCrystalPlasticity, CrystalState, Float[Tensor, " crystals"]]:
     """Return the plasticity law, initial state and volume fractions of the grains with voxels.
 
     Args:

@@ -55,7 +55,7 @@ def mean_disorientation(
 
 def disorientations(
     rve: Polycrystal, first: Float[Tensor, "grains 4"], second: Float[Tensor, "grains 4"]
-) -> Float[Tensor, "grains"]:
+) -> Float[Tensor, " grains"]:
     """Return the disorientation of each grain's two orientations, by its phase's symmetry. [rad]"""
     angle = torch.zeros(rve.grains, dtype=torch.float64)
     for phase in rve.phase.unique().tolist():

@@ -39,7 +39,7 @@ def _sphere(order: int) -> tuple[Tensor, Tensor]:
     return torch.cat([points.roll(k, -1) for k in range(3)]), (share / share.sum() / 3).repeat(3)
 
 
-def sphere_directions(order: int = ORDER) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
+def sphere_directions(order: int = ORDER) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
     """Return directions on half a sphere and weights that sum to 1, with the symmetry of the cube.
 
     Args:
@@ -51,7 +51,7 @@ def sphere_directions(order: int = ORDER) -> tuple[Float[Tensor, "n 3"], Float[T
 
 def stretched_directions(
     extents: Float[Tensor, "*batch 3"], order: int = ORDER
-) -> tuple[Float[Tensor, "*batch n 3"], Float[Tensor, "n"]]:
+) -> tuple[Float[Tensor, "*batch n 3"], Float[Tensor, " n"]]:
     """Return the unit vectors n of an ellipsoid, for `sphere_directions` ξ, and their weights."""
     points, share = _sphere(order)
     points = points.to(extents) / extents[..., None, :]

@@ -69,7 +69,7 @@ class IsoStress:
 
     grains: Float[Tensor, "grains 6"]
     compliance: Float[Tensor, "grains 6 6"]
-    weights: Float[Tensor, "grains"]
+    weights: Float[Tensor, " grains"]
     mean: Float[Tensor, "6"]
     stiffness: Float[Tensor, "6 6"]
 
@@ -115,7 +115,7 @@ class Sachs:
         self,
         law: CompiledCrystalPlasticity,
         start: CrystalState,
-        weights: Float[Tensor, "grains"],
+        weights: Float[Tensor, " grains"],
         tolerance: float = 1e-8,
     ) -> None:
         """Start undeformed."""

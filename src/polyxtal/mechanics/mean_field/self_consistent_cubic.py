@@ -59,7 +59,7 @@ class CubicGrains(NamedTuple):
     def of(
         cls,
         orientations: Float[Tensor, "grains 4"],
-        fractions: Float[Tensor, "grains"],
+        fractions: Float[Tensor, " grains"],
         crystal: CubicElasticity,
     ) -> CubicGrains:
         """Return grains of given orientations [-] and volume fractions [-]."""

@@ -30,7 +30,7 @@ class Taylor:
         self,
         law: CompiledCrystalPlasticity,
         start: CrystalState,
-        weights: Float[Tensor, "grains"],
+        weights: Float[Tensor, " grains"],
         tolerance: float = 1e-8,
     ) -> None:
         """Start undeformed."""

@@ -1,6 +1,6 @@
 """Full fields and reference ensembles of small polycrystals, computed once and cached.
 
-000000.safetensors ...   one polycrystal each, written atomically
+000000.npz ...   one polycrystal each, written atomically
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from polyxtal.algebra.progress import Progress, no_progress
@@ -20,6 +18,7 @@ from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material
 from polyxtal.dataset.build import build_sample
 from polyxtal.dataset.recipe import Recipe
+from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.mechanics.fullfield.simulate import simulate
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -88,12 +87,12 @@ def curve_data(
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for number in range(count):
-        path = folder / f"{number:06d}.safetensors"
+        path = folder / f"{number:06d}.npz"
         rve, row = build_sample(recipe, number).rve, _read(path)
         if row is None:
             row = _compute(rve, number, material)
             with atomic_file(path) as temporary:
-                save_file({k: v.contiguous() for k, v in row._asdict().items()}, temporary)
+                write_arrays(temporary, row._asdict())
         missed = missed_stiffness(row.stiffness, stiffness(rve, COMPARISON))
         rows.append(CurveData(row.full_field, row.typical, missed))
         progress("small polycrystals simulated", number + 1, count)
@@ -101,11 +100,12 @@ def curve_data(
 
 
 def _read(path: Path) -> Computed | None:
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+    if not path.is_file():
         return None
     try:
-        row = load_file(path)
-    except (SafetensorError, OSError, ValueError):
+        with open_arrays(path, MAX_BYTES) as file:
+            row = {name: torch.from_numpy(file.read(name)) for name in file.names}
+    except ValueError:
         return None  # damaged: recomputed
     if {name: tuple(value.shape) for name, value in row.items()} != SHAPES:
         return None

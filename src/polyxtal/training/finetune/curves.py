@@ -30,7 +30,7 @@ from polyxtal.model.heads.curves.head import MODES, CurveHead
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.stiffness.file import head_fingerprint
 from polyxtal.training.finetune.curve_data import CurveData, curve_data
-from polyxtal.training.finetune.folder import MODEL, claim, write_results
+from polyxtal.training.finetune.folder import MODEL, claimed, write_results
 
 CURVES = "curves"
 COLUMNS = ["mode", "estimate", "mean", "root_mean_square", "largest"]
@@ -114,23 +114,23 @@ def finetune_network(
         "model": {"encoder": fingerprint(model.autoencoder), "stiffness_head": told_by},
         "material": asdict(material),
     }
-    asked = claim(target, config.model_dump(mode="json"), contents, free)
+    with claimed(target, config.model_dump(mode="json"), contents, free) as asked:
 
-    def expected(rve: Polycrystal, crystal: CubicElasticity) -> Tensor:
-        with warnings.catch_warnings():
-            # Small polycrystals may be out of distribution; that is expected here.
-            warnings.simplefilter("ignore", UserWarning)
-            return model.predict_stiffness(rve, crystal)
+        def expected(rve: Polycrystal, crystal: CubicElasticity) -> Tensor:
+            with warnings.catch_warnings():
+                # Small polycrystals may be out of distribution; that is expected here.
+                warnings.simplefilter("ignore", UserWarning)
+                return model.predict_stiffness(rve, crystal)
 
-    count = config.recipe.count
-    data = curve_data(config.recipe, count, material, expected, target / CURVES, progress)
-    rows = _judged(config, data)
-    about = {"finetuning": config.model_dump(mode="json"), "results": rows}
-    head = replace(fit_curve_head(data, about), stiffness=told_by)
-    write_results(target, COLUMNS, rows, {"asked": asked})
-    heads = model.stiffness, head, model.parameters
-    FoundationModel(model.autoencoder, model.about, *heads).save(target / MODEL)
-    return rows
+        count = config.recipe.count
+        data = curve_data(config.recipe, count, material, expected, target / CURVES, progress)
+        rows = _judged(config, data)
+        about = {"finetuning": config.model_dump(mode="json"), "results": rows}
+        head = replace(fit_curve_head(data, about), stiffness=told_by)
+        write_results(target, COLUMNS, rows, {"asked": asked})
+        heads = model.stiffness, head, model.parameters
+        FoundationModel(model.autoencoder, model.about, *heads).save(target / MODEL)
+        return rows
 
 
 def fit_curve_head(data: CurveData, about: dict[str, Any] | None = None) -> CurveHead:

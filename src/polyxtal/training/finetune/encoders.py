@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Integer
 from torch import Tensor
 
+from polyxtal.algebra.progress import Progress, as_stage
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.mae import MaskedAutoencoder
-from polyxtal.training.finetune.config import FitConfig
+from polyxtal.training.finetune.config import FitConfig, StiffnessConfig
+from polyxtal.training.finetune.stiffness_data import StiffnessData, encode_copies
 
 
 class Split(NamedTuple):
@@ -90,3 +92,33 @@ def own_encoders(
         for name, head in heads.items()
         if head.model is not None
     }
+
+
+class Encoded(NamedTuple):
+    """Latent vectors of all RVEs by one encoder.
+
+    Attributes:
+        latent: Training RVEs as they are, then their copies. (n, 1 + copies, width)
+        turns: Index of the copies' rotations, 0 for none. (n, 1 + copies)
+        test: Test RVEs. (m, width)
+    """
+
+    latent: Tensor
+    turns: Tensor
+    test: Tensor
+
+
+def encode_all(
+    config: StiffnessConfig,
+    name: str,
+    model: FoundationModel,
+    data: StiffnessData,
+    test: StiffnessData,
+    progress: Progress,
+) -> Encoded:
+    """Encode all RVEs, and copies for heads on this encoder frozen."""
+    frozen = any(head.freeze and encoder_of(n, head) == name for n, head in config.heads.items())
+    copies = config.copies if frozen else 0
+    report = as_stage(progress, f"RVEs encoded, {name}")
+    latent, turns = encode_copies(model, data, range(len(data.grain_id)), copies, 0, report)
+    return Encoded(latent, turns, encode_copies(model, test, range(len(test.grain_id)))[0][:, 0])

@@ -29,7 +29,7 @@ from polyxtal.training.finetune.config import FitConfig
 from polyxtal.training.finetune.encoders import Split
 from polyxtal.training.finetune.stiffness_data import AT_ONCE, StiffnessData
 from polyxtal.training.finetune.tasks import HeadTask
-from polyxtal.training.trainer import find_checkpoint, quiet_lightning
+from polyxtal.training.trainer import VerifiedCheckpoints, find_checkpoint, quiet_lightning
 
 CHECKPOINT, CURVE = "last.ckpt", "curve.csv"
 FINE = 6
@@ -98,6 +98,7 @@ class HeadFit(LightningModule):
                 gradient_clip_val=1.0,
                 callbacks=[_EveryEpoch(self, folder, progress, stage)],
                 logger=False,
+                plugins=[VerifiedCheckpoints()],
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 reload_dataloaders_every_n_epochs=1,

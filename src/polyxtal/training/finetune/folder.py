@@ -6,7 +6,9 @@ table.csv, results.json    the table, and the configuration with it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,14 @@ CONFIG, TABLE, RESULTS, RESULT, MODEL = (
 CONTENTS = "contents"
 
 
-def claim(
+@contextmanager
+def claimed(
     folder: Path,
     asked: Mapping[str, Any],
     contents: Mapping[str, Mapping[str, Any]],
     free: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Claim a new or empty folder for a fine-tuning, or check that it holds the same one.
+) -> Iterator[dict[str, Any]]:
+    """Hold a folder for a fine-tuning while the block runs: a new one, or that of the same one.
 
     Where a free field has changed, `finetuning.json` is rewritten with the latest configuration.
 
@@ -40,14 +43,26 @@ def claim(
         contents: Fingerprints of the files that its fields name, by field.
         free: Fields that may change on resuming; "a.b" for `b` within `a`, "contents.a" for the
             fingerprint of the file that `a` names.
-    Returns:
+    Yields:
         `asked` with its `contents`, as written.
     Raises:
+        BlockingIOError: if another process uses the folder.
         FileExistsError: if the folder holds something else.
         ValueError: if it holds another fine-tuning, or its configuration cannot be read.
     """
     record = RunFolder(folder, CONFIG, "a fine-tuning")
-    return record.claim({**asked, CONTENTS: contents}, free)
+    with record.run({**asked, CONTENTS: contents}, free) as written:
+        yield written
+
+
+def folder_digest(folder: Path) -> str | None:
+    """Return the SHA-256 of the files of a folder; None if there is none."""
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def data_set(store: PolycrystalStore) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +9,7 @@ from typing import Any, NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.files.bounded import read_bounded
-from polyxtal.files.run_folder import MAX_JSON
+from polyxtal.files.plain import read_record
 from polyxtal.training.finetune.encoders import Split
 
 COLUMNS = ["estimate", "rves", "training", "validation", "worst"]
@@ -52,9 +50,9 @@ def read_errors(path: Path, split: Split) -> Errors | None:
     if not path.is_file():
         return None
     try:
-        training, validation, worst = json.loads(read_bounded(path, MAX_JSON))["errors"]
+        training, validation, worst = read_record(path)["errors"]
         known = math.nan if training is None else float(training)
         found = Errors(len(split.validation), float(validation), float(worst), known)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None  # fitted again, from the checkpoint beside it
     return found if math.isfinite(found.validation + found.worst) else None

@@ -21,7 +21,7 @@ from torch import Tensor
 from polyxtal.algebra.progress import Progress, as_stage, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
-from polyxtal.files.plain import write_json
+from polyxtal.files.plain import write_record
 from polyxtal.mechanics.bounds.averages import hill_average
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.encoder_bound import fingerprint
@@ -39,7 +39,7 @@ from polyxtal.training.finetune.encoders import (
     split_rves,
 )
 from polyxtal.training.finetune.fit import HeadFit
-from polyxtal.training.finetune.folder import MODEL, RESULT, claim, data_set, write_results
+from polyxtal.training.finetune.folder import MODEL, RESULT, claimed, data_set, write_results
 from polyxtal.training.finetune.parameter_table import (
     COLUMNS,
     Errors,
@@ -81,28 +81,31 @@ def finetune_parameters(
     store = open_dataset(config.data)
     _check(config, store, pretrained)
     contents = _contents(config, store, pretrained) | {"heads": own_encoders(models, config.heads)}
-    asked = claim(target, config.model_dump(mode="json"), contents)
-    splits = [split_rves(len(store), config.validation, k, SPLIT) for k in range(config.seeds)]
-    data = read_labels(store, len(store))
-    constants = torch.from_numpy(store.read("constants", 0, len(store))).to(torch.float64)
-    errors: dict[str, list[Errors]] = {}
-    encoded = {}
-    for name in sorted({encoder_of(name, head) for name, head in config.heads.items()}):
-        report = as_stage(progress, f"RVEs encoded, {name}")
-        encoded[name] = encode_copies(models[name], data, range(len(store)), 4, 0, report)
-    for k, split in enumerate(splits):
-        for name, found in _baselines(config, store, data, constants, split, k).items():
-            errors.setdefault(name, []).append(found)
-        if config.predicted:
-            errors.setdefault("predicted networks", []).append(
-                _predicted(config, store, data, constants, pretrained, target, split, k, progress)
-            )
-    errors |= _fit_heads(config, models, data, constants, encoded, splits, target, progress)
-    rows = [
-        dict(zip(COLUMNS, table_row(name, found), strict=True)) for name, found in errors.items()
-    ]
-    write_results(target, COLUMNS, rows, {"asked": asked})
-    return rows
+    with claimed(target, config.model_dump(mode="json"), contents) as asked:
+        splits = [split_rves(len(store), config.validation, k, SPLIT) for k in range(config.seeds)]
+        data = read_labels(store, len(store))
+        constants = torch.from_numpy(store.read("constants", 0, len(store))).to(torch.float64)
+        errors: dict[str, list[Errors]] = {}
+        encoded = {}
+        for name in sorted({encoder_of(name, head) for name, head in config.heads.items()}):
+            report = as_stage(progress, f"RVEs encoded, {name}")
+            encoded[name] = encode_copies(models[name], data, range(len(store)), 4, 0, report)
+        for k, split in enumerate(splits):
+            for name, found in _baselines(config, store, data, constants, split, k).items():
+                errors.setdefault(name, []).append(found)
+            if config.predicted:
+                errors.setdefault("predicted networks", []).append(
+                    _predicted(
+                        config, store, data, constants, pretrained, target, split, k, progress
+                    )
+                )
+        errors |= _fit_heads(config, models, data, constants, encoded, splits, target, progress)
+        rows = [
+            dict(zip(COLUMNS, table_row(name, found), strict=True))
+            for name, found in errors.items()
+        ]
+        write_results(target, COLUMNS, rows, {"asked": asked})
+        return rows
 
 
 def _fit_heads(
@@ -174,7 +177,7 @@ def _fit(
     about |= {"seed": seed, "rves": len(split.train), "results": result._asdict()}
     fitted = FittedParameters(head, fingerprint(model.autoencoder), about)
     FoundationModel(model.autoencoder, model.about, fitted).save(place / MODEL)
-    write_json(place / RESULT, {"errors": [result.training, result.validation, result.worst]})
+    write_record(place / RESULT, {"errors": [result.training, result.validation, result.worst]})
     return result
 
 
@@ -222,7 +225,7 @@ def _baselines(
 
 def _predicted_errors(
     predicted: Callable[[CubicElasticity], Tensor], truth: Tensor, constants: Tensor
-) -> Float[Tensor, "crystals"]:
+) -> Float[Tensor, " crystals"]:
     """Return the errors of a function that predicts one RVE's stiffness for a crystal. [-]"""
     crystals = [CubicElasticity(c11, c12, c44) for c11, c12, c44 in constants.tolist()]
     return relative_error(torch.stack([predicted(crystal) for crystal in crystals]), truth)
@@ -253,7 +256,7 @@ def _predicted(
         progress(f"predicted networks, seed {seed}", done, len(numbers))
     result = summarise(torch.stack(found))
     path.parent.mkdir(exist_ok=True)
-    write_json(path, {"errors": [None, result.validation, result.worst]})
+    write_record(path, {"errors": [None, result.validation, result.worst]})
     return result
 
 

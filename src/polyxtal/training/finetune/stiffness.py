@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from polyxtal.algebra.progress import Progress, as_stage, no_progress
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.layout import attributes, stamp
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
-from polyxtal.files.plain import write_json
+from polyxtal.files.plain import write_record
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.stiffness.head import StiffnessHead, TensorHead, TensorHeadSizes
@@ -35,14 +35,23 @@ from polyxtal.training.finetune.baselines import (
 )
 from polyxtal.training.finetune.config import HeadConfig, StiffnessConfig
 from polyxtal.training.finetune.encoders import (
+    Encoded,
     Split,
+    encode_all,
     encoder_of,
     load_encoders,
     own_encoders,
     split_rves,
 )
 from polyxtal.training.finetune.fit import HeadFit
-from polyxtal.training.finetune.folder import MODEL, RESULT, claim, data_set, write_results
+from polyxtal.training.finetune.folder import (
+    MODEL,
+    RESULT,
+    claimed,
+    data_set,
+    folder_digest,
+    write_results,
+)
 from polyxtal.training.finetune.stiffness_data import (
     StiffnessData,
     encode_copies,
@@ -93,32 +102,33 @@ def finetune_stiffness(
         "test": data_set(stores[1]),
         "heads": own_encoders(models, config.heads),
     }
-    asked = claim(target, config.model_dump(mode="json"), contents)
-    data, test = _load(config, stores, target, progress)
-    scores: dict[str, list[list[Scores]]] = {
-        name: [score_tensors(found, test.stiffness[:, : test.given])]
-        for name, found in averages(test, crystals).items()
-    }
-    encoded = {
-        name: _encode(config, name, model, data, test, progress) for name, model in models.items()
-    }
-    features = _features(encoded, data, test)
-    best: Path | None = None
-    splits = [
-        split_rves(len(data.grain_id), config.validation, k, SPLIT) for k in range(config.seeds)
-    ]
-    for split in splits:
-        for name, found in ridge_scores(features, data, test, split.train).items():
-            scores.setdefault(name, []).append(found)
-    for name, runs in _fit_heads(config, models, encoded, data, test, splits, target, progress):
-        scores[f"head {name}"] = [scores_of(result) for result, _ in runs]
-        if best is None and (config.heads[name].kind, config.heads[name].encoder) == USABLE:
-            best = min((float(result["validation"]), place) for result, place in runs)[1]
-    rows = list(table_rows(scores, crystal_names(crystals)))
-    write_results(target, COLUMNS, rows, {"asked": asked, "convention": CONVENTION})
-    if best is not None:
-        _write_model(target, best, rows)
-    return rows
+    with claimed(target, config.model_dump(mode="json"), contents) as asked:
+        data, test = _load(config, stores, target, progress)
+        scores: dict[str, list[list[Scores]]] = {
+            name: [score_tensors(found, test.stiffness[:, : test.given])]
+            for name, found in averages(test, crystals).items()
+        }
+        encoded = {
+            name: encode_all(config, name, model, data, test, progress)
+            for name, model in models.items()
+        }
+        features = _features(encoded, data, test)
+        best: Path | None = None
+        splits = [
+            split_rves(len(data.grain_id), config.validation, k, SPLIT) for k in range(config.seeds)
+        ]
+        for split in splits:
+            for name, found in ridge_scores(features, data, test, split.train).items():
+                scores.setdefault(name, []).append(found)
+        for name, runs in _fit_heads(config, models, encoded, data, test, splits, target, progress):
+            scores[f"head {name}"] = [scores_of(result) for result, _ in runs]
+            if best is None and (config.heads[name].kind, config.heads[name].encoder) == USABLE:
+                best = min((float(result["validation"]), place) for result, place in runs)[1]
+        rows = list(table_rows(scores, crystal_names(crystals)))
+        write_results(target, COLUMNS, rows, {"asked": asked, "convention": CONVENTION})
+        if best is not None:
+            _write_model(target, best, rows)
+        return rows
 
 
 def _load(
@@ -159,7 +169,7 @@ def _fit_heads(
         for seed, split in enumerate(splits):
             place = target / "heads" / name / f"seed-{seed}"
             result = read_scores(place / RESULT)
-            if result is None:
+            if result is None or result.get("model") != folder_digest(place / MODEL):
                 report = as_stage(progress, f"epochs of head {name}, seed {seed}")
                 fit = (models[origin], encoded[origin], data, test, split, place, seed, report)
                 result = _fit(config, head, *fit)
@@ -200,36 +210,6 @@ def _check(
             f"are {first.seed}."
         )
     return [CubicElasticity(*constants) for constants in train.constants]
-
-
-class Encoded(NamedTuple):
-    """Latent vectors of all RVEs by one encoder.
-
-    Attributes:
-        latent: Training RVEs as they are, then their copies. (n, 1 + copies, width)
-        turns: Index of the copies' rotations, 0 for none. (n, 1 + copies)
-        test: Test RVEs. (m, width)
-    """
-
-    latent: Tensor
-    turns: Tensor
-    test: Tensor
-
-
-def _encode(
-    config: StiffnessConfig,
-    name: str,
-    model: FoundationModel,
-    data: StiffnessData,
-    test: StiffnessData,
-    progress: Progress,
-) -> Encoded:
-    """Encode all RVEs, and copies for heads on this encoder frozen."""
-    frozen = any(head.freeze and encoder_of(n, head) == name for n, head in config.heads.items())
-    copies = config.copies if frozen else 0
-    report = as_stage(progress, f"RVEs encoded, {name}")
-    latent, turns = encode_copies(model, data, range(len(data.grain_id)), copies, 0, report)
-    return Encoded(latent, turns, encode_copies(model, test, range(len(test.grain_id)))[0][:, 0])
 
 
 def _features(
@@ -278,7 +258,8 @@ def _fit(
         about |= {"seed": seed, "rves": len(split.train), "validation": validation}
         stiffness = StiffnessHead(task.head, fingerprint(model.autoencoder), about)
         FoundationModel(model.autoencoder, model.about, stiffness).save(place / MODEL)
-    write_json(place / RESULT, result)
+        result["model"] = folder_digest(place / MODEL)
+    write_record(place / RESULT, result)
     return result
 
 

@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Integer
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from polyxtal.algebra.progress import Progress, no_progress
@@ -21,6 +19,7 @@ from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand, random_moves
 from polyxtal.dataset.store import PolycrystalStore
+from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.stiffness.basis import StiffnessBasis, stiffness_basis
@@ -118,11 +117,13 @@ def read_labels(store: PolycrystalStore, count: int) -> StiffnessData:
 
 
 def _part(store: PolycrystalStore, folder: Path, start: int, end: int) -> StiffnessBasis:
-    path = folder / f"{start:06d}-{end:06d}.safetensors"
+    path = folder / f"{start:06d}-{end:06d}.npz"
     if path.is_file():
         try:
-            return StiffnessBasis(**load_file(path))
-        except (SafetensorError, OSError, ValueError, TypeError):
+            with open_arrays(path) as file:
+                kept = {name: torch.from_numpy(file.read(name)) for name in file.names}
+            return StiffnessBasis(**kept)
+        except (ValueError, TypeError):
             path.unlink()  # damaged: recomputed
     constants = store.read("constants", start, end).tolist()
     rows = [
@@ -135,7 +136,7 @@ def _part(store: PolycrystalStore, folder: Path, start: int, end: int) -> Stiffn
         *(torch.stack(values).unflatten(0, shape) for values in zip(*rows, strict=True))
     )
     with atomic_file(path) as temporary:
-        save_file({k: v.contiguous() for k, v in basis._asdict().items()}, temporary)
+        write_arrays(temporary, basis._asdict())
     return basis
 
 

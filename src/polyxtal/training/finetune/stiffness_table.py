@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polyxtal.files.bounded import read_bounded
-from polyxtal.files.run_folder import MAX_JSON
+from polyxtal.files.plain import read_record
 from polyxtal.model.heads.stiffness.basis import StiffnessBasis
 from polyxtal.model.heads.stiffness.head import TensorHead
 from polyxtal.model.heads.stiffness.normal import NormalHead
@@ -66,10 +64,10 @@ def read_scores(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        result = json.loads(read_bounded(path, MAX_JSON))
+        result = read_record(path)
         finite = math.isfinite(result["validation"]) and len(result["scores"]) > 0
         return result if finite else None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None  # fitted again, from the checkpoint beside it
 
 

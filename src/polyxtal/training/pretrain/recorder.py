@@ -20,15 +20,8 @@ from polyxtal.training.pretrain.module import Pretraining
 CHECKPOINT, CURVE, MODEL = "last.ckpt", "curve.csv", "model"
 LOG_EVERY = 50
 """Steps that a loss in the learning curve is the mean of."""
-COLUMNS: list[str] = [
-    "step",
-    "rves",
-    "loss",
-    "rate",
-    "validation_loss",
-    "validation_degrees",
-    "seconds",
-]
+MEASURED = ("loss", "validation_loss", "validation_degrees")
+COLUMNS: list[str] = ["step", "rves", "loss", "rate", *MEASURED[1:], "seconds"]
 
 
 class Recorder(Callback):
@@ -75,6 +68,8 @@ class Recorder(Callback):
         """Continue the curve and the clock."""
         self.rows, self.seconds_before = state_dict["rows"], state_dict["seconds"]
         self.total, self.parts = state_dict["total"], state_dict["parts"]
+        for row in self.rows:
+            self.metrics |= {name: row[name] for name in MEASURED if name in row}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -1,7 +1,7 @@
 """Pretrain a masked autoencoder in one process or many; resumable.
 
 pretraining.json the configuration
-last.ckpt        the state to resume from
+last.ckpt        the state to resume from; last.previous.ckpt is the one before it
 curve.csv        step, RVEs seen, losses, learning rate
 tensorboard/     the same for TensorBoard
 model/           the current model, to be loaded with `load_model`
@@ -9,8 +9,9 @@ model/           the current model, to be loaded with `load_model`
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import ValidationError
 
 from polyxtal.algebra.progress import Progress, no_progress
+from polyxtal.files.bounded import read_bounded
 from polyxtal.files.run_folder import RunFolder
+from polyxtal.model import checkpoint
 from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.model.serialization import MAX_CONFIG
 from polyxtal.training.pretrain.config import PretrainConfig
 from polyxtal.training.pretrain.module import Pretraining, PretrainingData
-from polyxtal.training.pretrain.recorder import CHECKPOINT, LOG_EVERY, Recorder
-from polyxtal.training.trainer import find_checkpoint
+from polyxtal.training.pretrain.recorder import CHECKPOINT, LOG_EVERY, MODEL, Recorder
+from polyxtal.training.trainer import VerifiedCheckpoints, find_checkpoint
 
 STRATEGIES = ("auto", "ddp")
 """Sharding of weights (FSDP) is left to models that do not fit on one device."""
@@ -72,14 +76,25 @@ def pretrain(
     with _friendly_errors():
         trainer = _trainer(config, target, recorder, accelerator, devices, strategy, nodes)
     _check_processes(config, trainer.world_size)
-    if trainer.is_global_zero:
-        record = RunFolder(target, CONFIG, "a pretraining")
-        record.claim(config.model_dump(mode="json"), FREE, _complete)
-    found = find_checkpoint(target / CHECKPOINT, module)
-    with _friendly_errors():
-        trainer.fit(module, PretrainingData(config), ckpt_path=found, weights_only=True)
-    recorder.write_model(trainer, module)
+    with ExitStack() as stack:
+        if trainer.is_global_zero:  # the other processes belong to it
+            record = RunFolder(target, CONFIG, "a pretraining")
+            asked = config.model_dump(mode="json")
+            stack.enter_context(record.run(asked, FREE, _complete))
+        found = find_checkpoint(target / CHECKPOINT, module)
+        with _friendly_errors():
+            trainer.fit(module, PretrainingData(config), ckpt_path=found, weights_only=True)
+        recorder.write_model(trainer, module)
     return module.model.cpu().eval()
+
+
+def is_finished(config: PretrainConfig, folder: str | Path) -> bool:
+    """Return whether a folder holds the model of a finished pretraining."""
+    path = Path(folder) / MODEL / checkpoint.CONFIG
+    try:
+        return json.loads(read_bounded(path, MAX_CONFIG))["steps_done"] == config.steps
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def _check_processes(config: PretrainConfig, processes: int) -> None:
@@ -132,6 +147,7 @@ def _trainer(
         log_every_n_steps=LOG_EVERY,
         logger=TensorBoardLogger(target, name="", version="tensorboard"),
         callbacks=[recorder],
+        plugins=[VerifiedCheckpoints()],
     )
 
 

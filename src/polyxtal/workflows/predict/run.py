@@ -79,7 +79,7 @@ class Prediction:
     stiffness: Mapping[str, Float[Tensor, "6 6"]]
     constants: Mapping[str, EngineeringConstants]
     response: Response
-    leaf_phase: Int[Tensor, "leaves"]
+    leaf_phase: Int[Tensor, " leaves"]
     curve: CurveNumbers
     texture: TextureChange
     baselines: Mapping[str, Response] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Prediction:
         return self.response.orientations
 
     @property
-    def weights(self) -> Float[Tensor, "leaves"]:
+    def weights(self) -> Float[Tensor, " leaves"]:
         """Volume fraction of each leaf. [-]"""
         assert self.response.weights is not None
         return self.response.weights
@@ -215,7 +215,7 @@ def _networks(
 
 
 def _texture_change(
-    rve: Polycrystal, response: Response, leaf_phase: Int[Tensor, "leaves"]
+    rve: Polycrystal, response: Response, leaf_phase: Int[Tensor, " leaves"]
 ) -> TextureChange:
     assert response.orientations is not None
     assert response.weights is not None

@@ -1,7 +1,8 @@
 """Folder of a simulation, resumable until all of its results are written.
 
     unfinished.json   identifies the simulation; removed when all results are written
-    checkpoint.h5     state from which an interrupted run is resumed
+    checkpoint.npz    state from which an interrupted run is resumed; checkpoint.previous.npz is the
+                      one before it
     simulation.json   written last; with it and without unfinished.json, the simulation is complete
 
 Each file is written atomically, in an order such that the same command can resume after an
@@ -10,20 +11,23 @@ interruption between any two of them.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from polyxtal.files.bounded import read_bounded
+from polyxtal.files.checkpoints import (
+    previous_checkpoint,
+    remove_checkpoints,
+    verify_to_resume,
+)
 from polyxtal.files.output_folder import OutputFolder, check_writable
-from polyxtal.files.plain import write_json
+from polyxtal.files.plain import read_record, write_record
 from polyxtal.files.run_folder import RunFolder
 from polyxtal.mechanics.damask.files import CASE_FILES, JOB
 
-UNFINISHED, CHECKPOINT, SUMMARY = "unfinished.json", "checkpoint.h5", "simulation.json"
+UNFINISHED, CHECKPOINT, SUMMARY = "unfinished.json", "checkpoint.npz", "simulation.json"
 CURVE, TAYLOR_CURVE, ORIENTATIONS = "curve.csv", "curve-taylor.csv", "orientations.csv"
 GRAINS, PICTURE = "grains.npz", "simulation.png"
 FIELDS, DAMASK_FOLDER = "fields", "damask"
@@ -33,6 +37,7 @@ OUTPUT = OutputFolder("simulation", ())
 _NAMES = (
     UNFINISHED,
     CHECKPOINT,
+    previous_checkpoint(Path(CHECKPOINT)).name,
     SUMMARY,
     CURVE,
     TAYLOR_CURVE,
@@ -41,39 +46,58 @@ _NAMES = (
     PICTURE,
     f"{FIELDS}.pvd",
 )
-_MAX_BYTES = 2**28
 
 
-def check_folder(folder: str | Path, force: bool = False) -> Path:
+def check_folder(folder: str | Path) -> Path:
     """Check, before any computation, that a simulation can run in a folder.
 
     Args:
-        folder: New or empty folder, or one with an unfinished simulation; other files are kept.
-        force: Accept a folder with a completed simulation.
+        folder: New or empty folder, or one with a simulation; other files are kept.
     Returns:
         The folder, with links resolved.
     Raises:
-        FileExistsError: if it has other contents, or a completed simulation and `force` is not set.
+        FileExistsError: if it has other contents.
         NotADirectoryError: if one of its parents is a file.
         PermissionError: if it is not writable.
+        ValueError: if the record of an unfinished simulation is damaged.
     """
     target = Path(folder).resolve()
     if not target.is_dir():
         return OUTPUT.check(folder)
+    if (target / UNFINISHED).is_file():
+        read_record(target / UNFINISHED)  # damage must not look like another program's folder
     entries = sorted(entry.name for entry in target.iterdir() if not _is_temporary(entry.name))
-    if _read(target / UNFINISHED) is None and entries:
-        if _read(target / SUMMARY) is None:
-            raise FileExistsError(
-                f"{folder}: an output folder must be new, empty or of an earlier simulation, "
-                f"but holds '{entries[0]}' and no simulation."
-            )
-        if not force:
-            raise FileExistsError(
-                f"{folder}: a simulation to go on with must be unfinished, but this one is "
-                "finished; pass --force to replace it."
-            )
+    if _read(target / UNFINISHED) is None and entries and _read(target / SUMMARY) is None:
+        raise FileExistsError(
+            f"{folder}: an output folder must be new, empty or of an earlier simulation, "
+            f"but holds '{entries[0]}' and no simulation."
+        )
     check_writable(target, folder)
     return target
+
+
+def is_finished(folder: str | Path, identity: Mapping[str, Any]) -> bool:
+    """Return whether a folder holds this simulation, with all of its results.
+
+    Args:
+        folder: See `check_folder`.
+        identity: Everything that determines the results, by part: numbers and strings.
+    Raises:
+        FileExistsError: if it holds the results of another one.
+    """
+    target = Path(folder)
+    summary = None if (target / UNFINISHED).exists() else _read(target / SUMMARY)
+    if summary is None:
+        return False
+    found = summary.get("identity")
+    known = found if isinstance(found, dict) else {}
+    other = [part for part, value in identity.items() if known.get(part, ...) != value]
+    if other:
+        raise FileExistsError(
+            f"{folder}: must be new or hold this very simulation, but holds a finished one with "
+            f"another {other[0]}; pass --force to replace it, or --out for another folder."
+        )
+    return True
 
 
 class Run:
@@ -110,12 +134,12 @@ class Run:
             "simulation": dict(self._identity),
             "seconds": self.seconds_before + seconds,
         }
-        write_json(self.folder / UNFINISHED, content)
+        write_record(self.folder / UNFINISHED, content)
 
     def finish(self) -> None:
         """Mark the run as complete."""
         (self.folder / UNFINISHED).unlink()
-        self.checkpoint.unlink(missing_ok=True)
+        remove_checkpoints(self.checkpoint)
 
 
 @contextmanager
@@ -135,17 +159,19 @@ def open_run(folder: str | Path, identity: Mapping[str, Any], force: bool = Fals
             simulation and `force` is not set.
         ValueError: if the checkpoint is damaged.
     """
-    new = not check_folder(folder, force).exists()
+    new = not check_folder(folder).exists()
     target = Path(folder).resolve()
     target.mkdir(parents=True, exist_ok=True)
     with RunFolder(folder, UNFINISHED, "a simulation").lock():
-        check_folder(folder, force)  # repeated while holding the lock
+        check_folder(folder)  # repeated while holding the lock
+        if not force and is_finished(folder, identity):
+            raise FileExistsError(f"{folder}: must be unfinished to go on with, but is finished.")
         earlier = None if force else _read(target / UNFINISHED)
         if earlier is not None:
             _require_same(folder, earlier.get("simulation"), identity)
         if force:
             # First, so that an interruption leaves no checkpoint of another simulation.
-            (target / CHECKPOINT).unlink(missing_ok=True)
+            remove_checkpoints(target / CHECKPOINT)
         run = Run(target, identity, earlier)
         _remove(target, everything=run.resumed_at is None)
         try:
@@ -169,19 +195,22 @@ def reached(folder: str | Path) -> float | None:
     checkpoint = Path(folder) / CHECKPOINT
     if not checkpoint.exists():
         return None
-    from polyxtal.microstructure.io.hdf5 import open_hdf5, read_numbers
+    from polyxtal.mechanics.fullfield.checkpoint import time_reached
 
-    with open_hdf5(checkpoint) as file:
-        return float(read_numbers(file["progress/time"]).reshape(()))  # type: ignore[arg-type]
+    try:
+        return time_reached(checkpoint)
+    except ValueError:
+        verify_to_resume(checkpoint)  # says more
+        raise
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     """Return one of the two JSON records; None if missing or not of a simulation."""
     try:
-        content = json.loads(read_bounded(path, _MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
+        content = read_record(path)
+    except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) and content.get("kind") == KIND else None
+    return content if content.get("kind") == KIND else None
 
 
 def _require_same(folder: str | Path, earlier: Any, identity: Mapping[str, Any]) -> None:

@@ -71,9 +71,9 @@ class Simulation:
 
     prepared: Preparation
     response: Response
-    crystals: Int[Tensor, "crystals"]
+    crystals: Int[Tensor, " crystals"]
     orientations: Float[Tensor, "times crystals 4"]
-    weights: Float[Tensor, "crystals"]
+    weights: Float[Tensor, " crystals"]
     stiffness: Float[Tensor, "6 6"]
     curve: CurveNumbers
     rotation: GrainRotation
@@ -164,8 +164,8 @@ def _baselines(prepared: Preparation, stages: Stages) -> tuple[dict[str, Respons
 def grain_rotation(
     rve: Polycrystal,
     orientations: Float[Tensor, "times grains 4"],
-    weights: Float[Tensor, "grains"],
-    phase: Int[Tensor, "grains"],
+    weights: Float[Tensor, " grains"],
+    phase: Int[Tensor, " grains"],
 ) -> GrainRotation:
     """Compare the initial and final orientations of grains.
 

@@ -69,6 +69,7 @@ def summary(simulation: Simulation) -> dict[str, Any]:
     rve = prepared.rve
     return {
         "kind": KIND,
+        "identity": prepared.identity(),
         **provenance(prepared.inputs, prepared.settings, prepared.materials),
         "microstructure": {"grid": rve.grid, "size": rve.size, "grains": rve.grains},
         "load": prepared.load.to_damask()["loadstep"],

@@ -14,8 +14,8 @@ from polyxtal.texture.measure import texture_strength, volume_shares
 
 
 def laue_groups(
-    rve: Polycrystal, phase: Int[Tensor, "crystals"]
-) -> Iterator[tuple[LaueGroup, Bool[Tensor, "crystals"]]]:
+    rve: Polycrystal, phase: Int[Tensor, " crystals"]
+) -> Iterator[tuple[LaueGroup, Bool[Tensor, " crystals"]]]:
     """Yield the Laue groups of crystals, each with the mask of its members.
 
     Args:
@@ -30,9 +30,9 @@ def laue_groups(
 
 def mean_texture_strength(
     rve: Polycrystal,
-    phase: Int[Tensor, "crystals"],
+    phase: Int[Tensor, " crystals"],
     orientations: Float[Tensor, "crystals 4"],
-    weights: Float[Tensor, "crystals"],
+    weights: Float[Tensor, " crystals"],
 ) -> float:
     """Return the texture strength, averaged by volume over Laue groups. [-]"""
     share = volume_shares(orientations, weights)
@@ -46,10 +46,10 @@ def mean_texture_strength(
 
 def rotation_of_crystals(
     rve: Polycrystal,
-    phase: Int[Tensor, "crystals"],
+    phase: Int[Tensor, " crystals"],
     first: Float[Tensor, "crystals 4"],
     last: Float[Tensor, "crystals 4"],
-) -> Float[Tensor, "crystals"]:
+) -> Float[Tensor, " crystals"]:
     """Return the disorientation between two orientations of each crystal. [rad]"""
     angle = torch.zeros(len(first), dtype=first.dtype)
     for laue, members in laue_groups(rve, phase):

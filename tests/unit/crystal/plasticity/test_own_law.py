@@ -164,7 +164,7 @@ def test_a_resumed_run_keeps_the_state_of_every_law(tmp_path, compiled):
 
     rve, materials = cell()
     path = px.LoadPath.cyclic(strain=0.004)
-    options = {"checkpoint": tmp_path / "run.h5", "checkpoint_seconds": 0.0, "compiled": compiled}
+    options = {"checkpoint": tmp_path / "run.npz", "checkpoint_seconds": 0.0, "compiled": compiled}
     whole = px.simulate(rve, materials, path, compiled=compiled)
     with pytest.raises(Stop):
         px.simulate(rve, materials, path, on_increment=stop, **options)

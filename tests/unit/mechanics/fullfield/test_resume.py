@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 import torch
 
 import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
+from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.mechanics.fullfield import checkpoint as checkpoint_module
 from polyxtal.microstructure.io.vti import read_image
 
@@ -40,9 +40,33 @@ def stop_after(increments):
     return on_increment
 
 
-def replace(file: h5py.File, name: str, values: np.ndarray) -> None:
-    del file[name]
-    file[name] = values
+def rewritten(change):
+    """Return how to change the arrays and the description of a checkpoint; checksums are new."""
+
+    def rewrite(file: Path) -> None:
+        with open_arrays(file) as archive:
+            arrays, about = (
+                {name: archive.read(name).copy() for name in archive.names},
+                archive.about,
+            )
+        change(arrays, about)
+        write_arrays(file, arrays, about)
+
+    return rewrite
+
+
+def without(name):
+    return lambda arrays, about: arrays.pop(name)
+
+
+def with_values(name, values, *place):
+    def change(arrays, about):
+        if place:
+            arrays[name][place[0]] = values
+        else:
+            arrays[name] = values
+
+    return change
 
 
 def stopped(file: Path, increments: int, **options) -> None:
@@ -64,7 +88,7 @@ def test_a_resumed_run_ends_the_same(tmp_path, increments, compiled):
     path = PATH if compiled else px.LoadPath.uniaxial(0.003, increments=3)
     increments = increments if compiled else min(increments, 2)
     whole = px.simulate(polycrystal(), ALUMINIUM, path, compiled=compiled)
-    file = tmp_path / "run.h5"
+    file = tmp_path / "run.npz"
     with pytest.raises(Stop):
         px.simulate(
             polycrystal(),
@@ -93,7 +117,7 @@ def test_a_resumed_run_ends_the_same(tmp_path, increments, compiled):
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):
-    file = tmp_path / "run.h5"
+    file = tmp_path / "run.npz"
     first = px.simulate(polycrystal(), ALUMINIUM, PATH, checkpoint=file)
     times = []
     again = px.simulate(polycrystal(), ALUMINIUM, PATH, checkpoint=file, on_increment=times.append)
@@ -116,7 +140,7 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     ids=lambda other: next(iter(other)),
 )
 def test_a_checkpoint_of_another_simulation_is_refused(tmp_path, other):
-    file = tmp_path / "run.h5"
+    file = tmp_path / "run.npz"
     stopped(file, 2)
     if "material" in other:
         other = {
@@ -129,12 +153,12 @@ def test_a_checkpoint_of_another_simulation_is_refused(tmp_path, other):
             )
         }
     arguments = {"rve": polycrystal(), "material": ALUMINIUM, "path": PATH, "checkpoint": file}
-    with pytest.raises(ValueError, match=r"run\.h5.*must belong to this simulation"):
+    with pytest.raises(ValueError, match=r"run\.npz.*it belongs to another polycrystal"):
         px.simulate(**(arguments | other))
 
 
 def test_damaged_checkpoints_are_refused(tmp_path):
-    file = tmp_path / "run.h5"
+    file = tmp_path / "run.npz"
     stopped(file, 2)
     whole = file.read_bytes()
 
@@ -143,59 +167,74 @@ def test_damaged_checkpoints_are_refused(tmp_path):
             px.simulate(polycrystal(), ALUMINIUM, PATH, checkpoint=file)
 
     file.write_bytes(whole[: len(whole) // 2])
-    refused(r"run\.h5: must be an intact HDF5 file")
+    refused(r"run\.npz: must be an intact checkpoint, but .* rename run\.previous\.npz to run\.npz")
     file.write_bytes(b"nothing")
-    refused(r"run\.h5: must be an intact HDF5 file")
+    refused(r"run\.npz: must be an intact checkpoint")
     for change, match in (
-        (lambda f: f["state"].__delitem__("piola"), "must hold 'piola'"),
-        (lambda f: f["state/law.tangent"].__setitem__(..., np.nan), "must be finite"),
-        (lambda f: replace(f, "state/piola", np.zeros((9, 7))), r"'piola' must be \(9, 60\)"),
-        (lambda f: replace(f, "state/piola", np.zeros((9, 60), "f4")), "but is .* of float32"),
-        (lambda f: f["state"].create_dataset("huge", (10**12,), "f8", chunks=(1000,)), "not hold"),
-        (lambda f: f["state"].__delitem__("predictor.rate.mean"), "predictor/rate/mean"),
-        (lambda f: f["state/predictor.lengths"].__setitem__(..., 0), "must be positive"),
-        (lambda f: f["state/law.internal"].__setitem__(3, -1), "det F_p > 0"),
-        (lambda f: f["history"].__delitem__("grain_P"), "must hold 'grain_P'"),
-        (lambda f: f["history/P"].__setitem__(1, np.nan), "must be finite"),
-        (lambda f: f["progress"].__delitem__("counts"), "must hold 'counts'"),
-        (lambda f: f["progress/counts"].__setitem__(0, np.nan), "must be finite"),
-        (lambda f: f["progress/counts"].__setitem__(0, 100), "position"),
-        (lambda f: f["progress/time"].__setitem__((), -5.0), "time must be that"),
-        (lambda f: f["progress/position"].__setitem__(0, 7), "position"),
-        (lambda f: f["progress/position"].__setitem__(1, -3), "position"),
-        (lambda f: replace(f, "progress/rate", np.zeros(2)), "'rate' must be"),
-        (lambda f: f["progress"].__delitem__("rate"), "must hold the last rate"),
-        (lambda f: f.attrs.__setitem__("kind", "else"), "must be a checkpoint"),
-        (lambda f: f.attrs.__setitem__("kind", np.arange(3)), "must be a checkpoint"),
+        (without("state/piola"), "must hold 'piola'"),
+        (with_values("state/law/tangent", np.nan, ...), "must be finite"),
+        (with_values("state/piola", np.zeros((9, 7))), r"'piola' must be \(9, 60\)"),
+        (with_values("state/piola", np.zeros((9, 60), "f4")), "but is .* of float32"),
+        (with_values("state/huge", np.zeros(3)), "holds 'huge'"),
+        (with_values("other/huge", np.zeros(3)), "holds 'other/huge'"),
+        (without("state/predictor/rate/mean"), "predictor/rate/mean"),
+        (with_values("state/predictor/lengths", 0, ...), "must be positive"),
+        (with_values("state/law/internal", -1, 3), "det F_p > 0"),
+        (without("history/grain_P"), "must hold 'grain_P'"),
+        (with_values("history/P", np.nan, 1), "must be finite"),
+        (without("progress/counts"), "must hold 'counts'"),
+        (with_values("progress/counts", np.nan, 0), "must be finite"),
+        (with_values("progress/counts", 100, 0), "position"),
+        (with_values("progress/time", -5.0, ()), "time must be that"),
+        (with_values("progress/position", 7, 0), "position"),
+        (with_values("progress/position", -3, 1), "position"),
+        (with_values("progress/rate", np.zeros(2)), "'rate' must be"),
+        (without("progress/rate"), "must hold the last rate"),
+        (lambda _, about: about.update(kind="else"), "it is another file"),
+        (lambda _, about: about.update(kind=[1, 2]), "it is another file"),
+        (lambda _, about: about.pop("series"), "does not name its series"),
     ):
         file.write_bytes(whole)
-        with h5py.File(file, "r+") as opened:
-            change(opened)
+        rewritten(change)(file)
         refused(match)
 
 
+def test_a_flipped_bit_is_refused_and_the_checkpoint_before_is_offered(tmp_path):
+    file = tmp_path / "run.npz"
+    stopped(file, 3)
+    expected = px.simulate(polycrystal(), ALUMINIUM, PATH)
+    whole = bytearray(file.read_bytes())
+    whole[len(whole) // 2] ^= 4
+    file.write_bytes(whole)
+    with pytest.raises(ValueError, match=r"checksum .* rename run\.previous\.npz to run\.npz"):
+        px.simulate(polycrystal(), ALUMINIUM, PATH, checkpoint=file)
+    (tmp_path / "run.previous.npz").rename(file)
+    resumed = px.simulate(polycrystal(), ALUMINIUM, PATH, checkpoint=file)
+    torch.testing.assert_close(resumed.P, expected.P, rtol=0, atol=1e-10)
+
+
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
-    file = tmp_path / "run.h5"
+    file = tmp_path / "run.npz"
     stopped(file, 3)
     before = file.read_bytes()
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint_module, "_write", full)
+    monkeypatch.setattr(checkpoint_module, "write_arrays", full)
     with pytest.raises(OSError, match="No space left"):
         px.simulate(polycrystal(), ALUMINIUM, PATH, checkpoint=file, checkpoint_seconds=0)
     assert file.read_bytes() == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["run.h5"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["run.npz", "run.previous.npz"]
 
 
 def test_a_folder_that_does_not_exist_is_found_at_once(tmp_path):
     with pytest.raises(FileNotFoundError, match="folder to write into must exist"):
-        px.simulate(polycrystal(), ALUMINIUM, PATH, checkpoint=tmp_path / "no" / "run.h5")
+        px.simulate(polycrystal(), ALUMINIUM, PATH, checkpoint=tmp_path / "no" / "run.npz")
 
 
 def test_fields_are_written_and_go_on_after_a_stop(tmp_path):
-    file, series = tmp_path / "run.h5", tmp_path / "run.vti"
+    file, series = tmp_path / "run.npz", tmp_path / "run.vti"
     whole = tmp_path / "whole.vti"
     response = px.simulate(polycrystal(), ALUMINIUM, PATH, fields=whole, fields_every=5)
     stopped(file, 11, fields=series, fields_every=5)
@@ -230,7 +269,7 @@ def snapshots(folder: Path, name: str) -> dict[str, bytes]:
 
 def test_series_of_other_runs_are_never_touched(tmp_path):
     short = px.LoadPath.shear(0.003, increments=3)
-    series, file = tmp_path / "old.vti", tmp_path / "new.h5"
+    series, file = tmp_path / "old.vti", tmp_path / "new.npz"
     px.simulate(polycrystal(1), ALUMINIUM, short, fields=series, fields_every=1)
     before = snapshots(tmp_path, "old")
     assert len(before) == 4
@@ -249,7 +288,7 @@ def test_series_of_other_runs_are_never_touched(tmp_path):
 
 
 def test_a_finished_run_still_gives_its_last_fields(tmp_path):
-    file = tmp_path / "run.h5"
+    file = tmp_path / "run.npz"
     short = px.LoadPath.shear(0.002, increments=2)
     response = px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file)
     px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file, fields=tmp_path / "a.vti")

@@ -306,7 +306,7 @@ def test_what_cannot_converge_is_an_error_with_advice():
         ({"folder": "x"}, "`folder` is for engine='damask'"),
         ({"engine": "damask", "tol": 1e-5}, "`tol` is given"),
         ({"checkpoint_seconds": -1.0}, "`checkpoint_seconds` must not be negative"),
-        ({"engine": "damask", "checkpoint": "x.h5"}, "kept in `folder`"),
+        ({"engine": "damask", "checkpoint": "x.npz"}, "kept in `folder`"),
     ],
 )
 def test_wrong_options_get_one_sentence(options, sentence):

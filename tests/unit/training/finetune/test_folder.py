@@ -6,15 +6,21 @@ import json
 
 import pytest
 
-from polyxtal.training.finetune.folder import claim
+from polyxtal.files.plain import read_record
+from polyxtal.training.finetune.folder import claimed
 
 ASKED = {"data": "out/data", "seeds": 3, "recipe": {"count": 5, "seed": 1}}
 HELD = {"data": {"seed": 1, "rves": 5}, "model": {"encoder": "abc"}}
 FREE = ("seeds", "recipe.count", "contents.model")
 
 
+def claim(*given):
+    with claimed(*given) as asked:
+        return asked
+
+
 def written(folder):
-    return json.loads((folder / "finetuning.json").read_text())
+    return read_record(folder / "finetuning.json")
 
 
 def test_a_folder_says_what_was_asked_for_and_of_what(tmp_path):
@@ -57,9 +63,7 @@ def test_a_folder_that_does_not_say_what_it_was_begun_with_is_refused(tmp_path, 
         claim(tmp_path, ASKED, HELD)
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"), [("{", "can not be read"), ("[1]", "is no mapping")]
-)
+@pytest.mark.parametrize(("text", "complaint"), [("{", "cannot be read"), ("[1]", "is no mapping")])
 def test_a_damaged_record_is_refused(tmp_path, text, complaint):
     (tmp_path / "finetuning.json").write_text(text)
     with pytest.raises(ValueError, match=complaint):

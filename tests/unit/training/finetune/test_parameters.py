@@ -240,7 +240,7 @@ def test_predicted_networks_stand_beside(finished, tmp_path, monkeypatch):
     asked = asked.model_copy(update={"model": str(tmp_path / "model"), "seeds": 1})
     calls = []
 
-    def predict(self, rve, leaves, seed):
+    def predict(self, rve, leaves, seed, effort):
         calls.append((leaves, seed))
         return px.MaterialNetwork.from_polycrystal(rve, leaves, 5)
 

@@ -199,7 +199,7 @@ def test_a_stopped_fit_goes_on_as_if_nothing_had_happened(folders, data, tmp_pat
     for name, value in whole.parts.state_dict().items():
         assert torch.equal(value, again.parts.state_dict()[name])
     (tmp_path / "parts" / CHECKPOINT).write_bytes(b"not whole")
-    with pytest.raises(ValueError, match="must be a complete checkpoint"):
+    with pytest.raises(ValueError, match="must be an intact checkpoint"):
         fitter().run(tmp_path / "parts")
 
 

@@ -160,7 +160,7 @@ def typical_curves(
     ]
 
 
-def loaded_stress(response: Response, number: int) -> Float[Tensor, "increments"]:
+def loaded_stress(response: Response, number: int) -> Float[Tensor, " increments"]:
     """Return the work-conjugate stress of standard path `number`, up to a reversal. [MPa]"""
     i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[number]
     return response.P[1 : INCREMENTS + 1, i, j]

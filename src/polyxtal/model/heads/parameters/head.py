@@ -150,7 +150,7 @@ class FittedParameters:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @torch.no_grad()
-    def network(self, latent: Float[Tensor, "width"]) -> MaterialNetwork:
+    def network(self, latent: Float[Tensor, " width"]) -> MaterialNetwork:
         """Predict the network of one latent vector, with 2^N leaves and one phase.
 
         Raises:

@@ -121,7 +121,7 @@ class TensorHead(nn.Module):
         return fade(1 + outside.max() / math.log(2))
 
     def stiffness(
-        self, basis: StiffnessBasis, gate: Float[Tensor, "n"] | None = None
+        self, basis: StiffnessBasis, gate: Float[Tensor, " n"] | None = None
     ) -> Float[Tensor, "n 6 6"]:
         """Predict the stiffness of polycrystals with a leading axis; gate None is 1. [MPa]"""
         weights = self(basis.invariants)

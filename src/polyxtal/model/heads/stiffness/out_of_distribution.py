@@ -50,7 +50,7 @@ class OutOfDistributionScore(nn.Module):
         self.threshold.fill_(1.0)
         self.threshold.copy_(MARGIN * torch.quantile(self(validation), QUANTILE))
 
-    def forward(self, latent: Float[Tensor, "n width"]) -> Float[Tensor, "n"]:
+    def forward(self, latent: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
         """Return the distance over the threshold; above 1 is out of distribution. [-]"""
         centred = latent.to(torch.float64) - self.mean
         along = centred @ self.axes
