@@ -15,6 +15,7 @@ from tiny_stiffness import tiny_stiffness_model
 from typer.testing import CliRunner
 
 import polyxtal as px
+from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
 from polyxtal.model.predicted_network import FitEffort
@@ -84,10 +85,10 @@ def test_full_fields_are_read_again_and_damaged_ones_computed(finished, monkeypa
     torch.testing.assert_close(cases[0].turned, study.turned["S1", "tension"]["full field"])
     place = folder / "truth"
     (place / "hull-2-shear.npz").write_bytes(b"PK no")
-    with np.load(place / "S1-shear.npz") as whole:
-        parts = dict(whole)
-    np.savez(place / "S1-shear.npz", **{**parts, "P": parts["P"] * np.nan})
-    np.savez(place / "S2-shear.npz", **{**parts, "time": np.float64(3)})
+    with open_arrays(place / "S1-shear.npz") as whole:
+        parts = {name: whole.read(name) for name in whole.names}
+    write_arrays(place / "S1-shear.npz", {**parts, "P": parts["P"] * np.nan})
+    write_arrays(place / "S2-shear.npz", {**parts, "time": np.zeros(3)})
     again = full_field_cases(settings.cases, folder)
     assert len(computed) == 3
     place = [(case.name, case.load) for case in cases].index(("hull 2", "shear"))

@@ -36,6 +36,7 @@ LABELLED = {
 PRETRAINING = {
     "model": SIZES | {"features": "harmonic"},
     "grains": [2, 6],
+    "summary": 0.05,
     "steps": 60,
     "batch": 8,
     "warmup": 5,

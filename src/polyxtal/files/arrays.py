@@ -14,16 +14,17 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-ABOUT = "about"
-MAX_ABOUT = 1 << 22
-"""Largest description of an archive, as JSON. [characters]"""
+CONTENTS = "contents"
+"""Text that names the arrays: a directory of a zip archive may lose entries unnoticed."""
+MAX_CONTENTS = 1 << 22
+"""Longest table of contents. [characters]"""
 DAMAGE = (
     ValueError,
     KeyError,
     OSError,
     EOFError,
-    RecursionError,
-    NotImplementedError,
+    RuntimeError,
+    TypeError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -35,22 +36,23 @@ class ArrayArchive:
 
     Attributes:
         names: Names of the arrays.
-        about: Description that was stored with them; empty if there is none.
+        about: Description that was stored with them.
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
-        """Read the names and the description."""
+        """Read the table of contents."""
         self._archive = archive
         self.names = [name.removesuffix(".npy") for name in archive.namelist()]
-        self.about: dict[str, Any] = {}
-        if ABOUT in self.names:
-            self.names.remove(ABOUT)
-            shape, dtype = self.shape_and_type(ABOUT)
-            if shape != () or dtype.kind != "U" or dtype.itemsize > 4 * MAX_ABOUT:
-                raise ValueError("its description is no text")
-            self.about = json.loads(str(self.read(ABOUT)))
-            if not isinstance(self.about, dict):
-                raise ValueError("its description is no mapping")
+        if CONTENTS not in self.names:
+            raise ValueError("its table of contents is missing")
+        shape, dtype = self.shape_and_type(CONTENTS)
+        if shape != () or dtype.kind != "U" or dtype.itemsize > 4 * MAX_CONTENTS:
+            raise ValueError("its table of contents is no text")
+        contents = json.loads(str(self.read(CONTENTS)))
+        self.names.remove(CONTENTS)
+        if contents["arrays"] != self.names:
+            raise ValueError("its arrays are not those of its table of contents")
+        self.about: dict[str, Any] = contents["about"]
 
     def shape_and_type(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Return an array's shape and type, without reading it."""
@@ -84,8 +86,8 @@ def write_arrays(
         OSError: if the disk is full or not writable.
     """
     content = {name: np.asarray(values) for name, values in arrays.items()}
-    if about is not None:
-        content[ABOUT] = np.array(json.dumps(about))
+    contents = {"arrays": [*content], "about": dict(about or {})}
+    content[CONTENTS] = np.array(json.dumps(contents))
     with file.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **content)
 
@@ -107,8 +109,10 @@ def open_arrays(path: Path, max_bytes: int | None = None) -> Iterator[ArrayArchi
         raise ValueError(f"{path}: must not exceed {max_bytes} bytes, but does.")
     try:
         with zipfile.ZipFile(path) as archive:
-            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise ValueError("its arrays are compressed")
+            for info in archive.infolist():
+                if info.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError("its arrays are compressed")
+                archive.open(info).close()  # its name must be the same in both places
             yield ArrayArchive(archive)
     except DAMAGE as error:
         reason = " ".join(str(error).split()).rstrip(".") or "it ends too early"

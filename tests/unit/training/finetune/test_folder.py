@@ -44,6 +44,12 @@ def test_free_fields_are_those_that_were_asked_for_last(tmp_path):
     assert written(tmp_path) == {**asked, "contents": held}
 
 
+def test_one_process_at_a_time(tmp_path):
+    with claimed(tmp_path, ASKED, HELD), pytest.raises(BlockingIOError, match="one process"):
+        claim(tmp_path, ASKED, HELD)
+    claim(tmp_path, ASKED, HELD)
+
+
 def test_another_data_set_at_the_same_path_is_refused(tmp_path):
     claim(tmp_path, ASKED, HELD)
     held = {**HELD, "data": {"seed": 1, "rves": 4}}

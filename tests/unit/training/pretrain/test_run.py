@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.cli import app
 from polyxtal.dataset.stream import PolycrystalStream
+from polyxtal.files.run_folder import RunFolder
 from polyxtal.model.checkpoint import find_model, read_model, save_model
 from polyxtal.training.pretrain.config import PretrainConfig, read_pretrain_config
 
@@ -32,7 +33,7 @@ with warnings.catch_warnings():
     )
     from polyxtal.training.pretrain.module import initial_model, seeds_of
     from polyxtal.training.pretrain.recorder import load_curve
-    from polyxtal.training.pretrain.run import pretrain
+    from polyxtal.training.pretrain.run import is_finished, pretrain
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -344,3 +345,25 @@ def test_each_stop_at_a_validation_is_saved(tmp_path):
         pretrain(config, tmp_path, accelerator="cpu", devices=1, stop_after=0.0)
         assert [row["step"] for row in curve(tmp_path)] == list(range(1, done + 1))
         assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == done
+
+
+def test_a_finished_run_keeps_its_results_and_one_process_works_on_it(finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    config, about = PretrainConfig(**TINY), folder / "model" / "config.json"
+    before = json.loads(about.read_text())
+    assert set(before["measured"]) == {"loss", "validation_loss", "validation_degrees"}
+    pretrain(config, folder, accelerator="cpu", devices=1)
+    after = json.loads(about.read_text())
+    assert after["measured"] == before["measured"]
+    assert is_finished(config, folder)
+    assert not is_finished(config, tmp_path / "other")
+    with (
+        RunFolder(folder, "pretraining.json", "a pretraining").lock(),
+        pytest.raises(BlockingIOError, match="only one process at a time may work"),
+    ):
+        pretrain(config, folder, accelerator="cpu", devices=1)
+    (folder / "last.ckpt").rename(folder / "last.previous.ckpt")
+    (folder / "last.ckpt").write_bytes(b"PK damaged")
+    with pytest.raises(ValueError, match=r"rename last\.previous\.ckpt to last\.ckpt"):
+        pretrain(config, folder, accelerator="cpu", devices=1)
