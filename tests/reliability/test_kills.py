@@ -44,13 +44,8 @@ def test_killed_runs_end_as_undisturbed_ones(runs, kind, elsewhere, tmp_path):
     killed = 0
     for number, moment in enumerate(moments(seconds, KILLS, seed=len(kind))):
         out = tmp_path / f"killed-{number}"
-        process = subprocess.Popen(
-            command_line(run, out),
-            env=env,
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command_line(run, out), env=env, cwd=tmp_path, **quiet)
         try:
             process.wait(timeout=moment)
         except subprocess.TimeoutExpired:
