@@ -22,8 +22,9 @@ from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.heads.curves.head import standard_paths
-from polyxtal.model.predicted_network import FitEffort, best_start, untrained_starts
+from polyxtal.model.predicted_network import best_start, untrained_starts
 from polyxtal.network.fit import CurveTarget, fit_network
+from polyxtal.network.fit_effort import FitEffort
 from polyxtal.network.tree import MaterialNetwork
 from reproduction.curves.cases import Case
 

@@ -24,7 +24,7 @@ from polyxtal.mechanics.mean_field.grain_rotation import mean_disorientation
 from polyxtal.mechanics.response import Response, compare
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel, load_model
-from polyxtal.model.predicted_network import EFFORT, FitEffort
+from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.tree import MaterialNetwork
 from reproduction.curves.answers import Maker, compute_answers, read_answers, write_answers
 from reproduction.curves.cases import CaseSettings, full_field_cases

@@ -12,7 +12,7 @@ from polyxtal.dataset.recipe import Recipe
 from polyxtal.dataset.recipe_textures import KINDS as TEXTURE_KINDS
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml
-from polyxtal.model.predicted_network import EFFORT, FitEffort
+from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.texture.components import TEXTURE_TYPES
 from polyxtal.training.finetune.config import FitConfig, HeadName
 from polyxtal.training.pretrain.config import KINDS, PretrainConfig

@@ -18,7 +18,7 @@ import polyxtal as px
 from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
-from polyxtal.model.predicted_network import FitEffort
+from polyxtal.network.fit_effort import FitEffort
 from reproduction.cli import app
 from reproduction.curves import cases as curve_cases
 from reproduction.curves.cases import POLYCRYSTALS, CaseSettings, full_field_cases, with_zener

@@ -25,9 +25,10 @@ from polyxtal.model.heads.parameters.head import FittedParameters
 from polyxtal.model.heads.registry import Head, kind_of, read_heads, save_heads
 from polyxtal.model.heads.stiffness.head import StiffnessHead
 from polyxtal.model.mae import MaskedAutoencoder
-from polyxtal.model.predicted_network import EFFORT, FitEffort, infer_network
+from polyxtal.model.predicted_network import infer_network
 from polyxtal.model.pretrained import PretrainedModel
 from polyxtal.model.windows import windows
+from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.limits import check_size
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.notebook import notebook_html

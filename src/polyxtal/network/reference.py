@@ -11,16 +11,19 @@ from torch import Tensor
 from polyxtal.algebra.randomness import member_seeds
 from polyxtal.mechanics.mean_field.self_consistent import grain_extents
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.network.fit_effort import EFFORT
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 
-LEAVES, MEMBERS = 128, 8
 SHAPE = 0.7
 """Exponent of the grain extents in the rotation of normals towards the short axes of grains. The
 normals of grain faces follow an affine stretch with an exponent of 1. [-]"""
 
 
 def reference_ensemble(
-    rve: Polycrystal, leaves: int = LEAVES, members: int = MEMBERS, seed: int = 0
+    rve: Polycrystal,
+    leaves: int = EFFORT.reference_leaves,
+    members: int = EFFORT.reference_members,
+    seed: int = 0,
 ) -> NetworkEnsemble:
     """Return untrained networks whose interfaces favour the short axes of the grains.
 

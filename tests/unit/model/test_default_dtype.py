@@ -12,8 +12,8 @@ from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead
 from polyxtal.model.mae import MaskedAutoencoder
-from polyxtal.model.predicted_network import FitEffort
 from polyxtal.model.windows import windows
+from polyxtal.network.fit_effort import FitEffort
 
 LITTLE = FitEffort(2, 2, 2, reference_leaves=8, reference_members=2)
 CRYSTAL = px.CubicElasticity(107.3e3, 60.8e3, 28.3e3)

@@ -35,12 +35,11 @@ from polyxtal.model.heads.curves.head import (
 )
 from polyxtal.model.heads.stiffness.file import head_fingerprint
 from polyxtal.model.predicted_network import (
-    FEW_LEAVES,
-    FitEffort,
     best_start,
     elastic_crystals,
     infer_network,
 )
+from polyxtal.network.fit_effort import FEW_LEAVES, FitEffort
 from polyxtal.network.reference import reference_ensemble
 from polyxtal.training.finetune.curve_data import CurveData, curve_data
 from polyxtal.training.finetune.curves import (

@@ -14,7 +14,7 @@ from polyxtal.dataset.fields import turn_stiffness
 from polyxtal.files.validated import validate_document
 from polyxtal.files.yaml import read_yaml
 from polyxtal.model.heads.parameters.head import MAX_DEPTH, ParameterHead
-from polyxtal.model.predicted_network import EFFORT, FitEffort
+from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.topology import BinaryTree
 from polyxtal.training.finetune.config import FitConfig, HeadName
 

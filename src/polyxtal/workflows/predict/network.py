@@ -14,7 +14,8 @@ from polyxtal.model import checkpoint
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.curves.file import NETWORK_CONFIG
 from polyxtal.model.heads.stiffness.file import STIFFNESS_CONFIG, STIFFNESS_WEIGHTS
-from polyxtal.model.predicted_network import EFFORT, infer_network
+from polyxtal.model.predicted_network import infer_network
+from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.limits import check_size
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.workflows.inputs.files import sha256
@@ -50,9 +51,9 @@ def open_model(name: str) -> tuple[FoundationModel, dict[str, tuple[str, str]]]:
     return model, named
 
 
-def most_steps(leaves: int, material: Material) -> int:
+def most_steps(leaves: int, material: Material, effort: FitEffort = EFFORT) -> int:
     """Return the maximum number of `on_step` calls of `predict_network` per network."""
-    return EFFORT.fits_of(leaves, material) * EFFORT.iterations
+    return effort.fits_of(leaves, material) * effort.iterations
 
 
 def predict_network(
@@ -63,6 +64,7 @@ def predict_network(
     seed: int,
     ensemble: int,
     on_step: Callable[[str], None] | None = None,
+    effort: FitEffort = EFFORT,
 ) -> MaterialNetwork | NetworkEnsemble:
     """Predict an ensemble of networks.
 
@@ -77,6 +79,7 @@ def predict_network(
         seed: Random seed; seeds of the members are derived from it.
         ensemble: Number of networks to average.
         on_step: Callback after each step of each network, with a description.
+        effort: Effort spent on the fits.
     Raises:
         ConvergenceError: if a network does not converge.
         ValueError: if the model lacks a head, the polycrystal has several phases, or `leaves`,
@@ -97,7 +100,7 @@ def predict_network(
         # Crystals that the targets are computed for are not the user's.
         warnings.simplefilter("ignore", UserWarning)
         networks = [
-            infer_network(rve, leaves, material, model.curves, expected, one, progress=report)
+            infer_network(rve, leaves, material, model.curves, expected, one, effort, report)
             for one in seeds
         ]
     return NetworkEnsemble(tuple(networks)) if ensemble > 1 else networks[0]

@@ -207,9 +207,11 @@ def _networks(
                 stacklevel=2,
             )
     (material,) = materials.values()
-    steps = most_steps(leaves, material) * ensemble
+    steps = most_steps(leaves, material, settings.effort) * ensemble
     with stages.stage("predict network", steps, note=COMPILING) as step:
-        network = predict_network(model, rve, material, leaves, settings.seed, ensemble, step)
+        network = predict_network(
+            model, rve, material, leaves, settings.seed, ensemble, step, settings.effort
+        )
         stiffness = {"model": predicted, "network": network.stiffness(elasticity), **averages}
     return network, stiffness, score
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from polyxtal.files.output_folder import OutputFolder
+from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.limits import check_size
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.load import LoadSettings
@@ -29,6 +30,7 @@ class PredictionSettings(LoadSettings):
         seed: Random seed.
         taylor: Also compute the Taylor model; its cost is proportional to the number of grains.
         ebsd: Settings for EBSD maps.
+        effort: Effort spent on fitting networks of a model.
 
     Raises:
         ValueError: if `load` is combined with settings that it replaces.
@@ -41,6 +43,7 @@ class PredictionSettings(LoadSettings):
     seed: int = 0
     taylor: bool = True
     ebsd: MapSettings = field(default_factory=MapSettings)
+    effort: FitEffort = EFFORT
 
     def __post_init__(self) -> None:
         """Validate the load and fill in the size of the networks."""

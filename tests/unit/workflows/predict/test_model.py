@@ -14,6 +14,7 @@ from polyxtal.cli import app
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import COMPARISON, INCREMENTS, CurveHead
 from polyxtal.model.predicted_network import elastic_crystals
+from polyxtal.network.fit_effort import FitEffort
 from polyxtal.network.reference import reference_ensemble
 from polyxtal.network.tree import NetworkEnsemble
 from polyxtal.workflows.predict.network import most_steps, predict_network
@@ -21,6 +22,7 @@ from polyxtal.workflows.predict.run import PredictionSettings, predict
 from polyxtal.workflows.predict.write import summary, write_prediction
 
 ALLOY = px.load_material("AA6022-T4")
+LITTLE = FitEffort(3, 3, 2, reference_leaves=8, reference_members=2)
 LOAD = px.LoadPath.uniaxial(strain=0.006, increments=2)
 
 
@@ -57,7 +59,13 @@ def case(tmp_path_factory):
 
 def settings_of(case, **more):
     return PredictionSettings(
-        **{"load": str(case / "load.yaml"), "model": str(case / "model"), "leaves": 4, **more}
+        **{
+            "load": str(case / "load.yaml"),
+            "model": str(case / "model"),
+            "leaves": 4,
+            "effort": LITTLE,
+            **more,
+        }
     )
 
 
@@ -74,7 +82,9 @@ def test_stiffness_and_curve_are_the_models(case, told):
     prediction, *_ = told
     rve, model = px.read(case / "grid.vti"), px.load_model(case / "model")
     drawn = torch.randint(2**62, (2,), generator=torch.Generator().manual_seed(5)).tolist()
-    network = NetworkEnsemble(tuple(model.predict_network(rve, 4, s, ALLOY) for s in drawn))
+    network = NetworkEnsemble(
+        tuple(model.predict_network(rve, 4, s, ALLOY, effort=LITTLE) for s in drawn)
+    )
     expected = model.predict_stiffness(rve, ALLOY.elasticity)
     assert prediction.answer == "model"
     assert torch.equal(prediction.stiffness["model"], expected)
@@ -96,7 +106,7 @@ def test_networks_share_the_stiffness_that_they_are_to_have(case, monkeypatch):
         return predict_stiffness(rve, crystal)
 
     monkeypatch.setattr(model, "predict_stiffness", counted)
-    network = predict_network(model, rve, ALLOY, 4, 5, 2)
+    network = predict_network(model, rve, ALLOY, 4, 5, 2, effort=LITTLE)
     assert asked == [COMPARISON, *elastic_crystals()]
     assert not torch.equal(*(member.normals for member in network.members))
 
@@ -107,14 +117,14 @@ def test_progress_counts_the_steps_of_every_network(told):
     assert stages == [
         ("read", 0),
         ("stiffness", 0),
-        ("predict network", 2 * most_steps(4, ALLOY)),
+        ("predict network", 2 * most_steps(4, ALLOY, LITTLE)),
         ("response", 4),
         ("baseline", 2),
     ]
     assert set(prediction.seconds) == {name for name, _ in stages}
     steps = [note for stage, done, _, note in reports if stage == "predict network" and done]
     assert set(steps) == {"fit"}
-    assert 2 < len(steps) <= 2 * most_steps(4, ALLOY)
+    assert 2 < len(steps) <= 2 * most_steps(4, ALLOY, LITTLE)
 
 
 def test_json_names_the_model_and_the_score(case, told, tmp_path):
