@@ -27,6 +27,7 @@ extensions = [
     "equations",
     "model_cards",
     "root_pages",
+    "shown",
 ]
 
 html_theme = "furo"
