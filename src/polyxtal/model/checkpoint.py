@@ -8,6 +8,7 @@ README.md            model card
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +26,8 @@ CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT = "polyxtal model", 1
 SHIPPED = Path(__file__).parent / "weights"
 MAX_WEIGHTS = 4 << 30
-_HUB_ID = re.compile(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}")
+_HUB_NAME = r"\w(?:[\w.-]{0,94}\w)?"
+_HUB_ID = re.compile(rf"(?!.*(?:--|\.\.|\.git$)){_HUB_NAME}/{_HUB_NAME}", re.ASCII)
 
 
 def model_files() -> list[str]:
@@ -83,6 +85,9 @@ def read_model(folder: str | Path) -> tuple[MaskedAutoencoder, dict[str, Any]]:
 def find_model(name: str | Path) -> Path:
     """Return a model's folder, given a shipped name, a folder, or an id on the Hugging Face hub.
 
+    An id is 'owner/name', unless there is a folder 'owner': then it is a path. The hub is asked
+    for nothing else.
+
     Raises:
         FileNotFoundError: if there is no such model.
     """
@@ -92,11 +97,14 @@ def find_model(name: str | Path) -> Path:
     shipped = sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
     if str(name) in shipped:
         return SHIPPED / str(name)
-    if isinstance(name, str) and _HUB_ID.fullmatch(name) and not folder.exists():
+    if isinstance(name, str) and _HUB_ID.fullmatch(name) and not folder.parent.exists():
         return _download(name)
+    close = difflib.get_close_matches(folder.name, shipped, n=1)
+    hint = f" (did you mean '{close[0]}'?)" if close else ""
     raise FileNotFoundError(
         f"{name}: a model must be one of {', '.join(shipped) or 'none shipped'}, a folder with "
-        f"{CONFIG} and {WEIGHTS}, or an id 'owner/name' on the hub, but is none."
+        f"{CONFIG} and {WEIGHTS}, or an id 'owner/name' on the hub where no folder 'owner' exists "
+        f"here, but is none{hint}."
     )
 
 

@@ -253,7 +253,8 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Foundati
 
     Args:
         name: A model that ships with polyxtal, a folder that `polyxtal pretrain` or
-            `FoundationModel.save` wrote, or an id 'owner/name' on the Hugging Face hub.
+            `FoundationModel.save` wrote, or an id 'owner/name' on the Hugging Face hub; a path if
+            there is a folder 'owner'.
         device: Device of the autoencoder (default: CPU).
     Raises:
         FileNotFoundError: if there is no such model.
