@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-import locale
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import polyxtal as px
+from polyxtal.dataset.recipe import make_recipe
+from polyxtal.model.predicted_network import FitEffort
 
+HERE = str(Path(__file__).parent)
 CRYSTAL = px.CubicElasticity(107300.0, 60800.0, 28300.0)
+
+
+ANG = """# Phase 1
+# MaterialName Iron
+# Symmetry 43
+# LatticeConstants 3.66 3.66 3.66 90 90 90
+# GRID: SqrGrid
+# XSTEP: 1
+# YSTEP: 1
+# NCOLS_ODD: 2
+# NCOLS_EVEN: 2
+# NROWS: 1
+0.1 0.2 0.3 0 0 100 0.5 1 1 1.5
+1.1 0.7 2.5 1 0 100 0.5 1 1 1.5
+"""
 
 
 def rve(grid: int = 5) -> px.Polycrystal:
@@ -44,8 +62,17 @@ def responses(folder):
 def files(folder):
     px.write(rve(), folder / "a.npz")
     px.write(rve(), folder / "a.vti", {"crystal": px.load_material("Al")})
+    (folder / "a.ang").write_text(ANG, encoding="utf-8")
+    ebsd = px.read_ebsd(folder / "a.ang", frame="map")
     texts = [(folder / name).read_bytes() for name in ("a.vti", "material.yaml")]
-    return *(px.read(folder / name).orientations for name in ("a.npz", "a.vti")), *texts
+    found = [px.read(folder / name).orientations for name in ("a.npz", "a.vti")]
+    return *found, ebsd.orientations, *texts
+
+
+def streams(folder):
+    recipe = make_recipe({"count": 1, "grid": 4, "grains": [3, 5], "texture": {"kind": "hull"}})
+    batches = [px.PolycrystalStream(recipe, 2, at_once=made).batch(1) for made in (False, True)]
+    return [batch[name] for batch in batches for name in ("field", "summary")]
 
 
 def predictions(folder):
@@ -53,7 +80,14 @@ def predictions(folder):
     return model.encode(rve(25)), model.predict_stiffness(rve(25), CRYSTAL)
 
 
-CALLS = {call.__name__: call for call in (crystals, averages, responses, files, predictions)}
+def networks(folder):
+    model, few = px.load_model("polyxtal-small"), FitEffort(2, 2, 2, 8, 2)
+    network = model.predict_network(rve(), 4, effort=few)
+    return network.weights, network.normals, network.stiffness(CRYSTAL)
+
+
+GIVEN = crystals, averages, responses, files, streams, predictions, networks
+CALLS = {call.__name__: call for call in GIVEN}
 
 
 @pytest.fixture(scope="module")
@@ -97,20 +131,35 @@ def test_answers_are_the_same_in_a_foreign_state(name, plain, foreign, tmp_path)
             assert torch.equal(found, known)
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_global_generators_and_settings_are_left_alone(name, tmp_path):
-    def state():
-        return (
-            torch.get_rng_state().tolist(),
-            np.random.get_state()[1].tolist(),  # noqa: NPY002
-            torch.get_default_dtype(),
-            torch.get_num_threads(),
-            locale.setlocale(locale.LC_ALL),
-        )
+# In a program of its own: the checks of types in tests draw from Python's generator.
+FRESH = """
+from pathlib import Path
+from program_state import program_state
+from test_global_state import CALLS
+for name in ["predictions", *CALLS]:  # a model first, with all that it imports
+    before = program_state()
+    CALLS[name](Path())
+    after = program_state()
+    changed = [key for key in before if after[key] != before[key]]
+    assert not changed, (name, changed)
+"""
 
-    before = state()
-    CALLS[name](tmp_path)
-    assert state() == before
+
+def run(program, folder, **variables):
+    (folder / "program.py").write_text(program, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([HERE, *sys.path]), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_global_generators_and_settings_are_left_alone(tmp_path):
+    run(FRESH, tmp_path)
 
 
 IN_ASCII = """
@@ -127,14 +176,4 @@ for name in ("a.npz", "a.vti"):
 
 
 def test_files_are_utf_8_in_a_program_that_is_not(tmp_path):
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    (tmp_path / "program.py").write_text(IN_ASCII, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "program.py"],
-        cwd=tmp_path,
-        env={**os.environ, **plain},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run(IN_ASCII, tmp_path, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")

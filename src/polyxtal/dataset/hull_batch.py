@@ -35,7 +35,7 @@ def hull_batch(
     )
 
     def even(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=there, device=device)
+        return torch.rand(*shape, generator=there, device=device, dtype=torch.float32)
 
     low, most = recipe.grains
     count = low + (even(batch) * (most - low + 1)).long().clamp_max(most - low)
@@ -44,7 +44,7 @@ def hull_batch(
     scale = scale / scale.prod(-1, keepdim=True) ** (1 / 3)
     seeds = even(batch, most, 3) * torch.tensor(recipe.grid, device=device)
     owner = voronoi_batch(recipe.grid, seeds, scale, count)
-    volume = torch.zeros(batch, most, device=device)
+    volume = torch.zeros(batch, most, device=device, dtype=torch.float32)
     volume.scatter_add_(1, owner.flatten(1), torch.ones_like(owner.flatten(1), dtype=volume.dtype))
 
     # As `Texture.orientations`: grains side by side in random order, vertices along them.

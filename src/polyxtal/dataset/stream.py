@@ -120,7 +120,8 @@ class PolycrystalStream(IterableDataset[dict[str, Tensor]]):
     def _one_by_one(self, numbers: list[int]) -> tuple[Tensor, Tensor]:
         samples = [build_sample(self.recipe, number) for number in numbers]
         ids = torch.stack([sample.rve.grain_id for sample in samples])
-        orientations = torch.zeros(len(samples), self.recipe.grains[1], 4)
+        shape = len(samples), self.recipe.grains[1], 4
+        orientations = torch.zeros(shape, dtype=torch.float32)
         orientations[:, :, 0] = 1.0
         for row, sample in zip(orientations, samples, strict=True):
             row[: len(sample.quaternions)] = sample.quaternions
