@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -40,12 +41,26 @@ def compiled_overload(function: Callable[..., Any]) -> Callable[..., Any]:
 def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     # Type checks that tests put in front of functions must not reach the compiler.
     dispatcher: Any = numba.njit(**options)(inspect.unwrap(function))
-    dispatcher.enable_caching()
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError:  # neither the package nor the home folder can be written to
+        _warn_uncached()
+        return dispatcher
     file = getattr(dispatcher._cache, "_cache_file", None)
     if file is None or not hasattr(file, "_source_stamp"):
         return numba.njit(**options)(inspect.unwrap(function))  # rather slow than stale
     file._source_stamp = (file._source_stamp, source_digest())
     return dispatcher
+
+
+@cache
+def _warn_uncached() -> None:
+    warnings.warn(
+        "Machine code must be stored in a folder that can be written to, but there is none, so "
+        "every process compiles it again; set the environment variable NUMBA_CACHE_DIR to such a "
+        "folder.",
+        stacklevel=2,
+    )
 
 
 @cache
