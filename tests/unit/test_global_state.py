@@ -17,8 +17,6 @@ from polyxtal.model.predicted_network import FitEffort
 
 HERE = str(Path(__file__).parent)
 CRYSTAL = px.CubicElasticity(107300.0, 60800.0, 28300.0)
-
-
 ANG = """# Phase 1
 # MaterialName Iron
 # Symmetry 43
@@ -77,7 +75,8 @@ def streams(folder):
 
 def predictions(folder):
     model = px.load_model("polyxtal-small")
-    return model.encode(rve(25)), model.predict_stiffness(rve(25), CRYSTAL)
+    score = torch.tensor(model.out_of_distribution_score(rve(25)), dtype=torch.float64)
+    return model.encode(rve(25)), score, model.predict_stiffness(rve(25), CRYSTAL)
 
 
 def networks(folder):
