@@ -57,6 +57,7 @@ def test_answers_do_not_depend_on_the_default_dtype(folder, name):
         rve = px.tessellate(grid=25, grains=139, seed=0)
         model = px.load_model(name)
         expected = {"latent": model.encode(rve), "c": model.predict_stiffness(rve, CRYSTAL)}
+    default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
         if name == "tiny":
@@ -65,7 +66,7 @@ def test_answers_do_not_depend_on_the_default_dtype(folder, name):
             again, model = px.tessellate(grid=25, grains=139, seed=0), px.load_model(name)
             found = {"latent": model.encode(again), "c": model.predict_stiffness(again, CRYSTAL)}
     finally:
-        torch.set_default_dtype(torch.float32)
+        torch.set_default_dtype(default)
     for key, value in expected.items():
         assert found[key].dtype == value.dtype, key
         assert torch.equal(found[key], value), key

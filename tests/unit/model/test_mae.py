@@ -36,7 +36,7 @@ def test_patches_are_cubes_of_voxels():
 def test_the_patch_embedding_is_a_convolution():
     # The paper's words: kernel and stride of one patch.
     model = MaskedAutoencoder(TINY)
-    field = torch.randn(2, 4, 6, 6, 6)
+    field = torch.randn(2, 4, 6, 6, 6, dtype=torch.float32)
     kernel = model.encoder.embed.weight.reshape(24, 2, 2, 2, 4).permute(0, 4, 1, 2, 3)
     convolved = functional.conv3d(field, kernel, model.encoder.embed.bias, stride=2)
     torch.testing.assert_close(
@@ -70,7 +70,7 @@ def test_masks_share_out_the_patches(ratio, hidden):
 
 def test_hidden_patches_do_not_reach_the_answer():
     model = MaskedAutoencoder(TINY).eval()
-    field = torch.randn(3, 4, 6, 6, 6)
+    field = torch.randn(3, 4, 6, 6, 6, dtype=torch.float32)
     mask = random_mask(3, 27, 0.4, torch.Generator().manual_seed(1))
     reconstructed, truth, _ = model(field, mask)
     patches = patchify(field, 2)
@@ -84,7 +84,7 @@ def test_hidden_patches_do_not_reach_the_answer():
 
 def test_the_order_of_a_mask_does_not_matter():
     model = MaskedAutoencoder(TINY).eval()
-    field = torch.randn(2, 4, 6, 6, 6)
+    field = torch.randn(2, 4, 6, 6, 6, dtype=torch.float32)
     mask = random_mask(2, 27, 0.4, torch.Generator().manual_seed(1))
     reconstructed, _, _ = model(field, mask)
     turned = Mask(mask.visible.flip(1), mask.hidden.flip(1))
@@ -94,7 +94,7 @@ def test_the_order_of_a_mask_does_not_matter():
 def test_every_weight_learns():
     model = MaskedAutoencoder(TINY)
     mask = random_mask(2, 27, 0.4, torch.Generator().manual_seed(1))
-    reconstructed, truth, _ = model(torch.randn(2, 4, 6, 6, 6), mask)
+    reconstructed, truth, _ = model(torch.randn(2, 4, 6, 6, 6, dtype=torch.float32), mask)
     (reconstructed - truth).square().mean().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name

@@ -427,12 +427,12 @@ def test_mean_orientations_across_half_a_turn():
 
 
 def test_torch_defaults_do_not_matter():
-    before = px.simulate(polycrystal(), ALUMINIUM, SHORT)
+    default, before = torch.get_default_dtype(), px.simulate(polycrystal(), ALUMINIUM, SHORT)
     try:
         torch.set_default_dtype(torch.float64)
         after = px.simulate(polycrystal(), ALUMINIUM, SHORT)
     finally:
-        torch.set_default_dtype(torch.float32)
+        torch.set_default_dtype(default)
     assert torch.equal(before.P, after.P)
 
 

@@ -57,7 +57,7 @@ def test_a_decoded_network_is_the_heads(model):
     network = model.decode_network(rve)
     with torch.no_grad():
         told = model.parameters.head(model.encode(rve)[None])
-        constants = torch.tensor(CRYSTALS)[None]
+        constants = torch.tensor(CRYSTALS, dtype=torch.float32)[None]
         expected = told.stiffness(constants, BinaryTree.balanced(8))[0]
     for name in ("weights", "normals"):
         found = getattr(network, name)
@@ -140,7 +140,7 @@ def test_numbers_that_are_no_network_are_refused(model):
     with torch.no_grad():
         head.linear.bias.fill_(-1e30)
     with pytest.raises(ValueError, match="`weights` must be positive"):
-        FittedParameters(head, "").network(torch.zeros(model.config.width))
+        FittedParameters(head, "").network(torch.zeros(model.config.width, dtype=torch.float32))
 
 
 def test_another_encoder_is_refused(model, tmp_path):
