@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 USER_ERROR, NOT_CONVERGED = 2, 3
 """Exit codes: an error in the input, and a solver that does not converge."""
 
+MAX_MESSAGE = 1000
+"""Longest error or warning that is printed. [characters]"""
+
 
 @contextmanager
 def friendly_errors(debug: bool) -> Iterator[None]:
@@ -31,7 +34,7 @@ def friendly_errors(debug: bool) -> Iterator[None]:
         if isinstance(error, OSError) and error.strerror:
             where = f"{error.filename}: " if error.filename else ""
             sentence = f"{where}{error.strerror}."
-        typer.echo(f"Error: {sentence}", err=True)
+        typer.echo(f"Error: {_capped(sentence)}", err=True)
         code = NOT_CONVERGED if isinstance(error, ConvergenceError) else USER_ERROR
         raise typer.Exit(code) from error
 
@@ -45,7 +48,15 @@ def deferred_warnings() -> Iterator[None]:
             yield
         finally:
             for sentence in dict.fromkeys(str(warning.message) for warning in caught):
-                typer.echo(f"Warning: {sentence}", err=True)
+                typer.echo(f"Warning: {_capped(sentence)}", err=True)
+
+
+def _capped(sentence: str) -> str:
+    if len(sentence) <= MAX_MESSAGE:
+        return sentence
+    from polyxtal.files.wording import shorten_text
+
+    return shorten_text(sentence, MAX_MESSAGE)
 
 
 LOG_EVERY = 30.0

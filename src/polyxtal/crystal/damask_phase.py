@@ -9,9 +9,9 @@ from typing import Any
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.phase_section import PASCAL, listing, number, section
+from polyxtal.crystal.phase_section import PASCAL, number, section
 from polyxtal.crystal.plasticity.law import known_laws
-from polyxtal.files.yaml import shorten
+from polyxtal.files.wording import listing, shorten
 
 LATTICES = ("cF", "cI", "hP", "tI")
 """Lattices that DAMASK supports."""
@@ -45,7 +45,7 @@ def phase_to_lattice(phase: Mapping[str, Any], at: str) -> Lattice:
 
 def phase_to_material(phase: Any, name: str, where: str = "") -> Material:
     """Return the material [MPa] of one DAMASK 3 phase [Pa]; `where` opens every error sentence."""
-    at = f"{where}phase '{name}'"
+    at = f"{where}phase {shorten(name)}"
     body = section(
         phase, at, required=("lattice", "mechanical"), optional=("c/a",), ignored=("rho",)
     )

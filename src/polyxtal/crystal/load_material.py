@@ -8,8 +8,8 @@ from typing import Any
 
 from polyxtal.crystal.damask_phase import phase_to_material
 from polyxtal.crystal.material import Material
-from polyxtal.crystal.phase_section import listing
 from polyxtal.crystal.shipped import find_material
+from polyxtal.files.wording import listing
 from polyxtal.files.yaml import read_yaml
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from polyxtal.files.yaml import shorten
+from polyxtal.files.wording import listing, shorten
 
 PASCAL = 1e-6
 """One pascal. [MPa]"""
-
-
-def listing(names: Iterable[Any]) -> str:
-    """Return names joined for a sentence."""
-    return ", ".join(str(name) for name in names)
 
 
 def section(
@@ -40,7 +35,7 @@ def section(
             hint = f" (did you mean '{close[0]}'?)" if close else ""
             raise ValueError(
                 f"{at}: keys must be among {listing((*required, *optional))}, "
-                f"but '{key}' is given{hint}."
+                f"but {shorten(key)} is given{hint}."
             )
     missing = [key for key in required if key not in given]
     if missing:

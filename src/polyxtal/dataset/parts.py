@@ -27,7 +27,7 @@ from polyxtal.dataset.layout import (
 from polyxtal.dataset.recipe import Recipe, differences, make_recipe, read_recipe
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
-from polyxtal.files.yaml import shorten
+from polyxtal.files.wording import shorten
 
 PARTS = "parts"
 

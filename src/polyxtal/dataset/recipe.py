@@ -26,7 +26,8 @@ from polyxtal.dataset.recipe_textures import (
     hull_resolutions,
 )
 from polyxtal.files.validated import validate_document
-from polyxtal.files.yaml import read_yaml, shorten
+from polyxtal.files.wording import shorten
+from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.tessellate import MAX_SPREAD
 from polyxtal.texture.zone import SUBDIVISION, OrientationGrid, orientation_count, orientation_grid
 
@@ -38,6 +39,8 @@ MAX_PART_BYTES = 2**31
 """A worker holds a part uncompressed, and a chunk must stay below 2 GiB."""
 MAX_PARTS = 10**6
 """Each part is one file per array, and is checked at every start."""
+MAX_FILE = 2**20
+"""Largest file of a recipe. [bytes]"""
 MAX_TEXT = 2**16
 """A recipe is written into the metadata, whose size readers limit. [characters]"""
 
@@ -116,7 +119,7 @@ class Recipe(Part):
         if len(self.aspect) != 3 or any(low > high for low, high in self.aspect):
             raise ValueError(
                 "`aspect` must be three numbers or ranges [low, high], "
-                f"but is {[list(part) for part in self.aspect]}"
+                f"but is {shorten([list(part) for part in self.aspect])}"
             )
         if self.laue != "m-3m" and (self.labels or cubic_only(self.texture)):
             raise ValueError(
@@ -191,7 +194,7 @@ def read_recipe(path: str | Path) -> Recipe:
         ValueError: if it is not YAML, or a field is missing, unknown or out of range; the message
             names the file and the field.
     """
-    return make_recipe(read_yaml(path), path)
+    return make_recipe(read_yaml(path, MAX_FILE), path)
 
 
 def make_recipe(document: Any, path: str | Path = "recipe") -> Recipe:

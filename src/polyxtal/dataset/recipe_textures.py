@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from polyxtal.algebra.rotation import bunge_to_quaternion, random_quaternions
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.dataset.recipe_fields import Number, Part
-from polyxtal.files.yaml import shorten
+from polyxtal.files.wording import shorten
 from polyxtal.texture.components import TEXTURE_TYPES, FibreTexture, UnimodalTexture, texture_type
 from polyxtal.texture.distribution import MixedTexture, Texture, UniformTexture
 from polyxtal.texture.hull import SUPPORT_LAWS, draw_hull_texture

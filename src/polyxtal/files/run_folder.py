@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.files.plain import read_record, write_record
-from polyxtal.files.yaml import shorten
+from polyxtal.files.wording import shorten
 
 
 class RunFolder:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from polyxtal.files.yaml import shorten
+from polyxtal.files.wording import shorten, shorten_text
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -45,11 +45,7 @@ _REASONS = {
 def _sentence(error: ValidationError, kinds: Collection[str]) -> str:
     first = error.errors(include_url=False)[0]
     # pydantic also lists the kind of a union member, which is not a field of the file.
-    where = ".".join(
-        str(part) if isinstance(part, int) else shorten(part).strip("'")
-        for part in first["loc"]
-        if part not in kinds
-    )
+    where = shorten_text(".".join(str(part) for part in first["loc"] if part not in kinds))
     more = error.error_count() - 1
     end = f" ({more} more wrong)." if more else "."
     match first["type"]:
@@ -63,7 +59,7 @@ def _sentence(error: ValidationError, kinds: Collection[str]) -> str:
             tag = shorten(first.get("ctx", {}).get("tag"))
             return f"field `{where}.kind` must be of {', '.join(sorted(kinds))}, but is {tag}{end}"
         case "value_error":
-            reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+            reason = shorten_text(first["msg"].removeprefix("Value error, ").rstrip("."))
             return f"field `{where}`: {reason}{end}" if where else f"{reason}{end}"
         case "invalid_key":
             return f"field `{where}` must be a name, but is not{end}"

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import math
 import re
-import reprlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.wording import shorten, shorten_text
 
 MAX_BYTES = 256 * 2**20
 """Maximum size of a YAML file (a million grains need about 150 MB). [bytes]"""
-MAX_UNFOLDED = 10_000_000
-"""Maximum number of values in a document after expanding aliases."""
+
+MAX_UNFOLDED = 100_000
+"""Maximum number of values after expanding aliases, beyond one for each byte of the file."""
 
 MAX_DEPTH = 100
 """Maximum nesting depth; the recursive C parser would otherwise exhaust the stack."""
+
+MAX_DIGITS = 100
+"""Maximum length of an integer. [characters]"""
 
 _FastLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -55,7 +59,7 @@ class _Loader(_FastLoader):
                 key = self.construct_object(key_node, deep=True)
                 if key in seen:
                     raise yaml.MarkedYAMLError(
-                        problem=f"a key must not be given twice, but {key!r} is",
+                        problem=f"a key must not be given twice, but {shorten(key)} is",
                         problem_mark=key_node.start_mark,
                     )
                 seen.add(key)
@@ -65,7 +69,11 @@ class _Loader(_FastLoader):
 def _construct_int(loader: Any, node: Any) -> int:
     text = loader.construct_scalar(node)
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-    return int(text[2:] if base != 10 else text, base)
+    # Keys of many digits can be chosen so that a dict of them takes quadratic time.
+    value = int(text[2:] if base != 10 else text, base) if len(text) < MAX_DIGITS else 2**64
+    if not -(2**63) <= value < 2**64:
+        raise ValueError(f"an integer must fit into 64 bits, but {shorten(text)} does not")
+    return value
 
 
 def _construct_float(loader: Any, node: Any) -> float:
@@ -93,18 +101,15 @@ _Loader.add_constructor(_TAG + "int", _construct_int)
 _Loader.add_constructor(_TAG + "float", _construct_float)
 
 
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
-
-
-def read_yaml(path: str | Path) -> Any:
+def read_yaml(path: str | Path, max_bytes: int | None = None) -> Any:
     """Return one YAML document.
 
     Plain scalars follow the YAML 1.2 core schema: `1e-3`, `107.3e9` and `76.e+6` are floats, and
     only true/false are booleans. No Python objects are built; merge keys (`<<`) remain keys.
 
     Args:
-        path: File of at most 256 MiB.
+        path: File.
+        max_bytes: Maximum size of the file (default: `MAX_BYTES`). [bytes]
     Returns:
         Nested dicts, lists and scalars.
     Raises:
@@ -113,25 +118,26 @@ def read_yaml(path: str | Path) -> Any:
             duplicate key; the message names the file and, where known, the line.
     """
     path = Path(path)
-    content = read_bounded(path, MAX_BYTES)
+    content = read_bounded(path, MAX_BYTES if max_bytes is None else max_bytes)
     try:
         document = yaml.load(content, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
-        raise ValueError(f"{path}{where}: must be valid YAML, but {error.problem}.") from error
+        raise ValueError(
+            f"{path}{where}: must be valid YAML, but {shorten_text(error.problem)}."
+        ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: must be valid YAML, but {reason}.") from error
+        raise ValueError(f"{path}: must be valid YAML, but {shorten_text(error)}.") from error
     if document is None:
         raise ValueError(f"{path}: must hold a YAML document, but is empty.")
     if b"*" in content:
-        _refuse_unfolding_aliases(document, path)
+        _refuse_unfolding_aliases(document, path, MAX_UNFOLDED + len(content))
     return document
 
 
-def _refuse_unfolding_aliases(document: Any, path: Path) -> None:
-    """Refuse aliases that contain themselves or expand to more than `MAX_UNFOLDED` values."""
+def _refuse_unfolding_aliases(document: Any, path: Path, limit: int) -> None:
+    """Refuse aliases that contain themselves or expand to more values than a limit."""
     sizes: dict[int, int | None] = {}
 
     def size(value: Any) -> int:
@@ -147,12 +153,8 @@ def _refuse_unfolding_aliases(document: Any, path: Path) -> None:
         sizes[id(value)] = total
         return total
 
-    if size(document) > MAX_UNFOLDED:
+    if size(document) > limit:
         raise ValueError(
-            f"{path}: aliases must unfold into at most {MAX_UNFOLDED} values, but unfold into more."
+            f"{path}: aliases must unfold into at most {limit} values (MAX_UNFOLDED), "
+            "but unfold into more."
         )
-
-
-def shorten(value: Any) -> str:
-    """Return a short representation of a value for an error message."""
-    return _SHORT.repr(value)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
+import typer
 
 from polyxtal.cli import console
-from polyxtal.cli.console import progress_bar
+from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 
 
 @pytest.fixture
@@ -52,3 +55,14 @@ def test_a_terminal_shows_stage_and_note(monkeypatch, capsys):
     err = capsys.readouterr().err
     assert "read" in err
     assert "response, 0.5 s of load" in err
+
+
+def test_messages_are_never_longer_than_some_lines(capsys):
+    with deferred_warnings():
+        warnings.warn("w" * 5000, stacklevel=1)
+    with pytest.raises(typer.Exit), friendly_errors(debug=False):
+        raise ValueError("file.yaml: " + "x" * 5000)
+    warning, error = capsys.readouterr().err.splitlines()
+    assert error.startswith("Error: file.yaml: xxx")
+    assert warning.startswith("Warning: www")
+    assert max(len(error), len(warning)) <= console.MAX_MESSAGE + len("Warning: ")

@@ -278,3 +278,13 @@ def test_a_material_whose_parts_do_not_fit_is_refused() -> None:
 def test_the_lattice_follows_from_the_constants() -> None:
     assert Material("Al", ELASTICITY).lattice == Lattice("cF")
     assert Material("Ti", TITANIUM.elasticity).lattice.laue_group.name == "6/mmm"
+
+
+def test_names_of_a_material_file_are_shortened(tmp_path):
+    file = tmp_path / "material.yaml"
+    key = f"? {'x' * 5000}\n: 1"
+    for text in (key, f"lattice: cF\nmechanical: {{}}\n{key}"):
+        file.write_text(text)
+        with pytest.raises(ValueError, match="phase") as error:
+            load_material(file)
+        assert len(str(error.value)) < 700

@@ -211,3 +211,18 @@ def test_aliases_within_bounds_are_read(tmp_path):
     file = tmp_path / "shared.yaml"
     file.write_text("a: &a [1, 2]\nb: *a\n")
     assert read_yaml(file) == {"a": [1, 2], "b": [1, 2]}
+
+
+@pytest.mark.parametrize("text", [str(2**64), "0x1" + "0" * 16, "9" * 5000, "-9999999999999999999"])
+def test_integers_fit_into_64_bits(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match="must fit into 64 bits, but '") as error:
+        load(tmp_path, f"a: {text}")
+    assert len(str(error.value)) < 400
+    assert load(tmp_path, "[0xffffffffffffffff, -9223372036854775808]") == [2**64 - 1, -(2**63)]
+
+
+def test_messages_stay_short(tmp_path: Path) -> None:
+    for text in (f"a: !{'x' * 5000} 1", f"a: *{'x' * 5000}", f"? {'x' * 5000}\n? {'x' * 5000}"):
+        with pytest.raises(ValueError, match="must be valid YAML") as error:
+            load(tmp_path, text)
+        assert len(str(error.value)) < 600

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polyxtal.crystal.phase_section import PASCAL, counts, listing, numbers, per_family, section
+from polyxtal.crystal.phase_section import PASCAL, counts, numbers, per_family, section
 from polyxtal.crystal.plasticity.families import PerFamily
 from polyxtal.crystal.plasticity.phenopowerlaw.parameters import PhenoPowerlaw, Twinning
+from polyxtal.files.wording import listing
 
 _SLIP = {
     "dot_gamma_0_sl": ("slip_rate_reference", 1.0),
