@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from polyxtal.files.yaml import read_yaml, shorten
+from polyxtal.files.wording import shorten, shorten_text
+from polyxtal.files.yaml import read_yaml
 from polyxtal.mechanics.loading.step import FREE, LoadStep, Matrix, load_matrix
+
+MAX_FILE = 2**24
+"""Largest load file. [bytes]"""
 
 PASCAL = 1e-6
 """One pascal. [MPa]"""
@@ -27,7 +31,7 @@ def parse_damask_load(
     where = "The load"
     if isinstance(loadstep, str | Path):
         where = f"{loadstep}: the load"
-        loadstep = read_yaml(loadstep)
+        loadstep = read_yaml(loadstep, MAX_FILE)
     if isinstance(loadstep, Mapping):
         if "loadstep" not in loadstep:
             raise ValueError(f"{where} must have a `loadstep` list, but has none.")
@@ -86,9 +90,8 @@ def _parse_step(step: Any, where: str) -> LoadStep:
             )
         unknown = set(mapping) - known
         if unknown:
-            raise ValueError(
-                f"{where} must use the keys {sorted(known)}, but has `{min(map(str, unknown))}`."
-            )
+            strange = shorten_text(min(map(str, unknown)))
+            raise ValueError(f"{where} must use the keys {sorted(known)}, but has `{strange}`.")
     kinds_f = [k for k in ("dot_F", "F", "L") if k in mechanical]
     kinds_p = [k for k in ("P", "dot_P") if k in mechanical]
     if len(kinds_f) > 1 or len(kinds_p) > 1 or not kinds_f + kinds_p:
@@ -118,7 +121,7 @@ def _parse_step(step: Any, where: str) -> LoadStep:
             _number(discretization.get("r", 1.0)),
         )
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{where} is invalid: {error}") from error
+        raise ValueError(f"{where} is invalid: {shorten_text(error)}") from error
 
 
 def _number(value: Any) -> float:

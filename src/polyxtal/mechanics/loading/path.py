@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from polyxtal.mechanics.loading.damask_file import dump_damask_load, parse_damask_load
-from polyxtal.mechanics.loading.step import FREE, LoadStep, load_matrix
+from polyxtal.mechanics.loading.step import FREE, MAX_INCREMENTS, LoadStep, load_matrix
 from polyxtal.mechanics.measures import AXES
 from polyxtal.notebook import notebook_html
 
@@ -38,10 +38,15 @@ class LoadPath:
     _repr_html_ = notebook_html
 
     def __post_init__(self) -> None:
-        """Validate that there is at least one step."""
+        """Validate the number of steps and increments."""
         object.__setattr__(self, "steps", tuple(self.steps))
         if not self.steps:
             raise ValueError("A load path must have at least one step, but has none.")
+        if self.increments > MAX_INCREMENTS:
+            raise ValueError(
+                f"A load path must have at most {MAX_INCREMENTS} increments (MAX_INCREMENTS), "
+                f"but has {self.increments}."
+            )
 
     def __repr__(self) -> str:
         """Describe without the matrices of the steps."""

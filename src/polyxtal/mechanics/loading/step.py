@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 MAX_INCREMENTS = 1_000_000
+"""Largest number of increments of a step, and of a path."""
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 FREE = math.nan
@@ -79,7 +80,7 @@ class LoadStep:
         object.__setattr__(self, "ratio", float(self.ratio))
         if not (math.isfinite(self.ratio) and self.ratio > 0):
             raise ValueError(f"A load step's ratio must be positive, but is {self.ratio}.")
-        if not self.time_increments().min() > 0:
+        if not self._shortest() > 0:
             raise ValueError(
                 f"A load step must have increments of positive length, but a ratio of {self.ratio} "
                 f"over {self.increments} increments leaves the shortest without any."
@@ -121,6 +122,13 @@ class LoadStep:
     def stress_controlled(self) -> np.ndarray:
         """Mask of the components of which P is prescribed, (3, 3) bool."""
         return np.isnan(self.deformation)
+
+    def _shortest(self) -> float:
+        """Return the length of the shortest increment, from the sum of a geometric series. [s]"""
+        decay = abs(math.log(self.ratio))
+        count = self.increments
+        total = math.expm1(-count * decay) / math.expm1(-decay) if decay else count
+        return self.duration * math.exp(-(count - 1) * decay) / total
 
     def time_increments(self) -> np.ndarray:
         """Return the lengths of the increments, (increments,); they sum to the duration. [s]"""

@@ -411,3 +411,34 @@ def test_increments_that_vanish_are_refused():
     assert step.time_increments().sum() == pytest.approx(1.0, abs=1e-14)
     with pytest.raises(ValueError, match="positive length"):
         LoadStep(1.0, 2000, ((0.0,) * 3,) * 3, ratio=2.0)
+
+
+def test_a_load_file_of_many_increments_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(LoadStep, "time_increments", None)  # of a million increments each
+    file = tmp_path / "load.yaml"
+    zero = "{boundary_conditions: {mechanical: {dot_F: [[0,0,0],[0,0,0],[0,0,0]]}}, "
+    file.write_text(
+        f"loadstep:\n- &a {zero}discretization: {{t: 1, N: 1000000, r: 1.000001}}}}\n"
+        + "- *a\n" * 100
+    )
+    with pytest.raises(ValueError, match=r"at most 1000000 increments .*, but has 101000000"):
+        LoadPath.from_damask(file)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.0 + 1e-12, 0.5, 1.7])
+def test_the_shortest_increment_is_that_of_the_series(ratio):
+    step = LoadStep(3.0, 50, ((0.0,) * 3,) * 3, ratio=ratio)
+    assert step._shortest() == pytest.approx(step.time_increments().min(), rel=1e-9)
+
+
+def test_words_of_a_load_file_are_shortened(tmp_path):
+    file = tmp_path / "load.yaml"
+    for change in ({"x" * 5000: 1}, {"discretization": {"t": "x" * 5000, "N": 1}}):
+        step = {
+            "boundary_conditions": {"mechanical": {"dot_F": np.zeros((3, 3)).tolist()}},
+            "discretization": {"t": 1, "N": 1},
+        }
+        file.write_text(yaml.safe_dump({"loadstep": [step | change]}))
+        with pytest.raises(ValueError, match="step 1") as error:
+            LoadPath.from_damask(file)
+        assert len(str(error.value)) < 700
