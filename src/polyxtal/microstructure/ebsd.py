@@ -16,7 +16,8 @@ from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
-from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE, Polycrystal
+from polyxtal.files.wording import listing, shorten
+from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE, Polycrystal, valid_edges
 from polyxtal.microstructure.section import (
     Profiles,
     SectionStatistics,
@@ -83,7 +84,7 @@ class EbsdMap:
         norm = torch.linalg.vector_norm(self.orientations, dim=-1)
         if not bool(((norm - 1).abs() <= UNIT_TOLERANCE).all()):
             raise ValueError("Argument `orientations` must hold unit quaternions, but does not.")
-        if len(self.step) != 2 or not all(math.isfinite(s) and s > 0 for s in self.step):
+        if len(self.step) != 2 or not valid_edges(self.step):
             raise ValueError(f"Argument `step` must be two lengths [µm], but is {self.step}.")
         if self.lattices is not None and len(self.lattices) != names:
             raise ValueError(
@@ -127,9 +128,9 @@ class EbsdMap:
         lattice = self.lattices[phase]
         if lattice is None:
             raise ValueError(
-                f"{self.path}: the symmetry of phase {self.phase_names[phase]!r} must be known, "
-                "but the file does not say it: exclude the phase, so that its points go to the "
-                "neighbouring grains."
+                f"{self.path}: the symmetry of phase {shorten(self.phase_names[phase])} must be "
+                "known, but the file does not say it: exclude the phase, so that its points go to "
+                "the neighbouring grains."
             )
         return lattice.laue_group
 
@@ -142,8 +143,8 @@ class EbsdMap:
         unknown = [name for name in names if name not in self.phase_names]
         if unknown:
             raise ValueError(
-                f"{self.path}: phases to exclude must be among {', '.join(self.phase_names)}, "
-                f"but {', '.join(unknown)} is not."
+                f"{self.path}: phases to exclude must be among {listing(self.phase_names)}, "
+                f"but {listing(unknown)} is not."
             )
         dropped = torch.tensor([self.phase_names.index(name) for name in names], dtype=torch.int64)
         return self.keep(~torch.isin(self.phase, dropped))

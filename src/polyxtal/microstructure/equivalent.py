@@ -17,6 +17,7 @@ import torch
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.lattice import Lattice
+from polyxtal.files.wording import listing
 from polyxtal.microstructure.ebsd import EbsdMap, GrainMap
 from polyxtal.microstructure.equivalent_sections import (
     SectionComparison,
@@ -244,7 +245,7 @@ def _grain_map(source: EbsdMap | GrainMap | Polycrystal) -> GrainMap:
         names = [source.source.phase_names[int(k)] for k in source.phase.unique()]
         raise ValueError(
             f"{source.source.path}: a volume is made of one phase, but the map shows "
-            f"{', '.join(names)}: exclude all others."
+            f"{listing(names)}: exclude all others."
         )
     return source
 

@@ -12,6 +12,7 @@ from polyxtal.crystal.elastic_constants import common_group, elastic_symmetry, h
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
+from polyxtal.files.wording import listing, shorten
 
 RATIO_TOLERANCE = 0.02
 """Largest relative difference of c/a between a phase and its material. [-]"""
@@ -53,12 +54,12 @@ def per_phase(
         if entry is None:
             raise ValueError(
                 f"Argument `{argument}` must hold every phase of the polycrystal, "
-                f"but it holds {sorted(map(str, given))} and not {name!r}."
+                f"but it holds {listing(sorted(map(str, given)))} and not {shorten(name)}."
             )
         if not isinstance(entry, kind):
             raise ValueError(
                 f"Argument `{argument}` must hold {_a(kind)} for each phase, "
-                f"but for {name!r} it holds {_a(type(entry))}."
+                f"but for {shorten(name)} it holds {_a(type(entry))}."
             )
         entries[index] = entry
     return entries

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,15 @@ from torch import Tensor
 from polyxtal.algebra.rotation import quaternion_multiply
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
+from polyxtal.files.wording import listing, shorten
 from polyxtal.notebook import notebook_html
 from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, DiscreteTexture
 
 UNIT_TOLERANCE = 1e-3
 """Largest deviation of |q| from 1 that is accepted as rounding and normalised."""
+
+MIN_EDGE, MAX_EDGE = 1e-100, 1e100
+"""Smallest and largest edge of a voxel; its volume is a normal number. [µm]"""
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -70,9 +73,12 @@ class Polycrystal:
         quaternions = _validate_orientations(orientations)
         grains = _validate_grain_id(grain_id, len(quaternions))
         lengths = tuple(float(length) for length in size)
-        if len(lengths) != 3 or not all(math.isfinite(s) and s > 0 for s in lengths):
+        if len(lengths) != 3 or not valid_edges(
+            s / n for s, n in zip(lengths, grains.shape, strict=True)
+        ):
             raise ValueError(
-                f"Argument `size` must be three positive lengths [µm], but is {tuple(size)}."
+                "Argument `size` must be three positive lengths [µm] and make the edges of a voxel "
+                f"{MIN_EDGE:g} to {MAX_EDGE:g}, but is {shorten(tuple(size))}."
             )
         names = tuple(str(name) for name in phase_names)
         object.__setattr__(self, "grain_id", grains)
@@ -138,7 +144,7 @@ class Polycrystal:
         if phase is not None:
             if phase not in self.phase_names:
                 raise ValueError(
-                    f"Argument `phase` must be one of {', '.join(self.phase_names)}, "
+                    f"Argument `phase` must be one of {listing(self.phase_names)}, "
                     f"but is {phase!r}."
                 )
             members = self.phase == self.phase_names.index(phase)
@@ -147,7 +153,7 @@ class Polycrystal:
         if len(groups) > 1:
             raise ValueError(
                 "A texture must be of crystals of one Laue group, but the phases "
-                f"{', '.join(self.phase_names[index] for index in used)} differ; name one."
+                f"{listing(self.phase_names[index] for index in used)} differ; name one."
             )
         laue = groups.pop() if groups else CUBIC
         weights = self.volume_fractions[members]
@@ -163,6 +169,11 @@ class Polycrystal:
         return Polycrystal(
             self.grain_id, turned, self.size, self.phase, self.phase_names, self.lattices
         )
+
+
+def valid_edges(edges: Iterable[float]) -> bool:
+    """Return whether edges of a voxel [µm] are within bounds; NaN is not."""
+    return all(MIN_EDGE <= edge <= MAX_EDGE for edge in edges)
 
 
 def _validate_lattices(
@@ -226,7 +237,7 @@ def _validate_phase(
     phase: ArrayLike | Tensor | None, grains: int, names: tuple[str, ...]
 ) -> Tensor:
     if not names or len(set(names)) != len(names):
-        raise ValueError(f"Argument `phase_names` must be distinct names, but is {names}.")
+        raise ValueError(f"Argument `phase_names` must be distinct names, but is {shorten(names)}.")
     if phase is None:
         return torch.zeros(grains, dtype=torch.int64)
     index = _array(phase)

@@ -19,9 +19,10 @@ from polyxtal.crystal.damask_phase import lattice_to_phase, material_to_phase, p
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_files
-from polyxtal.files.yaml import read_yaml, shorten
+from polyxtal.files.wording import listing, shorten
+from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.io.vti import read_image, write_image
-from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.microstructure.polycrystal import MAX_EDGE, MIN_EDGE, Polycrystal, valid_edges
 
 METRE = 1e6
 """One metre. [µm]"""
@@ -60,7 +61,13 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
             f"{path}: every material id must have an entry in {beside} "
             f"(0 to {len(orientations) - 1}), but ids span {low} to {high}."
         )
-    size = [s * METRE * n for s, n in zip(image.spacing, image.grid, strict=True)]
+    edges = [s * METRE for s in image.spacing]
+    if not valid_edges(edges):
+        raise ValueError(
+            f"{path}: Spacing must be lengths of {MIN_EDGE:g} to {MAX_EDGE:g} µm, "
+            f"but is {image.spacing} m."
+        )
+    size = [edge * n for edge, n in zip(edges, image.grid, strict=True)]
     try:
         return Polycrystal(grain_id, orientations, size, phase, phase_names, lattices)
     except ValueError as error:
@@ -96,7 +103,7 @@ def write_damask(
     if unknown:
         raise ValueError(
             f"Argument `materials` must name phases of the polycrystal "
-            f"({', '.join(rve.phase_names)}), but names {', '.join(unknown)}."
+            f"({listing(rve.phase_names)}), but names {listing(unknown)}."
         )
     spacing = [s / METRE for s in rve.spacing]
     with atomic_files(beside, path) as (yaml_file, grid_file):
@@ -106,7 +113,7 @@ def write_damask(
 
 def _integers(values: NDArray[np.generic], path: Path) -> NDArray[np.int64]:
     with np.errstate(invalid="ignore"):  # NaN becomes some integer, which differs
-        whole = values.astype(np.int64)
+        whole = values.astype(np.int64, copy=False)
     if values.ndim != 3 or not np.array_equal(whole, values):
         raise ValueError(f"{path}: the array 'material' must be one integer per voxel, but is not.")
     return whole
@@ -135,13 +142,13 @@ def _read_materials(path: Path) -> _Materials:
             if listed is not None:
                 raise ValueError(
                     f"{path}: material {k}: its phase must be in the section `phase` "
-                    f"({', '.join(names)}), but '{name}' is not."
+                    f"({listing(names)}), but {shorten(name)} is not."
                 )
             names[name] = len(names)
         orientations[k], phase[k] = quaternion, names[name]
     bodies = [listed[name] if isinstance(listed, dict) else None for name in names]
     lattices = [
-        phase_to_lattice(body, f"{path}: phase {name!r}")
+        phase_to_lattice(body, f"{path}: phase {shorten(name)}")
         if isinstance(body, dict) and "lattice" in body
         else None
         for name, body in zip(names, bodies, strict=True)
@@ -160,7 +167,9 @@ def _constituent(entry: Any, at: str) -> tuple[list[float], str]:
         )
     one = constituents[0]
     if one.get("v", 1) != 1:
-        raise ValueError(f"{at}: the fraction v of its one constituent must be 1, not {one['v']}.")
+        raise ValueError(
+            f"{at}: the fraction v of its one constituent must be 1, not {shorten(one['v'])}."
+        )
     if "V_e" in one:
         raise ValueError(f"{at}: must be free of initial stretch, but V_e is given.")
     quaternion, name = one.get("O"), one.get("phase")

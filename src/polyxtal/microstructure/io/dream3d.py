@@ -13,6 +13,7 @@ Lengths are read as µm, whatever the file's `Units`: DREAM3D-NX leaves them at 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from polyxtal.algebra.rotation import bunge_to_quaternion
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
+from polyxtal.files.wording import shorten
 from polyxtal.microstructure.io.hdf5 import open_hdf5, read_strings
 from polyxtal.microstructure.io.image_geometry import (
     PHASE_NAMES,
@@ -112,7 +114,9 @@ def _quaternions(geometry: ImageGeometry, array: h5py.Dataset) -> NDArray[np.flo
     if values.shape[1] == 4:
         return values[:, [3, 0, 1, 2]] * (1.0, -1.0, -1.0, -1.0)
     if not np.all(np.abs(values) <= 4 * math.pi + 1e-3):  # 4π marks an unindexed point
-        raise ValueError(f"'{array.name}' must be Euler angles [rad], but not all are within 4π.")
+        raise ValueError(
+            f"{shorten(array.name)} must be Euler angles [rad], but not all are within 4π."
+        )
     return bunge_to_quaternion(torch.from_numpy(values)).numpy()
 
 
@@ -122,9 +126,9 @@ def _features(
     """Return the grain of each voxel, and orientation and phase (as in the file) of each grain."""
     ids = geometry.integers(ids_array)
     geometry.require_cells(ids)
-    used, grain = np.unique(ids, return_inverse=True)
-    if used[0] < 0:
-        raise ValueError(f"'{ids_array.name}' must not be negative, but holds {used[0]}.")
+    if ids.min() < 0:
+        raise ValueError(f"{shorten(ids_array.name)} must not be negative, but holds {ids.min()}.")
+    used, grain = _renumbered(ids)
     in_cells = orientations is not None and not holds(geometry.feature, orientations)
     array = None if in_cells else find_array(geometry.feature, orientations, _FEATURE_ORIENTATIONS)
     if array is None:
@@ -134,7 +138,7 @@ def _features(
     table = _quaternions(geometry, array)
     if used[-1] >= len(table):
         raise ValueError(
-            f"'{array.name}' must have a row for every feature, "
+            f"{shorten(array.name)} must have a row for every feature, "
             f"but has {len(table)} rows and feature {used[-1]} is used."
         )
     carries_orientation = abs(float(np.linalg.norm(table[0])) - 1) <= UNIT_TOLERANCE
@@ -148,6 +152,15 @@ def _features(
         else phase_table[used]
     )
     return grain, table[used], phase
+
+
+def _renumbered(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the ids in use, in ascending order, and the place of each id among them."""
+    if ids.max() > len(ids):
+        used, place = np.unique(ids, return_inverse=True)
+        return used, place
+    count = np.bincount(ids)  # sorting takes three times the memory
+    return np.flatnonzero(count), (np.cumsum(count > 0) - 1)[ids]
 
 
 def _require_assigned(ids: NDArray[np.int64], *, carried: bool) -> None:
@@ -169,7 +182,7 @@ def _feature_phases(
         return None
     table = geometry.integers(array)
     if len(table) != rows:
-        raise ValueError(f"'{array.name}' must have {rows} rows, but has {len(table)}.")
+        raise ValueError(f"{shorten(array.name)} must have {rows} rows, but has {len(table)}.")
     return table
 
 
@@ -184,7 +197,9 @@ def _cell_phase(
     phase = np.zeros(grains, dtype=np.int64)
     phase[grain] = values
     if not np.array_equal(phase[grain], values):
-        raise ValueError(f"'{array.name}' must be one phase per feature, but some features mix.")
+        raise ValueError(
+            f"{shorten(array.name)} must be one phase per feature, but some features mix."
+        )
     return phase
 
 
@@ -201,7 +216,7 @@ def _cell_quaternions(geometry: ImageGeometry, orientations: str | None) -> NDAr
     off = ~(np.abs(np.linalg.norm(quaternions, axis=1) - 1) <= UNIT_TOLERANCE)
     if off.any():
         raise ValueError(
-            f"'{array.name}' must hold unit quaternions, "
+            f"{shorten(array.name)} must hold unit quaternions, "
             f"but {int(off.sum())} of {len(off)} are none."
         )
     return quaternions
@@ -264,13 +279,14 @@ def _phase_names(ensemble: Mapping[str, h5py.Dataset], highest: int) -> list[str
     """Return the names of phases 1, 2, …; blank or repeated names get their number."""
     array = find_array(ensemble, None, PHASE_NAMES)
     stored = [] if array is None else [name.strip() for name in read_strings(array)]
+    count = Counter(stored)
     if highest > max(len(stored) - 1, 100):
         raise ValueError(
             f"Phases must be numbered up to {max(len(stored) - 1, 100)}, but {highest} is used."
         )
     stored += [""] * (highest + 1 - len(stored))
     return [
-        name if name and stored.count(name) == 1 else f"{name or 'phase'} {k}"
+        name if name and count[name] == 1 else f"{name or 'phase'} {k}"
         for k, name in enumerate(stored)
         if k > 0
     ]

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import laue_of_point_group
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.wording import listing, shorten
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.frames import Frame, frame_rotation
 from polyxtal.microstructure.io.ebsd_table import (
     MAX_BYTES,
+    MAX_PHASES,
     A,
     Points,
     build_map,
@@ -139,6 +141,11 @@ def _phases(path: Path, header: list[str]) -> list[_Phase]:
             if not found or (word == "MaterialName" and word in found[-1]):
                 found.append({"number": str(len(found) + 1)})
             found[-1].setdefault(word, rest.strip())
+        if len(found) > MAX_PHASES:
+            raise ValueError(
+                f"{path}: the header must describe at most {MAX_PHASES} phases (MAX_PHASES), "
+                "but describes more."
+            )
     if not found:
         raise ValueError(f"{path}: the header must describe at least one phase, but does not.")
     phases = [
@@ -155,7 +162,9 @@ def _phases(path: Path, header: list[str]) -> list[_Phase]:
     ]
     numbers = [phase.number for phase in phases]
     if len(set(numbers)) != len(numbers):
-        raise ValueError(f"{path}: phases must have different numbers, but have {numbers}.")
+        raise ValueError(
+            f"{path}: phases must have different numbers, but have {shorten(numbers)}."
+        )
     return phases
 
 
@@ -205,7 +214,7 @@ def _phase_index(
     if unknown:
         raise ValueError(
             f"{path}: points must be of phases in the header "
-            f"({', '.join(str(phase.number) for phase in phases)}), but phase {unknown[0]:g} "
+            f"({listing(phase.number for phase in phases)}), but phase {unknown[0]:g} "
             "is used."
         )
     phase = np.full(len(column), -1, np.int64)

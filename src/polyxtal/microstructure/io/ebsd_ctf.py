@@ -12,11 +12,13 @@ import numpy as np
 
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.wording import listing, shorten
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.frames import Frame, frame_rotation
 from polyxtal.microstructure.io.ebsd_table import (
     A_STAR,
     MAX_BYTES,
+    MAX_PHASES,
     Points,
     build_map,
     lattice_of,
@@ -29,7 +31,6 @@ _NEEDED = ("phase", "x", "y", "euler1", "euler2", "euler3")
 _LONGER = {"bc": "band_contrast", "bs": "band_slope"}
 _LAUE = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
 """Oxford's Laue groups 1 to 11."""
-_MAX_PHASES = 1000
 _MAX_HEADER = 2000
 
 
@@ -107,7 +108,7 @@ def _split(path: Path, content: bytes) -> tuple[dict[str, list[str]], list[str],
             if missing or len(set(lower)) != len(lower):
                 raise ValueError(
                     f"{path}: line {line + 1}: columns must be named once and hold "
-                    f"{', '.join(_NEEDED)}, but are {', '.join(lower)}."
+                    f"{', '.join(_NEEDED)}, but are {listing(lower)}."
                 )
             return header, lower, content[begin:], line + 2
         if phases_left:
@@ -115,7 +116,7 @@ def _split(path: Path, content: bytes) -> tuple[dict[str, list[str]], list[str],
             phases_left -= 1
         elif parts[0] == "Phases":
             count = number(path, "Phases", parts[1] if len(parts) > 1 else "")
-            phases_left = int(min(max(count, 0), _MAX_PHASES))
+            phases_left = int(min(max(count, 0), MAX_PHASES))
             header["Phases"] = []
         elif len(parts) > 1:
             header.setdefault(parts[0], parts[1:])
@@ -139,9 +140,11 @@ def _phases(
                 f"but is {line[:60]!r}."
             )
         names.append(parts[2])
-        laue = number(path, f"the Laue group of phase {parts[2]!r}", parts[3])
+        laue = number(path, f"the Laue group of phase {shorten(parts[2])}", parts[3])
         group = _LAUE[int(laue) - 1] if laue in range(1, 12) else None
-        cell = [number(path, f"the cell of phase {parts[2]!r}", a) for a in parts[0].split(";")]
+        cell = [
+            number(path, f"the cell of phase {shorten(parts[2])}", a) for a in parts[0].split(";")
+        ]
         lattices.append(lattice_of(path, parts[2], group, cell))
     if not names:
         raise ValueError(f"{path}: the header must describe at least one phase, but does not.")

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from polyxtal.microstructure.polycrystal import MIN_EDGE
+
 STEP_TOLERANCE = 0.05
 """Largest relative difference of the header's step from that of the positions. [-]"""
 
@@ -28,6 +30,10 @@ def _axis(
     gaps = np.diff(sorted_values)
     if not len(gaps):
         return np.zeros(len(values), np.int64), 1, 0.0
+    if gaps.max() < MIN_EDGE:
+        raise ValueError(
+            f"{path}: points must be at least {MIN_EDGE:g} µm apart, but along {name} are not."
+        )
     wide = gaps[gaps > OFF_GRID * (said if said > 0 else gaps.max())]
     if not len(wide):
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +17,14 @@ from torch import Tensor
 
 from polyxtal.algebra.rotation import bunge_to_quaternion, quaternion_multiply
 from polyxtal.crystal.lattice import Lattice
+from polyxtal.files.wording import shorten
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.io.ebsd_grid import hexagonal_grid, rectangular_grid
+from polyxtal.microstructure.polycrystal import MAX_EDGE
 
 MAX_BYTES = 2**31
 """Largest file that is read: some 25 million points. [bytes]"""
-MAX_COLUMNS = 256
+MAX_COLUMNS, MAX_PHASES = 256, 1000
 
 
 A, A_STAR = "a", "a*"
@@ -101,11 +104,12 @@ def build_map(path: Path, points: Points, rotation: Float[Tensor, "4"]) -> EbsdM
         ValueError: if the points lie on no grid, or most of it is missing.
     """
     position = points.position
-    if not np.isfinite(position).all():
-        row = int(np.flatnonzero(~np.isfinite(position).all(1))[0])
+    far = ~(np.abs(position) <= MAX_EDGE).all(1)  # catches NaN, too
+    if far.any():
+        row = int(np.flatnonzero(far)[0])
         raise ValueError(
-            f"{path}: every point must have finite positions, but point {row} has "
-            f"{position[row].tolist()}."
+            f"{path}: points must lie within {MAX_EDGE:g} µm and must have finite positions, "
+            f"but point {row} has {position[row].tolist()}."
         )
     if points.hexagonal:
         index, step = hexagonal_grid(path, position, points.step)
@@ -158,7 +162,7 @@ def lattice_of(path: Path, name: str, group: str | None, cell: Sequence[float]) 
     try:
         return Lattice.of_laue_group(group, c / a if known else None)
     except ValueError as error:
-        raise ValueError(f"{path}: phase {name!r}: {error}") from error
+        raise ValueError(f"{path}: phase {shorten(name)}: {error}") from error
 
 
 def number(path: Path, name: str, text: str) -> float:
@@ -179,8 +183,9 @@ def number(path: Path, name: str, text: str) -> float:
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return names of phases, numbered where blank or repeated."""
     stripped = [" ".join(name.split()) for name in names]
+    count = Counter(stripped)
     named = [
-        name if name and stripped.count(name) == 1 else f"{name or 'phase'} {k + 1}"
+        name if name and count[name] == 1 else f"{name or 'phase'} {k + 1}"
         for k, name in enumerate(stripped)
     ]
     return (

@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 from polyxtal.files.atomic import atomic_file, atomic_files
-from polyxtal.files.yaml import shorten
+from polyxtal.files.wording import shorten
 from polyxtal.microstructure.io.damask import METRE
 from polyxtal.microstructure.io.pvd import format_pvd, parse_pvd
 from polyxtal.microstructure.io.vti import MAX_VOXELS, write_image
+from polyxtal.microstructure.polycrystal import valid_edges
 
 MAX_NUMBER = 999_999_999
 """Largest number of a snapshot."""
@@ -253,7 +254,7 @@ class FieldSeries:
             if not (math.isfinite(time) and number > last.number and time > last.time):
                 raise ValueError(
                     f"{self.index}: numbers and finite times must increase from snapshot to "
-                    f"snapshot, but do not at {name}."
+                    f"snapshot, but do not at {shorten(name)}."
                 )
             last = _Entry(number, time)
             entries.append(last)
@@ -269,7 +270,7 @@ def _geometry(
             f"Argument `grid` must be three numbers of 1 to {MAX_VOXELS} voxels together, "
             f"but is {tuple(grid)}."
         )
-    if len(spacing) != 3 or not all(math.isfinite(s) and s > 0 for s in spacing):
+    if len(spacing) != 3 or not valid_edges(spacing):
         raise ValueError(
             f"Argument `spacing` must be three positive lengths, but is {tuple(spacing)}."
         )

@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from polyxtal.microstructure.io.hdf5 import children, read_numbers
+from polyxtal.files.wording import listing, shorten
+from polyxtal.microstructure.io.hdf5 import children, read_attribute, read_numbers
 
 MAX_VOXELS = 2**30
 """Largest grid that is read."""
@@ -52,7 +53,7 @@ class ImageGeometry:
         width = math.prod(array.shape[tuple_axes:])
         if width not in components:
             raise ValueError(
-                f"'{array.name}' must have {' or '.join(map(str, components))} components, "
+                f"{shorten(array.name)} must have {' or '.join(map(str, components))} components, "
                 f"but has {width}."
             )
         return read_numbers(array).reshape(-1, width)
@@ -65,7 +66,7 @@ class ImageGeometry:
         """
         values = self.rows(array, (1,))[:, 0]
         if values.dtype.kind not in "iu":
-            raise ValueError(f"'{array.name}' must hold integers, but holds {values.dtype}.")
+            raise ValueError(f"{shorten(array.name)} must hold integers, but holds {values.dtype}.")
         return values.astype(np.int64)
 
     def require_cells(self, *arrays: NDArray[np.generic]) -> None:
@@ -92,7 +93,7 @@ def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
     if not isinstance(parent, h5py.Group):
         raise ValueError(
             "A DREAM.3D file must hold /DataContainers (SIMPL) or /DataStructure (NX), "
-            f"but holds {', '.join(root) or 'nothing'}."
+            f"but holds {listing(root) or 'nothing'}."
         )
     geometries = {
         name: geometry
@@ -107,7 +108,7 @@ def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
     if len(chosen) != 1:
         raise ValueError(
             f"Argument `container` must choose one image geometry with cell data, but is "
-            f"{container} and the file holds {', '.join(geometries) or 'none'}."
+            f"{container} and the file holds {listing(geometries) or 'none'}."
         )
     return geometries[chosen[0]]
 
@@ -119,20 +120,27 @@ def _geometry(group: h5py.Group) -> ImageGeometry | None:
     if isinstance(geometry, h5py.Group):
         stored = children(geometry)
         pair = [stored.get(key) for key in ("DIMENSIONS", "SPACING")]
-        values = [read_numbers(v) for v in pair if isinstance(v, h5py.Dataset)]
+        values = [read_numbers(v) for v in pair if isinstance(v, h5py.Dataset) and v.size == 3]
     else:
-        keys = ("_DIMENSIONS", "_SPACING")
-        values = [np.asarray(group.attrs[key]) for key in keys if key in group.attrs]
+        values = [read_attribute(group, key, 3) for key in ("_DIMENSIONS", "_SPACING")]
+        values = [one for one in values if one.size]
     if len(values) != 2:
         return None
     grid = tuple(values[0].ravel().tolist())
     spacing = tuple(values[1].astype(np.float64).ravel().tolist())
     if len(grid) != 3 or not all(isinstance(n, int) and n > 0 for n in grid):
-        raise ValueError(f"The dimensions of '{group.name}' must be positive, but are {grid}.")
+        raise ValueError(
+            f"The dimensions of {shorten(group.name)} must be positive, but are {shorten(grid)}."
+        )
     if math.prod(grid) > MAX_VOXELS:
-        raise ValueError(f"'{group.name}' must not exceed {MAX_VOXELS} voxels, but is {grid}.")
+        raise ValueError(
+            f"{shorten(group.name)} must not exceed {MAX_VOXELS} voxels (MAX_VOXELS), "
+            f"but is {grid}."
+        )
     if len(spacing) != 3 or not all(math.isfinite(s) and s > 0 for s in spacing):
-        raise ValueError(f"The spacing of '{group.name}' must be positive, but is {spacing}.")
+        raise ValueError(
+            f"The spacing of {shorten(group.name)} must be positive, but is {shorten(spacing)}."
+        )
     cell: dict[str, h5py.Dataset] = {}
     feature: dict[str, h5py.Dataset] = {}
     ensemble: dict[str, h5py.Dataset] = {}
@@ -162,7 +170,7 @@ def find_array(
         if len(found) > 1:
             raise ValueError(
                 f"The array '{candidate}' must be named with its attribute matrix, "
-                f"but could be any of {', '.join(found)}."
+                f"but could be any of {listing(found)}."
             )
         if found:
             return arrays[found[0]]
@@ -178,4 +186,4 @@ def holds(arrays: Mapping[str, h5py.Dataset], name: str) -> bool:
 
 def missing(what: str, arrays: Mapping[str, h5py.Dataset]) -> str:
     """Return the error message for missing data."""
-    return f"The file must hold {what}, but holds {', '.join(arrays) or 'no arrays'}."
+    return f"The file must hold {what}, but holds {listing(arrays) or 'no arrays'}."

@@ -6,6 +6,7 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.files.atomic import atomic_file
+from polyxtal.files.bounded import unpacked_limit
+from polyxtal.files.wording import shorten_text
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 FORMAT_VERSION = 2
@@ -20,8 +23,12 @@ FORMAT_VERSION = 2
 
 MAX_BYTES = 2**33
 """Largest array that is read: a grid of 1024³ voxels. [bytes]"""
+
 MAX_VALUES = 2**30
-"""Largest number of values in an array: a small file may unpack to a large one."""
+"""Largest number of values in an array."""
+
+MAX_PHASES = 10_000
+"""Largest number of phases."""
 
 _DAMAGE = (
     ValueError,
@@ -78,7 +85,7 @@ def read_npz(path: str | Path) -> Polycrystal:
             with zipfile.ZipFile(file) as archive:
                 return _polycrystal(archive)
         except _DAMAGE as error:
-            reason = str(error).rstrip(".") or "it ends too early"
+            reason = shorten_text(error).rstrip(".") or "it ends too early"
             raise ValueError(
                 f"{path}: must be an intact polycrystal file, but {reason}."
             ) from error
@@ -96,8 +103,10 @@ def _polycrystal(archive: zipfile.ZipFile) -> Polycrystal:
     if version.shape != () or version.dtype.kind != "i" or not 1 <= version <= FORMAT_VERSION:
         raise ValueError(f"has format version {version}, and up to {FORMAT_VERSION} is understood")
     phase_names = _array(archive, "phase_names")
-    if phase_names.ndim != 1 or phase_names.dtype.kind != "U":
-        raise ValueError("its phase_names are no list of names")
+    if phase_names.ndim != 1 or phase_names.dtype.kind != "U" or len(phase_names) > MAX_PHASES:
+        raise ValueError(
+            f"its phase_names are no list of names, or of more than {MAX_PHASES} (MAX_PHASES)"
+        )
     size = _array(archive, "size")
     if size.shape != (3,):
         raise ValueError("its size is not three lengths")
@@ -130,16 +139,27 @@ def _lattices(archive: zipfile.ZipFile, phases: int) -> list[Lattice | None]:
 def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """Read one array after checking its header against the archive."""
     info = archive.getinfo(f"{name}.npy")
-    if info.flag_bits & 0x1:
-        raise ValueError(f"array {name} is encrypted")
+    # Other methods unpack without a bound.
+    if info.flag_bits & 0x1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"array {name} is encrypted or not deflated")
+    if info.header_offset + info.compress_size > archive.start_dir:
+        raise ValueError(f"array {name} is larger than the file")
     with archive.open(info) as stream:
         shape, fortran, dtype = _header(stream)
         size = math.prod(shape) * dtype.itemsize
         whole = stream.tell() + size == info.file_size
         if dtype.kind not in "iufU" or size > MAX_BYTES or not whole:
             raise ValueError(f"array {name} has an invalid header")
-        if math.prod(shape) > MAX_VALUES:
-            raise ValueError(f"array {name} has more than {MAX_VALUES} values")
+        values = max(math.prod(shape), size // 8)
+        if values > MAX_VALUES:
+            raise ValueError(f"array {name} has more than {MAX_VALUES} values (MAX_VALUES)")
+        if info.compress_type == zipfile.ZIP_STORED and info.compress_size < info.file_size:
+            raise ValueError(f"array {name} ends too early")
+        if values > (limit := unpacked_limit(info.compress_size)):
+            raise ValueError(
+                f"array {name} unpacks to {values} values, where its size allows {limit} "
+                "(FREE_VALUES, VALUES_PER_BYTE)"
+            )
         data = stream.read(size)
     if len(data) != size:
         raise ValueError(f"array {name} ends too early")
@@ -147,11 +167,10 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
 
 def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
     version = np.lib.format.read_magic(stream)
-    if version not in readers:
+    if version != (1, 0):  # the headers of others may be 4 GiB
         raise ValueError(f"its arrays have the unknown version {version}")
-    return readers[version](stream)
+    try:
+        return np.lib.format.read_array_header_1_0(stream)
+    except (MemoryError, RecursionError, TokenError) as error:  # of Python's parser
+        raise ValueError("its arrays have no valid header") from error

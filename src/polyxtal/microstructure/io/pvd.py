@@ -11,7 +11,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from polyxtal.files.bounded import read_bounded
-from polyxtal.files.yaml import shorten
+from polyxtal.files.wording import shorten_text
 
 MAX_BYTES = 2**26
 """Largest index that is read."""
@@ -44,9 +44,8 @@ def parse_pvd(path: Path) -> list[tuple[str, float]]:
     try:
         return _parse(content)
     except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
-        reason = " ".join(str(error).split())
         raise ValueError(
-            f"{path}: must be an index of ParaView, but is not ({shorten(reason)})."
+            f"{path}: must be an index of ParaView, but is not ({shorten_text(error)})."
         ) from error
 
 

@@ -18,6 +18,7 @@ from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.wording import listing, shorten, shorten_text
 from polyxtal.microstructure.io.vti_encoding import Stream, deflate, inflate, take_plain
 
 MAX_FILE_BYTES = 2**32
@@ -25,6 +26,9 @@ MAX_FILE_BYTES = 2**32
 
 MAX_VOXELS = 2**30
 """Largest grid that is read."""
+
+MAX_DIGITS = 40
+"""Longest number in ascii. [characters]"""
 
 _TYPES = {
     **{f"Int{8 * size}": f"i{size}" for size in (1, 2, 4, 8)},
@@ -80,7 +84,8 @@ class Image:
         if len(pieces) != 1 or _numbers(path, pieces[0], "Extent", 6) != extent:
             raise ValueError(
                 f"{path}: one Piece must span the WholeExtent, "
-                f"but {len(pieces)} with Extent {[p.get('Extent') for p in pieces]} do not."
+                f"but {len(pieces)} with Extent {shorten([p.get('Extent') for p in pieces])} do "
+                "not."
             )
         self._arrays = {a.get("Name", ""): a for a in pieces[0].iterfind("CellData/DataArray")}
         self.names = tuple(self._arrays)
@@ -94,15 +99,15 @@ class Image:
         if name not in self._arrays:
             raise ValueError(
                 f"{self._path}: CellData must hold the array '{name}', "
-                f"but holds {', '.join(self.names) or 'none'}."
+                f"but holds {listing(self.names) or 'none'}."
             )
         element, at = self._arrays[name], f"{self._path}: array '{name}'"
         kind = element.get("type", "")
         components = element.get("NumberOfComponents", "1")
-        if kind not in _TYPES or not components.isdecimal() or not 0 < int(components) <= 9:
+        if kind not in _TYPES or components not in set("123456789"):
             raise ValueError(
                 f"{at} must be of integers or floats with 1 to 9 components, "
-                f"but is of '{kind}' with {components}."
+                f"but is of {shorten(kind)} with {shorten(components)}."
             )
         width = int(components)
         dtype = np.dtype(self._encoding.order + _TYPES[kind])
@@ -113,7 +118,7 @@ class Image:
             raise ValueError(f"{at} must be intact, but is damaged ({error}).") from error
         except ValueError as error:
             raise ValueError(f"{at} {error}") from error
-        native = values.astype(dtype.newbyteorder("="))
+        native = values.astype(dtype.newbyteorder("="), copy=False)
         shaped = native.reshape((width, *self.grid), order="F")
         return shaped[0] if width == 1 else np.moveaxis(shaped, 0, -1)
 
@@ -123,20 +128,30 @@ class Image:
             words = text.split()
             if len(words) != count:
                 raise ValueError(f"must hold {count} values, but holds {len(words)}.")
+            # The array of words has the width of the longest one.
+            if (longest := max(map(len, words))) > MAX_DIGITS:
+                raise ValueError(
+                    f"must hold numbers of at most {MAX_DIGITS} characters (MAX_DIGITS), "
+                    f"but one has {longest}."
+                )
             return np.array(words).astype(dtype)
         if kind == "binary":
             stream = Stream("".join(text.split()).encode("ascii", "replace"), raw=False)
         elif kind == "appended":
             offset = element.get("offset", "")
-            if not offset.isdecimal() or int(offset) >= len(self._encoding.appended):
-                raise ValueError(f"must point into the appended data, but to '{offset}'.")
+            if not re.fullmatch("[0-9]{1,18}", offset) or int(offset) >= len(
+                self._encoding.appended
+            ):
+                raise ValueError(f"must point into the appended data, but to {shorten(offset)}.")
             stream = Stream(self._encoding.appended[int(offset) :], self._encoding.appended_raw)
         else:
-            raise ValueError(f"must be ascii, binary or appended, but is '{kind}'.")
-        unpack = inflate if self._encoding.compressed else take_plain
-        return np.frombuffer(
-            unpack(stream, self._encoding.header, count * dtype.itemsize), dtype=dtype
-        )
+            raise ValueError(f"must be ascii, binary or appended, but is {shorten(kind)}.")
+        header, size = self._encoding.header, count * dtype.itemsize
+        if self._encoding.compressed:
+            data = inflate(stream, header, size, count)
+        else:
+            data = take_plain(stream, header, size)
+        return np.frombuffer(data, dtype=dtype)
 
 
 def read_image(path: str | Path) -> Image:
@@ -151,12 +166,14 @@ def read_image(path: str | Path) -> Image:
     try:
         root = fromstring(document, forbid_dtd=True)
     except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
-        raise ValueError(f"{path}: must be a VTK XML file, but is not ({error}).") from error
+        raise ValueError(
+            f"{path}: must be a VTK XML file, but is not ({shorten_text(error)})."
+        ) from error
     image = root.find("ImageData")
     if root.tag != "VTKFile" or root.get("type") != "ImageData" or image is None:
         raise ValueError(
             f"{path}: must be a VTKFile of type ImageData with such an element, "
-            f"but is {root.tag} of type {root.get('type')}"
+            f"but is {shorten(root.tag)} of type {shorten(root.get('type'))}"
             f"{' without it' if image is None else ''}."
         )
     orders = {"LittleEndian": "<", "BigEndian": ">"}
@@ -167,8 +184,8 @@ def read_image(path: str | Path) -> Image:
     if order is None or header is None or compressor not in (None, "", "vtkZLibDataCompressor"):
         raise ValueError(
             f"{path}: byte_order, header_type and compressor must be Little- or BigEndian, UInt32 "
-            f"or UInt64, and zlib or none, but are {root.get('byte_order')}, "
-            f"{root.get('header_type')}, {compressor}."
+            "or UInt64, and zlib or none, but are "
+            f"{shorten([root.get('byte_order'), root.get('header_type'), compressor])}."
         )
     tail = root.find("AppendedData")
     raw = tail is not None and tail.get("encoding", "base64") == "raw"
@@ -178,15 +195,16 @@ def read_image(path: str | Path) -> Image:
 
 def _split_appended(path: Path, content: bytes) -> tuple[bytes, bytes]:
     """Split off the appended data, which is not XML if raw."""
-    start = re.search(rb"<AppendedData\b[^>]*>", content)
-    if start is None or start.group().endswith(b"/>"):
+    tag = re.search(rb"<AppendedData\b", content)
+    start = content.find(b">", tag.end()) + 1 if tag else 0
+    if not start or content[start - 2 : start] == b"/>":
         return content, b""
     end = content.rfind(b"</AppendedData>")
-    data = content[start.end() : end]
+    data = content[start:end]
     mark = data.find(b"_")
     if end < 0 or mark < 0 or data[:mark].strip():
         raise ValueError(f"{path}: appended data must start with '_' and be closed, but do not.")
-    return content[: start.end()] + content[end:], data[mark + 1 :]
+    return content[:start] + content[end:], data[mark + 1 :]
 
 
 def _numbers(
@@ -198,7 +216,7 @@ def _numbers(
     except ValueError:
         values = ()
     if len(values) != count or not all(math.isfinite(v) and abs(v) < 2**53 for v in values):
-        raise ValueError(f"{path}: {key} must be {count} finite numbers, but is '{text}'.")
+        raise ValueError(f"{path}: {key} must be {count} finite numbers, but is {shorten(text)}.")
     return values
 
 

@@ -7,6 +7,8 @@ import zlib
 
 import numpy as np
 
+from polyxtal.files.bounded import unpacked_limit
+
 _BLOCK = 32768
 
 
@@ -52,8 +54,18 @@ def take_plain(stream: Stream, header: np.dtype, size: int) -> bytes:
     return stream.take(size)
 
 
-def inflate(stream: Stream, header: np.dtype, size: int) -> bytes:
-    """Read [blocks][block size][last size][stored sizes…] and the zlib blocks behind it."""
+def inflate(stream: Stream, header: np.dtype, size: int, values: int) -> bytes:
+    """Read [blocks][block size][last size][stored sizes…] and the zlib blocks behind it.
+
+    Raises:
+        ValueError: if the stream is damaged, or too short for so many bytes or values.
+    """
+    limit = unpacked_limit(len(stream.stored))
+    if values > limit:
+        raise ValueError(
+            f"must unpack to at most {limit} values (FREE_VALUES, VALUES_PER_BYTE), "
+            f"but is to hold {values}."
+        )
     width = header.itemsize
     blocks, block, last = (int(n) for n in np.frombuffer(stream.peek(3 * width), header))
     whole = block * blocks if last == 0 else block * (blocks - 1) + last

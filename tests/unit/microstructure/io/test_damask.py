@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from polyxtal.crystal.material import Material
 from polyxtal.microstructure.io import damask, read, write
 from polyxtal.microstructure.io.vti import read_image, write_image
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.microstructure.tessellate import tessellate
 
 EXAMPLE = EXAMPLES / "damask_case"
 
@@ -216,3 +218,12 @@ def test_whole_floats_are_ids(tmp_path: Path) -> None:
     head, _, tail = path.read_text().partition("<DataArray")
     path.write_text(head + array + tail.partition("</DataArray>")[2])
     assert read(path).grain_id.tolist() == [[[1, 0]]]
+
+
+@pytest.mark.parametrize("edge", ["5e-324", "1e-310", "1e-150", "1e300"])
+def test_voxels_of_no_size_are_refused(tmp_path: Path, edge: str) -> None:
+    path = tmp_path / "grid.vti"
+    write(tessellate(grid=4, grains=3, seed=0), path)
+    path.write_text(re.sub('Spacing="[^ ]*', f'Spacing="{edge}', path.read_text()))
+    with pytest.raises(ValueError, match=r"grid\.vti: Spacing must be"):
+        read(path)

@@ -628,3 +628,39 @@ def test_measured_map():
     for i, j in chosen:
         angles = quaternion_to_bunge(q.orientations[i, j]).numpy()
         assert np.allclose(angles, plain[i, j, :3], atol=1e-9) or not q.indexed[i, j]
+
+
+@pytest.mark.parametrize("grid", ["SqrGrid", "HexGrid"])
+@pytest.mark.parametrize(
+    ("scale", "sentence"),
+    [(5e-324, "at least 1e-100 µm apart"), (1e-308, "at least 1e-100"), (1e308, "must lie within")],
+)
+def test_points_without_a_distance_are_refused(tmp_path, grid, scale, sentence):
+    path = blocks(tmp_path / "a.ang", grid=grid, header_step=(0, 0))
+    lines = path.read_text("latin-1").splitlines()
+    for k, line in enumerate(lines):
+        if not line.startswith("#"):
+            words = line.split()
+            words[3:5] = (repr(round(2 * float(word)) * scale) for word in words[3:5])
+            lines[k] = " ".join(words)
+    path.write_text("\n".join(lines), "latin-1")
+    with pytest.raises(ValueError, match=sentence):
+        read_ebsd(path, frame="map")
+
+
+def test_headers_of_many_phases_are_refused_in_short(tmp_path):
+    many = [(k, "43") for k in range(ebsd_table.MAX_PHASES + 1)]
+    with pytest.raises(ValueError, match=r"at most 1000 phases \(MAX_PHASES\)"):
+        read_ebsd(ang(tmp_path / "a.ang", phases=many), frame="map")
+    for path in (
+        ang(tmp_path / "b.ang", phases=many[:-1], data_phase=5000),
+        ang(tmp_path / "c.ang", phases=[(1, "43")] * 900),
+    ):
+        with pytest.raises(ValueError, match="phase") as error:
+            read_ebsd(path, frame="map")
+        assert len(str(error.value)) < 700
+    path = ctf(tmp_path / "a.ctf")
+    path.write_text(path.read_text("latin-1").replace("Bands", "X" * 5000 + "\tX"), "latin-1")
+    with pytest.raises(ValueError, match="columns must be named once") as error:
+        read_ebsd(path, frame="map")
+    assert len(str(error.value)) < 700

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from polyxtal.crystal.lattice import Lattice
+from polyxtal.files import bounded
 from polyxtal.microstructure.io import read, write
 from polyxtal.microstructure.polycrystal import Polycrystal
 
@@ -96,6 +97,20 @@ def test_lattices_survive(tmp_path: Path, place: int) -> None:
     assert read(tmp_path / "a.npz").lattices == (known, None)
 
 
+@pytest.mark.parametrize("header", ["{'descr': (", "{'descr': '", "-" * 9000 + "1"])
+def test_headers_that_are_not_python(tmp_path: Path, header: str) -> None:
+    path = saved(tmp_path / "a.npz", **complete())
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    size = len(header).to_bytes(2, "little")
+    members["grain_id.npy"] = b"\x93NUMPY\x01\x00" + size + header.encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="must be an intact polycrystal file"):
+        read(path)
+
+
 @pytest.mark.parametrize("shape", [(2**20, 2**20, 2**20), (1, 1, 2), (0, 1, 1)])
 def test_a_header_that_differs_from_what_is_there(
     tmp_path: Path, shape: tuple[int, int, int]
@@ -171,4 +186,56 @@ def test_an_array_of_too_many_values_is_not_unpacked(tmp_path, monkeypatch):
     assert read(path).grid == (4, 4, 4)
     monkeypatch.setattr("polyxtal.microstructure.io.npz.MAX_VALUES", 63)
     with pytest.raises(ValueError, match="grain_id has more than 63 values"):
+        read(path)
+
+
+def test_a_small_file_does_not_unpack_to_a_large_array(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.npz"
+    zeros = np.zeros((100, 100, 100), np.uint8)
+    np.savez_compressed(path, grain_id=zeros, quaternions=np.eye(4)[:1])
+    assert read(path).grid == (100, 100, 100)
+    monkeypatch.setattr(bounded, "FREE_VALUES", 10**4)
+    with pytest.raises(ValueError, match="array grain_id unpacks to 1000000 values, where"):
+        read(path)
+    truthful = np.arange(10**6).reshape(zeros.shape) % 1000
+    np.savez_compressed(path, grain_id=truthful, quaternions=np.eye(4)[[0] * 1000])
+    assert read(path).grains == 1000
+
+
+def test_other_compression_and_other_headers_are_refused(tmp_path):
+    path = saved(tmp_path / "a.npz", **complete())
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="array format_version is encrypted or not deflated"):
+        read(path)
+    # Version 2 has headers of up to 4 GiB.
+    members["format_version.npy"] = b"\x93NUMPY\x02\x00" + b"\xff" * 4 + b" " * 100
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match=r"unknown version \(2, 0\)"):
+        read(path)
+
+
+def test_members_larger_than_the_file_are_refused(tmp_path):
+    path = saved(tmp_path / "a.npz", **complete())
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.start_dir
+    content[entry + 20 : entry + 28] = b"\xff\xff\xff\x7f" * 2
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="array format_version is larger than the file"):
+        read(path)
+
+
+def test_phases_are_limited(tmp_path, monkeypatch):
+    path = saved(tmp_path / "a.npz", **complete(phase_names=np.array(["x" * 5000] * 3)))
+    with pytest.raises(ValueError, match="distinct names") as error:
+        read(path)
+    assert len(str(error.value)) < 900
+    monkeypatch.setattr("polyxtal.microstructure.io.npz.MAX_PHASES", 2)
+    with pytest.raises(ValueError, match="of more than 2"):
         read(path)
