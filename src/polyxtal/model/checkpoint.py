@@ -20,7 +20,13 @@ from pydantic import ValidationError
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.heads.registry import known_heads
 from polyxtal.model.mae import MaskedAutoencoder
-from polyxtal.model.serialization import read_description, read_state, write_described
+from polyxtal.model.parameter_count import parameter_count
+from polyxtal.model.serialization import (
+    check_parameters,
+    read_description,
+    read_state,
+    write_described,
+)
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT = "polyxtal model", 1
@@ -77,6 +83,7 @@ def read_model(folder: str | Path) -> tuple[MaskedAutoencoder, dict[str, Any]]:
     except (ValidationError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{source / CONFIG}: must describe a model, but: {reason}.") from error
+    check_parameters(source / WEIGHTS, parameter_count(config), CONFIG)
     model = MaskedAutoencoder(config)
     model.load_state_dict(read_state(source / WEIGHTS, model, torch.float32, CONFIG, MAX_WEIGHTS))
     return model.eval(), about

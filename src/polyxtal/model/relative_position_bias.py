@@ -14,9 +14,10 @@ def periodic_offsets(edge: int) -> Int[Tensor, "patches patches"]:
     Offset (dx, dy, dz), each modulo the edge, has the index (dx · edge + dy) · edge + dz.
     """
     axis = torch.arange(edge)
-    place = torch.cartesian_prod(axis, axis, axis)
-    apart = (place[None] - place[:, None]) % edge
-    return (apart[..., 0] * edge + apart[..., 1]) * edge + apart[..., 2]
+    apart = (axis - axis[:, None]) % edge
+    x, y = apart[:, None, None, :, None, None], apart[:, None, None, :, None]
+    z = apart[:, None, None]
+    return ((x * edge + y) * edge + z).reshape(edge**3, edge**3)
 
 
 def periodic_distances(edge: int) -> Float[Tensor, " offsets"]:

@@ -15,8 +15,12 @@ from torch import Tensor, nn
 
 from polyxtal.files.atomic import atomic_file, atomic_files
 from polyxtal.files.bounded import read_bounded
+from polyxtal.files.wording import shorten, shorten_text
 
 MAX_CONFIG = 1 << 20
+
+_FLOATS = {torch.float16: 2, torch.bfloat16: 2, torch.float32: 4, torch.float64: 8}
+"""Types of weights, and their bytes."""
 FORMER_NAMES: Mapping[str, str] = {
     "cls_token": "whole",
     "mask_token": "unknown",
@@ -95,10 +99,35 @@ def read_description(path: Path, kind: tuple[str, int]) -> dict[str, Any]:
         raise ValueError(f"{path}: must be a model's description, but is not.") from error
     if found != kind:
         raise ValueError(
-            f"{path}: must be a '{kind[0]}' of version {kind[1]}, but is '{found[0]}' "
-            f"of version {found[1]}."
+            f"{path}: must be a '{kind[0]}' of version {kind[1]}, but is {shorten(found[0])} "
+            f"of version {shorten(found[1])}."
         )
     return about
+
+
+def _size(path: Path) -> int:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: a model must have its weights there, but has none.")
+    return path.stat().st_size
+
+
+def check_parameters(path: Path, count: int, described: str) -> None:
+    """Check, before a module is built, that its weights can be in a file.
+
+    Args:
+        path: Safetensors file.
+        count: Number of parameters.
+        described: Name of the file that gives the sizes, for error messages.
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is too small.
+    """
+    least, size = min(_FLOATS.values()) * count, _size(path)
+    if size < least:
+        raise ValueError(
+            f"{path}: must hold the {count} parameters of {described} in at least {least} bytes, "
+            f"but has {size}."
+        )
 
 
 def read_state(
@@ -116,14 +145,14 @@ def read_state(
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged, too large, holds other tensors or numbers that are not finite.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: a model must have its weights there, but has none.")
-    if path.stat().st_size > max_bytes:
+    if _size(path) > max_bytes:
         raise ValueError(f"{path}: must not exceed {max_bytes} bytes, but does.")
     try:
         weights = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ValueError(f"{path}: must be whole safetensors, but: {error}.") from error
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"{path}: must be whole safetensors, but: {shorten_text(error)}."
+        ) from error
     shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     present = {former_name(name): name for name in shapes}
     weights = {present.get(name, name): value for name, value in weights.items()}
@@ -131,9 +160,18 @@ def read_state(
     if shapes != found:
         name = next(n for n in {**shapes, **found} if shapes.get(n) != found.get(n))
         raise ValueError(
-            f"{path}: weights must be those of {described}, but '{name}' has shape "
-            f"{found.get(name)} instead of {shapes.get(name)}."
+            f"{path}: weights must be those of {described}, but {shorten(name)} has shape "
+            f"{shorten(found.get(name))} instead of {shapes.get(name)}."
         )
-    if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
-        raise ValueError(f"{path}: weights must be finite, but some are not.")
-    return {name: value.to(dtype) for name, value in weights.items()}
+    for name, value in weights.items():
+        if value.dtype not in _FLOATS:
+            raise ValueError(
+                f"{path}: weights must be floating-point numbers of 16 to 64 bits, "
+                f"but '{name}' is of {value.dtype}."
+            )
+        weights[name] = value.to(dtype)
+        if not bool(torch.isfinite(weights[name]).all()):
+            raise ValueError(
+                f"{path}: weights must be finite in {dtype}, but some of '{name}' are not."
+            )
+    return weights

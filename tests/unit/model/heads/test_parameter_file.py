@@ -99,6 +99,10 @@ def test_the_phase_of_a_decoded_network_is_the_polycrystals(model):
         ({"sizes": {"width": 24}}, "must describe a parameters head"),
         ({"sizes": {"width": 23, "depth": 3}}, "must be fitted to the encoder beside it"),
         ({"sizes": {"width": 24, "depth": 2}}, "weights must be those of parameters.json"),
+        (
+            {"sizes": {"width": 24, "depth": 12}},
+            "must hold the 614350 parameters",
+        ),
         ({"encoder": "another"}, "must be fitted to the encoder beside it"),
         ({"format": "another"}, "must be a 'polyxtal parameter head'"),
     ],

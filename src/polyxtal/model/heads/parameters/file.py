@@ -10,7 +10,7 @@ from polyxtal.model.heads.encoder_bound import read_head, write_head
 from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead, ParameterHeadSizes
 from polyxtal.model.heads.registry import HeadKind, register
 from polyxtal.model.mae import MaskedAutoencoder
-from polyxtal.model.serialization import read_state
+from polyxtal.model.serialization import check_parameters, read_state
 
 PARAMETERS_CONFIG, PARAMETERS_WEIGHTS = "parameters.json", "parameters.safetensors"
 FORMAT = "polyxtal parameter head", 1
@@ -36,6 +36,7 @@ def read_parameter_head(folder: Path, autoencoder: MaskedAutoencoder) -> FittedP
     if not path.is_file():
         return None
     about, sizes, encoder = read_head(path, FORMAT, ParameterHeadSizes, autoencoder, "parameters")
+    check_parameters(weights, sizes.parameters, PARAMETERS_CONFIG)
     head = ParameterHead(sizes.width, sizes.depth)
     head.load_state_dict(read_state(weights, head, torch.float32, PARAMETERS_CONFIG, MAX_WEIGHTS))
     if not bool((head.input_scale > 0).all()):

@@ -34,6 +34,11 @@ class ParameterHeadSizes(BaseModel):
     width: Annotated[int, Field(ge=1, le=4096)]
     depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)]
 
+    @property
+    def parameters(self) -> int:
+        """Number of parameters of the linear map."""
+        return (self.width + 1) * (6 * 2**self.depth - 2)
+
 
 class NetworkParameters(NamedTuple):
     """Parameters of balanced binary trees with the same number of leaves.
