@@ -6,6 +6,7 @@ reader uses PyYAML's fast parser but resolves plain scalars by the YAML 1.2 core
 
 from __future__ import annotations
 
+import gc
 import math
 import re
 from pathlib import Path
@@ -120,7 +121,7 @@ def read_yaml(path: str | Path, max_bytes: int | None = None) -> Any:
     path = Path(path)
     content = read_bounded(path, MAX_BYTES if max_bytes is None else max_bytes)
     try:
-        document = yaml.load(content, Loader=_Loader)
+        document = _parse(content)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
@@ -134,6 +135,17 @@ def read_yaml(path: str | Path, max_bytes: int | None = None) -> Any:
     if b"*" in content:
         _refuse_unfolding_aliases(document, path, MAX_UNFOLDED + len(content))
     return document
+
+
+def _parse(content: bytes) -> Any:
+    """Parse without garbage collection, whose passes over the growing document are quadratic."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return yaml.load(content, Loader=_Loader)
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _refuse_unfolding_aliases(document: Any, path: Path, limit: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from pathlib import Path
 
@@ -226,3 +227,18 @@ def test_messages_stay_short(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="must be valid YAML") as error:
             load(tmp_path, text)
         assert len(str(error.value)) < 600
+
+
+def test_garbage_collection_pauses_while_a_file_is_parsed(tmp_path, monkeypatch):
+    parse, seen = module.yaml.load, []
+
+    def load_and_look(*given, **named):
+        seen.append(gc.isenabled())
+        return parse(*given, **named)
+
+    monkeypatch.setattr(module.yaml, "load", load_and_look)
+    assert load(tmp_path, "a: 1") == {"a": 1}
+    with pytest.raises(ValueError, match="must be valid YAML"):
+        load(tmp_path, "{")
+    assert seen == [False, False]
+    assert gc.isenabled()
