@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from polyxtal.files.wording import shorten, shorten_text
+from polyxtal.files.wording import MAX_VALUE, shorten, shorten_text
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -45,7 +45,8 @@ _REASONS = {
 def _sentence(error: ValidationError, kinds: Collection[str]) -> str:
     first = error.errors(include_url=False)[0]
     # pydantic also lists the kind of a union member, which is not a field of the file.
-    where = shorten_text(".".join(str(part) for part in first["loc"] if part not in kinds))
+    names = ".".join(str(part) for part in first["loc"] if part not in kinds)
+    where = shorten_text(names, MAX_VALUE)
     more = error.error_count() - 1
     end = f" ({more} more wrong)." if more else "."
     match first["type"]:

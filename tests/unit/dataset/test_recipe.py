@@ -169,6 +169,7 @@ REFUSED = [
     ({"aspect": [1, 1]}, "`aspect` must be three numbers or ranges [low, high]"),
     ({"aspect": [1, 1, [2, 1]]}, "`aspect` must be three numbers or ranges [low, high]"),
     ({"aspect": [1, 1, 0]}, "field `aspect.2.0` must be greater than or equal to 0.01"),
+    ({"aspect": [1.5] * 5000}, "`aspect` must be three numbers or ranges [low, high]"),
     ({"aspect": 5}, "field `aspect` must be a list, but is 5."),
     ({"texture": "hull"}, "field `texture` must be a mapping of fields, but is 'hull'."),
     ({"texture": {}}, "field `texture.kind` must be given, but is not."),
