@@ -7,9 +7,9 @@ from pathlib import Path
 FREE_VALUES = 2**27
 """Number of values that may unpack from a file of any size: a grid of 512³ voxels."""
 
-VALUES_PER_BYTE = 100
-"""Number of further values for each stored byte. Deflate unpacks 64-bit integers of one value to
-130 a byte, before base64; grains of a few voxels need more space."""
+VALUES_PER_BYTE = 200
+"""Number of further values for each stored byte. Tessellations of hundreds of grains in 1024³
+voxels unpack to a hundred; grids that large, of few grains, must be stored unpacked."""
 
 
 def read_bounded(path: str | Path, max_bytes: int) -> bytes:
