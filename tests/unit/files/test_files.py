@@ -147,14 +147,6 @@ def test_nothing_is_left_behind_when_a_file_was_not_written(tmp_path: Path) -> N
     assert listing(tmp_path) == {}
 
 
-def test_a_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
-    for name in "ab":
-        with atomic_file(tmp_path / name) as temporary:
-            temporary.touch(0o600 if name == "a" else 0o666)
-    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
-    assert len(listing(tmp_path)) == 2
-
-
 def test_a_link_keeps_pointing_at_its_file(tmp_path: Path) -> None:
     (tmp_path / "real.txt").write_text("old")
     (tmp_path / "link.txt").symlink_to("real.txt")
