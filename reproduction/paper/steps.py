@@ -157,7 +157,7 @@ def take(step: Step, preset: PaperPreset, folder: Path, progress: Progress) -> d
 
 
 def _spent(folder: Path, name: str) -> float:
-    path = folder / WORK / name / SPENT
+    path = folder / WORK / f"{name}-{SPENT}"
     try:
         return float(read_record(path)["seconds"]) if path.is_file() else 0.0
     except (ValueError, KeyError, TypeError):
@@ -165,6 +165,6 @@ def _spent(folder: Path, name: str) -> float:
 
 
 def _spend(folder: Path, name: str, seconds: float) -> None:
-    place = folder / WORK / name
-    place.mkdir(parents=True, exist_ok=True)
-    write_record(place / SPENT, {"seconds": seconds})
+    # Beside the step's own folder, which other commands may want to find new.
+    (folder / WORK).mkdir(parents=True, exist_ok=True)
+    write_record(folder / WORK / f"{name}-{SPENT}", {"seconds": seconds})

@@ -185,7 +185,7 @@ def test_time_of_killed_attempts_counts(finished, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         steps.take(steps.Step("slow", "Slow", stop), settings.preset, tmp_path, lambda *_: None)
-    spent = tmp_path / "work" / "slow" / "seconds.json"
+    spent = tmp_path / "work" / "slow-seconds.json"
     assert 0 < json.loads(spent.read_text())["seconds"] < 60
     spent.write_text('{"seconds": 1000}')
     about = steps.take(
