@@ -11,6 +11,7 @@ from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
+from polyxtal.files.wording import listing
 from polyxtal.microstructure.phases import check_lattices, per_phase
 
 VOID = -1
@@ -60,7 +61,7 @@ class PhasedMaterials(NamedTuple):
             strange = sorted(n for n, m in material.items() if m is None and n not in phase_names)
             if strange:
                 raise ValueError(
-                    f"A void must be a phase of the polycrystal, {list(phase_names)}, "
+                    f"A void must be a phase of the polycrystal, {listing(phase_names)}, "
                     f"but {strange[0]!r} is not."
                 )
             for index, name in enumerate(phase_names):

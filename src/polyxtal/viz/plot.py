@@ -19,6 +19,7 @@ from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.crystal.material import Material
+from polyxtal.files.wording import listing
 from polyxtal.mechanics.elastic.homogenize import ElasticHomogenization
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.ebsd import EbsdMap
@@ -226,7 +227,7 @@ def _crystals(given: Any, phase: str | None, lattice: Lattice | None) -> _Crysta
         names, lattices = parts[0].phase_names, parts[0].lattices
     if phase is not None and (index is None or phase not in names):
         raise ValueError(
-            f"Argument `phase` must be one of {', '.join(names) or 'none'}, but is {phase!r}."
+            f"Argument `phase` must be one of {listing(names) or 'none'}, but is {phase!r}."
         )
     members = weights > 0
     if phase is not None and index is not None:
@@ -237,7 +238,7 @@ def _crystals(given: Any, phase: str | None, lattice: Lattice | None) -> _Crysta
     if len({CUBIC if one is None else one.laue_group for one in used}) > 1:
         raise ValueError(
             "A pole figure must be of crystals of one Laue group, but those of the phases "
-            f"{', '.join(names)} differ; name one with `phase`."
+            f"{listing(names)} differ; name one with `phase`."
         )
     return _Crystals(orientations[members], weights[members], lattice or used[0])
 

@@ -9,6 +9,7 @@ from polyxtal.crystal.damask_phase import phase_to_material
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.shipped import shipped_materials
+from polyxtal.files.wording import listing
 from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
 from polyxtal.microstructure.phases import check_elastic_symmetry, material_lattices
@@ -136,7 +137,7 @@ def _assign(used: Sequence[str], given: Sequence[str], argument: str) -> dict[st
             return dict.fromkeys(used, entry)
         if phase not in used or phase in chosen:
             raise ValueError(
-                f"Argument `{argument}` must give each phase ({', '.join(used)}) at most once, "
+                f"Argument `{argument}` must give each phase ({listing(used)}) at most once, "
                 f"but names '{phase}'{' again' if phase in chosen else ''}."
             )
         chosen[phase] = source
