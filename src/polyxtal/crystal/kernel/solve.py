@@ -12,10 +12,10 @@ from polyxtal.crystal.kernel.records import INACTIVE
 
 MAX_ITERATIONS = 60
 MAX_ATTEMPTS = 4096
-DIRECT, SWEEPING, SWEPT_START, CONTINUATION = 0, 1, 2, 3
+DIRECT, SWEEPS, CONTINUATION, HALF_SWEEPS, QUARTER_SWEEPS = range(5)
 """Solution strategies, in the order in which they are tried."""
-SMALLEST_STRIDE = 1e-5
-"""Smallest step of the continuation parameter. [-]"""
+FIRST_STRIDE, SMALLEST_STRIDE = 0.125, 1e-5
+"""First and smallest step of the continuation parameter. [-]"""
 QUADRATIC = 1e-11
 """Newton stops when n δ², the error that remains after a relative step δ, is below this. [-]"""
 SMALL_STEP = 1e-2
@@ -122,11 +122,11 @@ def _newton(law, deformation, plastic_start, state_start, dt, stress, state, cou
 
 
 @compiled
-def _sweep_state(law, state, ws):
-    """Update the state by the slip in `ws`; return its largest relative change."""
+def _sweep_state(law, state, share, ws):
+    """Update the state by a share of what the slip in `ws` asks for; return its largest change."""
     largest = 0.0
     for s in range(law.state_scale.shape[0]):
-        scale, change = law.state_scale[s], -ws.state_residual[s]
+        scale, change = law.state_scale[s], -share * ws.state_residual[s]
         if scale == 0.0:
             scale = state[s]
             change = max(change, -0.5 * state[s])
@@ -144,13 +144,16 @@ def solve_point(law, deformation, plastic_start, state_start, dt, stress, state,
     stress-free state, and Newton is started from the result: where systems harden each other more
     than themselves the equations have several solutions, and this finds the one nearest to the
     start of the step. If that fails, too, the same equations are solved for deformations between
-    the stress-free trial state and the wanted one, in adaptive steps (continuation).
+    the stress-free trial state and the wanted one, in adaptive steps (continuation). The sweeps
+    overshoot where the state changes much, as in soft crystals within a large step; at last they
+    are repeated with a half and a quarter of each change of state.
 
     Returns:
         Newton iterations, or -1 where no solution was found.
     """
     # λ = 1 is the target deformation; F(λ) = (1 - λ) F_p(old) + λ F is stress-free at λ = 0.
-    reached, stride, iterations, mode, sweeps = 0.0, 1.0, 0, DIRECT, 0
+    reached, stride, iterations = 0.0, 1.0, 0
+    strategy, sweeping, sweeps, share = DIRECT, False, 0, 1.0
     for _ in range(MAX_ATTEMPTS):
         goal = min(1.0, reached + stride)
         for i in range(3):
@@ -166,14 +169,13 @@ def solve_point(law, deformation, plastic_start, state_start, dt, stress, state,
             dt,
             stress,
             state,
-            mode != SWEEPING,
+            not sweeping,
             ws,
         )
         iterations += used if used > 0 else MAX_ITERATIONS
-        if used > 0 and mode == SWEEPING:
+        if used > 0 and sweeping:
             sweeps += 1
-            if _sweep_state(law, state, ws) < SWEPT or sweeps == MAX_SWEEPS:
-                mode = SWEPT_START
+            sweeping = _sweep_state(law, state, share, ws) >= SWEPT and sweeps < MAX_SWEEPS
             continue
         if used > 0:
             if goal == 1.0:
@@ -181,21 +183,17 @@ def solve_point(law, deformation, plastic_start, state_start, dt, stress, state,
             reached, stride = goal, stride * 1.5
             _keep(law, stress, state, ws.stress_kept, ws.state_kept)
             continue
-        if mode == DIRECT:
-            mode = SWEEPING
-            for m in range(6):
-                stress[m] = 0.0
-            _keep(law, stress, state_start, ws.stress_kept, state)
-            continue
-        if mode != CONTINUATION:
-            mode = CONTINUATION
+        stride *= 0.25
+        if strategy != CONTINUATION or stride < SMALLEST_STRIDE:
+            strategy += 1
+            if strategy > QUARTER_SWEEPS:
+                return -1
+            share = 1.0 if strategy < HALF_SWEEPS else 0.5 * share
+            sweeping, sweeps = strategy != CONTINUATION, 0
+            reached, stride = 0.0, 1.0 if sweeping else FIRST_STRIDE
             invert(plastic_start, ws.relaxed)
-            stride = 0.5
             for m in range(6):
                 ws.stress_kept[m] = 0.0
-            _keep(law, ws.stress_kept, state_start, stress, ws.state_kept)
-        stride *= 0.25
-        if stride < SMALLEST_STRIDE:
-            return -1
+            _keep(law, ws.stress_kept, state_start, ws.stress_kept, ws.state_kept)
         _keep(law, ws.stress_kept, ws.state_kept, stress, state)
     return -1

@@ -33,14 +33,16 @@ GROWTH = 10.0
 """Largest slip that the drives of Newton's iterates may cause, in trial strains. [-]"""
 QUADRATIC = 1e-13
 """Newton stops when n δ², the error that remains after a relative step δ, is below this. [-]"""
-SMALLEST_STRIDE = 1e-5
-"""Smallest step of the continuation parameter. [-]"""
+FIRST_STRIDE, SMALLEST_STRIDE = 0.125, 1e-5
+"""First and smallest step of the continuation parameter. [-]"""
 CONVERGED = 1e-9
 """Largest residual of a solution, in units of strain. [-]"""
 
 
 MAX_SWEEPS, SWEPT = 100, 1e-6
 """Most alternating sweeps over stress and state, and the relative change that ends them."""
+DAMPED = (0.5, 0.25)
+"""Shares of each change of the state that the last sweeps take. [-]"""
 
 _STATE_PARTS = ("by_state", "evolved_by_state", "evolved_by_slip")
 
@@ -125,7 +127,7 @@ class LawPoints:
     def solve(
         self, deformation: Tensor, start: CrystalState, dt: float
     ) -> tuple[Float[Tensor, "points 6"], Float[Tensor, "points states"]]:
-        """Return (S, z) by Newton's method; if it fails by sweeps, then by continuation.
+        """Return (S, z) by Newton's method or else by sweeps, continuation or damped sweeps.
 
         Raises:
             ConvergenceError: if no solution is found for a point, which it names.
@@ -134,8 +136,14 @@ class LawPoints:
         for point in (~done).nonzero().flatten().tolist():
             one = torch.tensor([point], device=deformation.device)
             part = deformation[one], start.at(one), dt
-            swept = self._sweep(*part)
-            found = self._continue(*part, point) if swept is None else swept
+            found = self._sweep(*part, 1.0) or self._continue(*part)
+            for share in DAMPED:
+                found = found or self._sweep(*part, share)
+            if found is None:
+                at = self.evaluate(
+                    part[0] @ part[1].plastic_inverse, *part[1:], stress[one], state[one]
+                )
+                raise LawFailure(point, float(at.norm.nan_to_num(torch.inf)))
             stress[one], state[one] = found
         norm = self.evaluate(deformation @ start.plastic_inverse, start, dt, stress, state).norm
         wrong = ~(norm < CONVERGED)
@@ -144,12 +152,13 @@ class LawPoints:
         return stress, state
 
     def _sweep(
-        self, deformation: Tensor, start: CrystalState, dt: float
+        self, deformation: Tensor, start: CrystalState, dt: float, share: float
     ) -> tuple[Tensor, Tensor] | None:
         """Solve one point for S at fixed z and z at fixed slip alternately, then by Newton.
 
         Where systems harden each other more than themselves the equations have several solutions;
-        this finds the one nearest to the start of the step.
+        this finds the one nearest to the start of the step. z takes a share of each change, because
+        whole ones overshoot where it changes much, as in soft crystals within a large step.
         """
         trial = deformation @ start.plastic_inverse
         stress, state = torch.zeros_like(start.stress), start.internal
@@ -158,7 +167,7 @@ class LawPoints:
             if not bool(done):
                 return None
             at = self.evaluate(trial, start, dt, stress, state)
-            change = -at.state_residual
+            change = -share * at.state_residual
             change = torch.where(self._scale == 0, change.clamp_min(-0.5), change)
             state = state + at.scale * change
             if not bool((change.abs() >= SWEPT).any()):
@@ -167,12 +176,12 @@ class LawPoints:
         return (stress, state) if bool(done) else None
 
     def _continue(
-        self, deformation: Tensor, start: CrystalState, dt: float, point: int
-    ) -> tuple[Tensor, Tensor]:
+        self, deformation: Tensor, start: CrystalState, dt: float
+    ) -> tuple[Tensor, Tensor] | None:
         """Solve one point along F(λ) = (1 - λ) F_p(old) + λ F, stress-free at λ = 0."""
         relaxed = torch.linalg.inv(start.plastic_inverse)
         stress, state = torch.zeros_like(start.stress), start.internal
-        reached, stride = 0.0, 0.125
+        reached, stride = 0.0, FIRST_STRIDE
         while reached < 1.0:
             goal = min(1.0, reached + stride)
             way = torch.lerp(relaxed, deformation, goal)
@@ -182,9 +191,7 @@ class LawPoints:
             else:
                 stride *= 0.25
                 if stride < SMALLEST_STRIDE:
-                    trial = deformation @ start.plastic_inverse
-                    norm = self.evaluate(trial, start, dt, stress, state).norm
-                    raise LawFailure(point, float(norm.nan_to_num(torch.inf)))
+                    return None
         return stress, state
 
     def _newton(

@@ -271,6 +271,22 @@ def test_large_steps_converge(law, size):
     assert 76 < float(update.stress.abs().max()) < 1500
 
 
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+def test_large_steps_of_a_soft_crystal_converge(law):
+    """2 % in one step is a thousand times copper's elastic limit: ξ grows tenfold within it."""
+    copper, members = load_material("Cu"), [22, 79, 82]  # those for which damping is needed
+    q, direction = random_quaternions(120, 9)[members], noise(10, 120, 1.0)[members]
+    direction = direction - torch.einsum("pii->p", direction)[:, None, None] / 3 * IDENTITY
+    deformation = IDENTITY + 0.02 * direction / torch.linalg.matrix_norm(direction)[:, None, None]
+    given, points = law(copper), CrystalPlasticity(copper).points[0]
+    start = given.initial_state(q)
+    state = given.update(deformation, start, 20.0).state
+    trial = deformation @ start.plastic_inverse
+    step = points.evaluate(trial, start, 20.0, state.stress, state.internal)
+    assert float(step.norm.max()) < 1e-9
+    assert float(state.internal.min()) > 3 * 1.6
+
+
 BAD = {
     "NaN": (torch.nan, "nan"),
     "inf": (torch.inf, r"\S+"),
