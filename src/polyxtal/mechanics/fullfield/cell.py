@@ -11,6 +11,10 @@ step; equilibrium itself is always checked in double precision.
 
 A tangent costs about half as much as solving the law, and is reused as long as it reduces the
 residual.
+
+Where systems harden each other more than themselves, soft crystals within a large step make the
+tangent indefinite. If Newton's method fails, it starts again with steps that are damped by a share
+of the elastic stiffness [Levenberg1944].
 """
 
 from __future__ import annotations
@@ -41,6 +45,9 @@ SLOW = 0.1
 """A tangent is renewed when the residual falls by less than this factor. [-]"""
 DIVERGED = 1e3
 """Newton gives up when the residual grows by this factor. [-]"""
+DAMPING, MAX_DAMPING = 0.1, 10.0
+"""First and largest share of the elastic stiffness that damps Newton's steps. [-]"""
+MAX_DAMPED_ITERATIONS = 40
 
 
 class Imbalance(NamedTuple):
@@ -90,6 +97,7 @@ class PeriodicCell:
         self._tangent_is_slow = False
         law.evaluate(self._deformation, 0.0, with_tangent=True)
         stiffness = law.mean_tangent()
+        self._stiffness = stiffness.float()
         self._green = green_of_tangent(self._fourier.k, stiffness).float()
         self._stress_floor = STRAIN_FLOOR * float(stiffness.diagonal().mean())
         self.krylov_iterations = self.evaluations = self.tangents = 0
@@ -114,9 +122,21 @@ class PeriodicCell:
     def attempt(
         self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
     ) -> StepResult:
-        """Try to reach the goal from the accepted state."""
+        """Try to reach the goal from the accepted state, at last by damped steps."""
         target = torch.from_numpy(goal.reshape(9)).to(self._mean)
         free = torch.from_numpy(stress_controlled.reshape(9)).to(self._mean.device)
+        result = self._newton(dt, target, free, new_direction)
+        if result.converged:
+            return result
+        self._tangent_is_slow = True
+        damped = self._damped(dt, target, free)
+        chosen = damped if damped.converged else result
+        return chosen._replace(iterations=result.iterations + damped.iterations)
+
+    def _newton(
+        self, dt: float, target: Tensor, free: Bool[Tensor, "9"], new_direction: bool
+    ) -> StepResult:
+        """Iterate from the extrapolated last steps, or elastically from the accepted state."""
         elastic_start = new_direction or not self._predictor.ready
         self._attempted = (dt, elastic_start)
         if elastic_start:
@@ -141,16 +161,38 @@ class PeriodicCell:
                     return StepResult(True, iteration, error)
                 first = min(first, error) if math.isfinite(first) else error
                 if not error < DIVERGED * first:
-                    return self._give_up(iteration, error)
+                    return StepResult(False, iteration, error)
                 if not fresh and error > SLOW * before and math.isfinite(before):
                     self._evaluate(dt, with_tangent=True)
             self._correct(imbalance, target, free)
             solved, fresh = self._evaluate(dt, with_tangent=False), False
-        return self._give_up(MAX_ITERATIONS, error)
+        return StepResult(False, MAX_ITERATIONS, error)
 
-    def _give_up(self, iterations: int, error: float) -> StepResult:
-        self._tangent_is_slow = True
-        return StepResult(False, iterations, error)
+    def _damped(self, dt: float, target: Tensor, free: Bool[Tensor, "9"]) -> StepResult:
+        """Iterate elastically from the accepted state by steps that must reduce the residual."""
+        self._set_unknowns(self._accepted)
+        self._evaluate(0.0, with_tangent=True)
+        self._correct(self._imbalance(target, free), target, free)
+        if not self._evaluate(dt, with_tangent=True):
+            return StepResult(False, 1, float("inf"), crystal_failed=True)
+        at, damping = self._imbalance(target, free), DAMPING
+        for iteration in range(2, MAX_DAMPED_ITERATIONS + 1):
+            if at.error <= self.tolerance:
+                self._mean_stress = at.mean_stress
+                return StepResult(True, iteration, at.error)
+            before = self._unknowns()
+            self._correct(at, target, free, damping)
+            solved = self._evaluate(dt, with_tangent=False)
+            tried = self._imbalance(target, free) if solved else at
+            if tried.error < at.error:
+                at, damping = tried, damping / 4
+                self._evaluate(dt, with_tangent=True)
+                continue
+            self._set_unknowns(before)
+            damping *= 8
+            if damping > MAX_DAMPING:
+                break
+        return StepResult(False, iteration, at.error)
 
     def accept(self) -> None:
         """Make the state reached by the last attempt the accepted one."""
@@ -193,13 +235,16 @@ class PeriodicCell:
         error = max(local, macroscopic) / rms
         return Imbalance(force, mean, error if math.isfinite(error) else float("inf"))
 
-    def linearised(self, free: Bool[Tensor, "9"]) -> LinearisedCell:
-        """Return Newton's linear system for the tangents of the last evaluation."""
-        return LinearisedCell(self.law, self._single, self._green, free)
+    def linearised(self, free: Bool[Tensor, "9"], damping: float = 0.0) -> LinearisedCell:
+        """Return Newton's linear system for the last tangents, damped or not."""
+        added = damping * self._stiffness if damping > 0 else None
+        return LinearisedCell(self.law, self._single, self._green, free, added)
 
-    def _correct(self, imbalance: Imbalance, target: Tensor, free: Bool[Tensor, "9"]) -> None:
+    def _correct(
+        self, imbalance: Imbalance, target: Tensor, free: Bool[Tensor, "9"], damping: float = 0.0
+    ) -> None:
         """Take the Newton step in displacement and mean F."""
-        system = self.linearised(free)
+        system = self.linearised(free, damping)
         gap = torch.where(free, 0.0, target - self._mean)
         right = system.pack(-imbalance.force, (target - imbalance.mean_stress)[free])
         if bool(gap.any()):

@@ -20,6 +20,8 @@ class LinearisedCell:
         grid: Frequencies, single precision.
         green: `green_of_tangent` of the reference medium, single precision. [1/MPa]
         free: Mask of the components of which the mean stress is prescribed.
+        damping: Stiffness to add to every tangent, single precision; None for Newton's own system.
+            [MPa]
     """
 
     def __init__(
@@ -28,12 +30,16 @@ class LinearisedCell:
         grid: FourierGrid,
         green: Float[Tensor, "6 nx ny nz_half"],
         free: Bool[Tensor, "9"],
+        damping: Float[Tensor, "9 9"] | None = None,
     ) -> None:
         """Prepare the preconditioner and the weights of inner products."""
         self.law, self.grid, self.green, self.free = law, grid, green, free
+        self.damping = damping
         self._shape = grid.k.shape
         self._modes = 2 * math.prod(self._shape)
         tangent = law.mean_tangent()
+        if damping is not None:
+            tangent = tangent + damping
         tangent = 0.5 * (tangent + tangent.mT)
         kept = tangent[free][:, free]
         self._compliance = torch.linalg.pinv(kept, hermitian=True).float()
@@ -59,7 +65,10 @@ class LinearisedCell:
         displacement, mean = self.unpack(x)
         gradient = self.grid.gradient(displacement)
         gradient[self.free] += mean[:, None]
-        force, stress = self.grid.force(self.law.multiply(gradient))
+        response = self.law.multiply(gradient)
+        if self.damping is not None:
+            response.addmm_(self.damping, gradient)
+        force, stress = self.grid.force(response)
         return self.pack(force, stress[self.free])
 
     def precondition(self, x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
