@@ -191,8 +191,8 @@ class PeriodicCell:
             self._set_unknowns(before)
             damping *= 8
             if damping > MAX_DAMPING:
-                break
-        return StepResult(False, iteration, at.error)
+                return StepResult(False, iteration, at.error)
+        return StepResult(False, MAX_DAMPED_ITERATIONS, at.error)
 
     def accept(self) -> None:
         """Make the state reached by the last attempt the accepted one."""
