@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -13,6 +13,11 @@ from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
+from polyxtal.mechanics.loading.limit_load import (
+    Averages,
+    exhausted_component,
+    smallest_piece,
+)
 from polyxtal.mechanics.loading.path import LoadPath, LoadStep
 from polyxtal.mechanics.response import Response
 
@@ -22,6 +27,18 @@ UNREACHABLE = 1e-7
 """Residual below which a step fails by rounding errors, not by its size. [-]"""
 SAME_DIRECTION = 0.99
 """Cosine between two rates of F above which the last increment predicts the next one. [-]"""
+
+
+def cut_note(statistics: Mapping[str, float]) -> str | None:
+    """Say in a sentence that increments were cut, None if none was."""
+    cuts = round(statistics.get("cuts", 0))
+    times = "once" if cuts == 1 else f"{cuts} times"
+    if cuts == 0:
+        return None
+    return (
+        f"Increments that did not converge were cut into smaller time steps ({times}): the "
+        "response in them differs slightly from that at the requested increments."
+    )
 
 
 class StepResult(NamedTuple):
@@ -161,8 +178,9 @@ def follow(
         ):
             start_f, start_p = stepper.averages()
             goal = step.goal(start_f, start_p, dt, remaining)
+            end = step.goal(start_f, start_p, remaining, remaining)
             new = _changes_direction(step, goal, start_f, dt, at.rate, at.stress_controlled)
-            where = f"load step {number}, time {at.time + dt:.6g} s"
+            where = _Place(number, at.time, end)
             _increment(stepper, dt, goal, step.stress_controlled, new, at.counts, where)
             at.rate = (stepper.averages()[0] - start_f) / dt
             at.stress_controlled = step.stress_controlled
@@ -197,6 +215,14 @@ def _changes_direction(
     )
 
 
+class _Place(NamedTuple):
+    """Where an increment is: its load step, its start [s], and what the step ends with."""
+
+    step: int
+    time: float
+    end: np.ndarray
+
+
 def _increment(
     stepper: Stepper,
     dt: float,
@@ -204,11 +230,11 @@ def _increment(
     stress_controlled: np.ndarray,
     new_direction: bool,
     counts: dict[str, float],
-    where: str,
+    where: _Place,
 ) -> None:
-    done, piece, cuts = 0.0, 1.0, 0
-    start_f, start_p = stepper.averages()
-    start = np.where(stress_controlled, start_p, start_f)
+    done, piece = 0.0, 1.0
+    before = at = Averages(*stepper.averages())
+    start = np.where(stress_controlled, at.stress, at.deformation)
     while done < 1.0:
         piece = min(piece, 1.0 - done)
         waypoint = goal if done + piece == 1.0 else start + (done + piece) * (goal - start)
@@ -217,24 +243,43 @@ def _increment(
         counts["iterations"] += result.iterations
         if result.converged:
             stepper.accept()
+            before, at = at, Averages(*stepper.averages())
             counts["residual"] = max(counts["residual"], result.residual)
             done, piece, new_direction = done + piece, piece * 2.0, False
             continue
-        cuts += 1
         counts["cuts"] += 1
         piece *= 0.5
-        if piece < 0.5**MAX_CUTS:
-            left = (
-                "the plasticity law still finds no solution in some crystal"
-                if result.crystal_failed
-                else f"the relative residual is still {result.residual:.3g}"
+        if piece < smallest_piece(0.5**MAX_CUTS, start, goal, stress_controlled, at):
+            worn = exhausted_component(before, at, where.end, stress_controlled)
+            sentence = (
+                _why_it_stops(result, where, dt, piece)
+                if worn is None
+                else _what_it_carries(worn, at.stress, where, where.time + done * dt)
             )
-            stuck = not result.crystal_failed and result.residual < UNREACHABLE
-            advice = (
-                "allow a larger residual" if stuck else "take smaller increments or a slower rate"
-            )
-            raise ConvergenceError(
-                f"The step must converge, but at {where}, {left} after cutting the increment to "
-                f"{piece * dt:.3g} s; {advice}.",
-                float("inf") if result.crystal_failed else result.residual,
-            )
+            residual = float("inf") if result.crystal_failed else result.residual
+            raise ConvergenceError(sentence, residual, at.stress)
+
+
+def _why_it_stops(result: StepResult, where: _Place, dt: float, piece: float) -> str:
+    left = (
+        "the plasticity law still finds no solution in some crystal"
+        if result.crystal_failed
+        else f"the relative residual is still {result.residual:.3g}"
+    )
+    stuck = not result.crystal_failed and result.residual < UNREACHABLE
+    advice = "allow a larger residual" if stuck else "take smaller increments or a slower rate"
+    return (
+        f"The step must converge, but at load step {where.step}, time {where.time + dt:.6g} s, "
+        f"{left} after cutting the increment to {piece * dt:.3g} s; {advice}."
+    )
+
+
+def _what_it_carries(
+    component: tuple[int, int], stress: np.ndarray, where: _Place, time: float
+) -> str:
+    name = "".join("xyz"[k] for k in component)
+    return (
+        f"At load step {where.step}, time {time:.6g} s, P_{name} reached "
+        f"{stress[component]:.4g} MPa of the prescribed {where.end[component]:.4g} MPa: the "
+        "material cannot carry more at this rate; prescribe a strain rate instead."
+    )

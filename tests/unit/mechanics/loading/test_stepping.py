@@ -11,7 +11,7 @@ import pytest
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.step import LoadStep
-from polyxtal.mechanics.loading.stepping import MAX_CUTS, Stepper, StepResult, follow
+from polyxtal.mechanics.loading.stepping import MAX_CUTS, Stepper, StepResult, cut_note, follow
 
 X = math.nan
 RATE = ((1e-3, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
@@ -127,6 +127,21 @@ def test_a_step_that_never_converges_raises():
     assert [ok for _, _, ok in toy.log] == [True] * 3 + [False] * (MAX_CUTS + 1)
     assert toy.time == 6.0  # what was accepted stays
     assert toy.f[0, 0] == pytest.approx(1.006)
+
+
+def test_under_prescribed_stress_other_failures_keep_their_advice():
+    """The toy is elastic: its stress grows with its strain to the last piece."""
+    free, stress = ((X, 0.0, 0.0), *RATE[1:]), ((400.0, X, X), (X, X, X), (X, X, X))
+    toy = Toy(lambda start, dt: start + dt < 5.0)
+    with pytest.raises(ConvergenceError, match="take smaller increments") as caught:
+        follow(one_step(deformation=free, stress=stress), toy)
+    assert caught.value.stress[0, 0] == pytest.approx(400.0 * 5 / 8, rel=1e-2)
+
+
+@pytest.mark.parametrize(("cuts", "times"), [(1, "once"), (5, "5 times")])
+def test_cuts_are_told_in_a_sentence(cuts, times):
+    assert f"smaller time steps ({times})" in cut_note({"cuts": cuts})
+    assert cut_note({"cuts": 0.0}) is None
 
 
 def directions(path: LoadPath) -> list[bool]:
