@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import friendly_errors, print_timing, progress_bar
+from polyxtal.cli.console import deferred_warnings, friendly_errors, print_timing, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -139,7 +139,7 @@ def _simulate(
         return
     with open_run(folder, prepared.identity(), force) as run:
         _say_where_it_starts(run)
-        with progress_bar() as progress:
+        with deferred_warnings(), progress_bar() as progress:
             simulation = run_simulation(prepared, run, progress)
             progress("write", 0, 0)
             write_simulation(simulation, run, picture)

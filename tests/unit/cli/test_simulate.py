@@ -152,6 +152,17 @@ def test_picture_is_drawn_unless_refused(case, tmp_path):
     assert (tmp_path / "out" / "simulation.png").stat().st_size > 10_000
 
 
+def test_cuts_are_told_on_screen_and_in_the_summary(case, tmp_path):
+    load = tmp_path / "large.yaml"
+    load.write_text(json.dumps(px.LoadPath.uniaxial(0.3, increments=1).to_damask()), "utf-8")
+    out = tmp_path / "out"
+    result = invoke(case / "grid.vti", "--load", load, "--no-picture", "--no-taylor", "--out", out)
+    assert result.exit_code == 0, result.output
+    note = summary(out)["note"]
+    assert "cut into smaller time steps" in note
+    assert f"Warning: {note}" in result.output
+
+
 def test_options_reach_the_load(case, tmp_path):
     options = ("--strain", "-0.0004", "--rate", "0.01", "--axis", "z", "--no-taylor")
     out = tmp_path / "out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from polyxtal.mechanics.elastic.schemes import SCHEMES
 from polyxtal.mechanics.fullfield.build import build_cell, fingerprint
 from polyxtal.mechanics.fullfield.run import SimulationFiles, SimulationRun
 from polyxtal.mechanics.loading.path import LoadPath
-from polyxtal.mechanics.loading.stepping import follow
+from polyxtal.mechanics.loading.stepping import cut_note, follow
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.phased_materials import MaterialByPhase
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -74,6 +75,8 @@ def simulate(
     Returns:
         Response with the mean orientation of every grain at every increment; from the engine
         "polyxtal" a `FullFieldResponse`, with averages over grains and the last local fields.
+    Warns:
+        UserWarning: if increments were cut into smaller time steps (`statistics["cuts"]`).
     Raises:
         ConvergenceError: if an increment does not converge in its smallest pieces.
         ValueError: if an argument is invalid, or a file is damaged or of another simulation.
@@ -122,9 +125,13 @@ def simulate(
 
         try:
             follow(path, cell, after_increment, run.progress)
-            return run.finish()
+            response = run.finish()
         finally:
             cell.law.close()
+    note = cut_note(response.statistics)
+    if note is not None:
+        warnings.warn(note, stacklevel=2)
+    return response
 
 
 def _with_damask(

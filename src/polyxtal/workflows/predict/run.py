@@ -16,6 +16,7 @@ from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.averages import elastic_averages
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
 from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.loading.stepping import cut_note
 from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -147,6 +148,9 @@ def predict(
     network, stiffness, score = _networks(settings, rve, materials, model, stages)
     with stages.stage("response", load.increments * ensemble, note=COMPILING) as step:
         response = network.respond(materials, load, on_increment=lambda t: step(time_of_load(t)))
+    note = cut_note(response.statistics)
+    if note is not None:
+        warnings.warn(note, stacklevel=2)
     curve = curve_numbers(response, stiffness["network"], load)
 
     baselines: dict[str, Response] = {}

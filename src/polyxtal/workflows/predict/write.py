@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.files.plain import write_json
+from polyxtal.mechanics.loading.stepping import cut_note
 from polyxtal.workflows.predict.run import Prediction
 from polyxtal.workflows.predict.settings import CURVE, ORIENTATIONS, OUTPUT, PICTURE, STIFFNESS
 from polyxtal.workflows.summary.provenance import provenance
@@ -75,4 +76,5 @@ def summary(prediction: Prediction) -> dict[str, Any]:
         "texture": asdict(prediction.texture),
         "out_of_distribution_score": prediction.out_of_distribution_score,
         "solver": dict(prediction.response.statistics),
+        "note": cut_note(prediction.response.statistics),
     }

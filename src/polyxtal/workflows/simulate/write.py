@@ -10,6 +10,7 @@ import numpy as np
 
 from polyxtal.files.atomic import atomic_files
 from polyxtal.files.plain import write_json
+from polyxtal.mechanics.loading.stepping import cut_note
 from polyxtal.workflows.simulate.folder import (
     CURVE,
     GRAINS,
@@ -107,6 +108,7 @@ def summary(simulation: Simulation) -> dict[str, Any]:
             for name, curve in simulation.baseline_curves.items()
         },
         "solver": dict(simulation.response.statistics),
+        "note": cut_note(simulation.response.statistics),
         "cost": {
             "seconds": dict(simulation.seconds),
             "resumed_at": simulation.resumed_at,

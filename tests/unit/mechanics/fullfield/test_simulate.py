@@ -270,10 +270,9 @@ def test_a_hold_relaxes():
 
 
 def test_a_step_too_large_is_cut_in_halves():
-    one, two = (
-        px.simulate(polycrystal(), ALUMINIUM, px.LoadPath.uniaxial(0.1, increments=n))
-        for n in (1, 2)
-    )
+    two = px.simulate(polycrystal(), ALUMINIUM, px.LoadPath.uniaxial(0.1, increments=2))
+    with pytest.warns(UserWarning, match=r"cut into smaller time steps \(once\)"):
+        one = px.simulate(polycrystal(), ALUMINIUM, px.LoadPath.uniaxial(0.1, increments=1))
     assert (one.statistics["cuts"], two.statistics["cuts"]) == (1, 0)
     torch.testing.assert_close(one.P[-1], two.P[-1], rtol=1e-9, atol=1e-6)
 
@@ -285,22 +284,6 @@ def test_soft_crystals_far_beyond_yield_are_not_cut():
     assert response.statistics["cuts"] == 0
     exact = px.simulate(rve, COPPER, path, tol=1e-7)
     assert px.compare(response, exact, "all").maximum < 1e-3
-
-
-def test_what_cannot_converge_is_an_error_with_advice():
-    free = float("nan")
-    # A thousand GPa of tension within one increment.
-    step = px.LoadStep(
-        1.0,
-        1,
-        ((free, 0.0, 0.0), (0.0, free, 0.0), (0.0, 0.0, free)),
-        stress=((1e6, free, free), (free, 0.0, free), (free, free, 0.0)),
-    )
-    with pytest.raises(
-        px.ConvergenceError, match=r"load step 1, time 1 s.*smaller increments"
-    ) as raised:
-        px.simulate(polycrystal((3, 3, 3)), ALUMINIUM, px.LoadPath((step,)))
-    assert raised.value.residual > 0
 
 
 @pytest.mark.parametrize(

@@ -369,3 +369,18 @@ def test_folder_errors(tmp_path, monkeypatch):
 
 def test_default_folder_is_named_after_the_file():
     assert OUTPUT.default("a/b/sample.vti").as_posix() == "out/sample-prediction"
+
+
+def test_cuts_of_the_network_are_told(case, monkeypatch):
+    respond = px.MaterialNetwork.respond
+
+    def cut(*arguments, **options):
+        response = respond(*arguments, **options)
+        response.statistics["cuts"] = 2.0
+        return response
+
+    monkeypatch.setattr(px.MaterialNetwork, "respond", cut)
+    settings = PredictionSettings(leaves=4, ensemble=1, taylor=False, load=str(case / "load.yaml"))
+    with pytest.warns(UserWarning, match=r"cut into smaller time steps \(2 times\)"):
+        prediction = predict(case / "grid.vti", settings)
+    assert "2 times" in writing.summary(prediction)["note"]
