@@ -229,12 +229,12 @@ def test_a_held_deformation_relaxes(count):
 
 
 def test_a_stress_that_no_grain_can_bear_does_not_converge():
-    with pytest.raises(px.ConvergenceError, match=r"The step must converge, but at load step 1"):
+    with pytest.raises(px.ConvergenceError, match=r"P_xx reached \d+\.?\d* MPa of .* 1e\+05 MPa"):
         px.sachs_response(grains(random_quaternions(3, seed=5)), ALUMINIUM, pull(1e5, increments=1))
 
 
 def test_no_body_is_turned_inside_out():
     """Beyond the largest pressure of the elastic law, its only solutions have det F < 0."""
     elastic = px.Material("crystal", ALUMINIUM.elasticity, None)
-    with pytest.raises(px.ConvergenceError, match=r"The step must converge, but at load step 1"):
+    with pytest.raises(px.ConvergenceError, match=r"P_xx reached -\S+ MPa of .* -1e\+05 MPa"):
         px.sachs_response(grains(random_quaternions(3, seed=5)), elastic, pull(-1e5, increments=1))
