@@ -136,11 +136,12 @@ def _bare_ffts(rve: px.Polycrystal, cell: PeriodicCell) -> float:
 class MeanTangentReference(cell_module.LinearisedCell):
     """A cell whose reference medium follows the plastic tangent instead of the elastic average."""
 
-    def __init__(self, cell: PeriodicCell, free: torch.Tensor) -> None:
+    def __init__(self, law, grid, _, free, damping=None) -> None:
         """Set the medium to the symmetric part of the mean tangent."""
-        tangent = cell.law.mean_tangent()
-        cell._green = cell_module.green_of_tangent(cell._k, 0.5 * (tangent + tangent.mT)).float()
-        super().__init__(cell, free)
+        tangent = law.mean_tangent()
+        medium = 0.5 * (tangent + tangent.mT)
+        green = cell_module.green_of_tangent(grid.k, medium.to(grid.k)).float()
+        super().__init__(law, grid, green, free, damping)
 
 
 def variants() -> None:
