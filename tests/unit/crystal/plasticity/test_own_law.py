@@ -139,7 +139,7 @@ def cell():
 
 def test_four_lattices_and_two_laws_in_one_cell(tmp_path):
     rve, materials = cell()
-    path = px.LoadPath.uniaxial(0.004, increments=5)
+    path = px.LoadPath.uniaxial(0.003, increments=2)
     fast = px.simulate(rve, materials, path, tol=1e-6)
     slow = px.simulate(rve, materials, path, tol=1e-6, compiled=False)
     scale = float(slow.P.abs().max())

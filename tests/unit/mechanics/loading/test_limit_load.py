@@ -42,7 +42,7 @@ MODELS = {
         ("Taylor", 4e8),
         ("Sachs", 500.0),
         ("network", 1e4),
-        ("full field", 1e6),
+        pytest.param("full field", 1e6, marks=pytest.mark.slow),
         pytest.param("network on torch", 1e4, marks=pytest.mark.slow),
     ],
 )

@@ -289,7 +289,9 @@ def test_damaged_models_are_refused(finished, tmp_path):
     whole, text = weights.read_bytes(), config.read_text()
     for content in (b"", whole[:100], whole[:-4], b"\xff" * 200):
         weights.write_bytes(content)
-        with pytest.raises(ValueError, match="must be whole safetensors"):
+        with pytest.raises(
+            ValueError, match=r"must (be whole safetensors|hold the \d+ parameters)"
+        ):
             read_model(tmp_path / "m")
     weights.write_bytes(whole)
     about = json.loads(text)
