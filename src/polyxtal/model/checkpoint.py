@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from polyxtal.files.wording import shorten
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.heads.registry import known_heads
 from polyxtal.model.mae import MaskedAutoencoder
@@ -126,3 +127,24 @@ def _download(name: str) -> Path:
         raise FileNotFoundError(
             f"{name}: must be a model on the hub that can be reached, but: {reason}"
         ) from error
+
+
+def upload_model(folder: Path, repo: str, private: bool) -> str:
+    """Upload a model's folder to the Hugging Face hub; see `FoundationModel.push_to_hub`."""
+    from huggingface_hub import HfApi
+
+    if not _HUB_ID.fullmatch(repo):
+        raise ValueError(f"Argument `repo` must be an id 'owner/name', but is {shorten(repo)}.")
+    try:
+        api = HfApi()
+        api.create_repo(repo, private=private, exist_ok=True)
+        done = api.upload_folder(
+            repo_id=repo, folder_path=folder, commit_message="Upload of a polyxtal model"
+        )
+    except OSError as error:  # also those of HTTP and of a missing token
+        reason = str(error).splitlines()[0]
+        raise OSError(
+            f"{repo}: must be a repository on the hub that can be reached and written to "
+            f"(`hf auth login`), but: {reason}"
+        ) from error
+    return str(done.commit_url)

@@ -181,4 +181,7 @@ def preset(name: str, **changes: Any) -> ModelConfig:
     """
     if name not in PRESETS:
         raise ValueError(f"A preset must be one of {', '.join(PRESETS)}, but is '{name}'.")
-    return ModelConfig(**{**PRESETS[name], **changes})
+    sizes = {**PRESETS[name], **changes}
+    if sizes.get("laue", "m-3m") != "m-3m" and "summary" not in changes:
+        sizes["summary"] = False  # descriptors are those of cubic crystals
+    return ModelConfig(**sizes)

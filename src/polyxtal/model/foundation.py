@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -18,26 +16,23 @@ from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
 from polyxtal.deprecation import renamed_arguments, warn_renamed
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.model.checkpoint import find_model, read_model, save_model
 from polyxtal.model.checks import check_crystals, check_phase, listed
 from polyxtal.model.heads.curves.head import CurveHead
 from polyxtal.model.heads.parameters.head import FittedParameters
-from polyxtal.model.heads.registry import Head, kind_of, read_heads, save_heads
 from polyxtal.model.heads.stiffness.head import StiffnessHead
-from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.predicted_network import infer_network
-from polyxtal.model.pretrained import PretrainedModel
 from polyxtal.model.windows import windows
+from polyxtal.model.with_heads import ModelWithHeads
 from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.limits import check_size
 from polyxtal.network.tree import MaterialNetwork
-from polyxtal.notebook import notebook_html
-
-_Kind = TypeVar("_Kind", bound=Head)
 
 
-class FoundationModel(PretrainedModel):
+class FoundationModel(ModelWithHeads):
     """A pretrained masked autoencoder of polycrystals, with heads that were fitted to it.
+
+    It is a `torch.nn.Module` with the parameters of the autoencoder; heads are fitted and fixed.
+    Calling it encodes fields of the model's own size, with gradients.
 
     Attributes:
         heads: Heads by name: "stiffness", "curves", "parameters"; see also `PretrainedModel`.
@@ -49,71 +44,6 @@ class FoundationModel(PretrainedModel):
         >>> model.encode(rve).shape
         torch.Size([192])
     """
-
-    def __init__(
-        self, autoencoder: MaskedAutoencoder, about: Mapping[str, Any], *heads: Head | None
-    ) -> None:
-        """Combine an autoencoder and its heads; None is no head."""
-        super().__init__(autoencoder, about)
-        self.heads: dict[str, Head] = {
-            kind_of(type(head)).name: head for head in heads if head is not None
-        }
-
-    @property
-    def stiffness(self) -> StiffnessHead | None:
-        """Head that predicts stiffness, or None."""
-        return cast("StiffnessHead | None", self.heads.get("stiffness"))
-
-    @property
-    def curves(self) -> CurveHead | None:
-        """Head that predicts stress-strain curves, or None."""
-        return cast("CurveHead | None", self.heads.get("curves"))
-
-    @property
-    def parameters(self) -> FittedParameters | None:
-        """Head that predicts all parameters of a network, or None."""
-        return cast("FittedParameters | None", self.heads.get("parameters"))
-
-    def head(self, kind: type[_Kind]) -> _Kind:
-        """Return the head of a class.
-
-        Raises:
-            ValueError: if the model has none.
-        """
-        known = kind_of(kind)
-        if known.name not in self.heads:
-            raise ValueError(
-                f"A model must have a {known.title} to {known.purpose}, but this one has none; "
-                f"`{known.command}` fits one and writes the model with it."
-            )
-        return cast("_Kind", self.heads[known.name])
-
-    def __repr__(self) -> str:
-        """Return sizes and heads."""
-        config = self.config
-        count = sum(p.numel() for p in self.autoencoder.parameters())
-        return (
-            f"FoundationModel({config.voxels}³ voxels, patches of {config.patch}³, "
-            f"{config.features}, {count / 1e6:.1f} million parameters, "
-            f"heads: {', '.join(self.heads) or 'none'})"
-        )
-
-    _repr_html_ = notebook_html
-
-    def to(self, device: str | torch.device) -> FoundationModel:
-        """Return the same model on another device."""
-        moved = copy.deepcopy(self.autoencoder).to(device)
-        return FoundationModel(moved, self.about, *self.heads.values())
-
-    def save(self, folder: str | Path) -> None:
-        """Write the model for `load_model`; files of heads that it does not have are removed.
-
-        Args:
-            folder: Folder to write into; made if it does not exist.
-        """
-        kept = {k: v for k, v in self.about.items() if k not in ("format", "format_version")}
-        save_model(folder, self.autoencoder, {**kept, "model": self.config.model_dump(mode="json")})
-        save_heads(Path(folder), self.heads)
 
     def predict_stiffness(
         self,
@@ -260,8 +190,4 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Foundati
         FileNotFoundError: if there is no such model.
         ValueError: if a file is damaged, too large, or of another format or version.
     """
-    folder = find_model(name)
-    autoencoder, about = read_model(folder)
-    with torch.random.fork_rng(devices=()):  # layers draw weights before they are read
-        heads = read_heads(folder, autoencoder)
-    return FoundationModel(autoencoder.to(device), about, *heads)
+    return FoundationModel.from_pretrained(name, device)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from polyxtal.deprecation import warn_renamed
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -41,7 +41,7 @@ class Reconstruction(NamedTuple):
         return self.reconstructed
 
 
-class PretrainedModel:
+class PretrainedModel(nn.Module):
     """A pretrained masked autoencoder that encodes and reconstructs polycrystals.
 
     Attributes:
@@ -51,8 +51,10 @@ class PretrainedModel:
 
     def __init__(self, autoencoder: MaskedAutoencoder, about: Mapping[str, Any]) -> None:
         """Switch the autoencoder to evaluation mode."""
-        self.autoencoder = autoencoder.eval()
+        super().__init__()
+        self.autoencoder = autoencoder
         self.about = dict(about)
+        self.eval()
 
     @property
     def config(self) -> ModelConfig:
@@ -63,6 +65,18 @@ class PretrainedModel:
     def device(self) -> torch.device:
         """Device of the autoencoder."""
         return self.autoencoder.encoder.embed.weight.device
+
+    def forward(
+        self, fields: Float[Tensor, "batch channels nx ny nz"], pool: str = "cls"
+    ) -> Float[Tensor, "batch width"]:
+        """Encode one batch of fields as `encode_fields` does, with gradients, on their device."""
+        if pool not in POOLS:
+            raise ValueError(f"Argument `pool` must be one of {', '.join(POOLS)}, but is '{pool}'.")
+        check_fields(fields, self.config)
+        tokens = self.autoencoder.encoder(patchify(fields, self.config.patch))
+        parts = {"cls": tokens[:, 0], "mean": tokens[:, 1:].mean(1)}
+        chosen = parts.values() if pool == "both" else [parts[pool]]
+        return torch.cat([*chosen], -1)
 
     @torch.no_grad()
     def encode(
@@ -106,18 +120,8 @@ class PretrainedModel:
         Raises:
             ValueError: if `pool` is unknown or the fields are of another size.
         """
-        if pool not in POOLS:
-            raise ValueError(f"Argument `pool` must be one of {', '.join(POOLS)}, but is '{pool}'.")
-        check_fields(fields, self.config)
-        pooled = []
-        for part in fields.split(BATCH):
-            tokens = self.autoencoder.encoder(
-                patchify(part.to(self.device, torch.float32), self.config.patch)
-            )
-            parts = {"cls": tokens[:, 0], "mean": tokens[:, 1:].mean(1)}
-            chosen = parts.values() if pool == "both" else [parts[pool]]
-            pooled.append(torch.cat([*chosen], -1).cpu())
-        return torch.cat(pooled)
+        parts = [part.to(self.device, torch.float32) for part in fields.split(BATCH)]
+        return torch.cat([self(part, pool).cpu() for part in parts])
 
     @torch.no_grad()
     def reconstruct(

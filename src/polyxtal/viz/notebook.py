@@ -217,14 +217,13 @@ def _law(material: Material) -> str:
 def model_view(model: FoundationModel) -> View:
     """Show the cube of patches, some of them hidden as in pretraining."""
     config = model.config
-    count = sum(p.numel() for p in model.autoencoder.parameters())
-    heads = [name for name in ("stiffness", "curves", "parameters") if getattr(model, name, None)]
+    count = sum(p.numel() for p in model.parameters())
     rows = [
         ("input", f"{_times((config.voxels,) * 3)} voxels, {config.features}, {config.laue}"),
         ("patches", f"{_times((config.voxels // config.patch,) * 3)} of {config.patch}³ voxels"),
         ("encoder", f"width {config.width}, {config.depth} blocks, {config.heads} attention heads"),
         ("parameters", f"{count / 1e6:.1f} million"),
-        ("heads", ", ".join(heads) or "none"),
+        ("heads", ", ".join(model.heads) or "none"),
         ("device", f"{model.device}"),
     ]
     figure = _thumbnail()

@@ -128,8 +128,8 @@ def finetune_network(
         about = {"finetuning": config.model_dump(mode="json"), "results": rows}
         head = replace(fit_curve_head(data, about), stiffness=told_by)
         write_results(target, COLUMNS, rows, {"asked": asked})
-        heads = model.stiffness, head, model.parameters
-        FoundationModel(model.autoencoder, model.about, *heads).save(target / MODEL)
+        heads = {**model.heads, "curves": head}
+        FoundationModel(model.autoencoder, model.about, *heads.values()).save(target / MODEL)
         return rows
 
 

@@ -16,6 +16,8 @@ from polyxtal.model.config import ModelConfig, preset
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Steps = Annotated[int, Field(ge=1, le=10**9)]
+SUMMARY, WARMUP = 0.02, 500
+"""Defaults of `summary`, for a model that predicts descriptors, and of `warmup`."""
 
 
 class PretrainConfig(BaseModel):
@@ -31,13 +33,15 @@ class PretrainConfig(BaseModel):
         mask: Share of hidden patches.
         loss: Reconstruction loss; only "plain", the paper's mean squared error.
         summary: Weight of the squared error of the descriptors of the whole volume that [CLS]
-            predicts, see `dataset.descriptors` (default: 0, as in the paper).
+            predicts, see `dataset.descriptors` (default: 0.02 if the model predicts them, as the
+            presets "small" and "base" do, else 0, as in the paper).
         optimiser: "adamw", or "muon" for the matrices of the blocks and AdamW for the rest.
         steps: Number of optimizer steps.
         batch: RVEs per step, over all processes and accumulated parts.
         accumulate: Number of parts that a step's gradient is accumulated over.
         rate: Peak learning rate for a batch of 256; proportional to the batch.
-        warmup: Steps of linear warm-up; a cosine decays to zero after them.
+        warmup: Steps of linear warm-up (default: 500, but at most a tenth of `steps`); a cosine
+            decays to zero after them.
         decay: Weight decay of matrices.
         betas: Adam's decay rates of the two moments.
         clip: Largest norm of the gradient.
@@ -66,7 +70,7 @@ class PretrainConfig(BaseModel):
     batch: Steps = 64
     accumulate: Steps = 1
     rate: Rate = 1.5e-4
-    warmup: Annotated[int, Field(ge=0)] = 500
+    warmup: Annotated[int, Field(ge=0)] = WARMUP
     decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.05
     betas: tuple[Share, Share] = (0.9, 0.95)
     clip: Rate = 1.0
@@ -95,6 +99,12 @@ class PretrainConfig(BaseModel):
             if unknown:
                 raise ValueError(f"`model.{unknown[0]}` must be a known one, but is not")
             spelled["model"] = preset(name, **changes)
+        model, steps = spelled.get("model"), spelled.get("steps")
+        described = model.get("summary") if isinstance(model, dict) else model and model.summary
+        if described is True:
+            spelled.setdefault("summary", SUMMARY)
+        if type(steps) is int:
+            spelled.setdefault("warmup", min(WARMUP, steps // 10))
         for name in ("grains", "spread"):
             value = spelled.get(name)
             if isinstance(value, int | float) and not isinstance(value, bool):

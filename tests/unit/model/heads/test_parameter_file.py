@@ -38,17 +38,20 @@ def model() -> FoundationModel:
 def test_a_head_is_read_as_it_was_written(model, tmp_path):
     model.save(tmp_path)
     again = px.load_model(tmp_path)
-    for name, value in model.parameters.head.state_dict().items():
-        assert torch.equal(again.parameters.head.state_dict()[name], value)
-    assert again.parameters.about["results"] == [1, 2]
-    assert (again.parameters.head.width, again.parameters.head.depth) == (model.config.width, 3)
-    assert again.to("cpu").parameters is again.parameters
+    for name, value in model.parameter_head.head.state_dict().items():
+        assert torch.equal(again.parameter_head.head.state_dict()[name], value)
+    assert again.parameter_head.about["results"] == [1, 2]
+    assert (again.parameter_head.head.width, again.parameter_head.head.depth) == (
+        model.config.width,
+        3,
+    )
+    assert again.to("cpu").parameter_head is again.parameter_head
     assert {"parameters.json", "parameters.safetensors"} < {*model_files()}
     again.save(tmp_path / "second")
     for name in ("parameters.json", "parameters.safetensors"):
         assert (tmp_path / "second" / name).read_bytes() == (tmp_path / name).read_bytes()
     FoundationModel(model.autoencoder, {}).save(tmp_path)
-    assert px.load_model(tmp_path).parameters is None
+    assert px.load_model(tmp_path).parameter_head is None
     assert not (tmp_path / "parameters.safetensors").exists()
 
 
@@ -56,7 +59,7 @@ def test_a_decoded_network_is_the_heads(model):
     rve = tiny_rve(3)
     network = model.decode_network(rve)
     with torch.no_grad():
-        told = model.parameters.head(model.encode(rve)[None])
+        told = model.parameter_head.head(model.encode(rve)[None])
         constants = torch.tensor(CRYSTALS, dtype=torch.float32)[None]
         expected = told.stiffness(constants, BinaryTree.balanced(8))[0]
     for name in ("weights", "normals"):
@@ -148,7 +151,7 @@ def test_numbers_that_are_no_network_are_refused(model):
 
 
 def test_another_encoder_is_refused(model, tmp_path):
-    FoundationModel(model.autoencoder, {}, None, None, model.parameters).save(tmp_path)
+    FoundationModel(model.autoencoder, {}, None, None, model.parameter_head).save(tmp_path)
     save_model(tmp_path, MaskedAutoencoder(model.config, 4))
     with pytest.raises(ValueError, match="the parameters head must be fitted to the encoder"):
         px.load_model(tmp_path)

@@ -156,7 +156,7 @@ def test_a_fitted_head_is_loaded_and_errs_as_was_measured(finished, name):
     kept = place / "run" / "heads" / name / "seed-1"
     model, store = px.load_model(kept / "model"), px.open_dataset(place / "data")
     assert model.config == px.load_model(place / "model").config
-    assert model.parameters.about["seed"] == 1
+    assert model.parameter_head.about["seed"] == 1
     errors = []
     for number in split_rves(10, config.validation, 1, SPLIT).validation.tolist():
         network = model.decode_network(store[number])

@@ -1,0 +1,130 @@
+"""A pretrained model with heads: its folder, and its place on the Hugging Face hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self, TypeVar, cast
+
+import torch
+
+from polyxtal.model.checkpoint import find_model, read_model, save_model, upload_model
+from polyxtal.model.heads.curves.head import CurveHead
+from polyxtal.model.heads.parameters.head import FittedParameters
+from polyxtal.model.heads.registry import Head, kind_of, read_heads, save_heads
+from polyxtal.model.heads.stiffness.head import StiffnessHead
+from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.model.pretrained import PretrainedModel
+from polyxtal.notebook import notebook_html
+
+_Kind = TypeVar("_Kind", bound=Head)
+
+
+class ModelWithHeads(PretrainedModel):
+    """A pretrained masked autoencoder and its heads, as loaded, saved and shared.
+
+    Attributes:
+        heads: Heads by name: "stiffness", "curves", "parameters"; see also `PretrainedModel`.
+    """
+
+    def __init__(
+        self, autoencoder: MaskedAutoencoder, about: Mapping[str, Any], *heads: Head | None
+    ) -> None:
+        """Combine an autoencoder and its heads; None is no head."""
+        super().__init__(autoencoder, about)
+        self.heads: dict[str, Head] = {
+            kind_of(type(head)).name: head for head in heads if head is not None
+        }
+
+    @property
+    def stiffness(self) -> StiffnessHead | None:
+        """Head that predicts stiffness, or None."""
+        return cast("StiffnessHead | None", self.heads.get("stiffness"))
+
+    @property
+    def curves(self) -> CurveHead | None:
+        """Head that predicts stress-strain curves, or None."""
+        return cast("CurveHead | None", self.heads.get("curves"))
+
+    @property
+    def parameter_head(self) -> FittedParameters | None:
+        """Head that predicts all parameters of a network, or None."""
+        return cast("FittedParameters | None", self.heads.get("parameters"))
+
+    def head(self, kind: type[_Kind]) -> _Kind:
+        """Return the head of a class.
+
+        Raises:
+            ValueError: if the model has none.
+        """
+        known = kind_of(kind)
+        if known.name not in self.heads:
+            raise ValueError(
+                f"A model must have a {known.title} to {known.purpose}, but this one has none; "
+                f"`{known.command}` fits one and writes the model with it."
+            )
+        return cast("_Kind", self.heads[known.name])
+
+    def __repr__(self) -> str:
+        """Return sizes and heads."""
+        config = self.config
+        count = sum(p.numel() for p in self.parameters())
+        return (
+            f"{type(self).__name__}({config.voxels}³ voxels, patches of {config.patch}³, "
+            f"{config.features}, {count / 1e6:.1f} million parameters, "
+            f"heads: {', '.join(self.heads) or 'none'})"
+        )
+
+    _repr_html_ = notebook_html
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, device: str | torch.device = "cpu") -> Self:
+        """Load a pretrained model and its heads; the same as `load_model`.
+
+        Args:
+            name: A model that ships with polyxtal, a folder that `polyxtal pretrain` or
+                `save_pretrained` wrote, or an id 'owner/name' on the Hugging Face hub; a path if
+                there is a folder 'owner'.
+            device: Device of the autoencoder (default: CPU).
+        Raises:
+            FileNotFoundError: if there is no such model.
+            ValueError: if a file is damaged, too large, or of another format or version.
+        """
+        folder = find_model(name)
+        autoencoder, about = read_model(folder)
+        with torch.random.fork_rng(devices=()):  # layers draw weights before they are read
+            heads = read_heads(folder, autoencoder)
+        return cls(autoencoder.to(device), about, *heads)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model for `load_model`; files of heads that it does not have are removed.
+
+        Args:
+            folder: Folder to write into; made if it does not exist.
+        """
+        kept = {k: v for k, v in self.about.items() if k not in ("format", "format_version")}
+        save_model(folder, self.autoencoder, {**kept, "model": self.config.model_dump(mode="json")})
+        save_heads(Path(folder), self.heads)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model; the same as `save_pretrained`."""
+        self.save_pretrained(folder)
+
+    def push_to_hub(self, repo: str, *, private: bool = False) -> str:
+        """Upload the model to the Hugging Face hub, as a new commit that `load_model` reads.
+
+        A model card, `README.md`, is neither written nor changed.
+
+        Args:
+            repo: Id 'owner/name' of the repository; made if it does not exist.
+            private: Whether a new repository is private (default: public).
+        Returns:
+            Address of the commit.
+        Raises:
+            OSError: if the hub cannot be reached or refuses; `hf auth login` stores a token.
+            ValueError: if `repo` is no id.
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return upload_model(Path(folder), repo, private)
