@@ -14,7 +14,10 @@ from polyxtal.microstructure.io.registry import FORMATS
 FEW, MANY = 18, 1000
 """Mutants of each file in the quick suite, and of each in the slow one."""
 ALLOWED = {"read", "refused"}
-MODEL = "config.json model.safetensors network.json parameters.json parameters.safetensors"
+MODEL = (
+    "config.json model.safetensors network.json parameters.json parameters.safetensors "
+    "property.json property.safetensors"
+)
 NAMES = [
     *(entry.extension for entry in FORMATS),
     *("ascii .vti", "array of .npz", "material.yaml of a grid", "material.yaml"),

@@ -26,6 +26,7 @@ from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead
+from polyxtal.model.heads.property.head import FittedProperties, Label, PropertyHead
 
 EXPECTED = (ValueError, FileNotFoundError)
 """What docstrings of readers name."""
@@ -110,7 +111,10 @@ def tiny_model() -> FoundationModel:
     curves = CurveHead(*torch.zeros(2, 2, INCREMENTS, dtype=torch.float64))
     head = ParameterHead(bare.config.width, depth=2).eval()
     parameters = FittedParameters(head, fingerprint(bare.autoencoder), {"results": [1, 2]})
-    return FoundationModel(bare.autoencoder, {}, bare.stiffness, curves, parameters)
+    labels = Label(name="yield stress", unit="MPa"), Label(name="size")
+    known = PropertyHead(bare.config.width, len(labels)).eval()
+    own = FittedProperties(known, labels, fingerprint(bare.autoencoder), {"results": [1, 2]})
+    return FoundationModel(bare.autoencoder, {}, bare.stiffness, curves, parameters, own)
 
 
 def write_vti(path: Path) -> None:

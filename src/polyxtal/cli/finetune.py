@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import friendly_errors, progress_bar
+from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Configuration = Annotated[
     Path, typer.Argument(help="Configuration (YAML), see examples/finetune/.")
 ]
+PICTURE = "predicted.png"
 Output = Annotated[Path, typer.Option(help="Output folder, new or to resume.")]
 
 app = typer.Typer(no_args_is_help=True)
@@ -47,6 +48,75 @@ def stiffness(
         Console(highlight=False, width=120).print(_table(rows))
         model = f"; the model is in {out / MODEL}" if (out / MODEL).is_dir() else ""
         typer.echo(f"Written to {out / TABLE}{model}")
+
+
+@app.command("property")
+def own_labels(
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="Table (CSV): a column `file` with paths of volumes, relative to the table; "
+            "labels, 'name [unit]'; if wanted, `split` with train, validation, test."
+        ),
+    ],
+    out: Output,
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="Pretrained model.")
+    ] = "polyxtal-small",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the split and of the fit.")] = 0,
+    validation: Annotated[float, typer.Option(help="Fraction for early stopping.")] = 0.15,
+    test: Annotated[float, typer.Option(help="Fraction that no fit sees.")] = 0.15,
+    epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs.")] = 200,
+    patience: Annotated[
+        int, typer.Option(min=1, help="Epochs without improvement before early stopping.")
+    ] = 20,
+    debug: options.Debug = False,
+) -> None:
+    """Fit a head to labels of your own volumes and compare it with baselines (resumable)."""
+    with friendly_errors(debug):
+        options.require_files(labels)
+        for name, share in (("validation", validation), ("test", test)):
+            if not 0 < share < 1:
+                raise ValueError(f"Option --{name} must be between 0 and 1, but is {share:g}.")
+        from polyxtal.files.atomic import atomic_file
+        from polyxtal.training.finetune.folder import MODEL, TABLE
+        from polyxtal.training.finetune.property import PropertyConfig, finetune_property
+        from polyxtal.viz.predicted import draw_predicted
+
+        config = PropertyConfig(
+            labels=str(labels),
+            model=model,
+            seed=seed,
+            validation=validation,
+            test=test,
+            epochs=epochs,
+            patience=patience,
+        )
+        with progress_bar() as progress, deferred_warnings():
+            found = finetune_property(config, out, progress)
+        with atomic_file(out / PICTURE) as temporary:
+            draw_predicted(*found.drawn()).savefig(temporary, format="png")
+        _print_errors(found.rows)
+        typer.echo(f"Written to {out / TABLE}, {out / PICTURE}; the model is in {out / MODEL}")
+
+
+def _print_errors(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("label", "estimate", "mean |error|", "rms error", "R²", title="Test volumes")
+    for row in rows:
+        name = f"{row['label']} [{row['unit']}]" if row["unit"] else row["label"]
+        errors = f"{row['mean_absolute']:.4g}", f"{row['root_mean_square']:.4g}"
+        share = "" if row["r_squared"] is None else f"{row['r_squared']:.4f}"
+        table.add_row(escape(name), row["estimate"], *errors, share)
+    Console(highlight=False, width=120).print(table)
+    for label in dict.fromkeys(row["label"] for row in rows):
+        best = min(
+            (row for row in rows if row["label"] == label), key=lambda row: row["root_mean_square"]
+        )
+        typer.echo(f"{label}: lowest error by {best['estimate']}.")
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -19,6 +19,7 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.checks import check_crystals, check_phase, listed
 from polyxtal.model.heads.curves.head import CurveHead
 from polyxtal.model.heads.parameters.head import FittedParameters
+from polyxtal.model.heads.property.head import FittedProperties
 from polyxtal.model.heads.stiffness.head import StiffnessHead
 from polyxtal.model.predicted_network import infer_network
 from polyxtal.model.windows import windows
@@ -35,7 +36,8 @@ class FoundationModel(ModelWithHeads):
     Calling it encodes fields of the model's own size, with gradients.
 
     Attributes:
-        heads: Heads by name: "stiffness", "curves", "parameters"; see also `PretrainedModel`.
+        heads: Heads by name: "stiffness", "curves", "parameters", "property"; see
+            also `PretrainedModel`.
 
     Example:
         >>> import polyxtal as px
@@ -72,6 +74,27 @@ class FoundationModel(ModelWithHeads):
             check_crystals(rve, self.config)
         found = [head.predict(rve, elasticity) for rve in given]
         return found[0] if isinstance(polycrystals, Polycrystal) else torch.stack(found)
+
+    def predict_property(
+        self, polycrystals: Polycrystal | Iterable[Polycrystal]
+    ) -> dict[str, Float[Tensor, "*batch"]]:
+        """Predict the labels that `polyxtal finetune property` fitted, in the frame of the volume.
+
+        Polycrystals unlike those of the fit are predicted with a warning. A component of a vector
+        or tensor is a number like any other: it does not rotate with the polycrystal.
+
+        Args:
+            polycrystals: One polycrystal, or several, of any grid.
+        Returns:
+            Predictions by the name of the label, float64, in the labels' units, see
+            `property_head.labels`: a scalar for one polycrystal, else (n,).
+        Raises:
+            ValueError: if the model has no such head, or there is no polycrystal.
+        """
+        head, latent = self.head(FittedProperties), self.encode(polycrystals)
+        found = head.predict(latent.reshape(-1, self.config.width))
+        single = isinstance(polycrystals, Polycrystal)
+        return {name: values[0] if single else values for name, values in found.items()}
 
     @torch.no_grad()
     def out_of_distribution_score(self, rve: Polycrystal) -> float:

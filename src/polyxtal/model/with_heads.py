@@ -12,6 +12,7 @@ import torch
 from polyxtal.model.checkpoint import find_model, read_model, save_model, upload_model
 from polyxtal.model.heads.curves.head import CurveHead
 from polyxtal.model.heads.parameters.head import FittedParameters
+from polyxtal.model.heads.property.head import FittedProperties
 from polyxtal.model.heads.registry import Head, kind_of, read_heads, save_heads
 from polyxtal.model.heads.stiffness.head import StiffnessHead
 from polyxtal.model.mae import MaskedAutoencoder
@@ -25,7 +26,8 @@ class ModelWithHeads(PretrainedModel):
     """A pretrained masked autoencoder and its heads, as loaded, saved and shared.
 
     Attributes:
-        heads: Heads by name: "stiffness", "curves", "parameters"; see also `PretrainedModel`.
+        heads: Heads by name: "stiffness", "curves", "parameters", "property"; see
+            also `PretrainedModel`.
     """
 
     def __init__(
@@ -51,6 +53,11 @@ class ModelWithHeads(PretrainedModel):
     def parameter_head(self) -> FittedParameters | None:
         """Head that predicts all parameters of a network, or None."""
         return cast("FittedParameters | None", self.heads.get("parameters"))
+
+    @property
+    def property_head(self) -> FittedProperties | None:
+        """Head that predicts labels of one's own, or None."""
+        return cast("FittedProperties | None", self.heads.get("property"))
 
     def head(self, kind: type[_Kind]) -> _Kind:
         """Return the head of a class.

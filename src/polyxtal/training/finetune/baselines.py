@@ -93,7 +93,12 @@ def texture_features(data: StiffnessData) -> dict[str, Float[Tensor, "n d"]]:
     """Compute mean harmonics of degree 4, alone and with their products."""
     parts = zip(data.grain_id.split(AT_ONCE), data.orientations.split(AT_ONCE), strict=True)
     mean = torch.cat([describe(*part)[:, :HARMONICS] for part in parts]).to(torch.float64)
-    first, second = torch.triu_indices(HARMONICS, HARMONICS)
+    return harmonic_features(mean)
+
+
+def harmonic_features(mean: Float[Tensor, "n d"]) -> dict[str, Float[Tensor, "n features"]]:
+    """Return mean harmonics, alone and with their products, by the name of the ridge on them."""
+    first, second = torch.triu_indices(mean.shape[1], mean.shape[1])
     products = torch.cat([mean, mean[:, first] * mean[:, second]], 1)
     return {"ridge on harmonics": mean, "ridge on harmonics and products": products}
 

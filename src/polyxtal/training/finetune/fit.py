@@ -43,7 +43,7 @@ class HeadFit(LightningModule):
         config: Settings of the fit.
         task: The head and its loss.
         model: Encoder to start from.
-        data: Labelled polycrystals.
+        data: Labelled polycrystals; only a trainable encoder needs them.
         split: Training and validation RVEs.
         encoded: Latent vectors and rotations of all RVEs and their copies by that encoder, see
             `encode_copies`; a head on a frozen encoder is trained on the copies, too.
@@ -55,7 +55,7 @@ class HeadFit(LightningModule):
         config: FitConfig,
         task: HeadTask,
         model: FoundationModel,
-        data: StiffnessData,
+        data: StiffnessData | None,
         split: Split,
         encoded: tuple[Float[Tensor, "n copies width"], Integer[Tensor, "n copies"]],
         seed: int,
@@ -199,6 +199,7 @@ class HeadFit(LightningModule):
         self, numbers: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Float[Tensor, "n width"], Tensor]:
         """Encode RVEs, augmented at random if there is a generator; return the rotations, too."""
+        assert self.data is not None
         fields, turns = self.data.fields(numbers, self.features, generator)
         tokens = self.parts["encoder"](patchify(fields.to(torch.float32), self.patch))
         return tokens[:, 0], turns

@@ -1,0 +1,1 @@
+"""The property head: numbers of one's own data from [CLS]."""
