@@ -59,8 +59,8 @@ def _capped(sentence: str) -> str:
     return shorten_text(sentence, MAX_MESSAGE)
 
 
-LOG_EVERY = 30.0
-"""Interval between progress lines without a terminal. [s]"""
+LOG_EVERY, LOG_FIRST = 30.0, 5.0
+"""Interval between progress lines without a terminal, and time before the first one. [s]"""
 
 
 @contextmanager
@@ -86,49 +86,63 @@ def progress_bar() -> Iterator[Progress]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
         TimeElapsedColumn(),
         TextColumn("remaining"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task, current = bar.add_task("start", total=None), ""
+        task, current = bar.add_task("start", total=None, pace=""), ""
+        began, first = 0.0, 0
 
         def report(stage: str, done: int, total: int, note: str = "", /) -> None:
-            nonlocal current
+            nonlocal current, began, first
             if stage != current:
-                current = stage
+                current, began, first = stage, perf_counter(), done
                 bar.reset(task, total=total or None, completed=done)
             text = f"{stage}, {note}" if note else stage
             # Refresh now: compilation blocks the thread that would do it.
-            bar.update(task, description=text, completed=done, total=total or None, refresh=True)
+            pace = _pace(perf_counter() - began, done - first)
+            state = {"description": text, "completed": done, "total": total or None}
+            bar.update(task, **state, pace=pace, refresh=True)
 
         yield report
+
+
+def _pace(spent: float, steps: int) -> str:
+    """Return steps per second, or seconds per step; empty before the first step."""
+    if not steps or not spent:
+        return ""
+    return f"{steps / spent:.3g} per s" if steps > spent else f"{spent / steps:.3g} s each"
 
 
 class _Log:
     """Progress as log lines, at most one per `LOG_EVERY` seconds.
 
-    A stage with a line also gets one at its end.
+    The first line comes as soon as there is a pace to tell. A stage with a line also gets one at
+    its end.
     """
 
     def __init__(self) -> None:
         self._stage, self._started, self._first = "", 0.0, 0
         self._logged = perf_counter()
-        self._began = False
+        self._began = self._told = False
 
     def __call__(self, stage: str, done: int, total: int, note: str = "", /) -> None:
         now = perf_counter()
         if stage != self._stage:
             self._stage, self._started, self._first, self._began = stage, now, done, False
         last = self._began and done == total
-        if now - self._logged < LOG_EVERY and not last:
-            return
-        self._logged, self._began = now, True
         spent, steps = now - self._started, done - self._first
+        wait = LOG_EVERY if self._told or not steps else LOG_FIRST
+        if now - self._logged < wait and not last:
+            return
+        self._logged, self._began, self._told = now, True, True
         left = f", {spent / steps * (total - done):.0f} s remaining" if steps and total else ""
         count = f"{done} of {total} " if total else ""
         text = f"{stage}, {note}" if note else stage
-        typer.echo(f"{count}{text}, {spent:.0f} s elapsed{left}", err=True)
+        pace = f", {known}" if (known := _pace(spent, steps)) else ""
+        typer.echo(f"{count}{text}, {spent:.0f} s elapsed{pace}{left}", err=True)
 
 
 def print_timing(total: float, parts: Mapping[str, float]) -> None:

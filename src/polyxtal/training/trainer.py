@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from polyxtal.files.checkpoints import checkpoint_file, verify_to_resume
+
+LIBRARIES = r"(lightning|torch|tensorboard|google|jsonargparse)\b"
+"""Modules whose warnings are for developers."""
 
 
 class VerifiedCheckpoints(TorchCheckpointIO):
@@ -64,11 +68,17 @@ def find_checkpoint(path: Path, module: LightningModule) -> str | None:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Keep Lightning from logging devices and hints for each of many trainings."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Keep Lightning and what it imports from logging devices, hints and warnings."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=LIBRARIES)
+            yield
+    except SystemExit as stop:  # Lightning's answer to Ctrl-C, after a message that is not shown
+        raise KeyboardInterrupt from stop
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

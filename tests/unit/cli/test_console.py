@@ -16,6 +16,7 @@ def clock(monkeypatch):
     """A clock that is set by hand. [s]"""
     now = [100.0]
     monkeypatch.setattr(console, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(console, "LOG_FIRST", 5.0)
     return now
 
 
@@ -24,7 +25,7 @@ def test_a_log_gets_a_line_from_time_to_time(clock, capsys):
         progress("full field", 1, 4)
         clock[0] += 20.0
         progress("full field", 2, 4, "2 s of load")
-        clock[0] += 20.0
+        clock[0] += 29.0
         progress("full field", 3, 4, "3 s of load")
         clock[0] += 1.0
         progress("full field", 4, 4, "4 s of load")
@@ -34,9 +35,23 @@ def test_a_log_gets_a_line_from_time_to_time(clock, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "3 of 4 full field, 3 s of load, 40 s elapsed, 20 s remaining",
-        "4 of 4 full field, 4 s of load, 41 s elapsed, 0 s remaining",
-        "baseline, 1 s of load, 31 s elapsed",
+        "2 of 4 full field, 2 s of load, 20 s elapsed, 20 s each, 40 s remaining",
+        "4 of 4 full field, 4 s of load, 50 s elapsed, 16.7 s each, 0 s remaining",
+        "baseline, 1 s of load, 31 s elapsed, 31 s each",
+    ]
+
+
+def test_a_long_run_says_within_seconds_how_fast_it_is(clock, capsys):
+    with progress_bar() as progress:
+        progress("steps", 0, 1000)
+        clock[0] += console.LOG_FIRST
+        progress("read", 0, 0)  # no step, no pace
+        progress("steps", 0, 1000)
+        for done in range(1, 9):
+            clock[0] += 0.25
+            progress("steps", done, 1000)
+    assert capsys.readouterr().err.splitlines() == [
+        "1 of 1000 steps, 0 s elapsed, 4 per s, 250 s remaining"
     ]
 
 
@@ -47,14 +62,17 @@ def test_a_short_run_prints_no_progress(clock, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_terminal_shows_stage_and_note(monkeypatch, capsys):
+def test_a_terminal_shows_stage_note_and_pace(clock, monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     with progress_bar() as progress:
         progress("read", 0, 0)
         progress("response", 1, 4, "0.5 s of load")
+        clock[0] += 4.0
+        progress("response", 3, 4, "0.5 s of load")
     err = capsys.readouterr().err
     assert "read" in err
     assert "response, 0.5 s of load" in err
+    assert "2 s each" in err
 
 
 def test_messages_are_never_longer_than_some_lines(capsys):

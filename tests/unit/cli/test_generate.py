@@ -136,8 +136,8 @@ def test_progress_is_said_from_time_to_time(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(console, "perf_counter", clock)
     result = invoke(recipe, "--out", tmp_path / "out", "--workers", 1, "--no-picture")
     assert result.stderr.splitlines() == [
-        "2 of 5 RVEs, 20 s elapsed, 30 s remaining",
-        "5 of 5 RVEs, 60 s elapsed, 0 s remaining",
+        "2 of 5 RVEs, 20 s elapsed, 10 s each, 30 s remaining",
+        "5 of 5 RVEs, 60 s elapsed, 12 s each, 0 s remaining",
     ]
 
 

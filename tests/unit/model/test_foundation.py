@@ -77,6 +77,19 @@ def test_latent_vectors(model):
     assert not latent.requires_grad
 
 
+def test_many_polycrystals_share_batches_and_report(model, monkeypatch):
+    grids = (6, 6, (12, 6, 6), (12, 12, 12), 6)  # 1, 1, 2, 8 and 1 windows
+    rves = [rve(grid, seed) for seed, grid in enumerate(grids)]
+    alone = torch.stack([model.encode(one) for one in rves])
+    monkeypatch.setattr("polyxtal.model.pretrained.BATCH_CPU", 3)
+    told = []
+    found = model.encode(iter(rves), progress=lambda *done: told.append(done[1:3]))
+    torch.testing.assert_close(found, alone, rtol=1e-5, atol=1e-5)
+    assert told == [(2, 0), (3, 0), (4, 0), (5, 0)]
+    model.encode(rves, progress=lambda *done: told.append(done[1:3]))
+    assert told[-1] == (5, 5)
+
+
 def test_other_grids_are_means_over_windows(model):
     large = rve((9, 6, 13), 4)
     parts = model.encode_fields(windows(large, 6, feature("harmonic")))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +88,7 @@ class HeadFit(LightningModule):
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        with warnings.catch_warnings(), quiet_lightning():
-            warnings.simplefilter("ignore")  # of libraries that Lightning imports
+        with quiet_lightning():
             trainer = Trainer(
                 accelerator="cpu",
                 devices=1,

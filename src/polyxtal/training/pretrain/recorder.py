@@ -71,6 +71,11 @@ class Recorder(Callback):
         for row in self.rows:
             self.metrics |= {name: row[name] for name in MEASURED if name in row}
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report where the run begins, so that the first step already has a pace."""
+        if trainer.is_global_zero:
+            self.progress("steps", trainer.global_step, self.config.steps)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:

@@ -29,7 +29,7 @@ from polyxtal.model.serialization import MAX_CONFIG
 from polyxtal.training.pretrain.config import PretrainConfig
 from polyxtal.training.pretrain.module import Pretraining, PretrainingData
 from polyxtal.training.pretrain.recorder import CHECKPOINT, LOG_EVERY, MODEL, Recorder
-from polyxtal.training.trainer import VerifiedCheckpoints, find_checkpoint
+from polyxtal.training.trainer import VerifiedCheckpoints, find_checkpoint, quiet_lightning
 
 STRATEGIES = ("auto", "ddp")
 """Sharding of weights (FSDP) is left to models that do not fit on one device."""
@@ -73,7 +73,7 @@ def pretrain(
         )
     target, module = Path(folder), Pretraining(config)
     recorder = Recorder(config, target, stop_after, progress)
-    with _friendly_errors():
+    with _friendly_errors(), quiet_lightning():
         trainer = _trainer(config, target, recorder, accelerator, devices, strategy, nodes)
     _check_processes(config, trainer.world_size)
     with ExitStack() as stack:
@@ -82,7 +82,7 @@ def pretrain(
             asked = config.model_dump(mode="json")
             stack.enter_context(record.run(asked, FREE, _complete))
         found = find_checkpoint(target / CHECKPOINT, module)
-        with _friendly_errors():
+        with _friendly_errors(), quiet_lightning():
             trainer.fit(module, PretrainingData(config), ckpt_path=found, weights_only=True)
         recorder.write_model(trainer, module)
     return module.model.cpu().eval()
