@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import friendly_errors, progress_bar
+from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,6 +46,7 @@ def convert(
     exclude: options.Exclude = None,
     volume: options.Volume = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     debug: options.Debug = False,
 ) -> None:
     """Convert a polycrystal file to another format; optionally crop or coarsen it."""
@@ -58,8 +59,13 @@ def convert(
 
         ebsd = options.map_settings(frame, threshold, exclude, volume)
         settings = ConversionSettings(crop, coarsen, renumber, ebsd)
-        with progress_bar() as progress:
+        with deferred_warnings(), progress_bar() as progress:
             conversion = run(source, target, settings, force, progress)
+        if json:
+            from json import dumps
+
+            typer.echo(dumps(conversion.summary(), indent=2))
+            return
         Console(highlight=False).print(_table(conversion))
         for name in conversion.bare_phases:
             typer.echo(f"Phase {name} is written without properties, which DAMASK needs.")
@@ -69,16 +75,20 @@ def convert(
 def _table(conversion: Conversion) -> Table:
     from rich.table import Table
 
-    def product(numbers: tuple[float, ...]) -> str:
-        return " x ".join(f"{number:.6g}" for number in numbers)
+    from polyxtal.cli.tables import map_rows, product
+    from polyxtal.viz.lengths import lengths_label
 
-    both = conversion.read, conversion.written
+    both = conversion.reading.rve, conversion.written
     table = Table("", "read", "written")
+    for row in map_rows(conversion.reading):
+        table.add_row(*row)
     table.add_row("grid", *(product(rve.grid) for rve in both))
-    table.add_row("size [µm]", *(product(rve.size) for rve in both))
-    table.add_row("voxel [µm]", *(product(rve.spacing) for rve in both))
+    table.add_row("size", *(lengths_label(rve.size) for rve in both))
+    table.add_row("voxel", *(lengths_label(rve.spacing, max(rve.size)) for rve in both))
     table.add_row("grains", *(str(rve.grains) for rve in both))
     empty = (int((rve.volume_fractions == 0).sum()) for rve in both)
     table.add_row("grains without voxels", *map(str, empty))
     table.add_row("phases", *(", ".join(rve.phase_names) for rve in both))
+    lattices = ([lattice.symbol if lattice else "?" for lattice in rve.lattices] for rve in both)
+    table.add_row("lattices", *map(", ".join, lattices))
     return table

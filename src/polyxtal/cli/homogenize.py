@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import friendly_errors, print_timing, progress_bar
+from polyxtal.cli.console import deferred_warnings, friendly_errors, print_timing, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -88,7 +88,7 @@ def _homogenize(
     from polyxtal.workflows.homogenize.write import write_homogenization
 
     started = perf_counter()
-    with progress_bar() as progress:
+    with deferred_warnings(), progress_bar() as progress:
         homogenization = run(file, settings, progress)
         progress("write", 0, 0)
         write_homogenization(homogenization, folder, force, picture)
@@ -108,8 +108,9 @@ def _tables(homogenization: Homogenization) -> Iterator[Table]:
     from rich.table import Table
 
     from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
-    from polyxtal.cli.tables import GPA, constants_table, stiffness_table
+    from polyxtal.cli.tables import GPA, constants_table, reading_table, stiffness_table
 
+    yield reading_table(homogenization.reading)
     columns = {"Reuss": "reuss", "Hill": "hill", "full field": "full_field", "Voigt": "voigt"}
     stiffness = {title: homogenization.stiffness[name] for title, name in columns.items()}
     yield stiffness_table(stiffness["full field"], "Full-field stiffness [GPa], Voigt notation")

@@ -110,8 +110,14 @@ def _tables(prediction: Prediction) -> Iterator[Table]:
 
     from rich.table import Table
 
-    from polyxtal.cli.tables import constants_table, curve_table, stiffness_table
+    from polyxtal.cli.tables import (
+        constants_table,
+        curve_table,
+        reading_table,
+        stiffness_table,
+    )
 
+    yield reading_table(prediction.reading, prediction.settings.describe(prediction.load))
     answer = prediction.stiffness[prediction.answer]
     yield stiffness_table(answer, "Stiffness [GPa], Voigt notation")
     columns = {"Reuss": "reuss", "model": "model", "network": "network", "Voigt": "voigt"}

@@ -131,7 +131,7 @@ def _simulate(
     from polyxtal.workflows.simulate.write import write_simulation
 
     started = perf_counter()
-    with progress_bar() as progress:
+    with deferred_warnings(), progress_bar() as progress:
         progress("read", 0, 0)
         prepared = prepare(file, settings)
     if not force and is_finished(folder, prepared.identity()):
@@ -176,8 +176,10 @@ def _tables(simulation: Simulation) -> Iterator[Table]:
 
     from rich.table import Table
 
-    from polyxtal.cli.tables import curve_table
+    from polyxtal.cli.tables import curve_table, reading_table
 
+    prepared = simulation.prepared
+    yield reading_table(prepared.reading, prepared.settings.describe(prepared.load))
     yield curve_table({"full field": simulation.curve, **simulation.baseline_curves})
 
     rotations = {"full field": simulation.rotation, **simulation.baseline_rotations}

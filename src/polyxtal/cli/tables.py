@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from polyxtal.mechanics.bounds.moduli import EngineeringConstants
+    from polyxtal.workflows.inputs.reading import Reading
     from polyxtal.workflows.summary.curve import CurveNumbers
 
 GPA = 1e-3
@@ -72,3 +73,65 @@ def curve_table(curves: Mapping[str, CurveNumbers]) -> Table:
         values = [getattr(curve, name) for curve in curves.values()]
         table.add_row(label, *("not reached" if v is None else f"{v:.1f}" for v in values))
     return table
+
+
+def reading_table(reading: Reading, load: str | None = None) -> Table:
+    """Return a table of what was read and assumed.
+
+    Args:
+        reading: What was read.
+        load: Load in words; None without one.
+    """
+    from polyxtal.viz.lengths import lengths_label
+
+    rve, seen = reading.rve, reading.summary()
+    table = Table(title="Input", show_header=False)
+    table.add_row("file", reading.file)
+    for row in map_rows(reading):
+        table.add_row(*row)
+    table.add_row(
+        "grid", f"{product(rve.grid)}, voxels of {lengths_label(rve.spacing, max(rve.size))}"
+    )
+    table.add_row("size", lengths_label(rve.size))
+    empty = seen["grains_without_voxels"]
+    table.add_row("grains", f"{rve.grains}" + (f", {empty} without voxels" if empty else ""))
+    for name, phase in seen["phases"].items():
+        table.add_row(f"phase {name}", _phase_label(phase))
+    if load is not None:
+        table.add_row("load", load)
+    return table
+
+
+def _phase_label(phase: Mapping[str, Any]) -> str:
+    if not phase["grains"]:
+        return "no grains"
+    if phase["void"]:
+        material = "void"
+    else:
+        material = f"material {phase['material']} from {phase['material_from']}"
+    share = 100 * phase["volume_fraction"]
+    return f"{material}, lattice {phase['lattice']}, {phase['grains']} grains, {share:.3g} %"
+
+
+def map_rows(reading: Reading) -> Iterator[tuple[str, str]]:
+    """Yield rows about the EBSD map that was read, if it was one."""
+    from polyxtal.viz.lengths import lengths_label
+
+    seen = reading.summary()["map"]
+    if seen is None:
+        return
+    yield "map", f"{product(seen['points'])} points, {lengths_label(seen['step'])} apart"
+    yield "frame", f"{seen['frame']}"
+    yield (
+        "grains of the map",
+        f"{seen['grains']}, {seen['mean_grain_area']:.3g} µm² on average, "
+        f"{seen['grains_at_border']} at the border",
+    )
+    yield "points indexed", f"{100 * seen['indexed']:.3g} %"
+    volume = "a volume of its grain sizes and texture"
+    yield "used as", volume if seen["replaced_by_volume"] else "one layer of voxels"
+
+
+def product(numbers: Collection[float]) -> str:
+    """Return numbers as factors, such as "32 x 32 x 16"."""
+    return " x ".join(f"{number:.6g}" for number in numbers)

@@ -20,7 +20,7 @@ from polyxtal.mechanics.bounds.moduli import young_modulus
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.viz.curves import draw_responses
-from polyxtal.viz.lengths import length_unit
+from polyxtal.viz.lengths import lengths_label
 from polyxtal.viz.loading import draw_load_path, step_label
 from polyxtal.viz.sketches import draw_patches, draw_tree
 from polyxtal.viz.sphere import hemisphere_grid
@@ -93,10 +93,9 @@ def polycrystal_view(rve: Polycrystal) -> View:
     filled = int((rve.volume_fractions > 0).sum())
     share = torch.zeros(len(rve.phase_names), dtype=torch.float64)
     share.index_add_(0, rve.phase, rve.volume_fractions)
-    unit = length_unit(max(rve.size))
     rows = [
         ("grid", _times(rve.grid)),
-        ("size", f"{' × '.join(f'{edge / unit.micrometres:g}' for edge in rve.size)} {unit.name}"),
+        ("size", lengths_label(rve.size).replace(" x ", " × ")),
         ("grains", f"{rve.grains}" + ("" if filled == rve.grains else f", {filled} with voxels")),
         *_phases(rve.phase_names, rve.lattices, share),
     ]

@@ -127,7 +127,7 @@ def _draw_arrows(axes: Axes, size: tuple[float, float, float]) -> None:
         axes.text(
             place[0],
             place[1],
-            f"{name}, {length_label(length)}",
+            f"{name}, {length_label(length, max(size))}",
             ha=ha,
             va=va,
             fontsize=LABEL_SIZE,

@@ -170,7 +170,7 @@ def test_empty_grains_many_phases_and_one_voxel_are_shown():
     words = page_of(rve).words
     assert "9, 1 with voxels" in words
     assert "3 more" in words
-    assert "25 × 1e-09 × 1e-09 m" in words
+    assert "25 × 1e-09 × 1e-09 (relative lengths)" in words
 
 
 def test_the_thumbnail_of_a_large_polycrystal_leaves_voxels_out():

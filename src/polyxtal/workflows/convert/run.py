@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.material import Material
@@ -14,7 +16,10 @@ from polyxtal.microstructure.io.damask import MATERIAL_FILE
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import coarsen, crop, renumber
 from polyxtal.workflows.convert.settings import ConversionSettings
+from polyxtal.workflows.inputs.files import identify_inputs, read_input
 from polyxtal.workflows.inputs.materials import material_file_beside, own_properties
+from polyxtal.workflows.inputs.reading import UNITS, Reading, microstructure_summary, remarks
+from polyxtal.workflows.summary.provenance import provenance
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +27,30 @@ class Conversion:
     """Result of a conversion.
 
     Attributes:
-        read: The polycrystal as read.
+        settings: The settings.
+        inputs: Name and SHA-256 of each input file, by role.
+        reading: What was read.
         written: The polycrystal as written.
         files: Written files.
         bare_phases: Phases written to `material.yaml` without properties except their lattice.
     """
 
-    read: Polycrystal
+    settings: ConversionSettings
+    inputs: Mapping[str, tuple[str, str]]
+    reading: Reading
     written: Polycrystal
     files: tuple[Path, ...]
     bare_phases: tuple[str, ...] = ()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what was read and written as numbers, lists and strings, for JSON."""
+        return {
+            **provenance(self.inputs, self.settings, {}),
+            "units": UNITS,
+            "microstructure": self.reading.summary(),
+            "written": microstructure_summary(self.written),
+            "files": [file.name for file in self.files],
+        }
 
 
 def convert(
@@ -64,13 +83,19 @@ def convert(
     _refuse_overwriting(source, target, force)
     factors = None if settings.coarsen is None else _factors(settings.coarsen)
     progress("read", 0, 0)
-    original = rve = settings.ebsd.read(source)
-    if settings.crop is not None:
-        progress("crop", 0, 0)
-        rve = crop(rve, _ranges(settings.crop, rve.grid))
-    if factors is not None:
-        progress("coarsen", 0, 0)
-        rve = coarsen(rve, factors)
+    with remarks() as said:
+        original, grain_map = read_input(source, ebsd=settings.ebsd)
+        rve = original
+        if settings.crop is not None:
+            progress("crop", 0, 0)
+            rve = crop(rve, _ranges(settings.crop, rve.grid))
+        if factors is not None:
+            progress("coarsen", 0, 0)
+            whole, rve = rve, coarsen(rve, factors)
+            _warn_of_lost_grains(source, whole, rve)
+    reading = Reading(
+        str(source), original, map=grain_map, frame=settings.ebsd.frame, remarks=tuple(said)
+    )
     if settings.renumber:
         progress("renumber", 0, 0)
         rve = renumber(rve)
@@ -78,10 +103,23 @@ def convert(
     damask = target.suffix.lower() == ".vti"
     materials = _properties(source, rve) if damask else None
     write(rve, target, materials)
-    if materials is None:
-        return Conversion(original, rve, (target,))
-    bare = tuple(name for name in rve.phase_names if name not in materials)
-    return Conversion(original, rve, (target, target.parent / MATERIAL_FILE), bare)
+    files = (target, target.parent / MATERIAL_FILE) if damask else (target,)
+    bare = () if materials is None else (n for n in rve.phase_names if n not in materials)
+    return Conversion(settings, identify_inputs(source), reading, rve, files, tuple(bare))
+
+
+def _warn_of_lost_grains(source: Path, before: Polycrystal, after: Polycrystal) -> None:
+    """Warn of grains that coarsening left without voxels."""
+    lost = (before.volume_fractions > 0) & (after.volume_fractions == 0)
+    if bool(lost.any()):
+        share = float(before.volume_fractions[lost].sum())
+        warnings.warn(
+            f"{source}: coarsening to {' x '.join(map(str, after.grid))} voxels leaves "
+            f"{int((after.volume_fractions > 0).sum())} of "
+            f"{int((before.volume_fractions > 0).sum())} grains; those lost filled "
+            f"{100 * share:.3g} % of the volume.",
+            stacklevel=3,
+        )
 
 
 def _refuse_overwriting(source: Path, target: Path, force: bool) -> None:

@@ -11,15 +11,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.progress import Progress, Stages
-from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.averages import elastic_averages
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
 from polyxtal.mechanics.elastic.homogenize import ElasticHomogenization
 from polyxtal.mechanics.elastic.homogenize import homogenize as solve
-from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.workflows.homogenize.settings import HomogenizationSettings
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
-from polyxtal.workflows.inputs.materials import choose_elasticity, choose_materials, with_lattices
+from polyxtal.workflows.inputs.materials import (
+    choose_elasticity,
+    choose_materials,
+    material_sources,
+    with_lattices,
+)
+from polyxtal.workflows.inputs.reading import Reading, remarks
 
 FULL_FIELD = "full_field"
 BASELINES = ("reuss", "hill", "voigt")
@@ -32,8 +36,7 @@ class Homogenization:
     Attributes:
         settings: The settings.
         inputs: Name and SHA-256 of each input file, by role.
-        rve: The polycrystal.
-        materials: Material of each phase with grains.
+        reading: What was read and assumed.
         result: Result of the solver.
         stiffness: Mandel stiffness by "full_field", "reuss", "hill", "voigt". [MPa]
         constants: Engineering constants by the same names.
@@ -43,8 +46,7 @@ class Homogenization:
 
     settings: HomogenizationSettings
     inputs: Mapping[str, tuple[str, str]]
-    rve: Polycrystal
-    materials: Mapping[str, Material]
+    reading: Reading
     result: ElasticHomogenization
     stiffness: Mapping[str, Float[Tensor, "6 6"]]
     constants: Mapping[str, EngineeringConstants]
@@ -73,14 +75,19 @@ def homogenize(
     """
     settings = settings or HomogenizationSettings()
     stages = Stages(progress)
-    with stages.stage("read"):
-        rve = read_input(file, settings.material, settings.ebsd)
+    with stages.stage("read"), remarks() as said:
+        rve, grain_map = read_input(file, settings.material, settings.ebsd)
         if settings.elastic:
             materials = choose_elasticity(rve, settings.elastic)
+            sources = material_sources(rve, file, settings.elastic, "elastic")
         else:
             materials = choose_materials(rve, file, settings.material)
+            sources = material_sources(rve, file, settings.material)
         rve = with_lattices(rve, materials)
         inputs = identify_inputs(file, settings.material)
+    reading = Reading(
+        str(file), rve, materials, sources, grain_map, settings.ebsd.frame, tuple(said)
+    )
 
     elasticity = {name: material.elasticity for name, material in materials.items()}
     with stages.stage("full field") as step:
@@ -109,7 +116,7 @@ def homogenize(
         }
         constants = {name: engineering_constants(c) for name, c in stiffness.items()}
     return Homogenization(
-        settings, inputs, rve, materials, result, stiffness, constants, distance, stages.seconds
+        settings, inputs, reading, result, stiffness, constants, distance, stages.seconds
     )
 
 

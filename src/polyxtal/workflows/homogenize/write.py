@@ -11,6 +11,7 @@ from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
 from polyxtal.files.plain import write_csv, write_json
 from polyxtal.workflows.homogenize.run import Homogenization
 from polyxtal.workflows.homogenize.settings import CONSTANTS, OUTPUT, PICTURE, STIFFNESS, SUMMARY
+from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.summary.provenance import provenance
 
 
@@ -40,11 +41,11 @@ def write_homogenization(
 
 def summary(homogenization: Homogenization) -> dict[str, Any]:
     """Return the content of `homogenization.json`."""
-    rve, result = homogenization.rve, homogenization.result
-    stiffness = homogenization.stiffness
+    result, stiffness = homogenization.result, homogenization.stiffness
+    reading = homogenization.reading
     return {
-        **provenance(homogenization.inputs, homogenization.settings, homogenization.materials),
-        "microstructure": {"grid": rve.grid, "size": rve.size, "grains": rve.grains},
+        **provenance(homogenization.inputs, homogenization.settings, reading.materials),
+        "microstructure": reading.summary(),
         "units": {
             "stiffness": "MPa",
             "stiffness_voigt_notation": "MPa",
@@ -52,7 +53,7 @@ def summary(homogenization: Homogenization) -> dict[str, Any]:
             "distance_from_full_field": "-",
             "materials": "MPa, and 1/s for slip_rate_reference",
             "parameters": "GPa for elastic, - for tol",
-            "microstructure": "um for size",
+            **UNITS,
             "solver": "-",
         },
         "convention": {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from polyxtal.microstructure.ebsd import GrainMap
     from polyxtal.microstructure.polycrystal import Polycrystal
 
 
@@ -29,18 +32,40 @@ class MapSettings:
     volume: int | None = None
     volume_seed: int = 0
 
-    def read(self, file: str | Path) -> Polycrystal:
-        """Read a polycrystal file, converting EBSD maps by these settings."""
-        from polyxtal.microstructure.equivalent import equivalent_rve
+    def read(self, file: str | Path) -> tuple[Polycrystal, GrainMap | None]:
+        """Read a polycrystal file; for an EBSD map, return its grains, too.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: if the file is invalid or a setting does not fit it.
+        """
+        from polyxtal.microstructure.equivalent import VOXELS_PER_GRAIN, equivalent_rve
         from polyxtal.microstructure.io.registry import extensions, is_map, read, read_ebsd
 
-        if self.volume is None:
-            return read(file, frame=self.frame, threshold=self.threshold, exclude=self.exclude)
         if not is_map(file):
-            raise ValueError(
-                f"{file}: argument `volume` must be left out except for "
-                f"{' and '.join(extensions('map'))} files."
-            )
+            if self.volume is not None:
+                raise ValueError(
+                    f"{file}: argument `volume` must be left out except for "
+                    f"{' and '.join(extensions('map'))} files."
+                )
+            rve = read(file, frame=self.frame, threshold=self.threshold, exclude=self.exclude)
+            return rve, None
         ebsd = read_ebsd(file, frame=self.frame).exclude(*self.exclude)
         grains = ebsd.grains() if self.threshold is None else ebsd.grains(self.threshold)
-        return equivalent_rve(grains, self.volume, seed=self.volume_seed)
+        if self.volume is None:
+            warnings.warn(
+                f"{file}: a map is one layer of voxels, which is treated as columns along z; a "
+                "volume with the map's grain sizes and texture (--volume N) is nearer to the "
+                "material.",
+                stacklevel=2,
+            )
+            return grains.polycrystal, grains
+        rve = equivalent_rve(grains, self.volume, seed=self.volume_seed)
+        placed = max(1, round(math.prod(rve.grid) / VOXELS_PER_GRAIN))
+        if rve.grains < placed:
+            warnings.warn(
+                f"{file}: {placed - rve.grains} of the {placed} grains of the volume are smaller "
+                "than a voxel and left out; a larger --volume keeps more.",
+                stacklevel=2,
+            )
+        return rve, grains

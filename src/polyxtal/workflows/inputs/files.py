@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from polyxtal.microstructure.ebsd import GrainMap
 from polyxtal.microstructure.io import read
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.viz.lengths import length_label
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.materials import material_file_beside
+
+HUGE, UNIT_CELL = 1e5, 1e6
+"""Edge from which a unit is in doubt, and that of DAMASK's unit cell, a metre. [µm]"""
 
 
 def read_input(
     file: str | Path, material: Sequence[str] = (), ebsd: MapSettings | None = None
-) -> Polycrystal:
+) -> tuple[Polycrystal, GrainMap | None]:
     """Read a file; a grid without `material.yaml` takes its grains from a given material file.
 
     Args:
         file: File in a readable format, see `read`.
         material: Materials given by the user, see `choose_materials`.
         ebsd: Settings for EBSD maps; None for other files.
+    Returns:
+        The polycrystal, and the grains of the map that it comes from, if any.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if a file is invalid.
     """
+    rve, grain_map = _read(file, material, ebsd)
+    edge = max(rve.size)
+    if edge >= HUGE and not (edge == UNIT_CELL and Path(file).suffix.lower() == ".vti"):
+        warnings.warn(
+            f"{file}: edges should be below {length_label(HUGE)}, but the longest is "
+            f"{edge / UNIT_CELL:g} m: DAMASK's lengths are in metres, all others in µm.",
+            stacklevel=2,
+        )
+    return rve, grain_map
+
+
+def _read(
+    file: str | Path, material: Sequence[str], ebsd: MapSettings | None
+) -> tuple[Polycrystal, GrainMap | None]:
     elsewhere = len(material) == 1 and Path(material[0]).is_file()
     grid = Path(file).suffix.lower() == ".vti" and Path(file).is_file()
     if grid and elsewhere and material_file_beside(file) is None:
-        return read(file, material=material[0])
+        return read(file, material=material[0]), None
     return (ebsd or MapSettings()).read(file)
 
 

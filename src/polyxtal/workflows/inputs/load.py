@@ -61,6 +61,19 @@ class LoadSettings:
         default = {one.name: one.default for one in fields(self)}
         return [name for name in names if getattr(self, name) != default[name]]
 
+    def describe(self, path: LoadPath) -> str:
+        """Return the load in words, with its number of increments and its duration."""
+        length = f"{path.increments} increments in {path.duration:g} s"
+        if self.load is not None:
+            steps = len(path.steps)
+            return f"{self.load}: {steps} step{'s' if steps > 1 else ''}, {length}"
+        axis = self.axis or {"shear": "xy", "plane-strain": "zy"}.get(self.path, "x")
+        unload = ", then unloaded" if self.unload else ""
+        return (
+            f"{self.path} to {100 * self.strain:g} % along {axis} at {self.rate:g} 1/s{unload}, "
+            f"{length}"
+        )
+
     def load_path(self) -> LoadPath:
         """Return the load path.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from polyxtal.crystal.shipped import shipped_materials
 from polyxtal.files.wording import listing
 from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
-from polyxtal.microstructure.phases import check_elastic_symmetry, material_lattices
+from polyxtal.microstructure.phases import check_elastic_symmetry, check_lattices
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.workflows.inputs.elasticity import read_elasticity
+from polyxtal.workflows.inputs.phase_names import misfit, shipped_for, suggestion
 
 
 def material_file_beside(file: str | Path) -> Path | None:
@@ -42,6 +44,7 @@ def choose_materials(
     used = _used_phases(rve)
     chosen = _assign(used, given, "material")
     materials = {name: _load(source, name) for name, source in chosen.items()}
+    _warn_of_unlikely(rve, materials, given)
     without = [name for name in used if name not in materials]
     beside = material_file_beside(file)
     if without and beside is not None:
@@ -51,7 +54,7 @@ def choose_materials(
         raise ValueError(
             f"{file}: every phase must have a material, but '{without[0]}' has none; pass "
             f"--material with a DAMASK phase file or a shipped name "
-            f"({', '.join(shipped_materials())})."
+            f"({', '.join(shipped_materials())}){_nearest(rve, without[0])}."
         )
     return {name: materials[name] for name in used}
 
@@ -70,6 +73,8 @@ def choose_elasticity(rve: Polycrystal, given: Sequence[str]) -> dict[str, Mater
     """
     used = _used_phases(rve)
     chosen = _assign(used, given, "elastic")
+    if len(used) > 1 and len(given) == 1 and "=" not in given[0]:
+        _warn_of_one_for_all(used, "--elastic", "C11,C12,C44")
     without = [name for name in used if name not in chosen]
     if without:
         raise ValueError(
@@ -92,8 +97,17 @@ def with_lattices(rve: Polycrystal, materials: Mapping[str, Material | None]) ->
     Raises:
         ValueError: if the file specifies another lattice for a phase.
     """
-    given = {rve.phase_names.index(name): m for name, m in materials.items() if m is not None}
-    lattices = material_lattices(rve.lattices, given, rve.phase_names)
+    lattices = list(rve.lattices)
+    for name, material in materials.items():
+        if material is None:
+            continue
+        index = rve.phase_names.index(name)
+        try:
+            check_lattices(rve.lattices, {index: material}, rve.phase_names)
+        except ValueError as error:
+            near = suggestion(shipped_for(name, rve.lattices[index]))
+            raise ValueError(f"{str(error).rstrip('.')}; {near}.") from error
+        lattices[index] = material.lattice
     return Polycrystal(
         rve.grain_id, rve.orientations, rve.size, rve.phase, rve.phase_names, lattices
     )
@@ -116,6 +130,41 @@ def own_properties(beside: Path, names: Sequence[str]) -> dict[str, Material]:
         # Grids without properties are written with phases that have a lattice only.
         if isinstance(phases.get(name), Mapping) and "mechanical" in phases[name]
     }
+
+
+def _nearest(rve: Polycrystal, phase: str) -> str:
+    near = shipped_for(phase, rve.lattices[rve.phase_names.index(phase)])
+    return f"; nearest: {', '.join(near)}" if near and near != list(shipped_materials()) else ""
+
+
+def material_sources(
+    rve: Polycrystal, file: str | Path, given: Sequence[str], argument: str = "material"
+) -> dict[str, str]:
+    """Return where the material of each phase with grains comes from, see `choose_materials`."""
+    used = _used_phases(rve)
+    beside = material_file_beside(file)
+    return dict.fromkeys(used, beside.name if beside else "") | _assign(used, given, argument)
+
+
+def _warn_of_unlikely(
+    rve: Polycrystal, materials: Mapping[str, Material], given: Sequence[str]
+) -> None:
+    """Warn of given materials that the name of their phase contradicts, and of one for all."""
+    for name, material in materials.items():
+        if wrong := misfit(name, material.name, material.lattice):
+            near = suggestion(shipped_for(name, rve.lattices[rve.phase_names.index(name)]))
+            warnings.warn(f"The material of phase '{name}' should {wrong}; {near}.", stacklevel=3)
+    names = {material.name for material in materials.values()}
+    if len(materials) > 1 and len(names) == 1 and "=" not in given[0]:
+        _warn_of_one_for_all(list(materials), "--material", "NAME")
+
+
+def _warn_of_one_for_all(used: Sequence[str], option: str, value: str) -> None:
+    warnings.warn(
+        f"The phases {', '.join(used)} get one material; if they differ, give each its own: "
+        f"{option} PHASE={value}.",
+        stacklevel=4,
+    )
 
 
 def _used_phases(rve: Polycrystal) -> list[str]:

@@ -24,7 +24,12 @@ from polyxtal.model.foundation import FoundationModel
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.texture.measure import volume_shares
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
-from polyxtal.workflows.inputs.materials import choose_materials, with_lattices
+from polyxtal.workflows.inputs.materials import (
+    choose_materials,
+    material_sources,
+    with_lattices,
+)
+from polyxtal.workflows.inputs.reading import Reading, remarks
 from polyxtal.workflows.predict.network import most_steps, open_model, predict_network
 from polyxtal.workflows.predict.settings import PredictionSettings
 from polyxtal.workflows.summary.curve import CurveNumbers, curve_numbers
@@ -55,8 +60,7 @@ class Prediction:
     Attributes:
         settings: The settings.
         inputs: Name and SHA-256 of each input file, by role.
-        rve: The polycrystal.
-        materials: Material of each phase with grains.
+        reading: What was read and assumed.
         load: The load path.
         stiffness: Mandel stiffness by "network", "voigt", "reuss", "hill", and "model" if a
             model is used. [MPa]
@@ -74,8 +78,7 @@ class Prediction:
 
     settings: PredictionSettings
     inputs: Mapping[str, tuple[str, str]]
-    rve: Polycrystal
-    materials: Mapping[str, Material]
+    reading: Reading
     load: LoadPath
     stiffness: Mapping[str, Float[Tensor, "6 6"]]
     constants: Mapping[str, EngineeringConstants]
@@ -87,6 +90,11 @@ class Prediction:
     baseline_curves: Mapping[str, CurveNumbers] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     out_of_distribution_score: float | None = None
+
+    @property
+    def rve(self) -> Polycrystal:
+        """The polycrystal."""
+        return self.reading.rve
 
     @property
     def answer(self) -> str:
@@ -134,13 +142,14 @@ def predict(
     """
     settings = settings or PredictionSettings()
     stages = Stages(progress)
-    with stages.stage("read"):
+    with stages.stage("read"), remarks() as said:
         load = settings.load_path()
         _, ensemble = settings.network_size
         model, parts = (None, {}) if settings.model is None else open_model(settings.model)
-        rve = read_input(file, settings.material, settings.ebsd)
+        rve, grain_map = read_input(file, settings.material, settings.ebsd)
         materials = choose_materials(rve, file, settings.material)
         rve = with_lattices(rve, materials)
+        sources = material_sources(rve, file, settings.material)
         inputs = identify_inputs(file, settings.material, settings.load) | parts
         if model is not None:
             model.check_network(rve)
@@ -164,8 +173,9 @@ def predict(
     return Prediction(
         settings=settings,
         inputs=inputs,
-        rve=rve,
-        materials=materials,
+        reading=Reading(
+            str(file), rve, materials, sources, grain_map, settings.ebsd.frame, tuple(said)
+        ),
         load=load,
         stiffness=stiffness,
         constants={name: engineering_constants(c) for name, c in stiffness.items()},

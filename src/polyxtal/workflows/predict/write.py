@@ -8,6 +8,7 @@ from typing import Any
 
 from polyxtal.files.plain import write_json
 from polyxtal.mechanics.loading.stepping import cut_note
+from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.predict.run import Prediction
 from polyxtal.workflows.predict.settings import CURVE, ORIENTATIONS, OUTPUT, PICTURE, STIFFNESS
 from polyxtal.workflows.summary.provenance import provenance
@@ -51,9 +52,11 @@ def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
 def summary(prediction: Prediction) -> dict[str, Any]:
     """Return the content of `stiffness.json`."""
     return {
-        **provenance(prediction.inputs, prediction.settings, prediction.materials),
+        **provenance(prediction.inputs, prediction.settings, prediction.reading.materials),
+        "microstructure": prediction.reading.summary(),
         "load": prediction.load.to_damask()["loadstep"],
         "units": {
+            **UNITS,
             "stiffness": "MPa",
             "engineering_constants": "MPa, and - for nu and universal_anisotropy",
             "materials": "MPa, and 1/s for slip_rate_reference",

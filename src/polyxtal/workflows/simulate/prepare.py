@@ -17,7 +17,12 @@ from polyxtal.mechanics.damask.engine import PROGRAMS, find_damask
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
-from polyxtal.workflows.inputs.materials import choose_materials, with_lattices
+from polyxtal.workflows.inputs.materials import (
+    choose_materials,
+    material_sources,
+    with_lattices,
+)
+from polyxtal.workflows.inputs.reading import Reading, remarks
 from polyxtal.workflows.simulate.settings import SimulationSettings
 
 
@@ -28,16 +33,24 @@ class Preparation:
     Attributes:
         settings: The settings.
         inputs: Name and SHA-256 of each input file, by role.
-        rve: The polycrystal.
-        materials: Material of each phase with grains, None for a void.
+        reading: What was read and assumed.
         load: The load path.
     """
 
     settings: SimulationSettings
     inputs: Mapping[str, tuple[str, str]]
-    rve: Polycrystal
-    materials: Mapping[str, Material | None]
+    reading: Reading
     load: LoadPath
+
+    @property
+    def rve(self) -> Polycrystal:
+        """The polycrystal."""
+        return self.reading.rve
+
+    @property
+    def materials(self) -> Mapping[str, Material | None]:
+        """Material of each phase with grains, None for a void."""
+        return self.reading.materials
 
     def identity(self) -> dict[str, Any]:
         """Return everything that determines the results, by part."""
@@ -86,14 +99,19 @@ def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Pre
         raise RuntimeError(
             f"Engine 'damask' must find the program {PROGRAMS[0]} on the PATH, but does not."
         )
-    load = settings.load_path()
-    rve = read_input(file, settings.material, settings.ebsd)
-    solid = _without_voids(rve, settings.void)
-    materials: dict[str, Material | None] = {**choose_materials(solid, file, settings.material)}
-    materials |= dict.fromkeys(settings.void)
-    rve = with_lattices(rve, materials)
-    inputs = identify_inputs(file, settings.material, settings.load)
-    return Preparation(settings, inputs, rve, materials, load)
+    with remarks() as said:
+        load = settings.load_path()
+        rve, grain_map = read_input(file, settings.material, settings.ebsd)
+        solid = _without_voids(rve, settings.void)
+        materials: dict[str, Material | None] = {**choose_materials(solid, file, settings.material)}
+        materials |= dict.fromkeys(settings.void)
+        rve = with_lattices(rve, materials)
+        sources = material_sources(solid, file, settings.material)
+        inputs = identify_inputs(file, settings.material, settings.load)
+    reading = Reading(
+        str(file), rve, materials, sources, grain_map, settings.ebsd.frame, tuple(said)
+    )
+    return Preparation(settings, inputs, reading, load)
 
 
 def _without_voids(rve: Polycrystal, voids: tuple[str, ...]) -> Polycrystal:

@@ -11,6 +11,7 @@ import numpy as np
 from polyxtal.files.atomic import atomic_files
 from polyxtal.files.plain import write_json
 from polyxtal.mechanics.loading.stepping import cut_note
+from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.simulate.folder import (
     CURVE,
     GRAINS,
@@ -67,17 +68,16 @@ def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> 
 def summary(simulation: Simulation) -> dict[str, Any]:
     """Return the content of `simulation.json`."""
     prepared = simulation.prepared
-    rve = prepared.rve
     return {
         "kind": KIND,
         "identity": prepared.identity(),
         **provenance(prepared.inputs, prepared.settings, prepared.materials),
-        "microstructure": {"grid": rve.grid, "size": rve.size, "grains": rve.grains},
+        "microstructure": prepared.reading.summary(),
         "load": prepared.load.to_damask()["loadstep"],
         "units": {
             "stiffness": "MPa",
             "materials": "MPa, and 1/s for slip_rate_reference",
-            "microstructure": "um for size",
+            **UNITS,
             "load": "1/s, s, Pa: DAMASK's own",
             "curve and baselines": "MPa, -",
             "rotation": "rad for mean and largest, - for strengths of texture",
