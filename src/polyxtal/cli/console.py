@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +31,10 @@ def friendly_errors(debug: bool) -> Iterator[None]:
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
         if debug:
             raise
-        sentence = str(error) or f"The computation must succeed, but met a {type(error).__name__}."
+        sentence = (
+            as_options(str(error))
+            or f"The computation must succeed, but met a {type(error).__name__}."
+        )
         if isinstance(error, OSError) and error.strerror:
             where = f"{error.filename}: " if error.filename else ""
             sentence = f"{where}{error.strerror}."
@@ -49,6 +53,40 @@ def deferred_warnings() -> Iterator[None]:
         finally:
             for sentence in dict.fromkeys(str(warning.message) for warning in caught):
                 typer.echo(f"Warning: {_capped(sentence)}", err=True)
+
+
+OTHER_NAMES = {
+    "factor": "--coarsen",
+    "fixed": "--axis",
+    "plane": "--axis",
+    "ranges": "--crop",
+    "source": "--material",
+}
+"""Option that sets an argument of another name."""
+OPTIONS = {
+    "accelerator", "axis", "checkpoint_every", "coarsen", "crop", "devices", "elastic", "engine",
+    "ensemble", "exclude", "fields", "fields_every", "frame", "leaves", "load", "material",
+    "max_iterations", "model", "nodes", "path", "rate", "scheduler", "scheme", "seed", "stop_after",
+    "strain", "strategy", "threads", "threshold", "tol", "unload", "void", "volume", "workers",
+}  # fmt: skip
+"""Arguments that the option of the same name sets."""
+_ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")
+_QUOTED = re.compile(r"`(\w+)`")
+
+
+def as_options(sentence: str) -> str:
+    """Return a sentence about arguments of Python as one about the options that set them."""
+
+    def option(name: str) -> str | None:
+        own = f"--{name.replace('_', '-')}" if name in OPTIONS else None
+        return OTHER_NAMES.get(name, own)
+
+    first = _ARGUMENT.search(sentence)
+    if first is None or option(_QUOTED.findall(sentence[first.start() :])[0]) is None:
+        return sentence
+    begin = "Option" if first[1] == "A" else "option"
+    said = _QUOTED.sub(lambda found: option(found[1]) or found[0], sentence[first.end() :])
+    return f"{sentence[: first.start()]}{begin}{first[2]} {said}"
 
 
 def _capped(sentence: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 SHIPPED = Path(__file__).with_name("materials")
@@ -28,7 +29,10 @@ def find_material(source: str | Path) -> Path:
         return path
     if path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1:
         raise FileNotFoundError(f"{path}: must be a DAMASK phase file, but there is no such file.")
+    lower = {name.lower(): name for name in shipped}
+    close = difflib.get_close_matches(str(source).lower(), lower, n=1)
+    hint = f" (did you mean '{lower[close[0]]}'?)" if close else ""
     raise ValueError(
         f"Argument `source` must be a file or a shipped material ({', '.join(shipped)}), "
-        f"but is '{source}'."
+        f"but is '{source}'{hint}."
     )

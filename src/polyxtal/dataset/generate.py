@@ -99,6 +99,8 @@ def generate(
     started = perf_counter()
     target = Path(folder).resolve()
     refuse_foreign(target)
+    run = RunFolder(target, RECIPE, "a data set")
+    run.check_place()
     target.mkdir(parents=True, exist_ok=True)
 
     if on_part is not None:
@@ -110,7 +112,7 @@ def generate(
         if on_part is not None:
             on_part(parts, recipe.parts)
 
-    with RunFolder(target, RECIPE, "a data set").lock():
+    with run.lock():
         generation = _finish(target, recipe, workers, scheduler, report)
     generation.seconds = perf_counter() - started
     return generation

@@ -59,12 +59,7 @@ class OutputFolder:
                 )
         elif target.exists():
             raise FileExistsError(f"{folder}: must be a folder to write into, but is a file.")
-        parent = target.parent
-        while not parent.exists():
-            parent = parent.parent
-        if not parent.is_dir():
-            raise NotADirectoryError(f"{folder}: must lie in a folder, but {parent} is a file.")
-        check_writable(parent, folder)
+        check_parents(target, folder)
         return target
 
     @contextmanager
@@ -79,6 +74,24 @@ class OutputFolder:
         """
         with whole_folder(self.check(folder, force)) as temporary:
             yield temporary
+
+
+def check_parents(target: Path, folder: str | Path) -> None:
+    """Check that a folder can be created or replaced.
+
+    Args:
+        target: The folder, with links resolved.
+        folder: Folder given by the user, for the error message.
+    Raises:
+        NotADirectoryError: if one of its parents is a file.
+        PermissionError: if the lowest that exists is not writable.
+    """
+    parent = target.parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise NotADirectoryError(f"{folder}: must lie in a folder, but {parent} is a file.")
+    check_writable(parent, folder)
 
 
 def check_writable(place: Path, folder: str | Path) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from polyxtal.files.output_folder import check_parents
 from polyxtal.files.plain import read_record, write_record
 from polyxtal.files.wording import shorten
 
@@ -42,7 +43,8 @@ class RunFolder:
         """Return the record; None if the folder is new or empty.
 
         Raises:
-            FileExistsError: if the folder has other contents.
+            FileExistsError: if the folder has other contents, or is a file.
+            NotADirectoryError, PermissionError: if it cannot be created.
             ValueError: if the record is damaged.
         """
         if not self.record.is_file():
@@ -50,8 +52,22 @@ class RunFolder:
                 raise FileExistsError(
                     f"{self.folder}: must be new, empty or hold {self.kind}, but is not."
                 )
+            self.check_place()
             return None
         return read_record(self.record)
+
+    def check_place(self) -> None:
+        """Check that the folder exists or can be created.
+
+        Raises:
+            FileExistsError: if it is a file.
+            NotADirectoryError, PermissionError: if it cannot be created.
+        """
+        if self.folder.is_dir():
+            return
+        if self.folder.exists():
+            raise FileExistsError(f"{self.folder}: must be a folder to write into, but is a file.")
+        check_parents(self.folder.resolve(), self.folder)
 
     def claim(
         self,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from polyxtal.files.wording import MAX_VALUE, shorten, shorten_text
+from polyxtal.files.wording import MAX_VALUE, listing, shorten, shorten_text
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -31,7 +31,7 @@ def validate_document(
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise ValueError(f"{path}: {_sentence(error, kinds)}") from error
+        raise ValueError(f"{path}: {_sentence(error, kinds, model)}") from error
 
 
 _REASONS = {
@@ -42,7 +42,7 @@ _REASONS = {
 }
 
 
-def _sentence(error: ValidationError, kinds: Collection[str]) -> str:
+def _sentence(error: ValidationError, kinds: Collection[str], model: type[BaseModel]) -> str:
     first = error.errors(include_url=False)[0]
     # pydantic also lists the kind of a union member, which is not a field of the file.
     names = ".".join(str(part) for part in first["loc"] if part not in kinds)
@@ -53,7 +53,9 @@ def _sentence(error: ValidationError, kinds: Collection[str]) -> str:
         case "missing":
             return f"field `{where}` must be given, but is not{end}"
         case "extra_forbidden":
-            return f"field `{where}` must be a known one, but is not{end}"
+            known = listing(_known_fields(model, first["loc"]))
+            where = shorten_text(names, MAX_VALUE // 2)
+            return f"field `{where}` must be a known one ({known}), but is not{end}"
         case "union_tag_not_found":
             return f"field `{where}.kind` must be given, but is not{end}"
         case "union_tag_invalid":
@@ -74,3 +76,27 @@ def _sentence(error: ValidationError, kinds: Collection[str]) -> str:
         case kind:
             reason = _REASONS.get(kind) or first["msg"].removeprefix("Input should ").rstrip(".")
             return f"field `{where}` must {reason}, but is {shorten(first['input'])}{end}"
+
+
+def _known_fields(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """Return the fields of the innermost model that a location leads into."""
+    models = [model]
+    for part in location[:-1]:
+        holders = [m for m in models if part in m.model_fields]
+        annotations = [m.model_fields[str(part)].annotation for m in holders]
+        inside = [one for annotation in annotations for one in _models_in(annotation)]
+        # The kind of a union member is a part of the location, too.
+        of_kind = [m for m in models if "kind" in m.model_fields and _kind(m) == part]
+        models = inside or of_kind or models
+    return list(dict.fromkeys(name for one in models for name in one.model_fields))
+
+
+def _kind(model: type[BaseModel]) -> Any:
+    return next(iter(get_args(model.model_fields["kind"].annotation)), None)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

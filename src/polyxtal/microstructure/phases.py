@@ -8,6 +8,7 @@ from typing import TypeVar
 from jaxtyping import Int
 from torch import Tensor
 
+from polyxtal.argument_types import with_article
 from polyxtal.crystal.elastic_constants import common_group, elastic_symmetry, has_symmetry
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
@@ -44,8 +45,8 @@ def per_phase(
         return {index: given for index in used}
     if not isinstance(given, Mapping):
         raise ValueError(
-            f"Argument `{argument}` must be {_a(kind)}, or one for each phase name, "
-            f"but is {_a(type(given))}."
+            f"Argument `{argument}` must be {with_article(kind)}, or one for each phase name, "
+            f"but is {with_article(type(given))}."
         )
     entries: dict[int, _T] = {}
     for index in used:
@@ -58,16 +59,11 @@ def per_phase(
             )
         if not isinstance(entry, kind):
             raise ValueError(
-                f"Argument `{argument}` must hold {_a(kind)} for each phase, "
-                f"but for {shorten(name)} it holds {_a(type(entry))}."
+                f"Argument `{argument}` must hold {with_article(kind)} for each phase, "
+                f"but for {shorten(name)} it holds {with_article(type(entry))}."
             )
         entries[index] = entry
     return entries
-
-
-def _a(kind: type) -> str:
-    """Return the name of a type with its article."""
-    return f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
 
 
 def material_lattices(

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_multiply
+from polyxtal.argument_types import with_article
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.files.wording import listing, shorten
@@ -189,12 +190,25 @@ def _validate_lattices(
     return tuple(Lattice(one) if isinstance(one, str) else one for one in lattices)
 
 
-def _array(values: ArrayLike | Tensor) -> np.ndarray:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+def _array(values: ArrayLike | Tensor, argument: str) -> np.ndarray:
+    if isinstance(values, Tensor):
+        return values.detach().cpu().numpy()
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # lists of different lengths
+        raise ValueError(
+            f"Argument `{argument}` must be an array, but its nested lists differ in length."
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"Argument `{argument}` must be an array of numbers, but is "
+            f"{with_article(type(values))} of {array.dtype}."
+        )
+    return array
 
 
 def _validate_orientations(orientations: ArrayLike | Tensor) -> Tensor:
-    q = torch.as_tensor(_array(orientations).astype(np.float64))
+    q = torch.as_tensor(_array(orientations, "orientations").astype(np.float64))
     if q.ndim != 2 or q.shape[1] != 4 or len(q) == 0:
         raise ValueError(
             "Argument `orientations` must have shape (grains, 4) with at least one grain, "
@@ -214,7 +228,7 @@ def _validate_orientations(orientations: ArrayLike | Tensor) -> Tensor:
 
 
 def _validate_grain_id(grain_id: ArrayLike | Tensor, grains: int) -> Tensor:
-    ids = _array(grain_id)
+    ids = _array(grain_id, "grain_id")
     if ids.ndim != 3 or ids.size == 0:
         raise ValueError(
             "Argument `grain_id` must have shape (nx, ny, nz) with at least one voxel, "
@@ -240,7 +254,7 @@ def _validate_phase(
         raise ValueError(f"Argument `phase_names` must be distinct names, but is {shorten(names)}.")
     if phase is None:
         return torch.zeros(grains, dtype=torch.int64)
-    index = _array(phase)
+    index = _array(phase, "phase")
     if index.shape != (grains,) or not np.issubdtype(index.dtype, np.integer):
         raise ValueError(
             f"Argument `phase` must hold one integer per grain, shape ({grains},), "

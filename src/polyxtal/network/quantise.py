@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.rotation import normalize_quaternion
+from polyxtal.argument_types import require_type
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.harmonics import harmonic_degrees, symmetric_harmonics
@@ -40,6 +41,7 @@ def quantise(rve: Polycrystal, leaves: int, generator: torch.Generator) -> Leave
     Raises:
         ValueError: if there are fewer leaves than phases that have volume.
     """
+    require_type(rve, Polycrystal, "rve")
     volume = rve.volume_fractions
     present = [p for p in range(len(rve.phase_names)) if bool(volume[rve.phase == p].sum() > 0)]
     if leaves < len(present):

@@ -185,9 +185,9 @@ def test_file_errors(case, tmp_path, make, sentence):
         (("--no-load", "--axis", "q"), "must be 'x', 'y' or 'z', but is 'q'"),
         (("--no-load", "--strain", "0"), "must be finite, not zero and above -1, but is 0.0"),
         (("--no-load", "--strain", "nan"), "must be finite, not zero and above -1, but is nan"),
-        (("--strain", "0.1"), "`load` must stand alone, but `strain` is given"),
+        (("--strain", "0.1"), "--load must stand alone, but --strain is given"),
         (("--load", "nosuch.yaml"), "nosuch.yaml: No such file"),
-        (("--leaves", "0"), "`leaves` must be at least 1"),
+        (("--leaves", "0"), "--leaves must be at least 1"),
     ],
 )
 def test_option_errors(case, tmp_path, options, sentence):

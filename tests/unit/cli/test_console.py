@@ -7,7 +7,7 @@ import warnings
 import pytest
 import typer
 
-from polyxtal.cli import console
+from polyxtal.cli import app, console
 from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 
 
@@ -84,3 +84,45 @@ def test_messages_are_never_longer_than_some_lines(capsys):
     assert error.startswith("Error: file.yaml: xxx")
     assert warning.startswith("Warning: www")
     assert max(len(error), len(warning)) <= console.MAX_MESSAGE + len("Warning: ")
+
+
+def test_arguments_of_python_become_options():
+    for sentence, said in {
+        "Argument `load` must stand alone, but `strain` is given, too.": (
+            "Option --load must stand alone, but --strain is given, too."
+        ),
+        "a.vti: arguments `frame`, `threshold` and `exclude` must be left out.": (
+            "a.vti: options --frame, --threshold and --exclude must be left out."
+        ),
+        "Argument `max_iterations` must be at least 1, but is 0.": (
+            "Option --max-iterations must be at least 1, but is 0."
+        ),
+        "Argument `source` must be a file.": "Option --material must be a file.",
+        "Argument `factor` must divide the grid.": "Option --coarsen must divide the grid.",
+    }.items():
+        assert console.as_options(sentence) == said
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "a.yaml: field `model` must be given, but is not.",
+        "Argument `orientations` must hold unit quaternions, but does not.",
+        "a.vti: must be whole.",
+    ],
+)
+def test_other_sentences_stay(sentence):
+    assert console.as_options(sentence) == sentence
+
+
+def test_the_options_are_those_of_the_verbs():
+    """No option with a value is missing, but those that no sentence about arguments names."""
+    command = typer.main.get_command(app)
+    commands = [
+        c for one in command.commands.values() for c in getattr(one, "commands", {"": one}).values()
+    ]
+    options = {p.name for c in commands for p in c.params if p.param_type_name == "option"}
+    switches = {p.name for c in commands for p in c.params if getattr(p, "is_flag", False)}
+    assert options >= console.OPTIONS
+    assert options - switches - console.OPTIONS == {"out"}
+    assert {name[2:] for name in console.OTHER_NAMES.values()} <= options

@@ -155,7 +155,7 @@ def check_error(result, sentence, code=2):
 def test_mistakes_are_one_sentence(recipe, tmp_path, whole):
     out = tmp_path / "out"
     check_error(invoke(tmp_path / "none.yaml", "--out", out), "none.yaml: No such file")
-    check_error(invoke(recipe, "--out", out, "--workers", 0), "`workers` must be at least 1")
+    check_error(invoke(recipe, "--out", out, "--workers", 0), "--workers must be at least 1")
     both = ("--workers", 1, "--scheduler", "tcp://127.0.0.1:9")
     check_error(invoke(recipe, "--out", out, *both), "must not both be given")
     wrong = write(tmp_path / "wrong.yaml", BASE | {"count": 0})

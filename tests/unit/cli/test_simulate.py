@@ -422,7 +422,7 @@ def test_finished_simulation_is_replaced_by_force_only(case, tmp_path):
     again = run(case, out, "--fields", "vti")
     assert (again.exit_code, again.stderr) == (0, "")
     assert again.stdout.startswith(f"Finished before; the results are in {out}")
-    check_error(run(case, out, "--force", "--tol", 2), "`tol` must be between 0 and 1")
+    check_error(run(case, out, "--force", "--tol", 2), "--tol must be between 0 and 1")
     check_error(run(case, out, "--force", "--material", "x"), "but is 'x'")
     assert (out / "simulation.json").read_bytes() == before
     (out / "notes.txt").write_text("mine")
@@ -496,19 +496,19 @@ def test_checkpoint_of_another_version_is_refused(case, tmp_path, stopped):
     ("options", "sentence"),
     [
         (("--material", "unobtainium"), "martensite), but is 'unobtainium'"),
-        (("--strain", "0.1"), "`load` must stand alone, but `strain` is given"),
+        (("--strain", "0.1"), "--load must stand alone, but --strain is given"),
         (("--load", "nosuch.yaml"), "nosuch.yaml: No such file"),
-        (("--tol", "0"), "`tol` must be between 0 and 1, but is 0"),
-        (("--tol", "nan"), "`tol` must be between 0 and 1, but is nan"),
-        (("--scheme", "x"), "`scheme` must be fourier or rotated, but is 'x'"),
-        (("--engine", "x"), "`engine` must be polyxtal or damask, but is 'x'"),
-        (("--fields", "vtkhdf"), "`fields` must be vti, but is 'vtkhdf'"),
-        (("--fields-every", "2"), "`fields_every` must come with `fields`"),
-        (("--fields", "vti", "--fields-every", "0"), "`fields_every` must be at least 1"),
-        (("--threads", "0"), "`threads` must be at least 1, but is 0"),
+        (("--tol", "0"), "--tol must be between 0 and 1, but is 0"),
+        (("--tol", "nan"), "--tol must be between 0 and 1, but is nan"),
+        (("--scheme", "x"), "--scheme must be fourier or rotated, but is 'x'"),
+        (("--engine", "x"), "--engine must be polyxtal or damask, but is 'x'"),
+        (("--fields", "vtkhdf"), "--fields must be vti, but is 'vtkhdf'"),
+        (("--fields-every", "2"), "--fields-every must come with --fields"),
+        (("--fields", "vti", "--fields-every", "0"), "--fields-every must be at least 1"),
+        (("--threads", "0"), "--threads must be at least 1, but is 0"),
         (("--checkpoint-every", "-1"), "must be finite and not negative, but is -1.0"),
-        (("--engine", "damask", "--tol", "1e-3"), "`tol` must be left out with engine damask"),
-        (("--engine", "damask", "--fields", "vti"), "`fields` must be left out with engine"),
+        (("--engine", "damask", "--tol", "1e-3"), "--tol must be left out with engine damask"),
+        (("--engine", "damask", "--fields", "vti"), "--fields must be left out with engine"),
         (("--engine", "damask"), "must find the program DAMASK_grid on the PATH, but does not"),
     ],
 )

@@ -34,7 +34,7 @@ finally:
         ("pretrain missing.yaml --out out", 2, "missing.yaml: No such file or directory."),
         ("finetune stiffness missing.yaml --out out", 2, "missing.yaml: No such file"),
         (f"predict {GRID} --path twist", 2, "but is 'twist'"),
-        (f"predict {GRID} --leaves 0", 2, "`leaves` must be at least 1"),
+        (f"predict {GRID} --leaves 0", 2, "--leaves must be at least 1"),
         (f"predict {GRID} --material unobtainium", 2, "but is 'unobtainium'"),
         (f"simulate {GRID} --scheme guess", 2, "but is 'guess'"),
         (f"simulate {GRID} --load missing.yaml", 2, "missing.yaml: No such file"),

@@ -236,9 +236,9 @@ REFUSED = [
         {"part": 200, "grid": 256},
         "`part` must not exceed 63 with RVEs of this size, so that it fits into memory, but is 200",
     ),
-    ({"nonsense": 1}, "field `nonsense` must be a known one, but is not."),
-    ({"q" * 500: 1}, "must be a known one, but is not."),
-    ({"two\nlines": 1}, "must be a known one, but is not."),
+    ({"nonsense": 1}, "field `nonsense` must be a known one (count, seed, "),
+    ({"q" * 500: 1}, "must be a known one (count, "),
+    ({"two\nlines": 1}, "must be a known one (count, "),
     ({3: 4}, "field `3` must be a name, but is not."),
     (
         {

@@ -69,3 +69,11 @@ def test_only_one_process_works_in_a_folder(tmp_path):
         pass
     with run.lock():
         pass
+
+
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileExistsError, match="must be a folder to write into, but is a file"):
+        RunFolder(tmp_path / "file", "work.json", "work").claim(ASKED)
+    with pytest.raises(NotADirectoryError, match=r"must lie in a folder, but .*file is a file"):
+        RunFolder(tmp_path / "file" / "a" / "b", "work.json", "work").claim(ASKED)

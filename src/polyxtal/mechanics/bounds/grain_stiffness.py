@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.argument_types import require_type
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.microstructure.phases import check_elastic_symmetry, per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -28,6 +29,7 @@ def stiffness_per_grain(
         ValueError: if a phase that has grains is missing from `elasticity`, or its constants lack
             the symmetry of its lattice.
     """
+    require_type(rve, Polycrystal, "rve")
     stiffness = rve.orientations.new_zeros(rve.grains, 6, 6)
     crystals = per_phase(elasticity, Elasticity, rve.phase, rve.phase_names, "elasticity")
     check_elastic_symmetry(rve.lattices, crystals, rve.phase_names)

@@ -9,12 +9,13 @@ reference medium, only the number of iterations does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor
 
+from polyxtal.argument_types import require_type, with_article
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.mechanics.elastic.batched import solve_batched
 from polyxtal.mechanics.elastic.cell_problem import (
@@ -144,9 +145,16 @@ def _pair_up(
     rve: Polycrystal | Sequence[Polycrystal],
     elasticity: ElasticityByPhase | Sequence[ElasticityByPhase],
 ) -> tuple[list[Polycrystal], list[ElasticityByPhase], bool]:
-    several_rves = not isinstance(rve, Polycrystal)
-    several_crystals = not isinstance(elasticity, Elasticity | Mapping)
+    several_rves = isinstance(rve, Iterable)
     rves = list(rve) if several_rves else [rve]
+    for one in rves:
+        require_type(one, Polycrystal, "rve")
+    several_crystals = not isinstance(elasticity, Elasticity | Mapping)
+    if several_crystals and not isinstance(elasticity, Iterable):
+        raise ValueError(
+            "Argument `elasticity` must be an Elasticity, or one for each phase name, but is "
+            f"{with_article(type(elasticity))}."
+        )
     elasticities = list(elasticity) if several_crystals else [elasticity]
     if not rves or not elasticities:
         raise ValueError("At least one polycrystal and one elasticity must be given.")

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from polyxtal.algebra.threads import few_threads
+from polyxtal.argument_types import require_type
 from polyxtal.mechanics.damask.engine import simulate_with_damask
 from polyxtal.mechanics.elastic.schemes import SCHEMES
 from polyxtal.mechanics.fullfield.build import build_cell, fingerprint
@@ -91,6 +92,8 @@ def simulate(
         >>> response.orientations.shape, response.fields.P.shape  # time, grains; voxels
         (torch.Size([6, 4, 4]), torch.Size([4, 4, 4, 3, 3]))
     """
+    require_type(rve, Polycrystal, "rve")
+    require_type(path, LoadPath, "path")
     files = SimulationFiles(checkpoint, checkpoint_seconds, fields, fields_every, replace)
     _validate(tol, scheme, engine, device, compiled, threads, files)
     if engine == "damask":

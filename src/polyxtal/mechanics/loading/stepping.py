@@ -18,6 +18,7 @@ from polyxtal.mechanics.loading.limit_load import (
     exhausted_component,
     smallest_piece,
 )
+from polyxtal.argument_types import require_type
 from polyxtal.mechanics.loading.path import LoadPath, LoadStep
 from polyxtal.mechanics.response import Response
 
@@ -168,6 +169,7 @@ def follow(
     Raises:
         ConvergenceError: if an increment does not converge in its smallest pieces.
     """
+    require_type(path, LoadPath, "path")
     at = Progress() if progress is None else progress
     for number, step in enumerate(path.steps[at.step :], start=at.step + 1):
         lengths = step.time_increments()

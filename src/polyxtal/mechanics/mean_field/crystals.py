@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.argument_types import require_type
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
@@ -27,6 +28,7 @@ def crystals_of(
     Raises:
         ValueError: if a phase has no material.
     """
+    require_type(rve, Polycrystal, "rve")
     volume = rve.volume_fractions
     members = (volume > 0).nonzero().flatten()
     phased = PhasedMaterials.of(material, rve.phase[members], rve.phase_names, rve.lattices)

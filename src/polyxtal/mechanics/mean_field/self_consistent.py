@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.argument_types import require_type
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.mechanics.bounds.averages import ElasticAverages
 from polyxtal.mechanics.bounds.clamp import clamp_between
@@ -65,6 +66,7 @@ def self_consistent_average(
         >>> round(px.engineering_constants(stiffness).E_x / 1e3, 1)  # Young's modulus [GPa]
         122.5
     """
+    require_type(rve, Polycrystal, "rve")
     if extents is None:
         extents = grain_extents(rve)
     elif tuple(extents.shape) != (3,) or not bool((extents > 0).all() & extents.isfinite().all()):

@@ -51,8 +51,8 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
     beside = path.parent / MATERIAL_FILE if material is None else Path(material)
     if not beside.is_file():
         raise FileNotFoundError(
-            f"{path}: must have a {MATERIAL_FILE} beside it, or one named by `material`, "
-            f"but {beside} is no file."
+            f"{path}: orientations of the grains must be in a {MATERIAL_FILE} beside it, or in one "
+            f"named by argument `material`, but {beside} is no file."
         )
     orientations, phase, phase_names, lattices = _read_materials(beside)
     low, high = int(grain_id.min()), int(grain_id.max())
@@ -131,7 +131,10 @@ def _read_materials(path: Path) -> _Materials:
     document = read_yaml(path)
     entries = document.get("material") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not entries:
-        raise ValueError(f"{path}: must hold a list `material`, but does not.")
+        raise ValueError(
+            f"{path}: must hold a list `material` with the orientation O of each grain, "
+            "but does not."
+        )
     listed = document.get("phase")
     names = {str(name): k for k, name in enumerate(listed)} if isinstance(listed, dict) else {}
     orientations = np.empty((len(entries), 4))

@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from polyxtal.argument_types import require_type
+
 if TYPE_CHECKING:
     from polyxtal.crystal.material import Material
     from polyxtal.microstructure.ebsd import EbsdMap
@@ -253,6 +255,9 @@ def write(
         >>> sorted(file.name for file in folder.iterdir())
         ['material.yaml', 'rve.npz', 'rve.vti']
     """
+    from polyxtal.microstructure.polycrystal import Polycrystal
+
+    require_type(rve, Polycrystal, "rve")
     entry = _format_of(path)
     if entry is None or entry.writer is None:
         raise ValueError(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.dataset.recipe_textures import KINDS, AnyTexture, Hull
 from polyxtal.files.validated import validate_document
+from polyxtal.files.wording import listing
 from polyxtal.files.yaml import read_yaml
 from polyxtal.model.config import ModelConfig, preset
 
@@ -97,7 +98,8 @@ class PretrainConfig(BaseModel):
                 raise ValueError(f"`preset` must be a name, but is {name!r}")
             unknown = [key for key in changes if key not in ModelConfig.model_fields]
             if unknown:
-                raise ValueError(f"`model.{unknown[0]}` must be a known one, but is not")
+                known = listing(ModelConfig.model_fields)
+                raise ValueError(f"`model.{unknown[0]}` must be a known one ({known}), but is not")
             spelled["model"] = preset(name, **changes)
         model, steps = spelled.get("model"), spelled.get("steps")
         described = model.get("summary") if isinstance(model, dict) else model and model.summary

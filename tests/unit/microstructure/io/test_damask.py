@@ -204,7 +204,9 @@ def test_grids_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="ids span -1 to 0"):
         read(path)
     (tmp_path / "material.yaml").unlink()
-    with pytest.raises(FileNotFoundError, match=r"must have a material\.yaml beside it"):
+    with pytest.raises(
+        FileNotFoundError, match=r"orientations .* must be in a material\.yaml beside it"
+    ):
         read(path)
     text = path.read_text().replace("Int64", "Float64")
     path.write_text(text)
