@@ -226,10 +226,19 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (["Ti"], "phase 'Al', cubic (cF), must have its lattice, but 'Ti' is hexagonal (hP)."),
-        (["Al"], "phase 'Ti', hexagonal (hP), must have its lattice, but 'Al' is cubic (cF)."),
+        (
+            ["Ti"],
+            "phase 'Al', cubic (cF), must have its lattice, but 'Ti' is hexagonal (hP); shipped",
+        ),
+        (
+            ["Al"],
+            "phase 'Ti', hexagonal (hP), must have its lattice, but 'Al' is cubic (cF); shipped",
+        ),
         (["Ti=Al", "Al=Ti"], "phase 'Ti', hexagonal (hP), must have its lattice, but 'Al' is"),
-        (["Ti=Mg", "Al=Al"], "phase 'Ti' must have its c/a of 1.587, but 'Mg' has 1.624."),
+        (
+            ["Ti=Mg", "Al=Al"],
+            "phase 'Ti' must have its c/a of 1.587, but 'Mg' has 1.624; shipped",
+        ),
         (["Ti=Ti"], "every phase"),
     ],
 )
