@@ -29,6 +29,9 @@ ALUMINIUM = px.load_material("AA6022-T4")
 RATE, GRAINS = 1e-3, 400
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:Elastic constants should")  # rigid crystals
+
+
 @pytest.fixture(scope="module")
 def random_texture() -> px.Polycrystal:
     return px.Polycrystal(

@@ -17,6 +17,7 @@ from polyxtal.algebra.mandel import (
 )
 from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.crystal.laue import LaueGroup
+from polyxtal.crystal.usual_units import warn_of_units
 
 LARGEST_STIFFNESS, LARGEST_CONTRAST = 1e15, 1e10
 """Largest stiffness [MPa] and contrast [-] that can be inverted in double precision."""
@@ -189,6 +190,7 @@ class Elasticity:
             c[k, k] = value
         for (i, j), value in {(0, 1): c12, (0, 2): c13, (1, 2): c23, **(more or {})}.items():
             c[i, j] = c[j, i] = value
+        warn_of_units(float(c.abs().max()))
         return Elasticity(tuple(tuple(row) for row in c.tolist()))
 
     @classmethod
@@ -276,6 +278,7 @@ class CubicElasticity(Elasticity):
         normal = [[c11 if i == j else c12 for j in range(3)] + [0.0] * 3 for i in range(3)]
         shear = [[0.0] * 3 + [c44 if i == j else 0.0 for j in range(3)] for i in range(3)]
         object.__setattr__(self, "voigt", tuple(map(tuple, normal + shear)))
+        warn_of_units(max(c11, abs(c12), c44))
 
     def _crystal_stiffness(self) -> Float[Tensor, "6 6"]:
         c = torch.tensor([self.c11, self.c12, self.c44], dtype=torch.float64)

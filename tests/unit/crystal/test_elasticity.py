@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import torch
 
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix, random_quaternions
-from polyxtal.crystal.elasticity import CubicElasticity, cubic_stiffness
+from polyxtal.crystal.elasticity import CubicElasticity, Elasticity, cubic_stiffness
 from polyxtal.crystal.laue import CUBIC
 
 ALUMINIUM = CubicElasticity(107.3e3, 60.8e3, 28.3e3)
@@ -79,5 +80,20 @@ def test_an_unstable_crystal_is_refused(constants, sentence):
 
 
 def test_borns_limits_are_met_from_inside():
-    assert CubicElasticity(100.0, 99.9, 1e-6).zener > 0
-    assert CubicElasticity(100.0, -49.9, 30.0).bulk_modulus > 0
+    assert CubicElasticity(100e3, 99.9e3, 1e-3).zener > 0
+    assert CubicElasticity(100e3, -49.9e3, 30e3).bulk_modulus > 0
+
+
+@pytest.mark.parametrize(
+    ("build", "largest"),
+    [
+        (lambda: CubicElasticity(107.3, 60.8, 28.3), "0.1073 GPa"),
+        (lambda: CubicElasticity(107.3e9, 60.8e9, 28.3e9), "1.073e+08 GPa"),
+        (lambda: Elasticity.hexagonal(162.0, 92.0, 69.0, 181.0, 47.0), "0.181 GPa"),
+        (lambda: Elasticity.isotropic(210.0, 0.3), "0.282692 GPa"),
+    ],
+)
+def test_constants_in_another_unit_are_warned_of(build, largest):
+    sentence = f"should be 1 to 2000 GPa, but the largest is {re.escape(largest)}"
+    with pytest.warns(UserWarning, match=sentence):
+        build()

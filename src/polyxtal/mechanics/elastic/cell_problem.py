@@ -25,7 +25,7 @@ ElasticityByPhase = Elasticity | Mapping[str, Elasticity | None]
 """Elastic constants of all grains, or of each phase by name; None is a void."""
 SAME_PRESSURE = 1e-12
 """Relative difference below which bulk moduli are equal. [-]"""
-_HARMLESS = CubicElasticity(3.0, 1.0, 1.0)
+_HARMLESS = CubicElasticity(3e3, 1e3, 1e3)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +21,9 @@ ELASTIC_RANGE = 5e-3
 """Strain up to which the default increments are fine. [-]"""
 FINE_INCREMENT, COARSE_INCREMENT = 2e-4, 1e-3
 """Strain per increment within and beyond `ELASTIC_RANGE`. [-]"""
+
+USUAL_STRAIN, USUAL_RATES = 0.5, (1e-8, 1e4)
+"""Largest strain [-], and slowest and fastest rate [1/s], beyond which the unit is in doubt."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,10 +113,11 @@ class LoadPath:
         """
         if cycles < 1:
             raise ValueError(f"Argument `cycles` must be at least 1, but is {cycles}.")
-        if not abs(_strain(strain)) < 1:
+        if not abs(strain) < 1:
             raise ValueError(
                 f"Argument `strain` must lie between -1 and 1 in a cycle, but is {strain}."
             )
+        _strain(strain)
         peaks = [0.0]
         for _ in range(cycles):
             peaks += [strain, -strain]
@@ -216,12 +221,25 @@ def _strain(strain: float) -> float:
         raise ValueError(
             f"Argument `strain` must be finite, not zero and above -1, but is {strain}."
         )
+    if abs(strain) > USUAL_STRAIN:
+        warnings.warn(
+            f"A strain should be at most {USUAL_STRAIN:g}, but is {strain:g}, which is "
+            f"{100 * strain:g} %.",
+            stacklevel=4,
+        )
     return strain
 
 
 def _rate(rate: float) -> float:
     if not (math.isfinite(rate) and rate > 0):
         raise ValueError(f"Argument `rate` must be positive and finite, but is {rate} 1/s.")
+    slow, fast = USUAL_RATES
+    if not slow <= rate <= fast:
+        warnings.warn(
+            f"A strain rate should be {slow:g} to {fast:g} 1/s, where the plasticity laws hold, "
+            f"but is {rate:g} 1/s.",
+            stacklevel=4,
+        )
     return rate
 
 

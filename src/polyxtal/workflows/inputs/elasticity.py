@@ -5,6 +5,7 @@ from __future__ import annotations
 from polyxtal.crystal.elastic_constants import SYSTEMS, constant_names, elasticity_of_constants
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.laue import LaueGroup
+from polyxtal.crystal.usual_units import warn_of_units
 
 GPA = 1e3
 """One gigapascal. [MPa]"""
@@ -46,7 +47,9 @@ def read_elasticity(text: str) -> Elasticity:
         raise ValueError(
             f"Argument `elastic` must be {symmetry}:{expected} [GPa], but is {text!r}."
         )
-    return elasticity_of_constants(group, values)
+    elasticity = elasticity_of_constants(group, values)
+    warn_of_units(max(map(abs, values)), stacklevel=3)
+    return elasticity
 
 
 def cubic_elasticity(text: str) -> CubicElasticity:

@@ -277,6 +277,7 @@ def test_voids_converge_rotated_and_the_error_says_so(compiled):
         homogenize(rve, crystals, scheme="fourier", max_iterations=100, compiled=compiled)
 
 
+@pytest.mark.filterwarnings("ignore:Elastic constants should")  # as the contrast makes them
 @pytest.mark.parametrize("contrast", [1e-3, 1e3])
 def test_contrast_of_a_thousand_converges_rotated(contrast):
     rve = ball()

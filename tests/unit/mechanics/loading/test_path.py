@@ -442,3 +442,17 @@ def test_words_of_a_load_file_are_shortened(tmp_path):
         with pytest.raises(ValueError, match="step 1") as error:
             LoadPath.from_damask(file)
         assert len(str(error.value)) < 700
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (lambda: LoadPath.uniaxial(5), "at most 0.5, but is 5, which is 500 %"),
+        (lambda: LoadPath.plane_strain(-0.6), "but is -0.6, which is -60 %"),
+        (lambda: LoadPath.uniaxial(0.01, rate=1e5), "1e-08 to 10000 1/s.*but is 100000 1/s"),
+        (lambda: LoadPath.shear(0.01, rate=1e-9), "but is 1e-09 1/s"),
+    ],
+)
+def test_strains_and_rates_in_another_unit_are_warned_of(build, sentence):
+    with pytest.warns(UserWarning, match=sentence):
+        build()
