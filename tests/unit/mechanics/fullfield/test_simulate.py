@@ -430,6 +430,7 @@ def test_torch_defaults_do_not_matter():
     assert torch.equal(before.P, after.P)
 
 
+@pytest.mark.filterwarnings("ignore:Elastic constants should")
 def test_units_do_not_matter():
     def scaled(factor):
         law = ALUMINIUM.plasticity
