@@ -13,12 +13,12 @@ from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
+from polyxtal.argument_types import require_type
 from polyxtal.mechanics.loading.limit_load import (
     Averages,
     exhausted_component,
     smallest_piece,
 )
-from polyxtal.argument_types import require_type
 from polyxtal.mechanics.loading.path import LoadPath, LoadStep
 from polyxtal.mechanics.response import Response
 
