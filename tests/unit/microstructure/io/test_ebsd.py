@@ -592,7 +592,7 @@ def test_command_line_converts_a_map(tmp_path):
 
     result = invoke()
     assert result.exit_code == 2
-    assert "`frame` must be one of map" in result.stderr
+    assert "--frame must be one of map" in result.stderr
     assert invoke("--frame", "edax-1").exit_code == 0
     assert torch.equal(px.read(target).orientations, px.read(source, frame="edax-1").orientations)
     assert invoke("--frame", "map", "--threshold", "25", "--force").exit_code == 0
@@ -607,7 +607,7 @@ def test_command_line_predicts_from_a_map(tmp_path):
     options += ["--no-taylor", "--strain", "0.001", "--out", str(tmp_path / "out")]
     source = str(blocks(tmp_path / "a.ang"))
     result = CliRunner().invoke(app, ["predict", source, *options])
-    assert "`frame` must be one of map" in result.stderr
+    assert "--frame must be one of map" in result.stderr
     result = CliRunner().invoke(app, ["predict", source, *options, "--frame", "edax-2"])
     assert result.exit_code == 0, result.output
 
