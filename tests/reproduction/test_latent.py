@@ -141,7 +141,7 @@ def test_umap_keeps_near_points_near_and_repeats_itself():
     [
         (["--count", "19"], "--count must be at least 20"),
         (["--method", "tsne"], "--method must be one of umap, pca"),
-        (["--method", "pca", "--seed", "-1"], "`seed` must be from 0"),
+        (["--method", "pca", "--seed", "-1"], "--seed must be from 0"),
         (["--method", "pca", "--elastic", "1,2"], "must be three numbers"),
     ],
 )

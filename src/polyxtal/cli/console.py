@@ -65,9 +65,10 @@ OTHER_NAMES = {
 """Option that sets an argument of another name."""
 OPTIONS = {
     "accelerator", "axis", "checkpoint_every", "coarsen", "crop", "devices", "elastic", "engine",
-    "ensemble", "exclude", "fields", "fields_every", "frame", "leaves", "load", "material",
-    "max_iterations", "model", "nodes", "path", "rate", "scheduler", "scheme", "seed", "stop_after",
-    "strain", "strategy", "threads", "threshold", "tol", "unload", "void", "volume", "workers",
+    "ensemble", "epochs", "exclude", "fields", "fields_every", "frame", "leaves", "load",
+    "material", "max_iterations", "model", "nodes", "path", "patience", "rate", "scheduler",
+    "scheme", "seed", "stop_after", "strain", "strategy", "test", "threads", "threshold", "tol",
+    "unload", "validation", "void", "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""
 _ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")

@@ -297,6 +297,7 @@ def kill_again_and_again(tmp_path, kills, content, step):
     assert tree(out) == tree(direct)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9")
 def test_killed_runs_go_on(tmp_path):
     kill_again_and_again(tmp_path, 3, LONG | {"labels": None}, 5)

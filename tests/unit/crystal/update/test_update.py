@@ -271,7 +271,11 @@ def test_large_steps_converge(law, size):
     assert 76 < float(update.stress.abs().max()) < 1500
 
 
-@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+@pytest.mark.parametrize(
+    "law",
+    [LAWS["compiled"], pytest.param(LAWS["torch"], marks=pytest.mark.slow)],
+    ids=["compiled", "torch"],
+)
 def test_large_steps_of_a_soft_crystal_converge(law):
     """2 % in one step is a thousand times copper's elastic limit: ξ grows tenfold within it."""
     copper, members = load_material("Cu"), [22, 79, 82]  # those for which damping is needed

@@ -318,6 +318,7 @@ def test_a_run_that_is_older_than_a_field_goes_on(finished, tmp_path):
     assert curve(folder) == curve(finished[0])
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(finished, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(TINY | {"save_every": 0.05}))
     command = [sys.executable, "-m", "polyxtal", "pretrain", "config.yaml", "--out", "run"]
