@@ -18,6 +18,8 @@ CONTENTS = "contents"
 """Text that names the arrays: a directory of a zip archive may lose entries unnoticed."""
 MAX_CONTENTS = 1 << 22
 """Longest table of contents. [characters]"""
+KINDS = "biufcU"
+"""Kinds of numbers and text, none of which needs pickle."""
 DAMAGE = (
     ValueError,
     KeyError,
@@ -60,7 +62,7 @@ class ArrayArchive:
             shape, _, dtype = _header(stream)
             size = math.prod(shape) * dtype.itemsize
             stored = self._archive.getinfo(f"{name}.npy").file_size
-            if dtype.kind not in "biufcU" or stream.tell() + size != stored:
+            if dtype.kind not in KINDS or stream.tell() + size != stored:
                 raise ValueError(f"array {name} has an invalid header")
             return shape, dtype
 
@@ -84,12 +86,16 @@ def write_arrays(
         about: Description: numbers, strings, lists and mappings.
     Raises:
         OSError: if the disk is full or not writable.
+        ValueError: if an array is of objects.
     """
     content = {name: np.asarray(values) for name, values in arrays.items()}
+    if any(values.dtype.kind not in KINDS for values in content.values()):
+        raise ValueError(f"{file}: arrays to write must be of numbers or text, but are not.")
     contents = {"arrays": [*content], "about": dict(about or {})}
     content[CONTENTS] = np.array(json.dumps(contents))
     with file.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **content)
+        # Before NumPy 2.1, `allow_pickle` was an array like any other.
+        np.savez(stream, **content)  # pyright: ignore[reportArgumentType]
 
 
 @contextmanager

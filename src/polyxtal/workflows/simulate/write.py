@@ -130,4 +130,5 @@ def _write_grains(path: Path, simulation: Simulation) -> None:
         average = getattr(simulation.response, f"grain_{name}", None)
         if average is not None:
             arrays[name] = average[:, grains]
-    np.savez(path, allow_pickle=False, **{name: array.numpy() for name, array in arrays.items()})
+    content = {name: array.numpy() for name, array in arrays.items()}
+    np.savez(path, **content)  # pyright: ignore[reportArgumentType]
