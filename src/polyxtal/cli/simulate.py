@@ -55,7 +55,8 @@ def simulate(
     fields: Annotated[
         str | None,
         typer.Option(
-            help="Format of a series of local fields for ParaView: vti (index fields.pvd).",
+            help="Format of a series of local fields: vti for ParaView (index fields.pvd), or hdf5 "
+            "in the layout of DAMASK's results, for damask.Result (fields.hdf5).",
             show_default=False,
         ),
     ] = None,

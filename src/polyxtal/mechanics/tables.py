@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.mechanics.measures import AXES, Measures
+from polyxtal.mechanics.quantities import label
 
 if TYPE_CHECKING:
     import pandas
@@ -34,34 +35,45 @@ def optional_module(name: str) -> Any:
         ) from error
 
 
+def history_columns(history: Measures) -> dict[str, Tensor]:
+    """Return a history as columns by name with unit, as in `curve.csv`.
+
+    Args:
+        history: Averages with F and P of shape (increments, 3, 3).
+    Returns:
+        `F_xx [-]` to `F_zz [-]` and `P_xx [MPa]` to `P_zz [MPa]`, the six components of
+        `true_strain_xx [-]` and `true_stress_xx [MPa]`, and `equivalent_strain [-]` and
+        `equivalent_stress [MPa]`, each (increments,).
+    """
+    columns: dict[str, Tensor] = {}
+    for name, components in (
+        ("F", ALL),
+        ("P", ALL),
+        ("true_strain", UPPER),
+        ("true_stress", UPPER),
+    ):
+        values = getattr(history, name)
+        for component in components:
+            i, j = (AXES[axis] for axis in component)
+            columns[label(name, component)] = values[:, i, j]
+    for name in ("equivalent_strain", "equivalent_stress"):
+        columns[label(name)] = getattr(history, name)
+    return columns
+
+
 def history_to_pandas(time: Float[Tensor, " increments"], history: Measures) -> pandas.DataFrame:
-    """Return a history as a table with one row for each time.
+    """Return `history_columns` as a table with one row for each time.
 
     Args:
         time: Times, the index. [s]
         history: Averages with F and P of shape (increments, 3, 3).
-    Returns:
-        Columns `F_xx [-]` to `F_zz [-]` and `P_xx [MPa]` to `P_zz [MPa]` as in `curve.csv`, the six
-        components of `true_strain_xx [-]` and `true_stress_xx [MPa]`, and `equivalent_strain [-]`
-        and `equivalent_stress [MPa]`.
     Raises:
         ImportError: if pandas is not installed.
     """
-    columns: dict[str, Tensor] = {}
-    for name, values, unit, components in (
-        ("F", history.F, "-", ALL),
-        ("P", history.P, "MPa", ALL),
-        ("true_strain", history.true_strain, "-", UPPER),
-        ("true_stress", history.true_stress, "MPa", UPPER),
-    ):
-        for component in components:
-            i, j = (AXES[axis] for axis in component)
-            columns[f"{name}_{component} [{unit}]"] = values[:, i, j]
-    columns["equivalent_strain [-]"] = history.equivalent_strain
-    columns["equivalent_stress [MPa]"] = history.equivalent_stress
     pandas = optional_module("pandas")
     index = pandas.Index(to_array(time), name="time [s]")
-    return pandas.DataFrame({k: to_array(v) for k, v in columns.items()}, index=index)
+    columns = history_columns(history).items()
+    return pandas.DataFrame({k: to_array(v) for k, v in columns}, index=index)
 
 
 def history_to_xarray(

@@ -32,7 +32,7 @@ from polyxtal.workflows.simulate import run as workflow
 
 ALLOY = px.load_material("AA6022-T4")
 LOAD = px.LoadPath.uniaxial(strain=0.006, increments=3)
-ALWAYS = {"curve.csv", "orientations.csv", "grains.npz", "simulation.json"}
+ALWAYS = {"curve.csv", "phases.csv", "orientations.csv", "grains.npz", "simulation.json"}
 
 
 def cubes(edge, phases=("Al",)):
@@ -99,7 +99,19 @@ def test_numbers_are_printed_and_written(case, tmp_path):
     )
     expected = [truth.F[:, 0, 0] - 1, truth.P[:, 0, 0], truth.time]
     expected += [*truth.F.reshape(-1, 9).T, *truth.P.reshape(-1, 9).T]
-    np.testing.assert_allclose(rows, torch.stack(expected, 1), rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(rows[:, :21], torch.stack(expected, 1), rtol=1e-10, atol=1e-10)
+    for name in ("true_stress_xx [MPa]", "equivalent_stress [MPa]", "true_strain_xy [-]"):
+        measure, _, component = name.partition(" ")[0].rpartition("_")
+        whole = component == "stress"
+        values = truth.equivalent_stress if whole else getattr(truth, measure)
+        values = values if whole else values[:, 0, "xyz".index(component[1])]
+        np.testing.assert_allclose(rows[:, header.index(name)], values, rtol=1e-9, atol=1e-9)
+    with (out / "phases.csv").open(newline="") as stream:
+        phases = list(csv.DictReader(stream))
+    assert [row["phase"] for row in phases] == ["Al"] * 4
+    slip = [float(phases[-1][f"slip_{number} [-]"]) for number in range(1, 13)]
+    np.testing.assert_allclose(slip, truth.phase_slip()["Al"][-1], rtol=1e-4)
+    assert float(phases[-1]["P_xx [MPa]"]) == pytest.approx(float(truth.P[-1, 0, 0]), rel=1e-9)
     taylor = px.taylor_response(rve, ALLOY, LOAD)
     header, rows = table(out / "curve-taylor.csv")
     np.testing.assert_allclose(rows[:, 1], taylor.P[:, 0, 0], rtol=1e-10, atol=1e-10)
@@ -193,6 +205,9 @@ def test_fields_are_written_on_request(case, tmp_path):
     result = run(case, tmp_path / "out", "--fields", "vti", "--fields-every", 2, "--no-taylor")
     assert result.exit_code == 0, result.output
     assert names(tmp_path / "out") == ALWAYS | {"fields.pvd", "fields_0002.vti", "fields_0003.vti"}
+    result = run(case, tmp_path / "out", "--fields", "hdf5", "--force", "--no-taylor")
+    assert result.exit_code == 0, result.output
+    assert names(tmp_path / "out") == ALWAYS | {"fields.hdf5"}
 
 
 def test_voids(case, tmp_path):
@@ -502,7 +517,7 @@ def test_checkpoint_of_another_version_is_refused(case, tmp_path, stopped):
         (("--tol", "nan"), "--tol must be between 0 and 1, but is nan"),
         (("--scheme", "x"), "--scheme must be fourier or rotated, but is 'x'"),
         (("--engine", "x"), "--engine must be polyxtal or damask, but is 'x'"),
-        (("--fields", "vtkhdf"), "--fields must be vti, but is 'vtkhdf'"),
+        (("--fields", "vtkhdf"), "--fields must be vti or hdf5, but is 'vtkhdf'"),
         (("--fields-every", "2"), "--fields-every must come with --fields"),
         (("--fields", "vti", "--fields-every", "0"), "--fields-every must be at least 1"),
         (("--threads", "0"), "--threads must be at least 1, but is 0"),
@@ -561,7 +576,7 @@ def test_damask_is_given_the_folder(case, tmp_path, monkeypatch):
         case / "grid.vti", "--load", case / "load.yaml", "--engine", "damask", "--out", out
     )
     assert result.exit_code == 0, result.output
-    assert names(out) == ALWAYS | {"curve-taylor.csv", "simulation.png", "damask"}
+    assert names(out) == ALWAYS - {"phases.csv"} | {"curve-taylor.csv", "simulation.png", "damask"}
     assert (out / "curve.csv").read_bytes() == (out / "curve-taylor.csv").read_bytes()
     with np.load(out / "grains.npz") as grains:
         assert set(grains) == {"time", "grain", "phase", "weight", "orientation"}

@@ -113,7 +113,7 @@ def test_texts_say_what_matters(shown):
         f"stress_xx={float(response.stress('xx')[-1]):.4g} MPa, crystals=9)"
     )
     fields = shown["FullFieldResponse"].fields
-    assert repr(fields) == "LocalFields(grid=(3, 3, 3), internal=('slip_resistance',))"
+    assert repr(fields) == "LocalFields(grid=(3, 3, 3), internal=('slip_resistance', 'slip'))"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -151,6 +151,10 @@ class PlasticityLaw(ABC):
                 setattr(self, name, value.to(device))
         return self
 
+    def systems(self) -> tuple[int, int]:
+        """Return the numbers of slip systems and of twin systems, in the order of `schmid`."""
+        return len(self.schmid), 0
+
     @property
     def states(self) -> int:
         """Number of internal variables."""

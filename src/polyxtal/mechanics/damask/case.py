@@ -91,13 +91,13 @@ def _occupied_phases(
                 f"DAMASK must know the plasticity law of every phase, but that of {one.name!r} "
                 f"({one.law().name}) is polyxtal's own."
             )
-    names = _plain_names([rve.phase_names[index] for index in phased.phases])
+    names = plain_names([rve.phase_names[index] for index in phased.phases])
     lattices = [one.lattice for one in phased.materials]
     case = Polycrystal(rve.grain_id, rve.orientations, rve.size, place[rve.phase], names, lattices)
     return case, dict(zip(names, phased.materials, strict=True))
 
 
-def _plain_names(names: list[str]) -> list[str]:
+def plain_names(names: list[str]) -> list[str]:
     """Rename phases whose names DAMASK's YAML reader or HDF5's paths could mistake for syntax.
 
     DAMASK finds keys by their colons and results by `/`, so quoting a name would not help it.

@@ -16,7 +16,7 @@ from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.microstructure.phased_materials import VOID, MaterialByPhase, PhasedMaterials
 from polyxtal.microstructure.polycrystal import Polycrystal
 
-CELL_FORMAT = 3
+CELL_FORMAT = 4
 """Raised whenever the method changes, so that no checkpoint continues under another one."""
 
 

@@ -14,6 +14,7 @@ from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.update.crystal import CrystalPlasticity, named_fields
+from polyxtal.mechanics.fullfield.accumulated_slip import AccumulatedSlip
 from polyxtal.microstructure.phased_materials import VOID
 
 
@@ -70,6 +71,10 @@ class CellLaw(Protocol):
         """Return the accepted internal variables by name, (voxels, size); zero where none are."""
         ...
 
+    def slip(self) -> dict[str, Tensor]:
+        """Return the accumulated slip; see `AccumulatedSlip.named`. [-]"""
+        ...
+
     def state(self) -> dict[str, Tensor]:
         """Return the state for a checkpoint, tangent included."""
         ...
@@ -121,6 +126,7 @@ class ReadableCellLaw:
         self._start = self._law.initial_state(orientations.to(device)[self._solid])
         self._reached = self._start
         voxels = len(phase)
+        self._slip, self._dt = AccumulatedSlip(self._law.laws, self._phase, device), 0.0
         self.guess = {"stress": self._start.stress.clone()}
         self.piola = torch.zeros(9, voxels, dtype=torch.float64, device=device)
         self._tangent = torch.zeros(9, 9, voxels, dtype=torch.float32, device=device)
@@ -137,7 +143,7 @@ class ReadableCellLaw:
             update = self._law.update(here, start, dt)
         except (ConvergenceError, ValueError):
             return False
-        self._reached = update.state
+        self._reached, self._dt = update.state, dt
         self.guess["stress"] = update.state.stress
         self.piola[:, self._solid] = update.stress.reshape(-1, 9).mT
         if with_tangent:
@@ -148,6 +154,9 @@ class ReadableCellLaw:
     def accept(self) -> None:
         """Make the state last found the start of the next step."""
         self._start = self._reached
+        stress = self.piola.new_zeros(len(self.void), 6)
+        stress[self._solid] = self._start.stress
+        self._slip.add(stress, self._internal(), self._dt)
 
     def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
         """Return the tangent times a gradient at every voxel; see `CellLaw`."""
@@ -171,9 +180,16 @@ class ReadableCellLaw:
 
     def internal(self) -> dict[str, Tensor]:
         """Return the accepted internal variables by name."""
-        wide = self._start.internal.new_zeros(self.piola.shape[1], self._law.width)
+        return named_fields(self._law.laws, self._phase, self._internal())
+
+    def _internal(self) -> Float[Tensor, "voxels width"]:
+        wide = self._start.internal.new_zeros(len(self.void), self._law.width)
         wide[self._solid] = self._start.internal
-        return named_fields(self._law.laws, self._phase, wide)
+        return wide
+
+    def slip(self) -> dict[str, Tensor]:
+        """Return the accumulated slip."""
+        return self._slip.named()
 
     def state(self) -> dict[str, Tensor]:
         """Return the state for a checkpoint."""
@@ -181,6 +197,7 @@ class ReadableCellLaw:
             "plastic_inverse": self._start.plastic_inverse,
             "internal": self._start.internal,
             "stress": self._start.stress,
+            "slip": self._slip.total,
             "tangent": self._tangent,
         }
 
@@ -191,6 +208,7 @@ class ReadableCellLaw:
         self._start = self._reached = CrystalState(
             *(state[name].to(self.piola.device) for name in names)
         )
+        self._slip.total = state["slip"].to(self.piola.device)
         self._tangent = state["tangent"].to(self.piola.device)
 
     def close(self) -> None:

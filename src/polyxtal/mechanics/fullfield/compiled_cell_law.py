@@ -15,6 +15,7 @@ from polyxtal.crystal.kernel.rotation import crystal_orientations, normalise
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.update.compiled import law_groups
 from polyxtal.crystal.update.crystal import CrystalPlasticity, named_fields
+from polyxtal.mechanics.fullfield.accumulated_slip import AccumulatedSlip
 from polyxtal.mechanics.fullfield.cell_law import check_state
 from polyxtal.mechanics.fullfield.voxel_kernel import (
     BLOCK,
@@ -48,6 +49,7 @@ class CompiledCellLaw:
         self._internal_start = start.internal.clone()
         self._positive = law.positive(len(phase))
         self._plastic_inverse = self._plastic_start.clone()
+        self._slip, self._dt = AccumulatedSlip(law.laws, phase), 0.0
         self.guess = {"stress": start.stress.clone(), "internal": self._internal_start.clone()}
         voxels = len(phase)
         self.piola = torch.zeros(9, voxels, dtype=torch.float64)
@@ -75,11 +77,12 @@ class CompiledCellLaw:
         # A wild guess must not make a slip resistance negative.
         least = torch.where(self._positive, 0.5 * self._internal_start, -torch.inf)
         torch.maximum(self.guess["internal"], least, out=self.guess["internal"])
+        self._dt = float(dt)
         shared = (
             deformation.contiguous().numpy(),
             self._plastic_start.numpy(),
             self._internal_start.numpy(),
-            float(dt),
+            self._dt,
             self.guess["stress"].numpy(),
             self.guess["internal"].numpy(),
             self._plastic_inverse.numpy(),
@@ -105,6 +108,7 @@ class CompiledCellLaw:
         self._each_piece(lambda _, first, last: normalise(inverse, *self._voxels(first, last)))
         self._plastic_start.copy_(self._plastic_inverse)
         self._internal_start.copy_(self.guess["internal"])
+        self._slip.add(self.guess["stress"], self._internal_start, self._dt)
 
     def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
         """Return the tangent times a gradient at every voxel; see `CellLaw`."""
@@ -137,11 +141,16 @@ class CompiledCellLaw:
         """Return the accepted internal variables by name."""
         return named_fields(self._laws, self._phase, self._internal_start)
 
+    def slip(self) -> dict[str, Tensor]:
+        """Return the accumulated slip."""
+        return self._slip.named()
+
     def state(self) -> dict[str, Tensor]:
         """Return the state for a checkpoint."""
         return {
             "plastic_inverse": self._plastic_start,
             "internal": self._internal_start,
+            "slip": self._slip.total,
             "tangent": self._tangent,
         }
 
@@ -151,6 +160,7 @@ class CompiledCellLaw:
         self._plastic_start.copy_(state["plastic_inverse"])
         self._plastic_inverse.copy_(state["plastic_inverse"])
         self._internal_start.copy_(state["internal"])
+        self._slip.total.copy_(state["slip"])
         self._tangent.copy_(state["tangent"])
 
     def close(self) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
-from polyxtal.mechanics.measures import Averages, cauchy_stress, von_mises_stress
+from polyxtal.mechanics.measures import Averages, Measures
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.tables import array
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import xarray
 
 
-class LocalFields(NamedTuple):
-    """Local fields at one time.
+@dataclass(frozen=True, eq=False, repr=False)
+class LocalFields(Measures):
+    """Local fields at one time, with stress and strain in every measure.
 
     Attributes:
         F: Deformation gradient. [-]
@@ -29,7 +30,8 @@ class LocalFields(NamedTuple):
         orientation: Rotation of F_e; as at the start in voids. [-]
         plastic_deformation: F_p in crystal axes, det F_p = 1. [-]
         internal: Internal variables of the plasticity laws by name, such as "slip_resistance"
-            [MPa]; zero in voxels whose law has none of that name, or fewer.
+            [MPa]; and "slip" and "twin_shear", accumulated by each slip and twin system [-]. Zero
+            in voxels whose law has none of that name, or fewer.
     """
 
     F: Float[Tensor, "nx ny nz 3 3"]
@@ -43,13 +45,10 @@ class LocalFields(NamedTuple):
         """Slip resistance ξ of the slip systems, zero where there are none. [MPa]"""
         return self.internal["slip_resistance"]
 
-    def cauchy(self) -> Float[Tensor, "nx ny nz 3 3"]:
-        """Return the Cauchy stress P Fᵀ / det F. [MPa]"""
-        return cauchy_stress(self.F, self.P)
-
-    def von_mises_stress(self) -> Float[Tensor, "nx ny nz"]:
-        """Return the von Mises equivalent of the Cauchy stress. [MPa]"""
-        return von_mises_stress(self.cauchy())
+    @property
+    def slip(self) -> Float[Tensor, "nx ny nz systems"]:
+        """Accumulated slip Σ |Δγ| of the slip systems. [-]"""
+        return self.internal["slip"]
 
     def __repr__(self) -> str:
         """Describe without dumping arrays."""
@@ -63,6 +62,8 @@ class FullFieldResponse(Response):
     Attributes:
         grain_F: Average F of every grain at every time; the identity where a grain is empty. [-]
         grain_P: Average P of every grain at every time; zero where a grain is empty. [MPa]
+        grain_slip: Average accumulated slip of each slip system of every grain at every time. [-]
+        grain_twin_shear: The same of each twin system; None without twins. [-]
         fields: Every voxel at the end of the path.
         phase: Phase of every grain, an index into `phase_names`.
         phase_names: Name of each phase.
@@ -70,6 +71,8 @@ class FullFieldResponse(Response):
 
     grain_F: Float[Tensor, "increments grains 3 3"] | None = None
     grain_P: Float[Tensor, "increments grains 3 3"] | None = None
+    grain_slip: Float[Tensor, "increments grains systems"] | None = None
+    grain_twin_shear: Float[Tensor, "increments grains twins"] | None = None
     fields: LocalFields | None = None
     phase: Int[Tensor, "grains"] | None = None
     phase_names: tuple[str, ...] = ()
@@ -99,21 +102,43 @@ class FullFieldResponse(Response):
             raise ValueError(
                 "A response must know the phase of every grain, but this one does not."
             )
-        averages: dict[str, Averages] = {}
+        return {
+            name: Averages(*(torch.einsum("g,tgij->tij", share, f) for f in (grains.F, grains.P)))
+            for name, share in self._phase_shares().items()
+        }
+
+    def phase_slip(self, name: str = "slip") -> dict[str, Float[Tensor, "increments systems"]]:
+        """Return the average accumulated slip of each system in every phase with voxels. [-]
+
+        Args:
+            name: "slip", or "twin_shear" for twin systems.
+        Raises:
+            ValueError: if the response has no such averages over grains.
+        """
+        grains = {"slip": self.grain_slip, "twin_shear": self.grain_twin_shear}.get(name)
+        if grains is None or self.phase is None or self.weights is None:
+            raise ValueError(f"A response must have {name!r} of grains, but this one has none.")
+        shares = self._phase_shares().items()
+        return {phase: torch.einsum("g,tgs->ts", share, grains) for phase, share in shares}
+
+    def _phase_shares(self) -> dict[str, Float[Tensor, " grains"]]:
+        """Return the share of every grain in the volume of each phase with voxels."""
+        assert self.phase is not None
+        assert self.weights is not None
+        shares = {}
         for index, name in enumerate(self.phase_names):
-            share = torch.where(self.phase == index, self.weights, 0.0)
-            if share.sum() > 0:
-                share = (share / share.sum()).to(grains.F)
-                f, p = (torch.einsum("g,tgij->tij", share, part) for part in (grains.F, grains.P))
-                averages[name] = Averages(f, p)
-        return averages
+            volume = torch.where(self.phase == index, self.weights, 0.0).to(torch.float64)
+            if volume.sum() > 0:
+                shares[name] = volume / volume.sum()
+        return shares
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the history, averages over grains and last fields as arrays with named axes.
 
         Returns:
             What `Response.to_xarray` returns, `grain_F` and `grain_P` over (time, crystal, i, j),
-            `phase` over crystal, and `field_…` over (x, y, z, …) at the end of the path.
+            `grain_slip` and `grain_twin_shear` over (time, crystal, system), `phase` over crystal,
+            and `field_…` over (x, y, z, …) at the end of the path.
         Raises:
             ImportError: if xarray is not installed.
         """
@@ -126,6 +151,10 @@ class FullFieldResponse(Response):
                 "grain_F": array(axes, self.grain_F),
                 "grain_P": array(axes, self.grain_P, "MPa"),
             }
+        for name, kind in (("grain_slip", "slip"), ("grain_twin_shear", "twin")):
+            values = getattr(self, name)
+            if values is not None:
+                more[name] = array(("time", "crystal", f"{kind}_system"), values)
         if self.fields is not None:
             grid, tensor = ("x", "y", "z"), ("x", "y", "z", "i", "j")
             more |= {
@@ -163,6 +192,8 @@ class History:
             "grain_F": mean_f.cpu(),
             "grain_P": self._grain_average(self._cell.stress()).cpu(),
         }
+        for name, slip in self._cell.law.slip().items():
+            row[f"grain_{name}"] = self._grain_average(slip).cpu()
         for name, value in row.items():
             self._rows.setdefault(name, []).append(value)
 
@@ -206,7 +237,8 @@ class History:
         def on_grid(part: Tensor) -> Tensor:
             return part.reshape(*grid, *part.shape[1:]).cpu()
 
-        internal = {name: on_grid(part) for name, part in cell.law.internal().items()}
+        variables = cell.law.internal() | cell.law.slip()
+        internal = {name: on_grid(part) for name, part in variables.items()}
         f, p, orientation, plastic = map(on_grid, parts)
         return LocalFields(f, p, orientation, plastic, internal)
 
@@ -214,9 +246,11 @@ class History:
         here = self._cell.orientations()
         return torch.where(self._cell.law.void[:, None], self._initial[self._grain], here)
 
-    def _grain_average(self, field: Float[Tensor, "voxels 3 3"]) -> Float[Tensor, "grains 3 3"]:
-        total = field.new_zeros(len(self._count), 3, 3).index_add_(0, self._grain, field)
-        return total / self._count.clamp_min(1)[:, None, None]
+    def _grain_average(self, field: Tensor) -> Tensor:
+        """Return the averages over grains, (grains, …), of a field (voxels, …)."""
+        size = field.shape[1:]
+        total = field.new_zeros(len(self._count), *size).index_add_(0, self._grain, field)
+        return total / self._count.clamp_min(1).reshape(-1, *(1 for _ in size))
 
     def _grain_orientations(self, q: Float[Tensor, "voxels 4"]) -> Float[Tensor, "grains 4"]:
         """Return the normalised mean quaternion of every grain, with signs as in the last mean."""

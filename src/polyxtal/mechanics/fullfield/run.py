@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from polyxtal.files.snapshots import SnapshotSeries
+from polyxtal.mechanics.damask.series import ResultSeries
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
 from polyxtal.mechanics.fullfield.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from polyxtal.mechanics.fullfield.history import FullFieldResponse, History, LocalFields
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import Progress
+from polyxtal.mechanics.quantities import label
 from polyxtal.microstructure.io.field_series import FieldSeries
+from polyxtal.microstructure.phased_materials import MaterialByPhase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 
@@ -34,6 +39,7 @@ class SimulationRun:
     def __init__(
         self,
         rve: Polycrystal,
+        material: MaterialByPhase,
         cell: PeriodicCell,
         files: SimulationFiles,
         path: LoadPath,
@@ -60,20 +66,19 @@ class SimulationRun:
             self.history.restore(checkpoint.history)
             self.progress, known = checkpoint.progress, checkpoint.series
         # A series is continued only if this simulation began it.
-        self.series = self._open_series(resume=resumed and known == self.series_name)
-        if file is not None and not (resumed and known == self.series_name):
+        resume = resumed and known == self.series_name
+        self.series = self._open_series(material, path, resume)
+        if self.series is not None and self.series.starts_at_zero and self.progress.time == 0:
+            self._snapshot(0.0)
+        if file is not None and not resume:
             self.save()  # at once, so that a path that cannot be written is found at the start
 
-    def _open_series(self, resume: bool) -> FieldSeries | None:
+    def _open_series(
+        self, material: MaterialByPhase, path: LoadPath, resume: bool
+    ) -> SnapshotSeries | None:
         if self.files.fields is None:
             return None
-        series = FieldSeries(
-            self.files.fields,
-            self.rve.grid,
-            self.rve.spacing,
-            resume=resume,
-            replace=self.files.replace and not resume,
-        )
+        series = _new_series(self.files, self.rve, material, path, resume)
         if resume:
             series.truncate(self.progress.time)
         return series
@@ -93,7 +98,12 @@ class SimulationRun:
     def _snapshot(self, time: float) -> None:
         assert self.series is not None
         number = round(self.progress.counts["increments"])
-        self.series.append(number, time, field_arrays(self.rve, self.history.fields()))
+        fields = field_arrays(self.history.fields())
+        if isinstance(self.series, FieldSeries):
+            named = {label(name): values for name, values in fields.items()}
+            self.series.append(number, time, {"grain": self.rve.grain_id, **named})
+        else:
+            self.series.append(number, time, fields)
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -115,6 +125,8 @@ class SimulationRun:
         cell, now = self.cell, self.progress.time
         if self.series is not None and (not self.series.times or self.series.times[-1] != now):
             self._snapshot(now)  # fields of a run that had finished without them
+        if self.series is not None:
+            self.series.finish()
         work = {
             "evaluations": float(cell.evaluations),
             "tangents": float(cell.tangents),
@@ -129,26 +141,34 @@ def _name_series(fields: str | Path, checkpoint: Path | None) -> str:
     return Path(os.path.relpath(Path(fields).resolve(), folder)).as_posix()
 
 
-def field_arrays(rve: Polycrystal, fields: LocalFields) -> dict[str, Tensor]:
-    """Return local fields under readable names, for ParaView.
-
-    Args:
-        rve: Polycrystal.
-        fields: Its fields at one time.
-    Returns:
-        Arrays (nx, ny, nz, …) by name, with the unit in the name where there is one.
-    """
+def field_arrays(fields: LocalFields) -> dict[str, Tensor]:
+    """Return local fields (nx, ny, nz, …) by their names in `QUANTITIES`."""
     return {
-        "grain": rve.grain_id,
         "F": fields.F,
-        "P / MPa": fields.P,
-        "von Mises stress / MPa": fields.von_mises_stress(),
+        "P": fields.P,
+        "true_strain": fields.true_strain,
+        "true_stress": fields.true_stress,
+        "equivalent_strain": fields.equivalent_strain,
+        "equivalent_stress": fields.equivalent_stress,
         "orientation": fields.orientation,
-        **{_label(name): values for name, values in fields.internal.items()},
+        "plastic_deformation": fields.plastic_deformation,
+        **fields.internal,
     }
 
 
-def _label(name: str) -> str:
-    """Return the name of an internal variable in words, with the unit of stresses."""
-    words = name.replace("_", " ")
-    return f"{words} / MPa" if words.endswith(("resistance", "stress")) else words
+def _new_series(
+    files: SimulationFiles,
+    rve: Polycrystal,
+    material: MaterialByPhase,
+    path: LoadPath,
+    resume: bool,
+) -> SnapshotSeries:
+    """Begin or continue a series in the format that its ending names."""
+    assert files.fields is not None
+    options: Any = {"resume": resume, "replace": files.replace and not resume}
+    if Path(files.fields).suffix != ResultSeries.suffix:
+        return FieldSeries(files.fields, rve.grid, rve.spacing, **options)
+    materials = (
+        material if isinstance(material, Mapping) else dict.fromkeys(rve.phase_names, material)
+    )
+    return ResultSeries(files.fields, rve, materials, path.to_damask(), **options)

@@ -59,9 +59,10 @@ def simulate(
             run resumes from it, with the same result as an uninterrupted run; only `threads` and
             the options of files may differ. The checkpoint before it stays as `.previous.npz`.
         checkpoint_seconds: Time between two checkpoints; the last is written at the end. [s]
-        fields: Series of local fields to write in single precision, `.vti`; see `FieldSeries`. A
-            resumed simulation continues the series that it began; snapshots of earlier times are
-            not added.
+        fields: Series of local fields to write: `.vti` for ParaView, in single precision (see
+            `FieldSeries`), or `.hdf5` in the layout of DAMASK's results, for `damask.Result` (see
+            `ResultSeries`). A resumed simulation continues the series that it began; snapshots of
+            earlier times are not added.
         fields_every: Number of increments between snapshots; None for the last increment only.
         replace: Whether to replace a series of an earlier run.
         device: Device of the computation; None is the CPU.
@@ -117,7 +118,7 @@ def simulate(
     cell = build_cell(rve, material, tol, scheme, device, compiled, threads)
     identity = fingerprint(rve, material, path, tol, scheme, type(cell.law).__name__)
     with few_threads(rve.grid[0] * rve.grid[1] * rve.grid[2]):
-        run = SimulationRun(rve, cell, files, path, identity)
+        run = SimulationRun(rve, material, cell, files, path, identity)
         if on_increment is not None and run.progress.time > 0:
             on_increment(run.progress.time)
 

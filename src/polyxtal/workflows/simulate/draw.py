@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from polyxtal.mechanics.fullfield.history import LocalFields
+from polyxtal.mechanics.measures import Averages
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.viz.section import draw_field
 from polyxtal.viz.style import DENSITY_MAP, TITLE_SIZE, add_colorbar
@@ -58,8 +59,8 @@ def _draw_section(axes: Axes, rve: Polycrystal, fields: LocalFields) -> None:
     """Draw the stress in the plane z = L_z / 2, on the undeformed grid."""
     middle = rve.grid[2] // 2
     layer = (slice(None), slice(None), slice(middle, middle + 1))
-    section = fields._replace(F=fields.F[layer], P=fields.P[layer])
-    stress = section.von_mises_stress()[:, :, 0].numpy()
+    section = Averages(fields.F[layer], fields.P[layer])
+    stress = section.equivalent_stress[:, :, 0].numpy()
     ids = rve.grain_id[:, :, middle].numpy()
     filled = draw_field(axes, stress, rve.size[:2], ids=ids, cmap=DENSITY_MAP)
     add_colorbar(axes, filled, "Von Mises stress [MPa]")

@@ -29,7 +29,7 @@ from polyxtal.mechanics.damask.files import CASE_FILES, JOB
 
 UNFINISHED, CHECKPOINT, SUMMARY = "unfinished.json", "checkpoint.npz", "simulation.json"
 CURVE, TAYLOR_CURVE, ORIENTATIONS = "curve.csv", "curve-taylor.csv", "orientations.csv"
-GRAINS, PICTURE = "grains.npz", "simulation.png"
+PHASES, GRAINS, PICTURE = "phases.csv", "grains.npz", "simulation.png"
 FIELDS, DAMASK_FOLDER = "fields", "damask"
 KIND = "polyxtal simulation"
 
@@ -42,9 +42,11 @@ _NAMES = (
     CURVE,
     TAYLOR_CURVE,
     ORIENTATIONS,
+    PHASES,
     GRAINS,
     PICTURE,
     f"{FIELDS}.pvd",
+    f"{FIELDS}.hdf5",
 )
 
 
@@ -224,7 +226,7 @@ def _require_same(folder: str | Path, earlier: Any, identity: Mapping[str, Any])
 
 
 def _is_ours(name: str) -> bool:
-    snapshot = rf"{FIELDS}_[0-9]{{4,9}}\.vti"
+    snapshot = rf"{FIELDS}_[0-9]{{4,9}}\.(vti|hdf5)"
     return name in _NAMES or re.fullmatch(snapshot, name) is not None
 
 

@@ -10,7 +10,7 @@ from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.load import LoadSettings
 
 ENGINES = ("polyxtal", "damask")
-FIELD_FORMATS = ("vti",)
+FIELD_FORMATS = ("vti", "hdf5")
 NOT_FOR_DAMASK = ("void", "tol", "scheme", "fields", "threads")
 
 
@@ -24,7 +24,8 @@ class SimulationSettings(LoadSettings):
         tol: Tolerance of the relative equilibrium residual. [-]
         scheme: Discretisation, "fourier" or "rotated".
         engine: "polyxtal", or "damask" for the grid solver of DAMASK.
-        fields: Format of the series of local fields, "vti"; None for no series.
+        fields: Format of the series of local fields, "vti" for ParaView or "hdf5" in the layout of
+            DAMASK's results; None for no series.
         fields_every: Increments between two sets of fields; None for the last increment only.
         threads: Number of threads of the constitutive law; None for torch's number.
         checkpoint_every: Interval between checkpoints. [s]

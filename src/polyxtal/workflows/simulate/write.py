@@ -10,6 +10,7 @@ import numpy as np
 
 from polyxtal.files.atomic import atomic_files
 from polyxtal.files.plain import write_json
+from polyxtal.mechanics.fullfield.history import FullFieldResponse
 from polyxtal.mechanics.loading.stepping import cut_note
 from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.simulate.folder import (
@@ -17,6 +18,7 @@ from polyxtal.workflows.simulate.folder import (
     GRAINS,
     KIND,
     ORIENTATIONS,
+    PHASES,
     PICTURE,
     SUMMARY,
     TAYLOR_CURVE,
@@ -24,7 +26,7 @@ from polyxtal.workflows.simulate.folder import (
 )
 from polyxtal.workflows.simulate.run import Simulation
 from polyxtal.workflows.summary.provenance import provenance
-from polyxtal.workflows.summary.tables import write_curve, write_orientations
+from polyxtal.workflows.summary.tables import write_curve, write_orientations, write_phases
 
 
 def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> None:
@@ -40,6 +42,8 @@ def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> 
         OSError: if a file cannot be written; the run stays unfinished.
     """
     names = [CURVE, ORIENTATIONS, GRAINS]
+    by_phase = isinstance(simulation.response, FullFieldResponse)
+    names += [PHASES] if by_phase else []
     names += [TAYLOR_CURVE] if "Taylor" in simulation.baselines else []
     names += [PICTURE] if picture else []
     names += [SUMMARY]  # last, because it marks the others as complete
@@ -49,6 +53,8 @@ def write_simulation(simulation: Simulation, run: Run, picture: bool = True) -> 
         write_curve(path[CURVE], simulation.response, component)
         if TAYLOR_CURVE in path:
             write_curve(path[TAYLOR_CURVE], simulation.baselines["Taylor"], component)
+        if isinstance(simulation.response, FullFieldResponse):
+            write_phases(path[PHASES], simulation.response)
         grains = simulation.crystals
         leading = {
             "grain": grains,
@@ -93,8 +99,10 @@ def summary(simulation: Simulation) -> dict[str, Any]:
             "stress": "first Piola-Kirchhoff",
             "strain": "engineering, F - 1",
             "grains": "0-based; those without voxels and those of voids are left out",
-            "grains.npz": "orientation, F and P: averages over the grain, indexed (time, grain, "
-            "...); F and P by the engine polyxtal only",
+            "grains.npz": "orientation, F, P, slip, twin_shear: averages over the grain, indexed "
+            "(time, grain, ...); all but orientation by the engine polyxtal only",
+            "slip and twin_shear": "accumulated by each slip and twin system, in the order of the "
+            "phase's law",
             "cost": "seconds of the full field are those of all runs that led here",
         },
         "stiffness": simulation.stiffness.tolist(),
@@ -126,7 +134,7 @@ def _write_grains(path: Path, simulation: Simulation) -> None:
         "weight": simulation.weights,
         "orientation": simulation.orientations,
     }
-    for name in ("F", "P"):
+    for name in ("F", "P", "slip", "twin_shear"):
         average = getattr(simulation.response, f"grain_{name}", None)
         if average is not None:
             arrays[name] = average[:, grains]

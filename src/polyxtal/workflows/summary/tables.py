@@ -1,4 +1,4 @@
-"""CSV tables of stress-strain curves and of initial and final orientations."""
+"""CSV tables of stress-strain curves, averages over phases, and orientations."""
 
 from __future__ import annotations
 
@@ -8,18 +8,45 @@ from pathlib import Path
 from torch import Tensor
 
 from polyxtal.files.plain import write_csv
+from polyxtal.mechanics.fullfield.history import FullFieldResponse
+from polyxtal.mechanics.quantities import label
 from polyxtal.mechanics.response import Response
-
-COMPONENTS = [row + column for row in "xyz" for column in "xyz"]
+from polyxtal.mechanics.tables import history_columns
 
 
 def write_curve(path: Path, response: Response, component: str) -> None:
-    """Write strain and stress of the loaded component, time, and all components of F and P."""
-    header = [f"strain_{component} [-]", f"stress_{component} [MPa]", "time [s]"]
-    header += [f"F_{c} [-]" for c in COMPONENTS] + [f"P_{c} [MPa]" for c in COMPONENTS]
-    columns = [response.strain(component), response.stress(component), response.time]
-    columns += [*response.F.reshape(-1, 9).T, *response.P.reshape(-1, 9).T]
-    write_csv(path, header, zip(*(column.tolist() for column in columns), strict=True))
+    """Write strain and stress of the loaded component, time, and averages in every measure."""
+    columns = {
+        f"strain_{component} [-]": response.strain(component),
+        f"stress_{component} [MPa]": response.stress(component),
+        "time [s]": response.time,
+        **history_columns(response),
+    }
+    write_csv(path, list(columns), zip(*(c.tolist() for c in columns.values()), strict=True))
+
+
+def write_phases(path: Path, response: FullFieldResponse) -> None:
+    """Write the averages over each phase in every measure, and over its slip and twin systems.
+
+    One row per phase and time. Systems are numbered from 1 in the order of the phase's law; those
+    that a phase does not have are 0.
+    """
+    systems = {
+        name: response.phase_slip(name)
+        for name in ("slip", "twin_shear")
+        if getattr(response, f"grain_{name}") is not None
+    }
+    header: list[str] = []
+    rows: list[tuple[float | str, ...]] = []
+    for phase, averages in response.phases.items():
+        columns = {"time [s]": response.time, **history_columns(averages)}
+        for name, slip in systems.items():
+            each = enumerate(slip[phase].unbind(1), start=1)
+            columns |= {label(name, str(number)): values for number, values in each}
+        header = ["phase", *columns]
+        values = zip(*(column.tolist() for column in columns.values()), strict=True)
+        rows += [(phase, *row) for row in values]
+    write_csv(path, header, rows)
 
 
 def write_orientations(path: Path, leading: Mapping[str, Tensor], orientations: Tensor) -> None:

@@ -110,7 +110,7 @@ def test_a_resumed_run_ends_the_same(tmp_path, increments, compiled):
     )
     assert len(times) == path.increments - increments + 1
     assert times[0] == float(whole.time[increments])
-    for name in ("time", "F", "P", "orientations", "grain_F", "grain_P"):
+    for name in ("time", "F", "P", "orientations", "grain_F", "grain_P", "grain_slip"):
         torch.testing.assert_close(getattr(resumed, name), getattr(whole, name), rtol=0, atol=1e-10)
     torch.testing.assert_close(resumed.fields.P, whole.fields.P, rtol=0, atol=1e-10)
     assert resumed.statistics == whole.statistics
@@ -181,6 +181,8 @@ def test_damaged_checkpoints_are_refused(tmp_path):
         (with_values("state/predictor/lengths", 0, ...), "must be positive"),
         (with_values("state/law/internal", -1, 3), "det F_p > 0"),
         (without("history/grain_P"), "must hold 'grain_P'"),
+        (without("history/grain_slip"), "must hold 'grain_slip'"),
+        (without("state/law/slip"), "must hold 'law/slip'"),
         (with_values("history/P", np.nan, 1), "must be finite"),
         (without("progress/counts"), "must hold 'counts'"),
         (with_values("progress/counts", np.nan, 0), "must be finite"),
@@ -246,8 +248,8 @@ def test_fields_are_written_and_go_on_after_a_stop(tmp_path):
         other = tmp_path / name.replace("run", "whole")
         assert (tmp_path / name).read_bytes() == other.read_bytes()
     snapshot = read_image(tmp_path / names[-1])
-    np.testing.assert_allclose(matrices(snapshot, "F"), response.fields.F.numpy(), atol=1e-6)
-    mean = matrices(snapshot, "P / MPa").mean((0, 1, 2))
+    np.testing.assert_allclose(matrices(snapshot, "F [-]"), response.fields.F.numpy(), atol=1e-6)
+    mean = matrices(snapshot, "P [MPa]").mean((0, 1, 2))
     np.testing.assert_allclose(mean, response.P[-1].numpy(), atol=1e-3)
 
 
@@ -293,4 +295,4 @@ def test_a_finished_run_still_gives_its_last_fields(tmp_path):
     response = px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file)
     px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file, fields=tmp_path / "a.vti")
     snapshot = read_image(tmp_path / "a_0002.vti")
-    np.testing.assert_allclose(matrices(snapshot, "F"), response.fields.F.numpy(), atol=1e-6)
+    np.testing.assert_allclose(matrices(snapshot, "F [-]"), response.fields.F.numpy(), atol=1e-6)

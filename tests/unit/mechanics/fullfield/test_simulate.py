@@ -69,6 +69,10 @@ def test_both_laws_agree_at_every_voxel():
         internal = [(law.plastic_inverse(), law.internal()["slip_resistance"]) for law in laws]
         for a, b in zip(*internal, strict=True):
             torch.testing.assert_close(b[solid], a[solid], rtol=1e-8, atol=1e-9)
+        slip = [law.slip()["slip"] for law in laws]
+        torch.testing.assert_close(slip[1], slip[0], rtol=1e-6, atol=1e-12)
+        assert float(slip[0][solid].max()) > 0
+        assert float(slip[0][~solid].abs().max()) == 0
         turned = [law.orientations(deformation) for law in laws]
         torch.testing.assert_close(turned[1][solid], turned[0][solid], rtol=0, atol=1e-10)
         torch.testing.assert_close(
@@ -233,6 +237,38 @@ def test_a_turned_cell_answers_turned():
         quaternion_multiply(turn.expand(6, 4), along_x.orientations[-1]),
     )
     assert float(rotation_angle(between).max()) < 1e-7
+
+
+def test_slip_of_systems_adds_up():
+    """Magnesium's law accumulates the slip of all systems itself, and the twinned fraction."""
+    magnesium = px.load_material("Mg")
+    drawn = px.tessellate(grid=3, grains=5, seed=1, lattice=magnesium.lattice)
+    phase = torch.tensor([0, 0, 1, 0, 1])
+    rve = px.Polycrystal(
+        drawn.grain_id,
+        drawn.orientations,
+        phase=phase,
+        phase_names=["Mg", "Al"],
+        lattices=[magnesium.lattice, ALUMINIUM.lattice],
+    )
+    path = px.LoadPath.uniaxial(0.01, increments=3, unload=True)
+    response = px.simulate(rve, {"Mg": magnesium, "Al": ALUMINIUM}, path)
+    fields, here = response.fields, phase[rve.grain_id] == 0
+    total = fields.slip.sum(-1)
+    torch.testing.assert_close(total[here], fields.internal["accumulated_slip"][here][:, 0])
+    assert float(fields.slip[~here][:, 12:].abs().max()) == 0  # aluminium has 12 systems
+    shear = magnesium.law().shear
+    fraction = (fields.internal["twin_shear"][here] / shear).sum(-1)
+    torch.testing.assert_close(fraction, fields.internal["twin_fraction"][here][:, 0])
+    assert bool((response.grain_slip.diff(dim=0) >= 0).all())
+    weights = rve.volume_fractions
+    for index, name in enumerate(("Mg", "Al")):
+        share = torch.where(phase == index, weights, 0.0)
+        expected = torch.einsum("g,tgs->ts", share / share.sum(), response.grain_slip)
+        torch.testing.assert_close(response.phase_slip()[name], expected)
+    assert response.phase_slip("twin_shear")["Mg"].shape == (response.P.shape[0], 12)
+    with pytest.raises(ValueError, match="must have 'twins' of grains"):
+        response.phase_slip("twins")
 
 
 def test_voids_carry_nothing():

@@ -23,7 +23,7 @@ FIELDS = {
     "gamma_dot / (1/s)": np.arange(60.0).reshape(GRID) * 1e-3,
     "O": np.arange(240.0).reshape(*GRID, 4) + 0.25,
     "slip < 1 & \u03b3": np.arange(720.0).reshape(*GRID, 12) / 8,
-    "P / MPa": np.arange(540.0).reshape(*GRID, 3, 3) - 100,
+    "P [MPa]": np.arange(540.0).reshape(*GRID, 3, 3) - 100,
 }
 
 
@@ -105,9 +105,9 @@ def test_vtk_finds_every_component_in_its_voxel(
             assert np.isclose(bounds[2] * 1e6, ORIGIN[1] + j * SPACING[1])
             assert np.isclose(bounds[4] * 1e6, ORIGIN[2] + k * SPACING[2])
             assert np.array_equal(values[cell], flat[i, j, k].astype(values.dtype))
-    stress = data.GetArray("P / MPa")
+    stress = data.GetArray("P [MPa]")
     cell = image.ComputeCellId((2, 1, 3))
-    assert stress.GetComponent(cell, 1) == FIELDS["P / MPa"][2, 1, 3, 0, 1]
+    assert stress.GetComponent(cell, 1) == FIELDS["P [MPa]"][2, 1, 3, 0, 1]
 
 
 def test_we_read_what_we_write(tmp_path: Path) -> None:
@@ -116,8 +116,8 @@ def test_we_read_what_we_write(tmp_path: Path) -> None:
     assert (image.grid, image.spacing) == (GRID, (1e-6, 2e-6, 5e-7))
     for name in ("grain", "gamma_dot / (1/s)", "O"):
         assert np.array_equal(image.cell_array(name), FIELDS[name])
-    stress = image.cell_array("P / MPa").reshape(*GRID, 3, 3)
-    assert np.array_equal(stress, FIELDS["P / MPa"])
+    stress = image.cell_array("P [MPa]").reshape(*GRID, 3, 3)
+    assert np.array_equal(stress, FIELDS["P [MPa]"])
 
 
 def test_index_lists_snapshots(tmp_path: Path) -> None:

@@ -278,12 +278,14 @@ def test_csv_holds_what_was_computed(prediction, tmp_path):
     assert header[:4] == ["strain_xx [-]", "stress_xx [MPa]", "time [s]", "F_xx [-]"]
     table = np.loadtxt(tmp_path / "out" / "curve.csv", delimiter=",", skiprows=1)
     response = prediction.response
-    assert table.shape == (4, 21)
+    assert table.shape == (4, 35)
     assert np.array_equal(table[:, 0], response.strain("xx").numpy())
     assert np.array_equal(table[:, 1], response.stress("xx").numpy())
     assert np.array_equal(table[:, 2], response.time.numpy())
     assert np.array_equal(table[:, 3:12], response.F.reshape(-1, 9).numpy())
-    assert np.array_equal(table[:, 12:], response.P.reshape(-1, 9).numpy())
+    assert np.array_equal(table[:, 12:21], response.P.reshape(-1, 9).numpy())
+    assert np.array_equal(table[:, -1], response.equivalent_stress.numpy())
+    assert header[-1] == "equivalent_stress [MPa]"
     assert header[13] == "P_xy [MPa]"
 
     leaves = np.loadtxt(tmp_path / "out" / "orientations.csv", delimiter=",", skiprows=1)

@@ -84,6 +84,10 @@ class PhenoPowerlawLaw(PlasticityLaw):
             StateField("accumulated_slip", 1, scale=1.0),
         )
 
+    def systems(self) -> tuple[int, int]:
+        """Return the numbers of slip systems and of twin systems."""
+        return self.slips, len(self.schmid) - self.slips
+
     def slip_rates(self, resolved: Tensor, state: Tensor) -> Tensor:
         """Return γ̇_0 sgn(τ) |τ/ξ|^n, of twins (1 - f) γ̇_0 (τ/ξ)^n for τ > 0."""
         resistance = state[..., : len(self.schmid)]
