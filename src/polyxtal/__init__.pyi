@@ -31,6 +31,8 @@ from .mechanics.elastic.homogenize import homogenize as homogenize
 from .mechanics.fullfield.history import FullFieldResponse as FullFieldResponse
 from .mechanics.fullfield.history import LocalFields as LocalFields
 from .mechanics.fullfield.simulate import simulate as simulate
+from .mechanics.ladder.predict import EstimatedResponse as EstimatedResponse
+from .mechanics.ladder.predict import predict as predict
 from .mechanics.loading.path import LoadPath as LoadPath
 from .mechanics.loading.step import LoadStep as LoadStep
 from .mechanics.mean_field.sachs import sachs_response as sachs_response
@@ -39,6 +41,7 @@ from .mechanics.mean_field.taylor import taylor_response as taylor_response
 from .mechanics.response import Response as Response
 from .mechanics.response import StressError as StressError
 from .mechanics.response import compare as compare
+from .microstructure.coarse import coarsen as coarsen
 from .microstructure.ebsd import EbsdMap as EbsdMap
 from .microstructure.equivalent import compare_sections as compare_sections
 from .microstructure.equivalent import equivalent_rve as equivalent_rve

@@ -1,0 +1,43 @@
+"""Coarse grids of a polycrystal, from three voxels along an axis up to its own grid."""
+
+from __future__ import annotations
+
+import math
+
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+FEWEST = 3
+"""Fewest voxels along an axis, where the fine grid has as many."""
+
+
+def coarse_grid(rve: Polycrystal, points: float) -> tuple[int, int, int]:
+    """Return a grid of about so many voxels, of nearly the same edge length along all axes.
+
+    Numbers of voxels are odd: at an even one the trigonometric derivative misses the highest
+    frequency, which is much of a coarse grid. They are three at least and those of the polycrystal
+    at most.
+
+    Args:
+        rve: Polycrystal.
+        points: Number of voxels, at least one.
+    """
+    if points >= math.prod(rve.grid):
+        return rve.grid
+
+    def grid_at(edge: float) -> tuple[int, int, int]:
+        counts = [
+            min(n, max(FEWEST, 2 * round((length / edge - 1) / 2) + 1))
+            for n, length in zip(rve.grid, rve.size, strict=True)
+        ]
+        return counts[0], counts[1], counts[2]
+
+    low, high = min(rve.spacing) / 2, 2 * max(rve.size)
+    for _ in range(60):  # bisection on the edge of a voxel
+        middle = math.sqrt(low * high)
+        if math.prod(grid_at(middle)) > points:
+            low = middle
+        else:
+            high = middle
+    below, above = grid_at(high), grid_at(low)
+    nearer = math.prod(above) / points < points / math.prod(below)
+    return above if nearer else below

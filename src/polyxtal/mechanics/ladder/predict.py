@@ -1,0 +1,260 @@
+"""`predict`: the response of a polycrystal to a wanted accuracy, by full fields on coarse grids."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from time import perf_counter
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from polyxtal.argument_types import require_type
+from polyxtal.crystal.material import Material
+from polyxtal.mechanics.fullfield.history import FullFieldResponse
+from polyxtal.mechanics.fullfield.simulate import simulate
+from polyxtal.mechanics.ladder.error import ErrorBounds, Rung, error_bounds
+from polyxtal.mechanics.ladder.grids import coarse_grid
+from polyxtal.mechanics.loading.path import LoadPath, LoadStep
+from polyxtal.mechanics.mean_field.taylor import taylor_response
+from polyxtal.mechanics.measures import component_index
+from polyxtal.mechanics.response import loaded_component
+from polyxtal.microstructure.coarse import coarsen
+from polyxtal.microstructure.phased_materials import MaterialByPhase
+from polyxtal.microstructure.polycrystal import Polycrystal
+
+ACCURACY = 0.01
+"""Default accuracy. [-]"""
+FINEST = 1e-4
+"""Smallest accuracy: the default tolerance of the full field itself. [-]"""
+FIRST_POINTS = 125
+"""Voxels of the first rung."""
+GROWTH = 8.0
+"""Largest ratio of voxels from a rung to the next."""
+MARGIN = 1.2
+"""Voxels beyond those that the last error asks for."""
+NEARLY_ALL = 0.6
+"""Share of the fine grid beyond which a coarse one is not worth its error. [-]"""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EstimatedResponse(FullFieldResponse):
+    """A response with the bounds of its error, from a full field on a coarse grid.
+
+    Averages over grains, orientations and `weights` are those of all grains of the polycrystal. A
+    grain without voxels on the coarse grid follows the mean deformation, as in Taylor's model.
+
+    Attributes:
+        bounds: Bounds of the difference from the full field on the polycrystal's own grid, each of
+            which holds with a probability of 90 %; zero on that grid itself.
+        rungs: Grid, wall time "seconds" [s] and "error" [-] of each full field that was computed.
+    """
+
+    bounds: ErrorBounds | None = None
+    rungs: tuple[Mapping[str, object], ...] = ()
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Voxels along x, y, z of the full field that gave the response."""
+        assert self.fields is not None
+        nx, ny, nz = self.fields.F.shape[:3]
+        return nx, ny, nz
+
+    def stress_bound(self, component: str | None = None) -> Float[Tensor, " increments"]:
+        """Return the bound of a component of the first Piola-Kirchhoff stress. [MPa]
+
+        Args:
+            component: Two of x, y, z; None for the loaded one.
+        """
+        assert self.bounds is not None
+        i, j = loaded_component(self) if component is None else component_index(component)
+        return self.bounds.P[:, i, j]
+
+    @property
+    def error(self) -> float:
+        """Largest bound of the loaded stress over its largest magnitude. [-]"""
+        assert self.bounds is not None
+        return _relative(self, self.bounds)
+
+
+def predict(
+    rve: Polycrystal,
+    material: MaterialByPhase,
+    path: LoadPath,
+    accuracy: float = ACCURACY,
+    *,
+    seconds: float | None = None,
+    scheme: str = "fourier",
+    threads: int | None = None,
+    seed: int = 0,
+    on_progress: Callable[[tuple[int, int, int], float], None] | None = None,
+) -> EstimatedResponse:
+    """Return the response to a load path to a wanted accuracy, with the bounds of its error.
+
+    Full fields on coarse grids are computed, each large enough for the accuracy by the error of the
+    one before, until the bound is met. The last may be the polycrystal's own grid, and is then
+    `simulate`.
+
+    Args:
+        rve: Polycrystal.
+        material: One material for all grains, or one for each phase name; None is a void.
+        path: Load path.
+        accuracy: Largest bound of the loaded stress relative to its largest magnitude, from 1e-4.
+        seconds: Wall time within which the answer is wanted: no full field is begun that would
+            take longer, so the error may exceed the accuracy. None for no limit. [s]
+        scheme: See `simulate`.
+        threads: See `simulate`.
+        seed: Random seed of the choice of coarse voxels.
+        on_progress: Called with the grid and the share of its load that is done.
+    Raises:
+        ConvergenceError: if an increment does not converge.
+        ValueError: if an argument is invalid.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve, alloy = px.tessellate(grid=12, grains=40, seed=0), px.load_material("AA6022-T4")
+        >>> answer = px.predict(rve, alloy, px.LoadPath.uniaxial(0.02, increments=10), 0.02)
+        >>> answer.grid < rve.grid, answer.error < 0.02
+        (True, True)
+    """
+    require_type(rve, Polycrystal, "rve")
+    require_type(path, LoadPath, "path")
+    if not FINEST <= accuracy < 1:
+        raise ValueError(
+            f"Argument `accuracy` must be from {FINEST:g}, the tolerance of the full field, to 1, "
+            f"but is {accuracy:g}."
+        )
+    if seconds is not None and not seconds > 0:
+        raise ValueError(f"Argument `seconds` must be positive, but is {seconds:g}.")
+    whole = math.prod(rve.grid)
+    started = perf_counter()
+    rungs: list[Rung] = []
+    said: list[Mapping[str, object]] = []
+    grid = coarse_grid(rve, FIRST_POINTS)
+    while True:
+        rung = _solve(rve, material, path, grid, scheme, threads, seed, on_progress)
+        rungs.append(rung)
+        bounds = error_bounds(rungs, whole)
+        error = _relative(rung.response, bounds)
+        said.append({"grid": grid, "seconds": rung.seconds, "error": error})
+        if error <= accuracy or grid == rve.grid:
+            break
+        wanted = rung.points * min(GROWTH, MARGIN * (error / accuracy) ** 2)
+        further = _next_grid(rve, wanted, rung, seconds, perf_counter() - started)
+        if further is None:
+            break
+        grid = further
+    return _answer(rve, material, rungs[-1], bounds, tuple(said))
+
+
+def _solve(
+    rve: Polycrystal,
+    material: MaterialByPhase,
+    path: LoadPath,
+    grid: tuple[int, int, int],
+    scheme: str,
+    threads: int | None,
+    seed: int,
+    on_progress: Callable[[tuple[int, int, int], float], None] | None,
+) -> Rung:
+    begun = perf_counter()
+    coarse = rve if grid == rve.grid else coarsen(rve, grid, seed)
+    done = 0
+
+    def after_increment(_: float) -> None:
+        nonlocal done
+        done += 1
+        if on_progress is not None:
+            on_progress(grid, done / path.increments)
+
+    response = simulate(
+        coarse, material, path, scheme=scheme, threads=threads, on_increment=after_increment
+    )
+    assert isinstance(response, FullFieldResponse)
+    return Rung(grid, response, coarse.volume_fractions, perf_counter() - begun)
+
+
+def _next_grid(
+    rve: Polycrystal, wanted: float, rung: Rung, seconds: float | None, used: float
+) -> tuple[int, int, int] | None:
+    """Return the next grid, None if the time does not suffice for a finer one."""
+    whole = math.prod(rve.grid)
+    left = math.inf if seconds is None else max(0.0, seconds - used)
+    affordable = rung.points * left / rung.seconds
+    if wanted >= NEARLY_ALL * whole and affordable >= whole:
+        return rve.grid
+    # Twice as many at least: a smaller step would cost nearly as much as it gains.
+    aim = min(max(wanted, 2 * rung.points), affordable)
+    for factor in (1.0, 0.8, 0.6, 1.5, 2.0, 3.0):  # counts along the axes are odd
+        grid = coarse_grid(rve, factor * aim)
+        if rung.points < math.prod(grid) <= affordable:
+            return grid
+    return None
+
+
+def _relative(response: FullFieldResponse, bounds: ErrorBounds) -> float:
+    i, j = loaded_component(response)
+    largest = float(response.P[:, i, j].abs().max())
+    return float(bounds.P[:, i, j].max()) / largest if largest > 0 else 0.0
+
+
+def _answer(
+    rve: Polycrystal,
+    material: MaterialByPhase,
+    rung: Rung,
+    bounds: ErrorBounds,
+    said: tuple[Mapping[str, object], ...],
+) -> EstimatedResponse:
+    response = rung.response
+    given = {f.name: getattr(response, f.name) for f in fields(response)}
+    absent = (rung.weights == 0) & (rve.volume_fractions > 0)
+    given["weights"] = rve.volume_fractions
+    if absent.any():
+        given["orientations"] = _turn_absent(rve, material, response, absent)
+        for name in ("grain_F", "grain_P"):
+            values = given[name].clone()
+            values[:, absent] = getattr(response, name[-1])[:, None]
+            given[name] = values
+    return EstimatedResponse(**given, bounds=bounds, rungs=said)
+
+
+def _turn_absent(
+    rve: Polycrystal,
+    material: MaterialByPhase,
+    response: FullFieldResponse,
+    absent: Bool[Tensor, " grains"],
+) -> Float[Tensor, "increments grains 4"]:
+    """Return orientations with those of absent grains under the mean deformation."""
+    assert response.orientations is not None
+    voids = [n for n, m in material.items() if m is None] if isinstance(material, Mapping) else []
+    solid = torch.tensor([rve.phase_names[k] not in voids for k in rve.phase.tolist()])
+    members = (absent & solid).nonzero().flatten()
+    if not len(members):
+        return response.orientations
+    crystals = Polycrystal(
+        torch.arange(len(members)).reshape(-1, 1, 1),
+        rve.orientations[members],
+        phase=rve.phase[members],
+        phase_names=rve.phase_names,
+        lattices=rve.lattices,
+    )
+    given = material if isinstance(material, Material) else {n: m for n, m in material.items() if m}
+    turned = taylor_response(crystals, given, _mean_path(response)).orientations
+    assert turned is not None
+    orientations = response.orientations.clone()
+    orientations[:, members] = turned.to(orientations)
+    return orientations
+
+
+def _mean_path(response: FullFieldResponse) -> LoadPath:
+    """Return the path that prescribes the mean deformation gradient at every increment."""
+    lengths = response.time.diff().tolist()
+    goals = response.F[1:].tolist()
+    return LoadPath(
+        tuple(
+            LoadStep(length, 1, goal, deformation_kind="F")
+            for length, goal in zip(lengths, goals, strict=True)
+        )
+    )
