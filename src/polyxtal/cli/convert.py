@@ -91,4 +91,6 @@ def _table(conversion: Conversion) -> Table:
     table.add_row("phases", *(", ".join(rve.phase_names) for rve in both))
     lattices = ([lattice.symbol if lattice else "?" for lattice in rve.lattices] for rve in both)
     table.add_row("lattices", *map(", ".join, lattices))
+    properties = ", ".join(conversion.reading.materials) or "none"
+    table.add_row("phases with properties", properties, properties)
     return table

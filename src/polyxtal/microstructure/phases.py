@@ -66,6 +66,20 @@ def per_phase(
     return entries
 
 
+def check_names(materials: Mapping[str, Material], names: Sequence[str]) -> None:
+    """Check that materials belong to phases of a polycrystal.
+
+    Raises:
+        ValueError: if the name of one is that of no phase.
+    """
+    unknown = [name for name in materials if name not in names]
+    if unknown:
+        raise ValueError(
+            f"Argument `materials` must name phases of the polycrystal "
+            f"({listing(names)}), but names {listing(unknown)}."
+        )
+
+
 def material_lattices(
     lattices: Sequence[Lattice | None], materials: Mapping[int, Material], names: Sequence[str]
 ) -> list[Lattice | None]:

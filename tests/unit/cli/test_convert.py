@@ -53,8 +53,10 @@ def test_what_goes_in_comes_out(case, tmp_path):
     assert result.exit_code == 0, result.output
     check_same(px.read(back), polycrystal())
     assert f"{back} and {back.parent / 'material.yaml'}" in result.stdout
-    for phase in ("Al", "Si"):
-        assert f"Phase {phase} is written without properties" in result.stdout
+    assert "Phase Si is written without properties" in result.stdout
+    assert "Phase Al is" not in result.stdout
+    assert px.read_materials(back) == px.read_materials(case / "grid.vti")
+    assert list(px.read_materials(back)) == ["Al"]
 
 
 def test_dream3d_is_read_and_not_written(case, tmp_path):
@@ -72,6 +74,42 @@ def test_dream3d_is_read_and_not_written(case, tmp_path):
     result = invoke(case / "grid.vti", tmp_path / "b.dream3d")
     check_error(result, "is written as .vti or .npz, but the path ends in '.dream3d'")
     assert not (tmp_path / "b.dream3d").exists()
+
+
+def test_missing_folders_are_made_for_what_is_written(case, tmp_path):
+    for target in (tmp_path / "a" / "b" / "c.npz", tmp_path / "d" / "e" / "f.vti"):
+        failed = invoke(case / "grid.vti", target, "--coarsen", 3)
+        check_error(failed, "must divide the grid")
+        assert not target.parent.parent.exists()
+        result = invoke(case / "grid.vti", target)
+        assert result.exit_code == 0, result.output
+        check_same(px.read(target), polycrystal())
+
+
+def test_materials_survive_every_pair_of_formats(case, tmp_path):
+    before = px.read_materials(case / "grid.vti")
+    source = case / "grid.vti"
+    for step, extension in enumerate((".npz", ".npz", ".vti", ".vti", ".npz")):
+        target = tmp_path / str(step) / f"a{extension}"
+        result = invoke(source, target)
+        assert result.exit_code == 0, result.output
+        assert "phases with properties" in result.stdout
+        assert px.read_materials(target) == before
+        source = target
+
+
+def test_properties_that_are_not_supported_are_left_out_with_a_warning(case, tmp_path):
+    file = case / "material.yaml"
+    text = file.read_text()
+    assert "type: phenopowerlaw" in text
+    file.write_text(text.replace("type: phenopowerlaw", "type: dislotwin"))
+    for target in (tmp_path / "a.npz", tmp_path / "b" / "b.vti"):
+        result = invoke(case / "grid.vti", target)
+        assert result.exit_code == 0, result.output
+        said = " ".join(result.stderr.split())
+        assert f"{file}: phase 'Al' plastic: type must be one of" in said
+        assert "but is 'dislotwin'; the phase is written without properties." in said
+        assert px.read_materials(target) == {}
 
 
 def test_properties_go_along_from_case_to_case(case, tmp_path):
@@ -126,8 +164,9 @@ def test_option_errors(case, tmp_path, options, sentence):
 def test_file_errors(case, tmp_path):
     check_error(invoke(tmp_path / "no.npz", tmp_path / "a.npz"), "no.npz: No such file")
     check_error(invoke(case / "grid.vti", tmp_path / "a.stl"), "ends in '.stl'")
-    missing = tmp_path / "missing" / "a.npz"
-    check_error(invoke(case / "grid.vti", missing), "the folder to write into must exist")
+    (tmp_path / "file").write_text("")
+    inside = invoke(case / "grid.vti", tmp_path / "file" / "new" / "a.npz")
+    check_error(inside, f"must lie in a folder, but {tmp_path / 'file'} is a file")
     other = invoke(case / "grid.vti", case / "other.vti")
     check_error(other, "must be written to a folder of its own")
     assert sorted(path.name for path in case.iterdir()) == ["grid.vti", "material.yaml"]

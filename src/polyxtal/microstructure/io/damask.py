@@ -22,6 +22,7 @@ from polyxtal.files.atomic import atomic_files
 from polyxtal.files.wording import listing, shorten
 from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.io.vti import read_image, write_image
+from polyxtal.microstructure.phases import check_names
 from polyxtal.microstructure.polycrystal import MAX_EDGE, MIN_EDGE, Polycrystal, valid_edges
 
 METRE = 1e6
@@ -74,6 +75,25 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
         raise ValueError(f"{beside}: {error}") from error
 
 
+def read_damask_sections(path: str | Path) -> dict[str, Any]:
+    """Return the phases of the `material.yaml` beside a grid, except those of a lattice only. [Pa]
+
+    Raises:
+        ValueError: if the file is not YAML.
+    """
+    beside = Path(path).parent / MATERIAL_FILE
+    document = read_yaml(beside) if beside.is_file() else None
+    phases = document.get("phase") if isinstance(document, Mapping) else None
+    if not isinstance(phases, Mapping):
+        return {}
+    # Grids without properties are written with phases that have a lattice only.
+    return {
+        str(name): body
+        for name, body in phases.items()
+        if isinstance(body, Mapping) and "mechanical" in body
+    }
+
+
 def write_damask(
     rve: Polycrystal, path: str | Path, materials: Mapping[str, Material] | None = None
 ) -> None:
@@ -99,12 +119,7 @@ def write_damask(
             f"but {beside} exists and belongs to another case."
         )
     given = dict(materials or {})
-    unknown = [name for name in given if name not in rve.phase_names]
-    if unknown:
-        raise ValueError(
-            f"Argument `materials` must name phases of the polycrystal "
-            f"({listing(rve.phase_names)}), but names {listing(unknown)}."
-        )
+    check_names(given, rve.phase_names)
     spacing = [s / METRE for s in rve.spacing]
     with atomic_files(beside, path) as (yaml_file, grid_file):
         yaml_file.write_text(_material_yaml(rve, given), encoding="utf-8")

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zipfile
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polyxtal.crystal.damask_phase import material_to_phase
 from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import unpacked_limit
 from polyxtal.files.wording import shorten_text
+from polyxtal.microstructure.phases import check_names
 from polyxtal.microstructure.polycrystal import Polycrystal
 
-FORMAT_VERSION = 2
-"""Newest version that is read; version 1, without lattices, is written where none is known."""
+FORMAT_VERSION = 3
+"""Newest version that is read. Version 2 is written where lattices are known and no materials,
+version 1 where neither is."""
+
+_T = TypeVar("_T")
 
 MAX_BYTES = 2**33
 """Largest array that is read: a grid of 1024³ voxels. [bytes]"""
@@ -41,13 +49,25 @@ _DAMAGE = (
 )
 
 
-def write_npz(rve: Polycrystal, path: str | Path) -> None:
+def write_npz(
+    rve: Polycrystal, path: str | Path, materials: Mapping[str, Material] | None = None
+) -> None:
     """Write a polycrystal: `grain_id`, `orientations`, `size` [µm], `phase`, `phase_names`.
 
     Where lattices are known, also by phase `lattice` (Pearson symbol; empty if unknown),
-    `c_over_a` (NaN if unknown) and `laue_group` (empty for that of the lattice).
+    `c_over_a` (NaN if unknown) and `laue_group` (empty for that of the lattice). With materials,
+    also by phase `materials`: the DAMASK phase [Pa] as JSON; empty if there is none.
     Grain ids are stored as the smallest sufficient unsigned integer, orientations as float64.
+
+    Raises:
+        ValueError: if `materials` names no phase, or DAMASK does not support a lattice of theirs.
     """
+    given = dict(materials or {})
+    check_names(given, rve.phase_names)
+    lattices = [
+        given[name].lattice if name in given else known
+        for name, known in zip(rve.phase_names, rve.lattices, strict=True)
+    ]
     arrays: dict[str, Any] = {
         "format_version": np.int64(1),
         "grain_id": rve.grain_id.numpy().astype(np.min_scalar_type(rve.grains - 1)),
@@ -56,13 +76,18 @@ def write_npz(rve: Polycrystal, path: str | Path) -> None:
         "phase": rve.phase.numpy(),
         "phase_names": np.array(rve.phase_names, dtype=np.str_),
     }
-    known = [lattice for lattice in rve.lattices if lattice is not None]
-    if known:
-        arrays["format_version"] = np.int64(FORMAT_VERSION)
-        arrays["lattice"] = np.array([one.symbol if one else "" for one in rve.lattices])
-        ratios = [one.c_over_a if one else None for one in rve.lattices]
+    if any(lattice is not None for lattice in lattices):
+        arrays["format_version"] = np.int64(2)
+        arrays["lattice"] = np.array([one.symbol if one else "" for one in lattices])
+        ratios = [one.c_over_a if one else None for one in lattices]
         arrays["c_over_a"] = np.array([np.nan if r is None else r for r in ratios])
-        arrays["laue_group"] = np.array([(one.laue or "") if one else "" for one in rve.lattices])
+        arrays["laue_group"] = np.array([(one.laue or "") if one else "" for one in lattices])
+    if given:
+        arrays["format_version"] = np.int64(3)
+        bodies = [given.get(name) for name in rve.phase_names]
+        arrays["materials"] = np.array(
+            [json.dumps(material_to_phase(b)) if b else "" for b in bodies]
+        )
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -77,13 +102,26 @@ def read_npz(path: str | Path) -> Polycrystal:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is damaged, newer than this package, too large, or lacks an array.
     """
-    path = Path(path)
+    return _opened(Path(path), _polycrystal)
+
+
+def read_npz_sections(path: str | Path) -> dict[str, Any]:
+    """Return the DAMASK phase [Pa] of each phase that `write_npz` wrote with a material.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is damaged, newer than this package, or too large.
+    """
+    return _opened(Path(path), _sections)
+
+
+def _opened(path: Path, read: Callable[[zipfile.ZipFile], _T]) -> _T:
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: must be a regular file, but is not.")
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                return _polycrystal(archive)
+                return read(archive)
         except _DAMAGE as error:
             reason = shorten_text(error).rstrip(".") or "it ends too early"
             raise ValueError(
@@ -99,14 +137,7 @@ def _polycrystal(archive: zipfile.ZipFile) -> Polycrystal:
     missing = [name for name in needed if name not in names]
     if missing:
         raise ValueError(f"lacks {', '.join(missing)}")
-    version = _array(archive, "format_version")
-    if version.shape != () or version.dtype.kind != "i" or not 1 <= version <= FORMAT_VERSION:
-        raise ValueError(f"has format version {version}, and up to {FORMAT_VERSION} is understood")
-    phase_names = _array(archive, "phase_names")
-    if phase_names.ndim != 1 or phase_names.dtype.kind != "U" or len(phase_names) > MAX_PHASES:
-        raise ValueError(
-            f"its phase_names are no list of names, or of more than {MAX_PHASES} (MAX_PHASES)"
-        )
+    version, phase_names = _version(archive), _phase_names(archive)
     size = _array(archive, "size")
     if size.shape != (3,):
         raise ValueError("its size is not three lengths")
@@ -115,9 +146,37 @@ def _polycrystal(archive: zipfile.ZipFile) -> Polycrystal:
         _array(archive, "orientations"),
         size.tolist(),
         _array(archive, "phase"),
-        phase_names.tolist(),
-        _lattices(archive, len(phase_names)) if int(version) > 1 else None,
+        phase_names,
+        _lattices(archive, len(phase_names)) if version > 1 else None,
     )
+
+
+def _version(archive: zipfile.ZipFile) -> int:
+    version = _array(archive, "format_version")
+    if version.shape != () or version.dtype.kind != "i" or not 1 <= version <= FORMAT_VERSION:
+        raise ValueError(f"has format version {version}, and up to {FORMAT_VERSION} is understood")
+    return int(version)
+
+
+def _phase_names(archive: zipfile.ZipFile) -> list[str]:
+    names = _array(archive, "phase_names")
+    if names.ndim != 1 or names.dtype.kind != "U" or len(names) > MAX_PHASES:
+        raise ValueError(
+            f"its phase_names are no list of names, or of more than {MAX_PHASES} (MAX_PHASES)"
+        )
+    return names.tolist()
+
+
+def _sections(archive: zipfile.ZipFile) -> dict[str, Any]:
+    if "format_version.npy" not in archive.namelist() or _version(archive) < 3:
+        return {}
+    names, bodies = _phase_names(archive), _array(archive, "materials")
+    if bodies.shape != (len(names),) or bodies.dtype.kind != "U":
+        raise ValueError("its materials are not one for each phase")
+    try:
+        return {n: json.loads(b) for n, b in zip(names, bodies.tolist(), strict=True) if b}
+    except RecursionError as error:
+        raise ValueError("its materials are nested too deeply") from error
 
 
 def _lattices(archive: zipfile.ZipFile, phases: int) -> list[Lattice | None]:

@@ -34,8 +34,10 @@ class FileFormat:
         module: Module beside this one that reads and writes it.
         reader: Function of the module that reads a path; that of a map takes `frame`.
         writer: Function that writes a polycrystal to a path; None if there is none.
-        takes_material: Whether reader and writer take materials as a further argument.
-        beside: File that must lie beside it; empty if there is none.
+        beside: Material file that must lie beside it, whose path the reader takes as a further
+            argument; empty if there is none.
+        sections: Function of the module that returns the phases stored with properties, see
+            `read_sections`; the writer then takes materials. None if it stores none.
     """
 
     name: str
@@ -45,8 +47,8 @@ class FileFormat:
     module: str
     reader: str
     writer: str | None = None
-    takes_material: bool = False
     beside: str = ""
+    sections: str | None = None
 
     def function(self, name: str) -> Callable[..., Any]:
         """Import the module and return a function of it."""
@@ -62,8 +64,8 @@ FORMATS = (
         module="damask",
         reader="read_damask",
         writer="write_damask",
-        takes_material=True,
         beside="material.yaml",
+        sections="read_damask_sections",
     ),
     FileFormat(
         name="DREAM.3D (SIMPL 7, NX 8)",
@@ -81,6 +83,7 @@ FORMATS = (
         module="npz",
         reader="read_npz",
         writer="write_npz",
+        sections="read_npz_sections",
     ),
     FileFormat(
         name="EDAX",
@@ -102,15 +105,15 @@ FORMATS = (
 
 
 def extensions(
-    holds: str | None = None, written: bool = False, takes_material: bool = False
+    holds: str | None = None, written: bool = False, beside: bool = False
 ) -> tuple[str, ...]:
-    """List extensions: of volumes or maps, of formats that can be written, or take materials."""
+    """List extensions: of volumes or maps, of formats that are written, or need a file beside."""
     return tuple(
         entry.extension
         for entry in FORMATS
         if holds in (None, entry.holds)
         and (entry.writer is not None or not written)
-        and (entry.takes_material or not takes_material)
+        and (entry.beside or not beside)
     )
 
 
@@ -191,8 +194,11 @@ def read(
         >>> px.read(file)
         Polycrystal(grid=(8, 8, 8), grains=20, size=(8, 8, 8) µm, phases=('crystal',))
     """
-    if material is not None:
-        _require_material(path, "material")
+    allowed = extensions(beside=True)
+    if material is not None and Path(path).suffix.lower() not in allowed:
+        raise ValueError(
+            f"{path}: argument `material` must be left out except for {_listed(allowed)} files."
+        )
     if is_map(path):
         dropped = (exclude,) if isinstance(exclude, str) else exclude
         ebsd = read_ebsd(path, frame=frame).exclude(*dropped)
@@ -203,7 +209,7 @@ def read(
             f"{' and '.join(extensions('map'))} files."
         )
     entry = readable_format(path)
-    return entry.function(entry.reader)(path, *[material] * entry.takes_material)
+    return entry.function(entry.reader)(path, *[material] * bool(entry.beside))
 
 
 def read_ebsd(path: str | Path, *, frame: Frame | None = None) -> EbsdMap:
@@ -238,9 +244,9 @@ def write(
     Args:
         rve: The polycrystal.
         path: `.vti` (DAMASK, with `material.yaml` beside it) or `.npz` (lossless).
-        materials: Properties by phase name, for `.vti` only. A phase without an entry is written
-            with its lattice only (cF if unknown): DAMASK's Python library loads such a file, its
-            solver needs more.
+        materials: Properties by phase name, which `read_materials` returns. A phase without an
+            entry is written with its lattice only; a `.vti` needs one (cF if unknown), and
+            DAMASK's solver more.
     Raises:
         FileNotFoundError: if the folder does not exist.
         FileExistsError: if `material.yaml` beside a new `.vti` belongs to another grid.
@@ -264,22 +270,12 @@ def write(
             f"{path}: a polycrystal is written as {_listed(extensions(written=True))}, "
             f"but the path ends in '{Path(path).suffix.lower()}'."
         )
-    if materials is not None:
-        _require_material(path, "materials")
-    entry.function(entry.writer)(rve, path, *[materials] * entry.takes_material)
+    entry.function(entry.writer)(rve, path, *[materials] * bool(entry.sections))
 
 
 def _format_of(path: str | Path) -> FileFormat | None:
     suffix = Path(path).suffix.lower()
     return next((entry for entry in FORMATS if entry.extension == suffix), None)
-
-
-def _require_material(path: str | Path, argument: str) -> None:
-    allowed = extensions(takes_material=True)
-    if Path(path).suffix.lower() not in allowed:
-        raise ValueError(
-            f"{path}: argument `{argument}` must be left out except for {_listed(allowed)} files."
-        )
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -11,13 +11,15 @@ from typing import Any
 
 from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.crystal.material import Material
+from polyxtal.files.output_folder import check_parents
 from polyxtal.microstructure.io import write
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
+from polyxtal.microstructure.io.stored_materials import read_sections, section_material
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import coarsen, crop, renumber
 from polyxtal.workflows.convert.settings import ConversionSettings
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
-from polyxtal.workflows.inputs.materials import material_file_beside, own_properties
+from polyxtal.workflows.inputs.materials import material_file_beside
 from polyxtal.workflows.inputs.reading import UNITS, Reading, microstructure_summary, remarks
 from polyxtal.workflows.summary.provenance import provenance
 
@@ -62,12 +64,12 @@ def convert(
 ) -> Conversion:
     """Read a polycrystal, crop or coarsen it, and write it.
 
-    From `.vti` to `.vti`, the phases' properties in `material.yaml` are preserved, as far as a
-    `Material` represents them; no other format stores properties.
+    The materials stored with the source are stored with the target, as far as a `Material`
+    represents them.
 
     Args:
         source: File in a readable format, see `read`.
-        target: File in a writable format, see `write`; its folder must exist.
+        target: File in a writable format, see `write`; missing folders are made.
         settings: Conversion settings; None for no change.
         force: Overwrite the target and, for `.vti`, its `material.yaml`.
         progress: Callback at the start of each stage.
@@ -75,15 +77,18 @@ def convert(
         The polycrystals read and written.
     Raises:
         FileExistsError: if the target exists and `force` is not given, or is the source.
-        FileNotFoundError: if the source or the target's folder does not exist.
+        FileNotFoundError: if the source does not exist.
+        NotADirectoryError: if the target's folder is a file.
         ValueError: if a file, an extension or a setting is invalid.
     """
     settings = settings or ConversionSettings()
     source, target = Path(source), Path(target)
     _refuse_overwriting(source, target, force)
+    check_parents(target.resolve(), target)
     factors = None if settings.coarsen is None else _factors(settings.coarsen)
     progress("read", 0, 0)
     with remarks() as said:
+        materials = _stored_materials(source)
         original, grain_map = read_input(source, ebsd=settings.ebsd)
         rve = original
         if settings.crop is not None:
@@ -93,19 +98,26 @@ def convert(
             progress("coarsen", 0, 0)
             whole, rve = rve, coarsen(rve, factors)
             _warn_of_lost_grains(source, whole, rve)
+    stored = (material_file_beside(source) or source).name
     reading = Reading(
-        str(source), original, map=grain_map, frame=settings.ebsd.frame, remarks=tuple(said)
+        str(source),
+        original,
+        materials,
+        dict.fromkeys(materials, stored),
+        grain_map,
+        settings.ebsd.frame,
+        tuple(said),
     )
     if settings.renumber:
         progress("renumber", 0, 0)
         rve = renumber(rve)
     progress("write", 0, 0)
-    damask = target.suffix.lower() == ".vti"
-    materials = _properties(source, rve) if damask else None
+    target.parent.mkdir(parents=True, exist_ok=True)
     write(rve, target, materials)
+    damask = target.suffix.lower() == ".vti"
     files = (target, target.parent / MATERIAL_FILE) if damask else (target,)
-    bare = () if materials is None else (n for n in rve.phase_names if n not in materials)
-    return Conversion(settings, identify_inputs(source), reading, rve, files, tuple(bare))
+    bare = tuple(name for name in rve.phase_names if damask and name not in materials)
+    return Conversion(settings, identify_inputs(source), reading, rve, files, bare)
 
 
 def _warn_of_lost_grains(source: Path, before: Polycrystal, after: Polycrystal) -> None:
@@ -142,9 +154,17 @@ def _same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and os.path.samefile(one, other)
 
 
-def _properties(source: Path, rve: Polycrystal) -> dict[str, Material]:
-    beside = material_file_beside(source)
-    return {} if beside is None else own_properties(beside, rve.phase_names)
+def _stored_materials(source: Path) -> dict[str, Material]:
+    """Return the materials stored with a file; warn of properties that are not supported."""
+    materials = {}
+    for name, section in read_sections(source).items():
+        try:
+            materials[name] = section_material(source, name, section)
+        except ValueError as error:
+            warnings.warn(
+                f"{str(error).rstrip('.')}; the phase is written without properties.", stacklevel=3
+            )
+    return materials
 
 
 def _ranges(text: str, grid: Sequence[int]) -> list[tuple[int, int]]:

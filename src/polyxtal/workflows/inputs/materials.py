@@ -13,6 +13,7 @@ from polyxtal.crystal.shipped import shipped_materials
 from polyxtal.files.wording import listing
 from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
+from polyxtal.microstructure.io.stored_materials import read_sections, section_material
 from polyxtal.microstructure.phases import check_elastic_symmetry, check_lattices
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.workflows.inputs.elasticity import read_elasticity
@@ -32,7 +33,7 @@ def choose_materials(
 
     Args:
         rve: Polycrystal read from the file.
-        file: Input file; the `material.yaml` of a `.vti` is used if `given` is empty.
+        file: Input file; the materials stored with it are those of phases that `given` omits.
         given: Names of shipped materials or phase files: one for all phases, or "PHASE=NAME"
             for each. In a file with several phases, the phase is selected by name.
     Returns:
@@ -46,9 +47,9 @@ def choose_materials(
     materials = {name: _load(source, name) for name, source in chosen.items()}
     _warn_of_unlikely(rve, materials, given)
     without = [name for name in used if name not in materials]
-    beside = material_file_beside(file)
-    if without and beside is not None:
-        materials |= own_properties(beside, without)
+    if without:
+        stored = read_sections(file)
+        materials |= {n: section_material(file, n, stored[n]) for n in without if n in stored}
         without = [name for name in used if name not in materials]
     if without:
         raise ValueError(
@@ -113,25 +114,6 @@ def with_lattices(rve: Polycrystal, materials: Mapping[str, Material | None]) ->
     )
 
 
-def own_properties(beside: Path, names: Sequence[str]) -> dict[str, Material]:
-    """Return the materials in a `material.yaml`, except phases with a lattice only.
-
-    Raises:
-        ValueError: if the properties of a phase cannot be simulated.
-    """
-    document = read_yaml(beside)
-    phases = document.get("phase") if isinstance(document, Mapping) else None
-    if not isinstance(phases, Mapping):
-        return {}
-    phases = {str(name): body for name, body in phases.items()}
-    return {
-        name: phase_to_material(phases[name], name, f"{beside}: ")
-        for name in names
-        # Grids without properties are written with phases that have a lattice only.
-        if isinstance(phases.get(name), Mapping) and "mechanical" in phases[name]
-    }
-
-
 def _nearest(rve: Polycrystal, phase: str) -> str:
     near = shipped_for(phase, rve.lattices[rve.phase_names.index(phase)])
     return f"; nearest: {', '.join(near)}" if near and near != list(shipped_materials()) else ""
@@ -142,8 +124,8 @@ def material_sources(
 ) -> dict[str, str]:
     """Return where the material of each phase with grains comes from, see `choose_materials`."""
     used = _used_phases(rve)
-    beside = material_file_beside(file)
-    return dict.fromkeys(used, beside.name if beside else "") | _assign(used, given, argument)
+    stored = (material_file_beside(file) or Path(file)).name
+    return dict.fromkeys(used, stored) | _assign(used, given, argument)
 
 
 def _warn_of_unlikely(

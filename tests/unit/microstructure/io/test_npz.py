@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import zipfile
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 import torch
 
 from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.load_material import load_material
 from polyxtal.files import bounded
 from polyxtal.microstructure.io import read, write
+from polyxtal.microstructure.io.stored_materials import read_materials
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 
@@ -69,7 +72,7 @@ def test_plain_grain_ids_and_quaternions(tmp_path: Path) -> None:
     ("changes", "sentence"),
     [
         ({"size": None}, "lacks size"),
-        ({"format_version": np.int64(3)}, "format version 3"),
+        ({"format_version": np.int64(4)}, "format version 4"),
         ({"format_version": np.array(["1"])}, "format version"),
         ({"size": np.ones(2)}, "size is not three"),
         ({"size": np.zeros(3)}, "three positive lengths"),
@@ -171,8 +174,6 @@ def test_extensions(tmp_path: Path) -> None:
         write(two_phases(), tmp_path / "a.dream3d")
     with pytest.raises(ValueError, match="`material` must be left out"):
         read(tmp_path / "a.npz", material="material.yaml")
-    with pytest.raises(ValueError, match="`materials` must be left out"):
-        write(two_phases(), tmp_path / "a.npz", materials={})
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "a.npz")
     assert list(tmp_path.iterdir()) == []
@@ -239,3 +240,37 @@ def test_phases_are_limited(tmp_path, monkeypatch):
     monkeypatch.setattr("polyxtal.microstructure.io.npz.MAX_PHASES", 2)
     with pytest.raises(ValueError, match="of more than 2"):
         read(path)
+
+
+def test_materials_are_stored_with_their_lattices(tmp_path):
+    path, rve = tmp_path / "a.npz", two_phases()
+    titanium = load_material("Ti")
+    write(rve, path, {"austenite": titanium})
+    assert read_materials(path) == {"austenite": dataclasses.replace(titanium, name="austenite")}
+    assert read(path).lattices == (None, titanium.lattice)
+    with pytest.raises(ValueError, match="but names copper"):
+        write(rve, path, {"copper": titanium})
+    write(rve, path)
+    assert read_materials(path) == {}
+    assert read_materials(saved(path, grain_id=[[[0]]], quaternions=np.eye(4)[:1])) == {}
+
+
+@pytest.mark.parametrize(
+    ("materials", "sentence"),
+    [
+        (None, "materials.npy"),
+        (np.array(["{}", "{}"]), "not one for each phase"),
+        (np.array([1.0]), "not one for each phase"),
+        (np.array(["{"]), "must be an intact polycrystal file"),
+        (np.array(["[" * 10**5]), "nested too deeply"),
+        (np.array(["[]"]), "phase 'crystal': must be a mapping"),
+        (np.array(['{"lattice": "cF"}']), "phase 'crystal': mechanical must be given"),
+    ],
+)
+def test_materials_that_are_none(tmp_path, materials, sentence):
+    lattice = {"lattice": np.array(["cF"]), "laue_group": np.array([""]), "c_over_a": np.ones(1)}
+    changes = {"format_version": np.int64(3), "materials": materials, **lattice}
+    path = saved(tmp_path / "a.npz", **complete(**changes))
+    with pytest.raises(ValueError, match=sentence) as error:
+        read_materials(path)
+    assert str(error.value).startswith(str(path))
