@@ -11,6 +11,7 @@ import typer
 
 from polyxtal.cli import options
 from polyxtal.cli.console import deferred_warnings, friendly_errors, print_timing, progress_bar
+from polyxtal.cli.interruption import command_to_resume, exit_code, terminable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from polyxtal.workflows.simulate.folder import Run
     from polyxtal.workflows.simulate.run import Simulation
     from polyxtal.workflows.simulate.settings import SimulationSettings
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
 
 
 def simulate(
@@ -87,7 +85,7 @@ def simulate(
 ) -> None:
     """Simulate crystal plasticity at every voxel: minutes to hours (resumable)."""
     try:
-        with friendly_errors(debug):
+        with terminable(), friendly_errors(debug):
             from polyxtal.workflows.simulate.folder import OUTPUT, check_folder
             from polyxtal.workflows.simulate.settings import SimulationSettings
 
@@ -116,9 +114,9 @@ def simulate(
             options.require_files(load)
             options.require_materials(material)
             _simulate(file, settings, out, force, not no_picture)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         typer.echo(_how_to_go_on(out), err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(exit_code(stop)) from None
 
 
 def _simulate(
@@ -168,8 +166,8 @@ def _how_to_go_on(folder: Path | None) -> str:
         return "Interrupted before anything was written."
     time = reached(folder)
     if time is None:
-        return "Interrupted before the first checkpoint. Rerun the same command to restart."
-    return f"Interrupted. Rerun the same command to resume from t = {time:.6g} s."
+        return f"Interrupted before the first checkpoint; restart with: {command_to_resume()}"
+    return f"Interrupted; resume from t = {time:.6g} s with: {command_to_resume()}"
 
 
 def _tables(simulation: Simulation) -> Iterator[Table]:

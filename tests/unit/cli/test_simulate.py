@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -292,6 +293,41 @@ def test_killed_run_goes_on_with_the_same_command(case, tmp_path, monkeypatch):
         assert content["solver"][name] == truth["solver"][name]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_leave_a_checkpoint_of_the_last_increment(case, tmp_path, number, code):
+    """Long before the next periodic checkpoint, in the midst of an increment."""
+    out = tmp_path / "out"
+    fields = ("--fields", "vti", "--fields-every", "1")
+    options = ("--strain", "0.01", "--checkpoint-every", "10000", "--no-picture", "--no-taylor")
+    options = (*options, *fields)
+    grid = case / "large" / "grid.vti"
+    command = [sys.executable, "-m", "polyxtal", "simulate", str(grid), *options, "--out", str(out)]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not list(out.glob("fields_0003.vti")):  # the third increment is finished
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert run_folder.reached(out) == 0
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    reached = run_folder.reached(out)
+    assert reached is not None
+    assert 0 < reached < 10
+    ours = f"polyxtal {shlex.join(command[3:])}"
+    assert said.splitlines()[-1] == f"Interrupted; resume from t = {reached:.6g} s with: {ours}"
+    again = invoke(*command[4:])
+    assert again.exit_code == 0, again.output
+    assert again.stdout.startswith(f"Resuming from t = {reached:.6g} s.\n")
+    whole = tmp_path / "whole"
+    assert invoke(grid, *options, "--out", whole).exit_code == 0
+    for name in ("curve.csv", "orientations.csv"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
 @pytest.fixture
 def stopped(monkeypatch):
     """Press Ctrl-C after the second increment, whenever the block is entered."""
@@ -314,14 +350,19 @@ def stopped(monkeypatch):
     return press, release
 
 
-def test_interrupted_run_says_how_to_go_on(case, tmp_path, stopped):
+def test_interrupted_run_says_how_to_go_on(case, tmp_path, stopped, monkeypatch):
     press, release = stopped
     out = tmp_path / "out"
     press()
-    result = run(case, out, "--checkpoint-every", 0)
+    words = ["simulate", "my grid.vti", "--force", "--out", "out"]
+    monkeypatch.setattr(sys, "argv", ["/bin/polyxtal", *words])
+    result = run(case, out, "--force")
     assert result.exit_code == 130
     assert result.stdout == ""
-    assert result.stderr == ("Interrupted. Rerun the same command to resume from t = 4 s.\n")
+    # With --force it would start anew.
+    assert result.stderr == (
+        "Interrupted; resume from t = 4 s with: polyxtal simulate 'my grid.vti' --out out\n"
+    )
     checkpoints = {"checkpoint.npz", "checkpoint.previous.npz"}
     assert names(out) == {"unfinished.json", *checkpoints}
     release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -50,6 +51,7 @@ class SimulationRun:
         self.history, self.progress = History(rve, cell), Progress()
         self.increments, self.fingerprint = path.increments, fingerprint
         self.saved_at = monotonic()
+        self._unsaved: tuple[Progress, dict[str, Tensor]] | None = None
         file = None if files.checkpoint is None else Path(files.checkpoint)
         self.series_name = "" if files.fields is None else _name_series(files.fields, file)
         known = ""
@@ -71,7 +73,9 @@ class SimulationRun:
         if self.series is not None and self.series.starts_at_zero and self.progress.time == 0:
             self._snapshot(0.0)
         if file is not None and not resume:
-            self.save()  # at once, so that a path that cannot be written is found at the start
+            # At once, so that a path that cannot be written is found at the start.
+            self._unsaved = self._reached(copy=False)
+            self.save()
 
     def _open_series(
         self, material: MaterialByPhase, path: LoadPath, resume: bool
@@ -91,9 +95,20 @@ class SimulationRun:
         last = number == self.increments
         if self.series is not None and (last or (every is not None and number % every == 0)):
             self._snapshot(time)
-        due = monotonic() - self.saved_at >= self.files.checkpoint_seconds
-        if self.files.checkpoint is not None and (due or last):
+        if self.files.checkpoint is None:
+            return
+        due = last or monotonic() - self.saved_at >= self.files.checkpoint_seconds
+        self._unsaved = self._reached(copy=not due)
+        if due:
             self.save()
+
+    def _reached(self, copy: bool) -> tuple[Progress, dict[str, Tensor]]:
+        """Return position and state, with a copy of what the next increment overwrites."""
+        progress = replace(self.progress, counts=dict(self.progress.counts))
+        state = self.cell.state()
+        if copy:
+            state = {n: f.clone() if n.startswith("law/") else f for n, f in state.items()}
+        return progress, state
 
     def _snapshot(self, time: float) -> None:
         assert self.series is not None
@@ -106,19 +121,18 @@ class SimulationRun:
             self.series.append(number, time, fields)
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint of the last finished increment, unless that was done."""
+        if self._unsaved is None:
+            return
         assert self.files.checkpoint is not None
+        progress, state = self._unsaved
+        rows = round(progress.counts["increments"]) + 1  # an interrupted one may have added more
+        history = {name: values[:rows] for name, values in self.history.rows().items()}
         save_checkpoint(
             Path(self.files.checkpoint),
-            Checkpoint(
-                self.fingerprint,
-                self.series_name,
-                self.progress,
-                self.cell.state(),
-                self.history.rows(),
-            ),
+            Checkpoint(self.fingerprint, self.series_name, progress, state, history),
         )
-        self.saved_at = monotonic()
+        self.saved_at, self._unsaved = monotonic(), None
 
     def finish(self) -> FullFieldResponse:
         """Return the response."""

@@ -58,7 +58,8 @@ def simulate(
         checkpoint: Checkpoint file, `.npz`. If it exists and belongs to the same simulation, the
             run resumes from it, with the same result as an uninterrupted run; only `threads` and
             the options of files may differ. The checkpoint before it stays as `.previous.npz`.
-        checkpoint_seconds: Time between two checkpoints; the last is written at the end. [s]
+        checkpoint_seconds: Time between two checkpoints; one more is written at the end, or of the
+            last finished increment when the run is interrupted (KeyboardInterrupt). [s]
         fields: Series of local fields to write: `.vti` for ParaView, in single precision (see
             `FieldSeries`), or `.hdf5` in the layout of DAMASK's results, for `damask.Result` (see
             `ResultSeries`). A resumed simulation continues the series that it began; snapshots of
@@ -130,6 +131,9 @@ def simulate(
         try:
             follow(path, cell, after_increment, run.progress)
             response = run.finish()
+        except KeyboardInterrupt:
+            run.save()
+            raise
         finally:
             cell.law.close()
     note = cut_note(response.statistics)

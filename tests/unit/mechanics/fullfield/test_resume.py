@@ -12,6 +12,8 @@ import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.mechanics.fullfield import checkpoint as checkpoint_module
+from polyxtal.mechanics.fullfield.cell import PeriodicCell
+from polyxtal.mechanics.fullfield.checkpoint import time_reached
 from polyxtal.microstructure.io.vti import read_image
 
 ALUMINIUM = px.load_material("AA6022-T4")
@@ -296,3 +298,36 @@ def test_a_finished_run_still_gives_its_last_fields(tmp_path):
     px.simulate(polycrystal(), ALUMINIUM, short, checkpoint=file, fields=tmp_path / "a.vti")
     snapshot = read_image(tmp_path / "a_0002.vti")
     np.testing.assert_allclose(matrices(snapshot, "F [-]"), response.fields.F.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("attempts", [2, 3, 4])
+def test_an_interrupted_increment_is_given_up(tmp_path, monkeypatch, attempts, compiled):
+    """A hold of the key in an increment that was cut: half of it is reached, and not saved."""
+    path = px.LoadPath.uniaxial(0.006, increments=3)
+    calls = []
+
+    def attempt(self, dt, goal, mask, new_direction):
+        calls.append(dt)
+        result = whole_attempt(self, dt, goal, mask, new_direction)
+        if pressed and len(calls) == attempts:
+            raise KeyboardInterrupt
+        # The second increment fails at first, and is cut.
+        return result._replace(converged=result.converged and len(calls) != 2)
+
+    whole_attempt = PeriodicCell.attempt
+    monkeypatch.setattr(PeriodicCell, "attempt", attempt)
+    options = {"compiled": compiled, "checkpoint": tmp_path / "run.npz"}
+    pressed = True
+    with pytest.raises(KeyboardInterrupt):
+        px.simulate(polycrystal(), ALUMINIUM, path, **options)
+    assert time_reached(tmp_path / "run.npz") == pytest.approx(2.0)
+    pressed, calls[1:] = False, []
+    with pytest.warns(UserWarning, match="were cut"):
+        resumed = px.simulate(polycrystal(), ALUMINIUM, path, **options)
+    calls.clear()
+    with pytest.warns(UserWarning, match="were cut"):
+        whole = px.simulate(polycrystal(), ALUMINIUM, path, compiled=compiled)
+    assert torch.equal(resumed.P, whole.P)
+    assert torch.equal(resumed.orientations, whole.orientations)
+    assert resumed.statistics == whole.statistics
