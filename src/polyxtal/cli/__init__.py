@@ -5,7 +5,7 @@ Imports that need torch are deferred into the commands, so that help and usage e
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,10 +19,20 @@ from polyxtal.cli import (
     pretrain,
     simulate,
 )
+from polyxtal.cli.clock import CLOCK, process_age
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+class _Program(typer.Typer):
+    """The command line as a process of its own."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        CLOCK.startup = process_age()
+        return super().__call__(*args, **kwargs)
+
+
+app = _Program(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 def _print_version(wanted: bool) -> None:
@@ -41,6 +51,7 @@ def main(
     ] = False,
 ) -> None:
     """Predict stiffness, stress-strain curve and texture of a voxel polycrystal."""
+    CLOCK.start()
 
 
 # Help lists the commands in this order.

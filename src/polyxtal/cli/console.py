@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from polyxtal.algebra.progress import Progress
+    from rich.progress import Progress, TaskID
 
 USER_ERROR, NOT_CONVERGED = 2, 3
 """Exit codes: an error in the input, and a solver that does not converge."""
@@ -44,15 +44,25 @@ def friendly_errors(debug: bool) -> Iterator[None]:
 
 
 @contextmanager
-def deferred_warnings() -> Iterator[None]:
-    """Print each warning once, in one line, when the block has ended or failed."""
+def deferred_warnings() -> Iterator[Callable[[], None]]:
+    """Print each warning once, in one line, when the block has ended or failed.
+
+    Yields a function that prints those so far.
+    """
+    said: set[str] = set()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        try:
-            yield
-        finally:
+
+        def tell() -> None:
             for sentence in dict.fromkeys(str(warning.message) for warning in caught):
-                typer.echo(f"Warning: {_capped(sentence)}", err=True)
+                if sentence not in said:
+                    typer.echo(f"Warning: {_capped(sentence)}", err=True)
+                    said.add(sentence)
+
+        try:
+            yield tell
+        finally:
+            tell()
 
 
 OTHER_NAMES = {
@@ -103,7 +113,7 @@ LOG_EVERY, LOG_FIRST = 30.0, 5.0
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
+def progress_bar() -> Iterator[ProgressDisplay]:
     """Show progress on stderr: a bar in a terminal, occasional lines in a log."""
     from rich.console import Console
     from rich.progress import (
@@ -131,21 +141,7 @@ def progress_bar() -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task, current = bar.add_task("start", total=None, pace=""), ""
-        began, first = 0.0, 0
-
-        def report(stage: str, done: int, total: int, note: str = "", /) -> None:
-            nonlocal current, began, first
-            if stage != current:
-                current, began, first = stage, perf_counter(), done
-                bar.reset(task, total=total or None, completed=done)
-            text = f"{stage}, {note}" if note else stage
-            # Refresh now: compilation blocks the thread that would do it.
-            pace = _pace(perf_counter() - began, done - first)
-            state = {"description": text, "completed": done, "total": total or None}
-            bar.update(task, **state, pace=pace, refresh=True)
-
-        yield report
+        yield _Bar(bar, bar.add_task("start", total=None, pace=""))
 
 
 def _pace(spent: float, steps: int) -> str:
@@ -153,6 +149,31 @@ def _pace(spent: float, steps: int) -> str:
     if not steps or not spent:
         return ""
     return f"{steps / spent:.3g} per s" if steps > spent else f"{spent / steps:.3g} s each"
+
+
+class _Bar:
+    """Progress as a bar in a terminal."""
+
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar, self._task = bar, task
+        self._stage, self._began, self._first = "", 0.0, 0
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "", /) -> None:
+        if stage != self._stage:
+            self._stage, self._began, self._first = stage, perf_counter(), done
+            self._bar.reset(self._task, total=total or None, completed=done)
+        text = f"{stage}, {note}" if note else stage
+        # Refresh now: compilation blocks the thread that would do it.
+        pace = _pace(perf_counter() - self._began, done - self._first)
+        state = {"description": text, "completed": done, "total": total or None}
+        self._bar.update(self._task, **state, pace=pace, refresh=True)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away, so that the block can print."""
+        self._bar.stop()
+        yield
+        self._bar.start()
 
 
 class _Log:
@@ -183,8 +204,11 @@ class _Log:
         pace = f", {known}" if (known := _pace(spent, steps)) else ""
         typer.echo(f"{count}{text}, {spent:.0f} s elapsed{pace}{left}", err=True)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do nothing: lines of a log stay."""
+        yield
 
-def print_timing(total: float, parts: Mapping[str, float]) -> None:
-    """Print the wall time of a command and of its stages. [s]"""
-    stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in parts.items())
-    typer.echo(f"Took {total:.1f} s ({stages}).")
+
+ProgressDisplay = _Bar | _Log
+"""Progress of a command: a `Progress` that can be paused to print."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import deferred_warnings, friendly_errors, print_timing, progress_bar
+from polyxtal.cli.clock import print_timing
+from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from polyxtal.workflows.homogenize.run import Homogenization
+    from polyxtal.workflows.inputs.reading import Reading
 from polyxtal.workflows.homogenize.settings import HomogenizationSettings
 
 
@@ -84,36 +85,41 @@ def _homogenize(
 ) -> None:
     from rich.console import Console
 
+    from polyxtal.cli.tables import reading_table
     from polyxtal.workflows.homogenize.run import homogenize as run
     from polyxtal.workflows.homogenize.write import write_homogenization
 
-    started = perf_counter()
-    with deferred_warnings(), progress_bar() as progress:
-        homogenization = run(file, settings, progress)
+    console = Console(highlight=False)
+    with deferred_warnings() as warn, progress_bar() as progress:
+
+        def show_input(reading: Reading) -> None:
+            with progress.paused():
+                console.print(reading_table(reading))
+                warn()
+
+        homogenization = run(file, settings, progress, show_input)
         progress("write", 0, 0)
         write_homogenization(homogenization, folder, force, picture)
-    console = Console(highlight=False)
-    for table in _tables(homogenization):
-        console.print(table)
+    for part in _results(homogenization):
+        console.print(part)
     result, wall = homogenization.result, homogenization.seconds["full field"]
     typer.echo(
         f"Full field ({settings.scheme}, {'single' if settings.float32 else 'double'} precision): "
         f"{result.iterations} iterations, residual {result.residual:.1e}, {wall:.2f} s."
     )
-    print_timing(perf_counter() - started, homogenization.seconds)
+    print_timing(homogenization.seconds)
     typer.echo(f"Written to {folder}")
 
 
-def _tables(homogenization: Homogenization) -> Iterator[Table]:
+def _results(homogenization: Homogenization) -> Iterator[RenderableType]:
     from rich.table import Table
 
     from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
-    from polyxtal.cli.tables import GPA, constants_table, reading_table, stiffness_table
+    from polyxtal.cli.tables import GPA, VOIGT_NOTE, constants_table, stiffness_table
 
-    yield reading_table(homogenization.reading)
     columns = {"Reuss": "reuss", "Hill": "hill", "full field": "full_field", "Voigt": "voigt"}
     stiffness = {title: homogenization.stiffness[name] for title, name in columns.items()}
-    yield stiffness_table(stiffness["full field"], "Full-field stiffness [GPa], Voigt notation")
+    yield stiffness_table(stiffness["full field"], "Full-field stiffness")
 
     table = Table("", *columns, title="Comparison [GPa], Voigt notation")
     voigt = [stiffness_mandel_to_voigt(c) for c in stiffness.values()]
@@ -125,6 +131,7 @@ def _tables(homogenization: Homogenization) -> Iterator[Table]:
     shown = (f"{100 * distance[n]:.2g} %" if n in distance else "-" for n in columns.values())
     table.add_row("distance from the full field", *shown)
     yield table
+    yield f"{VOIGT_NOTE} Distance: Frobenius norm of the difference over that of the full field."
 
     constants = {title: homogenization.constants[name] for title, name in columns.items()}
-    yield constants_table(constants, bounds=("Reuss", "Voigt"))
+    yield from constants_table(constants, bounds=("Reuss", "Voigt"))

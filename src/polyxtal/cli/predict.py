@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import deferred_warnings, friendly_errors, print_timing, progress_bar
+from polyxtal.cli.clock import print_timing
+from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
+    from polyxtal.mechanics.loading.path import LoadPath
+    from polyxtal.workflows.inputs.reading import Reading
     from polyxtal.workflows.predict.run import Prediction, PredictionSettings
 
 
@@ -89,56 +91,64 @@ def _predict(
 ) -> None:
     from rich.console import Console
 
+    from polyxtal.cli.tables import reading_table
     from polyxtal.workflows.predict.run import predict as run
     from polyxtal.workflows.predict.write import write_prediction
 
-    started = perf_counter()
-    with deferred_warnings(), progress_bar() as progress:
-        prediction = run(file, settings, progress)
+    console = Console(highlight=False)
+    with deferred_warnings() as warn, progress_bar() as progress:
+
+        def show_input(reading: Reading, load: LoadPath) -> None:
+            with progress.paused():
+                console.print(reading_table(reading, settings.describe(load)))
+                warn()
+
+        prediction = run(file, settings, progress, show_input)
         progress("write", 0, 0)
         write_prediction(prediction, folder, force, picture)
-    console = Console(highlight=False)
-    for table in _tables(prediction):
-        console.print(table)
-    print_timing(perf_counter() - started, prediction.seconds)
+    for part in _results(prediction):
+        console.print(part)
+    print_timing(prediction.seconds)
     # Plain, because a console would break a long path into lines.
     typer.echo(f"Written to {folder}")
 
 
-def _tables(prediction: Prediction) -> Iterator[Table]:
+def _results(prediction: Prediction) -> Iterator[RenderableType]:
     from math import degrees
 
     from rich.table import Table
 
     from polyxtal.cli.tables import (
+        STRENGTH_NOTE,
         constants_table,
+        curve_note,
         curve_table,
-        reading_table,
         stiffness_table,
     )
 
-    yield reading_table(prediction.reading, prediction.settings.describe(prediction.load))
     answer = prediction.stiffness[prediction.answer]
-    yield stiffness_table(answer, "Stiffness [GPa], Voigt notation")
+    yield stiffness_table(answer, "Stiffness")
     columns = {"Reuss": "reuss", "model": "model", "network": "network", "Voigt": "voigt"}
     columns = {title: name for title, name in columns.items() if name in prediction.stiffness}
     constants = {title: prediction.constants[name] for title, name in columns.items()}
-    yield constants_table(constants, bounds=("Reuss", "Voigt"))
+    yield from constants_table(constants, bounds=("Reuss", "Voigt"))
 
     yield curve_table({"network": prediction.curve, **prediction.baseline_curves})
+    yield curve_note(prediction.curve)
 
     texture = prediction.texture
     table = Table(title="Texture", show_header=False)
-    table.add_row("strength, grains of the input", f"{texture.strength_grains:.4f}")
-    table.add_row("strength, network, initial", f"{texture.strength_start:.4f}")
-    table.add_row("strength, network, final", f"{texture.strength_end:.4f}")
+    table.add_row("texture strength [-], grains of the input", f"{texture.strength_grains:.4f}")
+    table.add_row("texture strength [-], network, initial", f"{texture.strength_start:.4f}")
+    table.add_row("texture strength [-], network, final", f"{texture.strength_end:.4f}")
     table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
     yield table
+    yield STRENGTH_NOTE
 
     if prediction.out_of_distribution_score is not None:
         table = Table(title=f"Model {prediction.settings.model}", show_header=False)
         table.add_row(
-            "out-of-distribution score (above 1: far from the training data)",
+            "out-of-distribution score [-] (above 1: far from the training data)",
             f"{prediction.out_of_distribution_score:.3f}",
         )
         yield table

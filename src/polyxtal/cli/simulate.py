@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from polyxtal.cli import options
-from polyxtal.cli.console import deferred_warnings, friendly_errors, print_timing, progress_bar
+from polyxtal.cli.clock import print_timing
+from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 from polyxtal.cli.interruption import command_to_resume, exit_code, terminable
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from polyxtal.workflows.simulate.folder import Run
     from polyxtal.workflows.simulate.run import Simulation
@@ -124,12 +124,13 @@ def _simulate(
 ) -> None:
     from rich.console import Console
 
+    from polyxtal.cli.tables import reading_table
     from polyxtal.workflows.simulate.folder import is_finished, open_run
     from polyxtal.workflows.simulate.prepare import prepare
     from polyxtal.workflows.simulate.run import simulate as run_simulation
     from polyxtal.workflows.simulate.write import write_simulation
 
-    started = perf_counter()
+    console = Console(highlight=False)
     with deferred_warnings(), progress_bar() as progress:
         progress("read", 0, 0)
         prepared = prepare(file, settings)
@@ -138,16 +139,16 @@ def _simulate(
         return
     with open_run(folder, prepared.identity(), force) as run:
         _say_where_it_starts(run)
+        console.print(reading_table(prepared.reading, settings.describe(prepared.load)))
         with deferred_warnings(), progress_bar() as progress:
             simulation = run_simulation(prepared, run, progress)
             progress("write", 0, 0)
             write_simulation(simulation, run, picture)
-    console = Console(highlight=False)
-    for table in _tables(simulation):
-        console.print(table)
+    for part in _results(simulation):
+        console.print(part)
     if simulation.why_no_baseline:
         typer.echo(simulation.why_no_baseline)
-    print_timing(perf_counter() - started + run.seconds_before, simulation.seconds)
+    print_timing(simulation.seconds, run.seconds_before)
     # Plain, because a console would break a long path into lines.
     typer.echo(f"Written to {folder}")
 
@@ -170,25 +171,25 @@ def _how_to_go_on(folder: Path | None) -> str:
     return f"Interrupted; resume from t = {time:.6g} s with: {command_to_resume()}"
 
 
-def _tables(simulation: Simulation) -> Iterator[Table]:
+def _results(simulation: Simulation) -> Iterator[RenderableType]:
     from math import degrees
 
     from rich.table import Table
 
-    from polyxtal.cli.tables import curve_table, reading_table
+    from polyxtal.cli.tables import STRENGTH_NOTE, curve_note, curve_table
 
-    prepared = simulation.prepared
-    yield reading_table(prepared.reading, prepared.settings.describe(prepared.load))
     yield curve_table({"full field": simulation.curve, **simulation.baseline_curves})
+    yield curve_note(simulation.curve)
 
     rotations = {"full field": simulation.rotation, **simulation.baseline_rotations}
     table = Table("", *rotations, title="Grain rotation")
     found = rotations.values()
     table.add_row("mean", *(f"{degrees(r.mean):.2f}°" for r in found))
     table.add_row("largest", *(f"{degrees(r.largest):.2f}°" for r in found))
-    table.add_row("initial texture strength", *(f"{r.strength_start:.4f}" for r in found))
-    table.add_row("final texture strength", *(f"{r.strength_end:.4f}" for r in found))
+    table.add_row("initial texture strength [-]", *(f"{r.strength_start:.4f}" for r in found))
+    table.add_row("final texture strength [-]", *(f"{r.strength_end:.4f}" for r in found))
     yield table
+    yield f"Mean by volume of the grains. {STRENGTH_NOTE}"
 
     counts = simulation.response.statistics
     table = Table(title="Full field", show_header=False)
@@ -202,6 +203,6 @@ def _tables(simulation: Simulation) -> Iterator[Table]:
         if name in counts:
             table.add_row(label, f"{counts[name]:.0f}")
     if "residual" in counts:
-        table.add_row("largest relative residual", f"{counts['residual']:.1e}")
+        table.add_row("largest relative residual [-]", f"{counts['residual']:.1e}")
     table.add_row("wall time", f"{simulation.seconds['full field']:.1f} s")
     yield table

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rich.console import RenderableType
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -18,12 +19,23 @@ if TYPE_CHECKING:
 GPA = 1e-3
 """One megapascal. [GPa]"""
 
+VOIGT_NOTE = "Voigt notation: rows and columns 11, 22, 33, 23, 13, 12."
+STRENGTH_NOTE = (
+    "Texture strength: rms of the mean harmonics of lowest degree; 0 for uniform orientations, "
+    "about 1/√N for N random crystals, 1 for a single crystal."
+)
+
 
 def stiffness_table(stiffness: Tensor, title: str) -> Table:
-    """Return a table of a Mandel stiffness [MPa] in Voigt notation. [GPa]"""
+    """Return a table of a Mandel stiffness [MPa] in Voigt notation. [GPa]
+
+    Args:
+        stiffness: Mandel stiffness. [MPa]
+        title: What it is the stiffness of.
+    """
     from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
 
-    table = Table(title=title, show_header=False)
+    table = Table(title=f"{title} [GPa], Voigt notation", show_header=False)
     for row in stiffness_mandel_to_voigt(stiffness).tolist():
         table.add_row(*(f"{GPA * value:.2f}" for value in row))
     return table
@@ -31,8 +43,8 @@ def stiffness_table(stiffness: Tensor, title: str) -> Table:
 
 def constants_table(
     constants: Mapping[str, EngineeringConstants], bounds: Collection[str]
-) -> Table:
-    """Return a table of engineering constants, one column per model.
+) -> Iterator[RenderableType]:
+    """Yield a table of engineering constants, one column per model, and a note.
 
     Ratios in the columns of `bounds` are in brackets, because only moduli are bounded.
 
@@ -40,7 +52,7 @@ def constants_table(
         constants: Engineering constants by model name, in column order. [MPa, -]
         bounds: Names of models that bound the moduli.
     """
-    table = Table("", *constants, title="Engineering constants [GPa, -]")
+    table = Table("", *constants, title="Engineering constants")
     values = {model: asdict(c) for model, c in constants.items()}
     for name in next(iter(values.values())):
         # Only moduli lie between the bounds; ratios do not.
@@ -52,8 +64,13 @@ def constants_table(
                 row.append(f"{GPA * value:.2f}")
             else:
                 row.append(f"({value:.4f})" if model in bounds else f"{value:.4f}")
-        table.add_row(name, *row)
-    return table
+        table.add_row(f"{name} [{'GPa' if modulus else '-'}]", *row)
+    yield table
+    yield (
+        "E, G: Young's and shear moduli along the axes; nu_xy: contraction of y under tension "
+        "along x; universal anisotropy: 0 if isotropic. In brackets: "
+        f"{' and '.join(bounds)} bound the moduli, not these."
+    )
 
 
 def curve_table(curves: Mapping[str, CurveNumbers]) -> Table:
@@ -73,6 +90,15 @@ def curve_table(curves: Mapping[str, CurveNumbers]) -> Table:
         values = [getattr(curve, name) for curve in curves.values()]
         table.add_row(label, *("not reached" if v is None else f"{v:.1f}" for v in values))
     return table
+
+
+def curve_note(curve: CurveNumbers) -> str:
+    """Return what the numbers of `curve_table` mean."""
+    return (
+        f"Engineering strain and first Piola-Kirchhoff stress, {curve.component}, up to the first "
+        "reversal. Proof stress: where the curve meets the elastic line shifted by 0.2 % strain. "
+        "Hardening modulus: slope of the curve over the last tenth of that strain."
+    )
 
 
 def reading_table(reading: Reading, load: str | None = None) -> Table:

@@ -29,8 +29,10 @@ UNITS = (
     LengthUnit("µm", 1.0),
     LengthUnit("nm", 1e-3),
 )
-_ROUNDING = 1e-6
-"""Share by which 999.9995 nm, which six digits write as 1000, is taken for 1 µm."""
+DIGITS = 4
+"""Significant digits of a length in words."""
+_ROUNDING = 0.5 * 10.0**-DIGITS
+"""Share by which 999.96 nm, which four digits write as 1000, is taken for 1 µm."""
 
 
 def length_unit(length: float) -> LengthUnit:
@@ -52,14 +54,14 @@ def length_label(length: float, cell: float = 0.0) -> str:
             too. [µm]
     """
     unit = _unit(length, cell)
-    number = f"{length / unit.micrometres:.6g}"
+    number = f"{length / unit.micrometres:.{DIGITS}g}"
     return number if unit.name == RELATIVE else f"{number} {unit.name}"
 
 
 def lengths_label(lengths: Sequence[float], cell: float = 0.0) -> str:
     """Return lengths given in µm as factors, such as "25 x 25 x 5 nm"; see `length_label`."""
     unit = _unit(max(lengths), cell)
-    factors = " x ".join(f"{length / unit.micrometres:.6g}" for length in lengths)
+    factors = " x ".join(f"{length / unit.micrometres:.{DIGITS}g}" for length in lengths)
     return f"{factors} (relative lengths)" if unit.name == RELATIVE else f"{factors} {unit.name}"
 
 

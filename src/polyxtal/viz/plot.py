@@ -162,10 +162,12 @@ def volume(
 
 def stiffness_surface(
     stiffness: Float[Tensor, "6 6"] | Elasticity | Material | ElasticHomogenization,
-    resolution: int = 80,
+    resolution: int = 150,
     ax: Axes | None = None,
 ) -> Axes3D:
     """Plot Young's modulus over all directions, as radius and as colour.
+
+    The colours span at least 10 % to both sides of the middle modulus.
 
     Args:
         stiffness: Mandel stiffness [MPa], or a crystal, a material or an effective stiffness.

@@ -40,6 +40,7 @@ from polyxtal.viz.style import (
     DENSITY_MAP,
     INK,
     LABEL_SIZE,
+    TICK_SIZE,
     TITLE_SIZE,
     add_colorbar,
     density_levels,
@@ -47,6 +48,9 @@ from polyxtal.viz.style import (
 
 FEW_CRYSTALS = 200
 """Largest number of crystals that are also drawn as points."""
+
+POINTS_LABEL = "crystals, area by volume"
+"""What the points are."""
 
 NO_CRYSTAL = 0.85
 """Grey of points without an orientation."""
@@ -150,7 +154,7 @@ def draw_inverse_pole_figure(
         halfwidth: Half-width at half maximum of the kernel. [rad]
         peak: Upper end of the colour scale, to compare figures; None for the maximum of the
             data. [multiples of random]
-        colorbar: Whether to add a colour bar.
+        colorbar: Whether to add a colour bar and, if there are points, a legend.
         laue: Laue group of the crystals, or its name.
     Returns:
         The axes, in equal-area projection.
@@ -161,7 +165,7 @@ def draw_inverse_pole_figure(
     draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar)
     if len(orientations) <= FEW_CRYSTALS:
         h = reduce_to_sector(crystal_directions(orientations, direction), laue)
-        _draw_points(axes, h, volume_shares(orientations, weights))
+        _draw_points(axes, h, volume_shares(orientations, weights), legend=colorbar)
     frame_sector(axes, laue)
     axes.set_title(f"Inverse pole figure, {direction_name(direction)}", fontsize=TITLE_SIZE)
     return axes
@@ -188,7 +192,7 @@ def draw_pole_figure(
         halfwidth: Half-width at half maximum of the kernel. [rad]
         peak: Upper end of the colour scale, to compare figures; None for the maximum of the
             data. [multiples of random]
-        colorbar: Whether to add a colour bar.
+        colorbar: Whether to add a colour bar and, if there are points, a legend.
         lattice: Lattice of the crystals; None for cubic ones.
     Returns:
         The axes, in equal-area projection, x to the right and y upwards.
@@ -203,7 +207,7 @@ def draw_pole_figure(
         poles = sample_poles(orientations, plane, lattice)
         share = volume_shares(orientations, weights)[:, None].expand(poles.shape[:2]).reshape(-1)
         poles = torch.where(poles[..., 2:] < 0, -poles, poles).reshape(-1, 3)
-        _draw_points(axes, poles, share)
+        _draw_points(axes, poles, share, legend=colorbar)
     frame_hemisphere(axes)
     axes.set_title(f"Pole figure {plane_name(plane, lattice)}", fontsize=TITLE_SIZE)
     return axes
@@ -235,10 +239,15 @@ def draw_density(
         add_colorbar(axes, filled, "Density [multiples of random]")
 
 
-def _draw_points(axes: Axes, directions: Tensor, share: Tensor) -> None:
+def _draw_points(axes: Axes, directions: Tensor, share: Tensor, legend: bool) -> None:
     x, y = to_numpy(project_equal_area(directions)).T
     area = to_numpy(4.0 * (share / share.mean()).clamp(max=8.0))
-    axes.scatter(x, y, s=area, facecolor="white", edgecolor=INK, linewidth=0.3, alpha=0.8)
+    style = {"facecolor": "white", "edgecolor": INK, "linewidth": 0.3, "alpha": 0.8}
+    axes.scatter(x, y, s=area, label=POINTS_LABEL, **style)
+    if legend:
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=TICK_SIZE, frameon=False
+        )
 
 
 def frame_hemisphere(axes: Axes) -> Axes:

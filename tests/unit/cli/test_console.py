@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import time
 import warnings
+from pathlib import Path
 
 import pytest
 import typer
+from places import EXAMPLES
 
 from polyxtal.cli import app, console
+from polyxtal.cli.clock import CLOCK, print_timing, process_age
 from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 
 
@@ -126,3 +133,45 @@ def test_the_options_are_those_of_the_verbs():
     assert options >= console.OPTIONS
     assert options - switches - console.OPTIONS == {"out"}
     assert {name[2:] for name in console.OTHER_NAMES.values()} <= options
+
+
+def test_the_wall_time_is_that_of_the_shell(tmp_path):
+    """Imports are part of it, and it is the sum of its parts."""
+    grid = EXAMPLES / "damask_case" / "grid.vti"
+    command = [sys.executable, "-m", "polyxtal", "homogenize", grid, "--no-picture", "--out", "out"]
+    started = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    shell = time.monotonic() - started
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("Took"))
+    total, *parts = map(float, re.findall(r"(\d+\.\d) s", line))
+    assert "start and output" in line
+    assert total == pytest.approx(sum(parts), abs=0.05 * len(parts) + 0.06)
+    if Path("/proc/self/stat").exists():
+        # All but the start of the interpreter's process and its end.
+        assert 0.5 * shell < total < shell + 0.1
+
+
+def test_a_command_within_a_process_counts_its_own_time(capsys):
+    CLOCK.start()
+    print_timing({"read": 1.0}, before=2.0)
+    assert capsys.readouterr().out == "Took 2.0 s (read 1.0 s, start and output 1.0 s).\n"
+    assert 0 < process_age() < 1e5
+
+
+def test_a_paused_bar_leaves_both_streams_alone(monkeypatch, capsys):
+    """Otherwise rich would move what is printed to the stream of the bar."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with deferred_warnings() as warn, progress_bar() as progress:
+        progress("read", 0, 0)
+        warnings.warn("odd", stacklevel=1)
+        with progress.paused():
+            print("table")
+            warn()
+            out, err = capsys.readouterr()
+        progress("response", 1, 4)
+    assert out == "table\n"
+    assert err.endswith("Warning: odd\n")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "response" in err
+    assert "odd" not in err

@@ -20,7 +20,11 @@ from polyxtal.viz.curves import draw_curves
 from polyxtal.viz.density import inverse_pole_density, pole_density, sample_poles
 from polyxtal.viz.sector import reduce_to_sector, sector_grid, sector_outline
 from polyxtal.viz.sphere import project_equal_area, unproject_equal_area
-from polyxtal.viz.stiffness import draw_young_modulus_surface, young_modulus_surface
+from polyxtal.viz.stiffness import (
+    draw_young_modulus_surface,
+    facet_brightness,
+    young_modulus_surface,
+)
 from polyxtal.viz.style import new_figure
 from polyxtal.viz.texture import (
     direction_colors,
@@ -267,8 +271,39 @@ def test_isotropic_stiffness_has_one_colour():
     axes = figure.add_subplot(projection="3d")
     draw_young_modulus_surface(axes, CubicElasticity(120e3, 60e3, 30e3).stiffness(), 6)
     save(figure)
-    # Rounding must not be stretched over the whole colour map.
-    assert float(np.ptp(axes.collections[0].get_facecolor(), axis=0).max()) < 0.02
+    # Rounding must not be stretched over the whole colour map: only the light differs.
+    colors = axes.collections[0].get_facecolor()[:, :3]
+    hue, brightness = colors / colors.sum(-1, keepdims=True), colors.sum(-1)
+    assert float(np.ptp(hue, axis=0).max()) < 0.02
+    assert 0.6 < brightness.min() / brightness.max() < 0.75
+
+
+def test_little_anisotropy_has_little_of_the_colours():
+    """Two percent are a tenth of a scale of ten percent to both sides, which the bar says."""
+    figure = new_figure()
+    axes = figure.add_subplot(projection="3d")
+    nearly = CubicElasticity(120e3, 60e3, 30.4e3).stiffness()
+    _, radius = young_modulus_surface(nearly, 12)
+    low, high = float(radius.min()), float(radius.max())
+    assert 1.005 < high / low < 1.03
+    draw_young_modulus_surface(axes, nearly, 12)
+    bar = figure.axes[1]
+    bottom, top = bar.get_ylim()
+    assert top / (low + high) == pytest.approx(0.55)
+    assert bottom / (low + high) == pytest.approx(0.45)
+    said = f"Young's modulus [GPa]\n{low:.4g} to {high:.4g}; the colours span ±10 %"
+    assert bar.get_ylabel() == said
+    save(figure)
+
+
+def test_the_surface_is_smooth_and_lit_from_above():
+    brightness = facet_brightness(young_modulus_surface(COPPER.stiffness())[0])
+    assert brightness.shape == (150, 300)
+    assert bool(((brightness >= 0.65) & (brightness <= 1)).all())
+    for axis in range(2):  # steps that are not seen
+        assert float(brightness.diff(dim=axis).abs().max()) < 0.07
+    assert float(brightness[0].mean()) > 0.9  # at the upper pole
+    assert float(brightness[-1].mean()) == pytest.approx(0.65)
 
 
 @pytest.mark.parametrize("draw", [draw_pole_figure, draw_inverse_pole_figure])
@@ -278,6 +313,10 @@ def test_texture_figures_show_points_of_few_crystals_only(draw):
     assert draw(few, random_quaternions(20)) is few
     draw(many, random_quaternions(201), torch.rand(201, dtype=torch.float64))
     assert len(few.collections) == len(many.collections) + 1
+    assert [text.get_text() for text in few.get_legend().get_texts()] == [
+        "crystals, area by volume"
+    ]
+    assert many.get_legend() is None
     assert figure.axes[2].get_ylabel() == "Density [multiples of random]"
     assert figure.axes[2].get_ylim()[0] == 0
     save(figure)

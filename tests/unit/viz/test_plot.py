@@ -202,6 +202,7 @@ def test_a_measured_map_runs_down_the_page_and_is_grey_where_unknown():
     [
         (1e-3, "1 nm"), (0.5, "500 nm"), (0.9999999, "1 µm"), (1, "1 µm"), (999, "999 µm"),
         (1e3, "1 mm"), (25e3, "25 mm"), (1e6, "1"), (1e-5, "0.01 nm"), (2e9, "2000"),
+        (1.23456789, "1.235 µm"), (1 / 3, "333.3 nm"), (0.99996, "1 µm"), (0.99994, "999.9 nm"),
     ],
 )  # fmt: skip
 def test_lengths_are_numbers_of_1_to_1000(micrometres, label):

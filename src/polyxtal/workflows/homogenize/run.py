@@ -58,6 +58,7 @@ def homogenize(
     file: str | Path,
     settings: HomogenizationSettings | None = None,
     progress: Progress | None = None,
+    on_reading: Callable[[Reading], None] | None = None,
 ) -> Homogenization:
     """Compute the elastic stiffness of a polycrystal file by full-field simulation.
 
@@ -66,6 +67,7 @@ def homogenize(
         settings: Settings; None for the defaults.
         progress: Callback after each iteration with load case and iteration, both from 1, and
             relative residual; cases without iterations are not counted.
+        on_reading: Called once all inputs are validated, before the computation.
     Returns:
         The stiffness, with the Reuss, Hill and Voigt averages.
     Raises:
@@ -88,6 +90,8 @@ def homogenize(
     reading = Reading(
         str(file), rve, materials, sources, grain_map, settings.ebsd.frame, tuple(said)
     )
+    if on_reading is not None:
+        on_reading(reading)
 
     elasticity = {name: material.elasticity for name, material in materials.items()}
     with stages.stage("full field") as step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from polyxtal.files.output_folder import OutputFolder
-from polyxtal.mechanics.elastic.schemes import MAX_ITERATIONS
+from polyxtal.mechanics.elastic.schemes import MAX_ITERATIONS, SCHEMES
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
 
 SUMMARY, STIFFNESS, CONSTANTS = "homogenization.json", "stiffness.csv", "constants.csv"
@@ -27,7 +27,7 @@ class HomogenizationSettings:
         ebsd: Settings for EBSD maps.
 
     Raises:
-        ValueError: if both `material` and `elastic` are given, or `max_iterations` is not positive.
+        ValueError: if both `material` and `elastic` are given, or a setting is invalid.
     """
 
     material: tuple[str, ...] = ()
@@ -39,9 +39,13 @@ class HomogenizationSettings:
     ebsd: MapSettings = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
-        """Validate the source of the crystals and the number of iterations."""
+        """Validate everything that does not depend on the file."""
         if self.material and self.elastic:
             raise ValueError("Argument `elastic` must stand alone, but `material` is given, too.")
+        if not 0 < self.tol < 1:
+            raise ValueError(f"Argument `tol` must be between 0 and 1, but is {self.tol:g}.")
+        if self.scheme not in SCHEMES:
+            raise ValueError(f"Argument `scheme` must be one of {SCHEMES}, but is {self.scheme!r}.")
         if self.max_iterations < 1:
             raise ValueError(
                 f"Argument `max_iterations` must be at least 1, but is {self.max_iterations}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,6 +118,7 @@ def predict(
     file: str | Path,
     settings: PredictionSettings | None = None,
     progress: Progress | None = None,
+    on_reading: Callable[[Reading, LoadPath], None] | None = None,
 ) -> Prediction:
     """Predict stiffness, stress-strain curve and texture evolution of a polycrystal file.
 
@@ -126,6 +127,7 @@ def predict(
         settings: Settings; None for the defaults.
         progress: Callback after each step of a network fit and each increment of the networks
             and the baseline, from several threads concurrently.
+        on_reading: Called once all inputs are validated, before the computation.
     Returns:
         The prediction.
     Raises:
@@ -153,6 +155,11 @@ def predict(
         inputs = identify_inputs(file, settings.material, settings.load) | parts
         if model is not None:
             model.check_network(rve)
+    reading = Reading(
+        str(file), rve, materials, sources, grain_map, settings.ebsd.frame, tuple(said)
+    )
+    if on_reading is not None:
+        on_reading(reading, load)
 
     network, stiffness, score = _networks(settings, rve, materials, model, stages)
     with stages.stage("response", load.increments * ensemble, note=COMPILING) as step:
@@ -173,9 +180,7 @@ def predict(
     return Prediction(
         settings=settings,
         inputs=inputs,
-        reading=Reading(
-            str(file), rve, materials, sources, grain_map, settings.ebsd.frame, tuple(said)
-        ),
+        reading=reading,
         load=load,
         stiffness=stiffness,
         constants={name: engineering_constants(c) for name, c in stiffness.items()},

@@ -19,7 +19,7 @@ from polyxtal.viz.density import pole_density
 from polyxtal.viz.poles import main_plane, plane_name
 from polyxtal.viz.sphere import hemisphere_grid
 from polyxtal.viz.style import INK, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, new_figure
-from polyxtal.viz.texture import draw_ipf_key, draw_pole_figure
+from polyxtal.viz.texture import FEW_CRYSTALS, POINTS_LABEL, draw_ipf_key, draw_pole_figure
 from polyxtal.viz.volume import draw_volume
 from polyxtal.workflows.summary.curve import CurveNumbers
 
@@ -129,7 +129,10 @@ def draw_texture_panel(
         )
     filled = both[1].collections[0]
     bar = panel.colorbar(filled, ax=list(both), orientation="horizontal", shrink=0.6, aspect=26)
-    bar.set_label("Density [multiples of random]", fontsize=LABEL_SIZE, color=INK)
+    label = "Density [multiples of random]"
+    if len(share) <= FEW_CRYSTALS:
+        label += f"\nwhite points: poles of the {POINTS_LABEL}"
+    bar.set_label(label, fontsize=LABEL_SIZE, color=INK)
     bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
     bar.outline.set_linewidth(0.5)
 

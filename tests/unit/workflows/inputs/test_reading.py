@@ -1,6 +1,7 @@
 """What was read and assumed is said on the screen and in every JSON, by all verbs."""
 
 import json
+import sys
 import warnings
 
 import pytest
@@ -196,3 +197,30 @@ def test_sizes_of_a_metre_are_warned_of_unless_they_are_damasks_unit_cell(tmp_pa
     assert "voxel 0.25 x 0.25 x 0.125 (relative lengths)" in said(result)
     result = invoke("convert", tmp_path / "cell.npz", tmp_path / "again.npz")
     assert "edges should be below 100 mm, but the longest is 1 m: DAMASK's" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["predict", "homogenize", "simulate"])
+def test_the_input_is_said_before_the_computation(folder, tmp_path, monkeypatch, verb):
+    """Inputs and warnings about them, while the computation still fails."""
+    said = []
+
+    def stop(*_, **__):
+        said.append(capture())
+        raise ValueError("The computation must go on, but does not.")
+
+    def capture():
+        sys.stdout.flush()
+        return sys.stdout.buffer.getvalue().decode(), sys.stderr.buffer.getvalue().decode()
+
+    first = {"predict": "predict.run.elastic_averages", "homogenize": "homogenize.run.solve"}
+    first["simulate"] = "simulate.run.homogenize"
+    monkeypatch.setattr(f"polyxtal.workflows.{first[verb]}", stop)
+    arguments = (folder / "two.npz", "--material", "Cu", "--out", tmp_path / "out")
+    result = CliRunner().invoke(app, [verb, *map(str, arguments)])
+    assert result.exit_code == 2
+    ((shown, warned),) = said
+    assert "grid" in shown
+    assert "Iron fcc" in shown
+    assert "Warning: The phases Aluminium, Iron fcc get one material" in warned
+    assert result.stdout == shown
+    assert result.stderr == warned + "Error: The computation must go on, but does not.\n"

@@ -145,6 +145,7 @@ def test_material_file_holds_the_grains_of_a_lone_grid(case, tmp_path):
 )
 def test_material_errors(tmp_path, given, sentence):
     rve = px.Polycrystal([[[0]]], [[1, 0, 0, 0]])
+    px.write(rve, tmp_path / "grains.npz")
     with pytest.raises(ValueError, match=sentence):
         choose_materials(rve, tmp_path / "grains.npz", given)
 
