@@ -53,6 +53,15 @@ def folder(tmp_path, monkeypatch):
     Path("full/results.csv").write_text("")
     Path("notes.txt").write_text("not a grid")
     Path("load.yaml").write_text(str(px.LoadPath.uniaxial().to_damask()))
+    percent = px.LoadPath.uniaxial(0.05).to_damask()
+    for step in percent["loadstep"]:
+        step["discretization"]["t"] *= 100
+    Path("percent.yaml").write_text(str(percent))
+    free = [[0.0, 0.0, 0.0], [0.0, "x", 0.0], [0.0, 0.0, "x"]]
+    stress = [["x"] * 3, ["x", 100.0, "x"], ["x", "x", 0.0]]
+    conditions = {"mechanical": {"dot_F": free, "P": stress}}
+    creep = {"boundary_conditions": conditions, "discretization": {"t": 10, "N": 10}}
+    Path("mpa.yaml").write_text(str({"loadstep": [creep]}))
     recipe = "count: 1\ngrid: 8\ngrains: [4, 8]\n"
     Path("recipe.yaml").write_text(recipe)
     Path("typo.yaml").write_text(recipe + "textures: {kind: hull}\n")

@@ -14,6 +14,7 @@ import numpy as np
 
 from polyxtal.mechanics.loading.damask_file import dump_damask_load, parse_damask_load
 from polyxtal.mechanics.loading.step import FREE, MAX_INCREMENTS, LoadStep, load_matrix
+from polyxtal.mechanics.loading.usual_sizes import rate_remark, strain_remark, warn_of_steps
 from polyxtal.mechanics.measures import AXES
 from polyxtal.notebook import notebook_html
 
@@ -21,9 +22,6 @@ ELASTIC_RANGE = 5e-3
 """Strain up to which the default increments are fine. [-]"""
 FINE_INCREMENT, COARSE_INCREMENT = 2e-4, 1e-3
 """Strain per increment within and beyond `ELASTIC_RANGE`. [-]"""
-
-USUAL_STRAIN, USUAL_RATES = 0.5, (1e-8, 1e4)
-"""Largest strain [-], and slowest and fastest rate [1/s], beyond which the unit is in doubt."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -196,10 +194,15 @@ class LoadPath:
         Args:
             loadstep: A load YAML file, its parsed content, or the parsed `loadstep` list;
                 stresses in Pa, `x` where free.
+        Warns:
+            UserWarning: of strains, rates, stresses and times in a file that are unusual.
         Raises:
             ValueError: naming the load step and the key that is missing, unknown or invalid.
         """
-        return cls(parse_damask_load(loadstep))
+        path = cls(parse_damask_load(loadstep))
+        if isinstance(loadstep, str | Path):
+            warn_of_steps(path.steps, f"{loadstep}: the load")
+        return path
 
     def to_damask(self) -> dict[str, Any]:
         """Return the load in DAMASK's format (stresses in Pa), to be dumped as YAML."""
@@ -221,25 +224,16 @@ def _strain(strain: float) -> float:
         raise ValueError(
             f"Argument `strain` must be finite, not zero and above -1, but is {strain}."
         )
-    if abs(strain) > USUAL_STRAIN:
-        warnings.warn(
-            f"A strain should be at most {USUAL_STRAIN:g}, but is {strain:g}, which is "
-            f"{100 * strain:g} %.",
-            stacklevel=4,
-        )
+    if remark := strain_remark(strain):
+        warnings.warn(f"A {remark}.", stacklevel=4)
     return strain
 
 
 def _rate(rate: float) -> float:
     if not (math.isfinite(rate) and rate > 0):
         raise ValueError(f"Argument `rate` must be positive and finite, but is {rate} 1/s.")
-    slow, fast = USUAL_RATES
-    if not slow <= rate <= fast:
-        warnings.warn(
-            f"A strain rate should be {slow:g} to {fast:g} 1/s, where the plasticity laws hold, "
-            f"but is {rate:g} 1/s.",
-            stacklevel=4,
-        )
+    if remark := rate_remark(rate):
+        warnings.warn(f"A {remark}.", stacklevel=4)
     return rate
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -456,3 +458,46 @@ def test_words_of_a_load_file_are_shortened(tmp_path):
 def test_strains_and_rates_in_another_unit_are_warned_of(build, sentence):
     with pytest.warns(UserWarning, match=sentence):
         build()
+
+
+HOLD = {"dot_F": [[0, 0, 0]] * 3}
+PULL = {"dot_F": [[1e-3, 0, 0], [0, "x", 0], [0, 0, "x"]]}
+SIDES = [["x", "x", "x"], ["x", 0, "x"], ["x", "x", 0]]
+CREEP = {"dot_F": [["x", 0, 0], [0, "x", 0], [0, 0, "x"]]}
+
+
+def creep(pascal):
+    return CREEP | {"P": [[pascal, "x", "x"], ["x", 0, "x"], ["x", "x", 0]]}
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentences"),
+    [
+        # Tension, a hold, compression and release are usual, and so is creep.
+        ([(PULL | {"P": SIDES}, 100), (HOLD, 1e5), (creep(0), 5)], ()),
+        ([(creep(50e6), 1e6)], ()),
+        ([(HOLD, 10)], ("a strain rate or a stress should be prescribed, but all are zero",)),
+        ([(PULL | {"P": SIDES}, 600)], ("at most 0.5, but is 0.6, which is 60 %",)),
+        ([({"F": [[2, 0, 0], [0, 1, 0], [0, 0, 1]]}, 1e3)], ("but is 1, which is 100 %",)),
+        ([({"L": [[0, -0.01, 0], [0, 0, 0], [0, 0, 0]]}, 90)], ("but is -0.9, which is -90 %",)),
+        ([({"dot_F": [[0, 0, 1e5], [0, 0, 0], [0, 0, 0]]}, 1e-6)], ("but is 100000 1/s",)),
+        ([({"dot_F": [[0, 0, 1e-9], [0, 0, 0], [0, 0, 0]]}, 1e6)], ("but is 1e-09 1/s",)),
+        ([(creep(250), 10)], ("0.01 to 20000 MPa, but is 0.00025 MPa: in DAMASK's files",)),
+        ([(creep(250e12), 10)], ("but is 2.5e+08 MPa",)),
+        ([(creep(250e6), 1e9)], ("should last 1e-08 to 1e+08 s, but lasts 1e+09 s",)),
+        # Each unit is in doubt once.
+        ([(PULL | {"P": SIDES}, 600), (PULL | {"P": SIDES}, 600)], ("step 1: a strain",)),
+        ([(PULL | {"P": SIDES}, 300), (PULL | {"P": SIDES}, 300)], ("step 2: a strain",)),
+    ],
+)
+def test_unusual_sizes_in_load_files_are_remarked(tmp_path, steps, sentences):
+    file = tmp_path / "load.yaml"
+    file.write_text(json.dumps({"loadstep": [damask_step(m, t=t) for m, t in steps]}))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        LoadPath.from_damask(file)
+    said = [str(one.message) for one in caught]
+    assert len(said) == len(sentences)
+    for one, sentence in zip(said, sentences, strict=True):
+        assert one.startswith(f"{file}: the load, step ")
+        assert sentence in one
