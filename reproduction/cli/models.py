@@ -20,6 +20,8 @@ def latent(
     elastic: Annotated[
         str | None,
         typer.Option(
+            "--elastic-gpa",
+            "--elastic",
             metavar="C11,C12,C44",
             help=f"Elastic constants of the crystals [GPa] (default: {ALUMINIUM}'s).",
             show_default=False,

@@ -66,18 +66,20 @@ def deferred_warnings() -> Iterator[Callable[[], None]]:
 
 
 OTHER_NAMES = {
+    "elastic": "--elastic-gpa",
     "factor": "--coarsen",
     "fixed": "--axis",
     "plane": "--axis",
     "ranges": "--crop",
     "source": "--material",
+    "threshold": "--threshold-deg",
 }
 """Option that sets an argument of another name."""
 OPTIONS = {
-    "accelerator", "axis", "checkpoint_every", "coarsen", "crop", "devices", "elastic", "engine",
+    "accelerator", "axis", "checkpoint_every", "coarsen", "crop", "devices", "engine",
     "ensemble", "epochs", "exclude", "fields", "fields_every", "frame", "leaves", "load",
     "material", "max_iterations", "model", "nodes", "path", "patience", "rate", "scheduler",
-    "scheme", "seed", "stop_after", "strain", "strategy", "test", "threads", "threshold", "tol",
+    "scheme", "seed", "stop_after", "strain", "strategy", "test", "threads", "tol",
     "unload", "validation", "void", "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""

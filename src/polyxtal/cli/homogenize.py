@@ -26,9 +26,12 @@ def homogenize(
     elastic: Annotated[
         list[str] | None,
         typer.Option(
-            help="Elastic constants [GPa] instead of --material: C11,C12,C44 of a cubic crystal, "
+            "--elastic-gpa",
+            "--elastic",
+            metavar="GPA",
+            help="Elastic constants in GPa instead of --material: C11,C12,C44 of a cubic crystal, "
             "hexagonal:C11,C12,C13,C33,C44, tetragonal:C11,C12,C13,C33,C44,C66, and similarly "
-            "trigonal, orthorhombic, monoclinic, triclinic; for several phases, repeat PHASE=…."
+            "trigonal, orthorhombic, monoclinic, triclinic; for several phases, repeat PHASE=….",
         ),
     ] = None,
     frame: options.Frame = None,

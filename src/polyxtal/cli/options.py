@@ -32,7 +32,10 @@ Frame = Annotated[
 Threshold = Annotated[
     float | None,
     typer.Option(
-        help="Disorientation threshold between grains of an EBSD map [°] (default: 5).",
+        "--threshold-deg",
+        "--threshold",
+        metavar="DEGREES",
+        help="Disorientation threshold between grains of an EBSD map, in degrees (default: 5).",
         show_default=False,
     ),
 ]
@@ -101,7 +104,7 @@ def map_settings(
 
     if threshold is not None and not 0 < threshold <= MAX_THRESHOLD:
         raise ValueError(
-            f"Option --threshold must be above 0 and at most {MAX_THRESHOLD:g} degrees, "
+            f"Option --threshold-deg must be above 0 and at most {MAX_THRESHOLD:g} degrees, "
             f"but is {threshold:g}."
         )
     angle = None if threshold is None else radians(threshold)

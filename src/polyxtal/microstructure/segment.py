@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -21,6 +22,8 @@ from polyxtal.crystal.laue import LaueGroup
 from polyxtal.microstructure.mean_orientation import average_orientations
 
 DEFAULT_THRESHOLD = math.radians(5.0)
+USUAL_THRESHOLD = math.radians(62.0)
+"""About the largest disorientation of two cubic crystals. [rad]"""
 _CHUNK = 2**18
 
 
@@ -95,6 +98,13 @@ def segment(
     if not 0 < threshold <= math.pi:
         raise ValueError(
             f"Argument `threshold` must be an angle above 0 [rad], but is {threshold:g}."
+        )
+    if threshold > USUAL_THRESHOLD:
+        warnings.warn(
+            f"A threshold should be at most {USUAL_THRESHOLD:.2g} rad, but is {threshold:g} rad or "
+            f"{math.degrees(threshold):.3g}°: angles are in radians in Python, in degrees on the "
+            "command line.",
+            stacklevel=3,
         )
     if minimum < 1:
         raise ValueError(f"Argument `minimum` must be at least 1 point, but is {minimum}.")

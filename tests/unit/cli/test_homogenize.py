@@ -159,6 +159,21 @@ def test_elastic_constants_are_in_gigapascals(case, tmp_path):
     torch.testing.assert_close(full_field(tmp_path / "out"), expected, rtol=1e-12, atol=1e-9)
 
 
+def test_units_are_in_the_names_of_options(case, tmp_path):
+    """In Python, constants are in MPa and angles in radians; here, the name says otherwise."""
+    shown = " ".join(CliRunner().invoke(app, ["homogenize", "--help"]).stdout.split())
+    for name in ("--elastic-gpa", "--threshold-deg", "GPA", "DEGREES"):
+        assert name in shown
+    found = []
+    for name in ("--elastic-gpa", "--elastic"):  # the name before it stays
+        assert run(case, tmp_path / name, name, "168.4,121.4,75.4").exit_code == 0
+        found.append((tmp_path / name / "stiffness.csv").read_bytes())
+    assert found[0] == found[1]
+    for name in ("--threshold-deg", "--threshold"):
+        result = run(case, tmp_path / "out", name, "70")
+        check_error(result, "--threshold-deg must be above 0 and at most 62 degrees, but is 70")
+
+
 def test_phases_are_told_apart(case, tmp_path):
     entries = ("--elastic", "X=500,120,160", "--elastic", "Cu=168.4,121.4,75.4")
     result = run(case, tmp_path / "out", *entries, file="two.npz")
@@ -268,7 +283,7 @@ def test_iterations_are_counted_by_case(case):
         (("--elastic", "100,120,75"), "A stable cubic crystal must have"),
         (("--elastic", "Fe=1,0,1"), "each phase (Cu) at most once, but names 'Fe'"),
         (("--elastic", "1,0,1", "--elastic", "2,0,1"), "must be one set of constants, or PHASE="),
-        (("--elastic", "3,1,1", "--material", "AA6022-T4"), "--elastic must stand alone, but"),
+        (("--elastic", "3,1,1", "--material", "AA6022-T4"), "--elastic-gpa must stand alone, but"),
         (("--elastic", "hexagonal:162,92,69,181"), "must be hexagonal:C11,C12,C13,C33,C44 [GPa]"),
         (("--elastic", "hexagonal:162,92,69,181,x"), "but is 'hexagonal:162,92,69,181,x'"),
         (("--elastic", "hexagonal:1,2,0,1,1"), "must have a positive definite stiffness"),

@@ -56,6 +56,11 @@ def test_threshold_can_be_chosen():
     assert make(halves(8.0)).grains(math.radians(8.1)).grains == 1
 
 
+def test_a_threshold_in_degrees_is_remarked():
+    with pytest.warns(UserWarning, match=r"at most 1.1 rad, but is 2 rad or 115°: angles are in"):
+        assert make(halves(8.0)).grains(2.0).grains == 1
+
+
 def test_gradients_stay_in_one_grain_and_diagonals_do_not_join():
     assert make(np.arange(20)[:, None] * 2.0 * np.ones(5)).grains().grains == 1
     checks = np.kron(np.array([[0, 30], [30, 0]]), np.ones((4, 4)))

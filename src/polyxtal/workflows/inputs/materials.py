@@ -75,7 +75,7 @@ def choose_elasticity(rve: Polycrystal, given: Sequence[str]) -> dict[str, Mater
     used = _used_phases(rve)
     chosen = _assign(used, given, "elastic")
     if len(used) > 1 and len(given) == 1 and "=" not in given[0]:
-        _warn_of_one_for_all(used, "--elastic", "C11,C12,C44")
+        _warn_of_one_for_all(used, "--elastic-gpa", "C11,C12,C44")
     without = [name for name in used if name not in chosen]
     if without:
         raise ValueError(

@@ -117,7 +117,8 @@ def test_a_material_that_the_phase_contradicts_is_warned_of(folder, tmp_path, mo
     assert result.stderr == ""
     constants = ("--elastic", "107.3,60.8,28.3", *options[2:], "--force")
     assert (
-        "--elastic PHASE=C11,C12,C44" in invoke("homogenize", folder / "two.npz", *constants).stderr
+        "--elastic-gpa PHASE=C11,C12,C44"
+        in invoke("homogenize", folder / "two.npz", *constants).stderr
     )
 
 
