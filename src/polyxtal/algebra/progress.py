@@ -68,6 +68,10 @@ class Stages:
         self.seconds: dict[str, float] = {}
         self._progress = progress or no_progress
 
+    def report(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Report the progress of a stage whose number of steps is not known at its start."""
+        self._progress(name, done, total, note)
+
     @contextmanager
     def stage(
         self, name: str, total: int = 0, done: int = 0, note: str = ""

@@ -71,12 +71,13 @@ OTHER_NAMES = {
     "fixed": "--axis",
     "plane": "--axis",
     "ranges": "--crop",
+    "seconds": "--time",
     "source": "--material",
     "threshold": "--threshold-deg",
 }
 """Option that sets an argument of another name."""
 OPTIONS = {
-    "accelerator", "axis", "checkpoint_every", "coarsen", "crop", "devices", "engine",
+    "accelerator", "accuracy", "axis", "checkpoint_every", "coarsen", "crop", "devices", "engine",
     "ensemble", "epochs", "exclude", "fields", "fields_every", "frame", "leaves", "load",
     "material", "max_iterations", "model", "nodes", "path", "patience", "rate", "scheduler",
     "scheme", "seed", "stop_after", "strain", "strategy", "test", "threads", "tol",

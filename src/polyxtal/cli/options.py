@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from errno import ENOENT
 from math import radians
 from os import strerror
@@ -109,6 +110,28 @@ def map_settings(
         )
     angle = None if threshold is None else radians(threshold)
     return MapSettings(frame, angle, tuple(exclude or ()), volume)
+
+
+def number_with_unit(text: str | None, name: str, units: Mapping[str, float]) -> float | None:
+    """Return a number that may end in one of several units; None if it is not given.
+
+    Args:
+        text: Text such as "0.5%".
+        name: Name of the argument, for the error.
+        units: Factor of each unit, such as 0.01 of "%".
+    Raises:
+        ValueError: if it is no such number.
+    """
+    if text is None:
+        return None
+    unit = next((u for u in sorted(units, key=len, reverse=True) if text.rstrip().endswith(u)), "")
+    try:
+        return float(text.rstrip().removesuffix(unit)) * units.get(unit, 1.0)
+    except ValueError:
+        example = f"5{next(iter(units))}"
+        raise ValueError(
+            f"Argument `{name}` must be a number such as {example}, but is {text!r}."
+        ) from None
 
 
 def require_files(*paths: Path | None) -> None:

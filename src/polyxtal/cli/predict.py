@@ -14,7 +14,9 @@ from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_ba
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
+    from polyxtal.mechanics.ladder.predict import EstimatedResponse
     from polyxtal.mechanics.loading.path import LoadPath
     from polyxtal.workflows.inputs.reading import Reading
     from polyxtal.workflows.predict.run import Prediction, PredictionSettings
@@ -33,17 +35,34 @@ def predict(
     axis: options.Axis = None,
     unload: options.Unload = False,
     load: options.Load = None,
+    accuracy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Wanted accuracy of the stress, such as 0.5% (default: 1%).",
+            show_default=False,
+        ),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Time within which the answer is wanted, such as 5s, as accurate as it permits.",
+            show_default=False,
+        ),
+    ] = None,
     model: options.Model = None,
     leaves: Annotated[
         int | None,
         typer.Option(
-            help="Leaves per network (default: 256; 32 with --model).", show_default=False
+            help="Answer by networks of so many leaves (default: 256; 32 with --model).",
+            show_default=False,
         ),
     ] = None,
     ensemble: Annotated[
         int | None,
         typer.Option(
-            help="Number of networks to average (default: 4; 1 with --model).",
+            help="Answer by so many networks, averaged (default: 4; 1 with --model).",
             show_default=False,
         ),
     ] = None,
@@ -71,6 +90,8 @@ def predict(
             axis=axis,
             unload=unload,
             load=None if load is None else str(load),
+            accuracy=options.number_with_unit(accuracy, "accuracy", {"%": 0.01}),
+            seconds=options.number_with_unit(time, "seconds", {"s": 1.0, "min": 60.0}),
             model=model,
             leaves=leaves,
             ensemble=ensemble,
@@ -119,28 +140,40 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
     from rich.table import Table
 
     from polyxtal.cli.tables import (
+        ERROR_NOTE,
         STRENGTH_NOTE,
         constants_table,
         curve_note,
         curve_table,
         stiffness_table,
     )
+    from polyxtal.mechanics.ladder.predict import EstimatedResponse
+    from polyxtal.workflows.summary.curve import curve_bounds
 
+    bounds = None
+    if isinstance(prediction.response, EstimatedResponse):
+        bounds = curve_bounds(prediction.response, prediction.curve)
     answer = prediction.stiffness[prediction.answer]
     yield stiffness_table(answer, "Stiffness")
-    columns = {"Reuss": "reuss", "model": "model", "network": "network", "Voigt": "voigt"}
+    columns = {"Reuss": "reuss", "model": "model", "network": "network"}
+    columns |= {"full field": "full_field", "Voigt": "voigt"}
     columns = {title: name for title, name in columns.items() if name in prediction.stiffness}
     constants = {title: prediction.constants[name] for title, name in columns.items()}
     yield from constants_table(constants, bounds=("Reuss", "Voigt"))
 
-    yield curve_table({"network": prediction.curve, **prediction.baseline_curves})
+    name = "network" if prediction.error is None else "full field"
+    yield curve_table({name: prediction.curve, **prediction.baseline_curves}, bounds)
     yield curve_note(prediction.curve)
+    if isinstance(prediction.response, EstimatedResponse):
+        yield ERROR_NOTE
+        yield _rungs_table(prediction.response)
 
     texture = prediction.texture
     table = Table(title="Texture", show_header=False)
     table.add_row("texture strength [-], grains of the input", f"{texture.strength_grains:.4f}")
-    table.add_row("texture strength [-], network, initial", f"{texture.strength_start:.4f}")
-    table.add_row("texture strength [-], network, final", f"{texture.strength_end:.4f}")
+    if prediction.grain is None:
+        table.add_row("texture strength [-], network, initial", f"{texture.strength_start:.4f}")
+    table.add_row("texture strength [-], final", f"{texture.strength_end:.4f}")
     table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
     yield table
     yield STRENGTH_NOTE
@@ -152,3 +185,15 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
             f"{prediction.out_of_distribution_score:.3f}",
         )
         yield table
+
+
+def _rungs_table(response: EstimatedResponse) -> Table:
+    """Return a table of the full fields that were computed, from coarse to fine."""
+    from rich.table import Table
+
+    from polyxtal.cli.tables import product
+
+    table = Table("grid", "wall time [s]", "error [%]", title="Full fields")
+    for rung in response.rungs:
+        table.add_row(product(rung.grid), f"{rung.seconds:.2f}", f"{100 * rung.error:.2f}")
+    return table

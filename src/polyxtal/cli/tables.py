@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
     from polyxtal.mechanics.bounds.moduli import EngineeringConstants
     from polyxtal.workflows.inputs.reading import Reading
-    from polyxtal.workflows.summary.curve import CurveNumbers
+    from polyxtal.workflows.summary.curve import CurveBounds, CurveNumbers
 
 GPA = 1e-3
 """One megapascal. [GPa]"""
 
 VOIGT_NOTE = "Voigt notation: rows and columns 11, 22, 33, 23, 13, 12."
+ERROR_NOTE = (
+    "±, error: bound of the difference from the full field on the grid of the file, which holds "
+    "with a probability of 90 %; the error is the largest along the curve over the largest stress."
+)
 STRENGTH_NOTE = (
     "Texture strength: rms of the mean harmonics of lowest degree; 0 for uniform orientations, "
     "about 1/√N for N random crystals, 1 for a single crystal."
@@ -73,11 +77,12 @@ def constants_table(
     )
 
 
-def curve_table(curves: Mapping[str, CurveNumbers]) -> Table:
+def curve_table(curves: Mapping[str, CurveNumbers], bounds: CurveBounds | None = None) -> Table:
     """Return a table of key numbers of stress-strain curves up to the same strain.
 
     Args:
         curves: Key numbers by model name, in column order, the result first.
+        bounds: Bounds of the error of the result; None if unknown.
     """
     answer = next(iter(curves.values()))
     component, end = answer.component, 100 * answer.strain
@@ -88,7 +93,11 @@ def curve_table(curves: Mapping[str, CurveNumbers]) -> Table:
         ("hardening modulus there", "hardening"),
     ):
         values = [getattr(curve, name) for curve in curves.values()]
-        table.add_row(label, *("not reached" if v is None else f"{v:.1f}" for v in values))
+        texts = ["not reached" if v is None else f"{v:.1f}" for v in values]
+        bound = getattr(bounds, name, None)
+        if bound is not None:
+            texts[0] += f" ± {bound:.1f}"
+        table.add_row(label, *texts)
     return table
 
 

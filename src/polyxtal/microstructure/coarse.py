@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,7 +82,7 @@ def _features(rve: Polycrystal) -> NDArray[np.float64]:
     return torch.cat(columns, 1).numpy()
 
 
-def _overlaps(fine: int, coarse: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray]:
+def _overlaps(fine: int, coarse: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return all pairs of coarse and fine voxels of an axis that overlap, and by what share."""
     first = np.arange(coarse) * fine // coarse
     last = -((-np.arange(1, coarse + 1) * fine) // coarse)  # rounded up
@@ -94,7 +95,7 @@ def _overlaps(fine: int, coarse: int) -> tuple[NDArray[np.int64], NDArray[np.int
 
 def _candidates(
     ids: NDArray[np.int64], grid: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return the grains of every coarse voxel, voxel by voxel, with their shares of it."""
     axes = [_overlaps(n, m) for n, m in zip(ids.shape, grid, strict=True)]
     (ax, bx, sx), (ay, by, sy), (az, bz, sz) = axes
@@ -108,7 +109,7 @@ def _candidates(
     return starts, pairs % grains, shares
 
 
-def _largest(starts: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.int64]:
+def _largest(starts: NDArray[Any], shares: NDArray[np.float64]) -> NDArray[Any]:
     """Return the candidate of the largest share of every voxel; of several, the first."""
     most = np.maximum.reduceat(shares, starts[:-1])
     voxel = np.repeat(np.arange(len(starts) - 1), np.diff(starts))

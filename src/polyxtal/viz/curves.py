@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from polyxtal.mechanics.ladder.predict import EstimatedResponse
 from polyxtal.mechanics.response import Response, loaded_component
 from polyxtal.viz.style import LINE_COLORS, TICK_SIZE, style_axes
 
@@ -86,8 +87,9 @@ def draw_responses(
         axes: Axes to draw onto.
         responses: Label to response; the first is bold.
         component: Component such as "xx"; None for the one that does the most work in the first.
-        measure: "engineering" (F - I and first Piola-Kirchhoff stress), "true" (Hencky strain and
-            Cauchy stress) or "equivalent" (their von Mises equivalents, of no component).
+        measure: "engineering" (F - I and first Piola-Kirchhoff stress, with a band for the bounds
+            of the first response if it has them), "true" (Hencky strain and Cauchy stress) or
+            "equivalent" (their von Mises equivalents, of no component).
     Returns:
         The axes; the abscissa is in percent.
     Raises:
@@ -111,4 +113,17 @@ def draw_responses(
     if measure == "engineering":
         strain = "Engineering strain" if name[0] == name[-1] else "Amount of shear"
         stress = "First Piola-Kirchhoff stress"
-    return draw_curves(axes, curves, None, f"{strain}, {name}", f"{stress}, {name}")
+    draw_curves(axes, curves, None, f"{strain}, {name}", f"{stress}, {name}")
+    first = next(iter(responses.values()))
+    if measure == "engineering" and isinstance(first, EstimatedResponse):
+        _draw_band(axes, first, name)
+    return axes
+
+
+def _draw_band(axes: Axes, response: EstimatedResponse, component: str) -> None:
+    """Draw the bounds of the stress around the bold curve."""
+    x, y = 100 * _to_numpy(response.strain(component)), _to_numpy(response.stress(component))
+    bound = _to_numpy(response.stress_bound(component))
+    axes.fill_between(
+        x, y - bound, y + bound, color=LINE_COLORS[0], alpha=0.25, linewidth=0, zorder=1
+    )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from time import perf_counter
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,9 +16,11 @@ from polyxtal.argument_types import require_type
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
 from polyxtal.mechanics.fullfield.simulate import simulate
+from polyxtal.mechanics.ladder.accuracy import ACCURACY, check_accuracy
 from polyxtal.mechanics.ladder.error import ErrorBounds, Rung, error_bounds
 from polyxtal.mechanics.ladder.grids import coarse_grid
 from polyxtal.mechanics.loading.path import LoadPath, LoadStep
+from polyxtal.mechanics.loading.step import load_matrix
 from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.measures import component_index
 from polyxtal.mechanics.response import loaded_component
@@ -25,10 +28,6 @@ from polyxtal.microstructure.coarse import coarsen
 from polyxtal.microstructure.phased_materials import MaterialByPhase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
-ACCURACY = 0.01
-"""Default accuracy. [-]"""
-FINEST = 1e-4
-"""Smallest accuracy: the default tolerance of the full field itself. [-]"""
 FIRST_POINTS = 125
 """Voxels of the first rung."""
 GROWTH = 8.0
@@ -37,6 +36,20 @@ MARGIN = 1.2
 """Voxels beyond those that the last error asks for."""
 NEARLY_ALL = 0.6
 """Share of the fine grid beyond which a coarse one is not worth its error. [-]"""
+
+
+class RungRecord(NamedTuple):
+    """A full field on the way to an answer.
+
+    Attributes:
+        grid: Voxels along x, y, z.
+        seconds: Wall time. [s]
+        error: Largest bound of the loaded stress over its largest magnitude. [-]
+    """
+
+    grid: tuple[int, int, int]
+    seconds: float
+    error: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,11 +62,11 @@ class EstimatedResponse(FullFieldResponse):
     Attributes:
         bounds: Bounds of the difference from the full field on the polycrystal's own grid, each of
             which holds with a probability of 90 %; zero on that grid itself.
-        rungs: Grid, wall time "seconds" [s] and "error" [-] of each full field that was computed.
+        rungs: Every full field that was computed, from coarse to fine.
     """
 
     bounds: ErrorBounds | None = None
-    rungs: tuple[Mapping[str, object], ...] = ()
+    rungs: tuple[RungRecord, ...] = ()
 
     @property
     def grid(self) -> tuple[int, int, int]:
@@ -89,7 +102,7 @@ def predict(
     scheme: str = "fourier",
     threads: int | None = None,
     seed: int = 0,
-    on_progress: Callable[[tuple[int, int, int], float], None] | None = None,
+    on_progress: Callable[[tuple[int, int, int], int, int], None] | None = None,
 ) -> EstimatedResponse:
     """Return the response to a load path to a wanted accuracy, with the bounds of its error.
 
@@ -101,13 +114,15 @@ def predict(
         rve: Polycrystal.
         material: One material for all grains, or one for each phase name; None is a void.
         path: Load path.
-        accuracy: Largest bound of the loaded stress relative to its largest magnitude, from 1e-4.
+        accuracy: Largest bound of the loaded stress relative to its largest magnitude, from 1e-4 to
+            0.2. [-]
         seconds: Wall time within which the answer is wanted: no full field is begun that would
             take longer, so the error may exceed the accuracy. None for no limit. [s]
         scheme: See `simulate`.
         threads: See `simulate`.
         seed: Random seed of the choice of coarse voxels.
-        on_progress: Called with the grid and the share of its load that is done.
+        on_progress: Called after every increment with the grid, the number of finished increments
+            and that of all.
     Raises:
         ConvergenceError: if an increment does not converge.
         ValueError: if an argument is invalid.
@@ -121,24 +136,18 @@ def predict(
     """
     require_type(rve, Polycrystal, "rve")
     require_type(path, LoadPath, "path")
-    if not FINEST <= accuracy < 1:
-        raise ValueError(
-            f"Argument `accuracy` must be from {FINEST:g}, the tolerance of the full field, to 1, "
-            f"but is {accuracy:g}."
-        )
-    if seconds is not None and not seconds > 0:
-        raise ValueError(f"Argument `seconds` must be positive, but is {seconds:g}.")
+    check_accuracy(accuracy, seconds)
     whole = math.prod(rve.grid)
     started = perf_counter()
     rungs: list[Rung] = []
-    said: list[Mapping[str, object]] = []
+    records: list[RungRecord] = []
     grid = coarse_grid(rve, FIRST_POINTS)
     while True:
         rung = _solve(rve, material, path, grid, scheme, threads, seed, on_progress)
         rungs.append(rung)
         bounds = error_bounds(rungs, whole)
         error = _relative(rung.response, bounds)
-        said.append({"grid": grid, "seconds": rung.seconds, "error": error})
+        records.append(RungRecord(grid, rung.seconds, error))
         if error <= accuracy or grid == rve.grid:
             break
         wanted = rung.points * min(GROWTH, MARGIN * (error / accuracy) ** 2)
@@ -146,7 +155,7 @@ def predict(
         if further is None:
             break
         grid = further
-    return _answer(rve, material, rungs[-1], bounds, tuple(said))
+    return _answer(rve, material, rungs[-1], bounds, tuple(records))
 
 
 def _solve(
@@ -157,7 +166,7 @@ def _solve(
     scheme: str,
     threads: int | None,
     seed: int,
-    on_progress: Callable[[tuple[int, int, int], float], None] | None,
+    on_progress: Callable[[tuple[int, int, int], int, int], None] | None,
 ) -> Rung:
     begun = perf_counter()
     coarse = rve if grid == rve.grid else coarsen(rve, grid, seed)
@@ -167,7 +176,7 @@ def _solve(
         nonlocal done
         done += 1
         if on_progress is not None:
-            on_progress(grid, done / path.increments)
+            on_progress(grid, done, path.increments)
 
     response = simulate(
         coarse, material, path, scheme=scheme, threads=threads, on_increment=after_increment
@@ -182,7 +191,9 @@ def _next_grid(
     """Return the next grid, None if the time does not suffice for a finer one."""
     whole = math.prod(rve.grid)
     left = math.inf if seconds is None else max(0.0, seconds - used)
-    affordable = rung.points * left / rung.seconds
+    affordable = rung.points * left / max(rung.seconds, 1e-9)
+    if affordable <= rung.points:
+        return None
     if wanted >= NEARLY_ALL * whole and affordable >= whole:
         return rve.grid
     # Twice as many at least: a smaller step would cost nearly as much as it gains.
@@ -205,7 +216,7 @@ def _answer(
     material: MaterialByPhase,
     rung: Rung,
     bounds: ErrorBounds,
-    said: tuple[Mapping[str, object], ...],
+    records: tuple[RungRecord, ...],
 ) -> EstimatedResponse:
     response = rung.response
     given = {f.name: getattr(response, f.name) for f in fields(response)}
@@ -217,7 +228,7 @@ def _answer(
             values = given[name].clone()
             values[:, absent] = getattr(response, name[-1])[:, None]
             given[name] = values
-    return EstimatedResponse(**given, bounds=bounds, rungs=said)
+    return EstimatedResponse(**given, bounds=bounds, rungs=records)
 
 
 def _turn_absent(
@@ -254,7 +265,7 @@ def _mean_path(response: FullFieldResponse) -> LoadPath:
     goals = response.F[1:].tolist()
     return LoadPath(
         tuple(
-            LoadStep(length, 1, goal, deformation_kind="F")
+            LoadStep(length, 1, load_matrix(goal), deformation_kind="F")
             for length, goal in zip(lengths, goals, strict=True)
         )
     )

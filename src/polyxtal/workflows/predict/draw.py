@@ -35,7 +35,8 @@ def draw_prediction(prediction: Prediction) -> Figure:
 
 
 def _draw_curve_panel(axes: Axes, prediction: Prediction) -> None:
-    curves = {"Material network": prediction.response, **prediction.baselines}
+    name = prediction.method.capitalize()
+    curves = {name: prediction.response, **prediction.baselines}
     draw_curve_panel(axes, curves, prediction.curve)
 
 
@@ -49,7 +50,7 @@ def _draw_texture_panel(panel: SubFigure, prediction: Prediction) -> None:
     draw_texture_panel(
         panel,
         prediction.rve,
-        prediction.leaf_phase,
+        prediction.phase,
         (prediction.orientations[0], prediction.orientations[-1]),
         prediction.weights,
         (prediction.texture.strength_start, prediction.texture.strength_end),

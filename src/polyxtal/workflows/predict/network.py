@@ -1,14 +1,19 @@
-"""Predictions of a pretrained model."""
+"""The answer of material networks, from grains alone or predicted by a pretrained model."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 
+import torch
+
+from polyxtal.algebra.progress import COMPILING, Stages, time_of_load
 from polyxtal.algebra.randomness import member_seeds
 from polyxtal.crystal.material import Material
+from polyxtal.mechanics.bounds.averages import elastic_averages
+from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model import checkpoint
 from polyxtal.model.foundation import FoundationModel, load_model
@@ -19,6 +24,8 @@ from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.limits import check_size
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.workflows.inputs.files import sha256
+from polyxtal.workflows.predict.answer import Answer
+from polyxtal.workflows.predict.settings import PredictionSettings
 
 PARTS = {
     "model": checkpoint.CONFIG,
@@ -104,3 +111,61 @@ def predict_network(
             for one in seeds
         ]
     return NetworkEnsemble(tuple(networks)) if ensemble > 1 else networks[0]
+
+
+def networks(
+    settings: PredictionSettings,
+    rve: Polycrystal,
+    materials: Mapping[str, Material],
+    model: FoundationModel | None,
+    load: LoadPath,
+    stages: Stages,
+) -> Answer:
+    """Answer by material networks.
+
+    Raises:
+        ConvergenceError: if an increment does not converge.
+    """
+    leaves, ensemble = settings.network_size
+    elasticity = {name: material.elasticity for name, material in materials.items()}
+    score, predicted = None, {}
+    with stages.stage("stiffness"):
+        averages = elastic_averages(rve, elasticity)._asdict()
+        if model is not None:
+            predicted = {"model": model.predict_stiffness(rve, elasticity)}
+            score = _remark_unfamiliar(model, rve)
+    if model is None:
+        network = MaterialNetwork.from_polycrystal(rve, leaves, settings.seed, ensemble=ensemble)
+    else:
+        (material,) = materials.values()
+        steps = most_steps(leaves, material, settings.effort) * ensemble
+        with stages.stage("predict network", steps, note=COMPILING) as step:
+            network = predict_network(
+                model, rve, material, leaves, settings.seed, ensemble, step, settings.effort
+            )
+    stiffness = {**predicted, "network": network.stiffness(elasticity), **averages}
+    with stages.stage("response", load.increments * ensemble, note=COMPILING) as step:
+        response = network.respond(materials, load, on_increment=lambda t: step(time_of_load(t)))
+    members = network.members if isinstance(network, NetworkEnsemble) else (network,)
+    phase = torch.cat([member.phase for member in members])
+    best = "network" if model is None else "model"
+    return Answer(
+        "material network",
+        response,
+        stiffness,
+        best,
+        "network",
+        phase,
+        out_of_distribution_score=score,
+    )
+
+
+def _remark_unfamiliar(model: FoundationModel, rve: Polycrystal) -> float:
+    score = model.out_of_distribution_score(rve)
+    if score > 1:
+        warnings.warn(
+            "The polycrystal is unlike those that the model was fitted to (out-of-distribution "
+            f"score {score:.2g}, at most 1 among them): its predictions are extrapolations.",
+            stacklevel=2,
+        )
+    return score

@@ -7,21 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.progress import COMPILING, Progress, Stages, time_of_load
-from polyxtal.crystal.material import Material
-from polyxtal.mechanics.bounds.averages import elastic_averages
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import cut_note
 from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.model.foundation import FoundationModel
-from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.texture.measure import volume_shares
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
 from polyxtal.workflows.inputs.materials import (
@@ -30,8 +25,9 @@ from polyxtal.workflows.inputs.materials import (
     with_lattices,
 )
 from polyxtal.workflows.inputs.reading import Reading, remarks
-from polyxtal.workflows.predict.network import most_steps, open_model, predict_network
-from polyxtal.workflows.predict.settings import PredictionSettings
+from polyxtal.workflows.predict.coarse_field import coarse_field
+from polyxtal.workflows.predict.network import networks, open_model
+from polyxtal.workflows.predict.settings import NETWORK, PredictionSettings
 from polyxtal.workflows.summary.curve import CurveNumbers, curve_numbers
 from polyxtal.workflows.summary.texture import mean_texture_strength, rotation_of_crystals
 
@@ -42,9 +38,9 @@ class TextureChange:
 
     Attributes:
         strength_grains: Texture strength of the input grains, see `texture_strength`. [-]
-        strength_start: Initial texture strength of the network's leaves. [-]
-        strength_end: Final texture strength of the leaves. [-]
-        mean_rotation: Mean disorientation between initial and final orientation of a leaf. [rad]
+        strength_start: Initial texture strength of the crystals: grains, or a network's leaves. [-]
+        strength_end: Their final texture strength. [-]
+        mean_rotation: Mean disorientation between initial and final orientation of one. [rad]
     """
 
     strength_grains: float
@@ -62,11 +58,15 @@ class Prediction:
         inputs: Name and SHA-256 of each input file, by role.
         reading: What was read and assumed.
         load: The load path.
-        stiffness: Mandel stiffness by "network", "voigt", "reuss", "hill", and "model" if a
-            model is used. [MPa]
+        method: Name of the method, such as "material network".
+        stiffness: Mandel stiffness by "voigt", "reuss", "hill", and by "network", "model" (if one
+            is used) or "full_field". [MPa]
+        answer: Key of the predicted stiffness.
         constants: Engineering constants by the same names.
-        response: Mean response of the networks.
-        leaf_phase: Phase of each leaf in `response.orientations`.
+        response: Response; of several networks, their mean. That of a full field has the bounds
+            of its error.
+        phase: Phase of each crystal in `response.orientations`: grain, or leaf of a network.
+        grain: Grain of each crystal; None for leaves.
         curve: Key numbers of the loaded component.
         texture: Initial and final texture.
         baselines: Responses of simpler models to the same load: "Taylor" or none.
@@ -80,10 +80,13 @@ class Prediction:
     inputs: Mapping[str, tuple[str, str]]
     reading: Reading
     load: LoadPath
+    method: str
     stiffness: Mapping[str, Float[Tensor, "6 6"]]
+    answer: str
     constants: Mapping[str, EngineeringConstants]
     response: Response
-    leaf_phase: Int[Tensor, " leaves"]
+    phase: Int[Tensor, " crystals"]
+    grain: Int[Tensor, " crystals"] | None
     curve: CurveNumbers
     texture: TextureChange
     baselines: Mapping[str, Response] = field(default_factory=dict)
@@ -97,19 +100,19 @@ class Prediction:
         return self.reading.rve
 
     @property
-    def answer(self) -> str:
-        """Key of the predicted stiffness: "model" if a model is used, else "network"."""
-        return "network" if self.settings.model is None else "model"
+    def error(self) -> float | None:
+        """Largest bound of the loaded stress over its largest magnitude; None of a network. [-]"""
+        return getattr(self.response, "error", None)
 
     @property
-    def orientations(self) -> Float[Tensor, "times leaves 4"]:
-        """Orientation of each leaf at each time. [-]"""
+    def orientations(self) -> Float[Tensor, "times crystals 4"]:
+        """Orientation of each crystal at each time. [-]"""
         assert self.response.orientations is not None
         return self.response.orientations
 
     @property
-    def weights(self) -> Float[Tensor, " leaves"]:
-        """Volume fraction of each leaf. [-]"""
+    def weights(self) -> Float[Tensor, " crystals"]:
+        """Volume fraction of each crystal. [-]"""
         assert self.response.weights is not None
         return self.response.weights
 
@@ -146,7 +149,6 @@ def predict(
     stages = Stages(progress)
     with stages.stage("read"), remarks() as said:
         load = settings.load_path()
-        _, ensemble = settings.network_size
         model, parts = (None, {}) if settings.model is None else open_model(settings.model)
         rve, grain_map = read_input(file, settings.material, settings.ebsd)
         materials = choose_materials(rve, file, settings.material)
@@ -161,13 +163,15 @@ def predict(
     if on_reading is not None:
         on_reading(reading, load)
 
-    network, stiffness, score = _networks(settings, rve, materials, model, stages)
-    with stages.stage("response", load.increments * ensemble, note=COMPILING) as step:
-        response = network.respond(materials, load, on_increment=lambda t: step(time_of_load(t)))
+    if settings.method == NETWORK:
+        answer = networks(settings, rve, materials, model, load, stages)
+    else:
+        answer = coarse_field(settings, rve, materials, load, stages)
+    response, stiffness = answer.response, answer.stiffness
     note = cut_note(response.statistics)
     if note is not None:
         warnings.warn(note, stacklevel=2)
-    curve = curve_numbers(response, stiffness["network"], load)
+    curve = curve_numbers(response, stiffness[answer.slope], load)
 
     baselines: dict[str, Response] = {}
     if settings.taylor:
@@ -175,19 +179,20 @@ def predict(
             baselines["Taylor"] = taylor_response(
                 rve, materials, load, lambda t: step(time_of_load(t))
             )
-    members = network.members if isinstance(network, NetworkEnsemble) else (network,)
-    leaf_phase = torch.cat([member.phase for member in members])
     return Prediction(
         settings=settings,
         inputs=inputs,
         reading=reading,
         load=load,
+        method=answer.name,
         stiffness=stiffness,
+        answer=answer.best,
         constants={name: engineering_constants(c) for name, c in stiffness.items()},
         response=response,
-        leaf_phase=leaf_phase,
+        phase=answer.phase,
+        grain=answer.grain,
         curve=curve,
-        texture=_texture_change(rve, response, leaf_phase),
+        texture=_texture_change(rve, response, answer.phase),
         baselines=baselines,
         baseline_curves={
             # The Taylor model has uniform strain; its elastic stiffness is the Voigt average.
@@ -195,57 +200,21 @@ def predict(
             for name, baseline in baselines.items()
         },
         seconds=stages.seconds,
-        out_of_distribution_score=score,
+        out_of_distribution_score=answer.out_of_distribution_score,
     )
 
 
-def _networks(
-    settings: PredictionSettings,
-    rve: Polycrystal,
-    materials: Mapping[str, Material],
-    model: FoundationModel | None,
-    stages: Stages,
-) -> tuple[MaterialNetwork | NetworkEnsemble, dict[str, Float[Tensor, "6 6"]], float | None]:
-    """Return the networks, all stiffnesses and the out-of-distribution score."""
-    leaves, ensemble = settings.network_size
-    elasticity = {name: material.elasticity for name, material in materials.items()}
-    score = None
-    with stages.stage("stiffness"):
-        averages = elastic_averages(rve, elasticity)._asdict()
-        if model is None:
-            network = MaterialNetwork.from_polycrystal(
-                rve, leaves, settings.seed, ensemble=ensemble
-            )
-            return network, {"network": network.stiffness(elasticity), **averages}, None
-        predicted = model.predict_stiffness(rve, elasticity)
-        score = model.out_of_distribution_score(rve)
-        if score > 1:
-            warnings.warn(
-                "The polycrystal is unlike those that the model was fitted to (out-of-distribution "
-                f"score {score:.2g}, at most 1 among them): its predictions are extrapolations.",
-                stacklevel=2,
-            )
-    (material,) = materials.values()
-    steps = most_steps(leaves, material, settings.effort) * ensemble
-    with stages.stage("predict network", steps, note=COMPILING) as step:
-        network = predict_network(
-            model, rve, material, leaves, settings.seed, ensemble, step, settings.effort
-        )
-        stiffness = {"model": predicted, "network": network.stiffness(elasticity), **averages}
-    return network, stiffness, score
-
-
 def _texture_change(
-    rve: Polycrystal, response: Response, leaf_phase: Int[Tensor, " leaves"]
+    rve: Polycrystal, response: Response, phase: Int[Tensor, " crystals"]
 ) -> TextureChange:
     assert response.orientations is not None
     assert response.weights is not None
     first, last = response.orientations[0], response.orientations[-1]
     weights = response.weights
-    rotation = rotation_of_crystals(rve, leaf_phase, first, last)
+    rotation = rotation_of_crystals(rve, phase, first, last)
     return TextureChange(
         mean_texture_strength(rve, rve.phase, rve.orientations, rve.volume_fractions),
-        mean_texture_strength(rve, leaf_phase, first, weights),
-        mean_texture_strength(rve, leaf_phase, last, weights),
+        mean_texture_strength(rve, phase, first, weights),
+        mean_texture_strength(rve, phase, last, weights),
         float(volume_shares(first, weights) @ rotation),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from polyxtal.files.output_folder import OutputFolder
+from polyxtal.mechanics.ladder.accuracy import ACCURACY, FINEST, check_accuracy
 from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.limits import check_size
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -15,6 +16,8 @@ PICTURE = "prediction.png"
 OUTPUT = OutputFolder("prediction", (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, PICTURE))
 UNTRAINED, PREDICTED = (256, 4), (32, 1)
 """Leaves of each network and number of networks if not given: untrained, and from a model."""
+NETWORK, COARSE_FIELD = "network", "coarse field"
+"""Methods of prediction."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,11 @@ class PredictionSettings(LoadSettings):
 
     Attributes:
         material: Materials, see `choose_materials`; empty for those of the file.
+        accuracy: Largest bound of the loaded stress relative to its largest magnitude, of a full
+            field on a coarse grid; None for `ACCURACY`, or with `seconds` for `FINEST`. [-]
+        seconds: Wall time within which the answer is wanted; None for no limit. [s]
         model: Pretrained model with heads for stiffness and networks, see `load_model`; None for
-            untrained networks.
+            untrained networks. A model, `leaves` or `ensemble` selects networks as the method.
         leaves: Number of leaves per network; None for that of `UNTRAINED` or `PREDICTED`.
         ensemble: Number of networks whose responses are averaged; None likewise.
         seed: Random seed.
@@ -33,10 +39,13 @@ class PredictionSettings(LoadSettings):
         effort: Effort spent on fitting networks of a model.
 
     Raises:
-        ValueError: if `load` is combined with settings that it replaces.
+        ValueError: if `load` is combined with settings that it replaces, or settings of networks
+            with those of full fields.
     """
 
     material: tuple[str, ...] = ()
+    accuracy: float | None = None
+    seconds: float | None = None
     model: str | None = None
     leaves: int | None = None
     ensemble: int | None = None
@@ -46,14 +55,35 @@ class PredictionSettings(LoadSettings):
     effort: FitEffort = EFFORT
 
     def __post_init__(self) -> None:
-        """Validate the load and fill in the size of the networks."""
+        """Validate the load and fill in what is not given."""
         super().__post_init__()
+        if self.method == COARSE_FIELD:
+            self._check_accuracy()
+            return
+        for name in self.changed(("accuracy", "seconds")):
+            raise ValueError(
+                f"Argument `{name}` must be left out with networks "
+                "(`model`, `leaves` or `ensemble`), but is given."
+            )
         usual = UNTRAINED if self.model is None else PREDICTED
         for name, value in zip(("leaves", "ensemble"), usual, strict=True):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         leaves, ensemble = self.network_size
         check_size(leaves, self.seed, ensemble)
+
+    def _check_accuracy(self) -> None:
+        if self.accuracy is None:
+            usual = ACCURACY if self.seconds is None else FINEST
+            object.__setattr__(self, "accuracy", usual)
+        assert self.accuracy is not None
+        check_accuracy(self.accuracy, self.seconds)
+
+    @property
+    def method(self) -> str:
+        """Method of prediction, `NETWORK` or `COARSE_FIELD`."""
+        given = (self.model, self.leaves, self.ensemble)
+        return COARSE_FIELD if all(value is None for value in given) else NETWORK
 
     @property
     def network_size(self) -> tuple[int, int]:

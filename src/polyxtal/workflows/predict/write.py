@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from polyxtal.files.plain import write_json
+from polyxtal.mechanics.ladder.predict import EstimatedResponse
 from polyxtal.mechanics.loading.stepping import cut_note
 from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.predict.run import Prediction
 from polyxtal.workflows.predict.settings import CURVE, ORIENTATIONS, OUTPUT, PICTURE, STIFFNESS
+from polyxtal.workflows.summary.curve import curve_bounds
 from polyxtal.workflows.summary.provenance import provenance
 from polyxtal.workflows.summary.tables import write_curve, write_orientations
 
@@ -41,7 +43,8 @@ def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
     write_curve(folder / CURVE, prediction.response, component)
     for name, response in prediction.baselines.items():
         write_curve(folder / f"curve-{name.lower()}.csv", response, component)
-    leading = {"phase": prediction.leaf_phase, "weight [-]": prediction.weights}
+    leading = {} if prediction.grain is None else {"grain": prediction.grain}
+    leading |= {"phase": prediction.phase, "weight [-]": prediction.weights}
     write_orientations(folder / ORIENTATIONS, leading, prediction.orientations)
     if picture:
         from polyxtal.workflows.predict.draw import draw_prediction
@@ -62,6 +65,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "materials": "MPa, and 1/s for slip_rate_reference",
             "load": "1/s, s, Pa: DAMASK's own",
             "curve and baselines": "MPa, -",
+            "error": "MPa for proof_stress and stress, s of wall time for seconds, - for others",
             "mean_rotation": "rad",
             "out_of_distribution_score": "-, above 1: out of distribution",
         },
@@ -71,13 +75,31 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "orientation": "unit quaternion, scalar first, v_sample = R(q) v_crystal",
             "stress": "first Piola-Kirchhoff",
             "strain": "engineering, F - 1",
+            "error": "bounds of the difference from the full field on the grid of the file, each "
+            "of which holds with a probability of 90 %",
         },
         "stiffness": {name: c.tolist() for name, c in prediction.stiffness.items()},
         "engineering_constants": {name: asdict(c) for name, c in prediction.constants.items()},
+        "method": prediction.method,
+        "error": error_summary(prediction),
         "curve": asdict(prediction.curve),
         "baselines": {n: asdict(curve) for n, curve in prediction.baseline_curves.items()},
         "texture": asdict(prediction.texture),
         "out_of_distribution_score": prediction.out_of_distribution_score,
         "solver": dict(prediction.response.statistics),
         "note": cut_note(prediction.response.statistics),
+    }
+
+
+def error_summary(prediction: Prediction) -> dict[str, Any] | None:
+    """Return the bounds of the error and the full fields computed for them; None of a network."""
+    response, curve = prediction.response, prediction.curve
+    if not isinstance(response, EstimatedResponse):
+        return None
+    numbers = curve_bounds(response, curve)
+    return {
+        "largest": response.error,
+        "grid": response.grid,
+        **numbers._asdict(),
+        "rungs": [rung._asdict() for rung in response.rungs],
     }

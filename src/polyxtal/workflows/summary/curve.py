@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_to_tensor4
+from polyxtal.mechanics.ladder.predict import EstimatedResponse
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.response import Response, loaded_component
 
@@ -16,6 +18,18 @@ PROOF_OFFSET = 2e-3
 """Plastic strain at the proof stress. [-]"""
 HARDENING_SHARE = 0.1
 """Final fraction of the strain over which the hardening modulus is measured. [-]"""
+
+
+class CurveBounds(NamedTuple):
+    """Bounds of the error of key numbers; None where a number is.
+
+    Attributes:
+        proof_stress: That of the proof stress. [MPa]
+        stress: That of the stress at the first reversal, or at the end. [MPa]
+    """
+
+    proof_stress: float | None
+    stress: float
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,18 @@ def curve_numbers(
         float(stress[-1]),
         _hardening(sign * strain, sign * stress),
     )
+
+
+def curve_bounds(response: EstimatedResponse, numbers: CurveNumbers) -> CurveBounds:
+    """Return the bounds of key numbers of a response: those of the curve at the same strain."""
+    strain, _ = _first_loading(response, numbers.component)
+    bound = response.stress_bound(numbers.component).numpy()[: len(strain)]
+    proof = None
+    if numbers.proof_stress is not None and numbers.elastic_slope is not None:
+        sign = -1.0 if strain[-1] < 0 else 1.0
+        at = sign * numbers.proof_stress / numbers.elastic_slope + PROOF_OFFSET
+        proof = float(np.interp(at, sign * strain, bound))
+    return CurveBounds(proof, float(bound[-1]))
 
 
 def _first_loading(response: Response, component: str) -> tuple[np.ndarray, np.ndarray]:

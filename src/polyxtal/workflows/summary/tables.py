@@ -9,19 +9,25 @@ from torch import Tensor
 
 from polyxtal.files.plain import write_csv
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
+from polyxtal.mechanics.ladder.predict import EstimatedResponse
 from polyxtal.mechanics.quantities import label
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.tables import history_columns
 
 
 def write_curve(path: Path, response: Response, component: str) -> None:
-    """Write strain and stress of the loaded component, time, and averages in every measure."""
+    """Write strain and stress of the loaded component, time, and averages in every measure.
+
+    Where it is known, the bound of the error of the loaded stress comes last.
+    """
     columns = {
         f"strain_{component} [-]": response.strain(component),
         f"stress_{component} [MPa]": response.stress(component),
         "time [s]": response.time,
         **history_columns(response),
     }
+    if isinstance(response, EstimatedResponse):
+        columns[f"stress_{component}_bound [MPa]"] = response.stress_bound(component)
     write_csv(path, list(columns), zip(*(c.tolist() for c in columns.values()), strict=True))
 
 

@@ -213,7 +213,10 @@ def test_the_input_is_said_before_the_computation(folder, tmp_path, monkeypatch,
         sys.stdout.flush()
         return sys.stdout.buffer.getvalue().decode(), sys.stderr.buffer.getvalue().decode()
 
-    first = {"predict": "predict.run.elastic_averages", "homogenize": "homogenize.run.solve"}
+    first = {
+        "predict": "predict.coarse_field.elastic_averages",
+        "homogenize": "homogenize.run.solve",
+    }
     first["simulate"] = "simulate.run.homogenize"
     monkeypatch.setattr(f"polyxtal.workflows.{first[verb]}", stop)
     arguments = (folder / "two.npz", "--material", "Cu", "--out", tmp_path / "out")

@@ -92,7 +92,7 @@ def test_stiffness_and_curve_are_the_models(case, told):
     assert not torch.equal(prediction.stiffness["network"], expected)
     response = network.respond(ALLOY, LOAD)
     torch.testing.assert_close(prediction.response.P, response.P, rtol=1e-9, atol=1e-9)
-    assert len(prediction.leaf_phase) == 8
+    assert len(prediction.phase) == 8
     assert prediction.constants["model"] == px.engineering_constants(expected)
     assert prediction.out_of_distribution_score == model.out_of_distribution_score(rve)
 
@@ -160,7 +160,7 @@ def test_picture_shows_the_answer(told, monkeypatch):
 @pytest.mark.parametrize(
     ("given", "size"),
     [
-        ({}, (256, 4)),
+        ({"leaves": 256}, (256, 4)),
         ({"model": "any"}, (32, 1)),
         ({"model": "any", "leaves": 8}, (8, 1)),
         ({"ensemble": 2}, (256, 2)),

@@ -98,7 +98,7 @@ def test_phases_without_plasticity_answer_elastically(tmp_path):
     load = dump_load(tmp_path / "load.yaml", load_of(strain=1e-4))
     answer = predict(tmp_path / "grid.vti", PredictionSettings(load=load, leaves=4, ensemble=1))
     assert set(answer.reading.materials) == {"Al", "Si"}
-    assert set(answer.leaf_phase.tolist()) == {0, 1}
+    assert set(answer.phase.tolist()) == {0, 1}
     assert answer.curve.proof_stress is None
     slope = answer.curve.stress / answer.curve.strain
     assert slope == pytest.approx(answer.curve.elastic_slope, rel=1e-3)

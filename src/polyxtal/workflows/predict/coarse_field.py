@@ -1,0 +1,85 @@
+"""The answer of a full field on a coarse grid."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from jaxtyping import Float
+from torch import Tensor
+
+from polyxtal.algebra.progress import COMPILING, Stages
+from polyxtal.crystal.elasticity import Elasticity
+from polyxtal.crystal.material import Material
+from polyxtal.mechanics.bounds.averages import elastic_averages
+from polyxtal.mechanics.elastic.homogenize import homogenize
+from polyxtal.mechanics.ladder.grids import coarse_grid
+from polyxtal.mechanics.ladder.predict import predict as climb
+from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.microstructure.coarse import coarsen
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.workflows.predict.answer import Answer
+from polyxtal.workflows.predict.settings import PredictionSettings
+
+STIFFNESS_POINTS = 32**3
+"""Voxels of the elastic problem, which costs less than an increment of the load."""
+STIFFNESS_TOLERANCE = 1e-5
+FULL_FIELD = "full_field"
+NAME = "full field on a coarse grid"
+
+
+def coarse_field(
+    settings: PredictionSettings,
+    rve: Polycrystal,
+    materials: Mapping[str, Material],
+    load: LoadPath,
+    stages: Stages,
+) -> Answer:
+    """Answer by full fields on coarse grids; see `polyxtal.predict`.
+
+    Raises:
+        ConvergenceError: if an increment does not converge.
+    """
+    elasticity = {name: material.elasticity for name, material in materials.items()}
+    started = time.perf_counter()
+    with stages.stage("stiffness"):
+        stiffness = {
+            FULL_FIELD: _stiffness(rve, elasticity, settings.seed),
+            **elastic_averages(rve, elasticity)._asdict(),
+        }
+    left = None
+    if settings.seconds is not None:
+        left = max(1e-3, settings.seconds - (time.perf_counter() - started))
+    assert settings.accuracy is not None
+    with stages.stage("full field", note=COMPILING):
+
+        def tell(grid: tuple[int, int, int], done: int, total: int) -> None:
+            stages.report("full field", done, total, f"on {' x '.join(map(str, grid))} voxels")
+
+        response = climb(
+            rve,
+            materials,
+            load,
+            settings.accuracy,
+            seconds=left,
+            seed=settings.seed,
+            on_progress=tell,
+        )
+    grain = (rve.volume_fractions > 0).nonzero().flatten()
+    assert response.orientations is not None
+    assert response.weights is not None
+    occupied = replace(
+        response, orientations=response.orientations[:, grain], weights=response.weights[grain]
+    )
+    return Answer(NAME, occupied, stiffness, FULL_FIELD, FULL_FIELD, rve.phase[grain], grain)
+
+
+def _stiffness(
+    rve: Polycrystal, elasticity: Mapping[str, Elasticity], seed: int
+) -> Float[Tensor, "6 6"]:
+    """Return the elastic stiffness on at most so many voxels. [MPa]"""
+    few = math.prod(rve.grid) <= STIFFNESS_POINTS
+    cell = rve if few else coarsen(rve, coarse_grid(rve, STIFFNESS_POINTS), seed)
+    return homogenize(cell, elasticity, STIFFNESS_TOLERANCE).stiffness

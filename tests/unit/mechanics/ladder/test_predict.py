@@ -1,0 +1,212 @@
+"""The ladder of coarse full fields: its grids, the bounds of its errors, what it answers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import polyxtal as px
+from polyxtal.mechanics.ladder import predict as ladder
+from polyxtal.mechanics.ladder.error import KAPPA, Rung, error_bounds
+from polyxtal.mechanics.ladder.grids import coarse_grid
+
+ALUMINIUM = px.load_material("AA6022-T4")
+PATH = px.LoadPath.uniaxial(0.02, increments=8)
+
+
+@pytest.fixture(scope="module")
+def rve():
+    return px.tessellate(grid=12, grains=60, seed=0)
+
+
+@pytest.fixture(scope="module")
+def full(rve):
+    return px.simulate(rve, ALUMINIUM, PATH)
+
+
+@pytest.fixture(scope="module")
+def answer(rve):
+    return px.predict(rve, ALUMINIUM, PATH, 0.01)
+
+
+def of_grid(grid, size=None) -> px.Polycrystal:
+    ids = np.zeros(grid, np.int64)
+    return px.Polycrystal(ids, torch.tensor([[1.0, 0, 0, 0]]), size or tuple(map(float, grid)))
+
+
+def test_coarse_grids_are_odd_and_even_sided():
+    cube = of_grid((45, 45, 45))
+    assert [coarse_grid(cube, n) for n in (1, 125, 343, 3000)] == [
+        (3, 3, 3),
+        (5, 5, 5),
+        (7, 7, 7),
+        (15, 15, 15),
+    ]
+    assert coarse_grid(cube, 45**3) == (45, 45, 45)
+    assert coarse_grid(of_grid((100, 100, 1)), 125) == (11, 11, 1)
+    assert coarse_grid(of_grid((2, 2, 2)), 3) == (2, 2, 2)
+    flat = coarse_grid(of_grid((60, 30, 10)), 700)
+    assert flat[0] > flat[1] > flat[2] >= 3
+    assert all(n % 2 for n in flat)
+    thin_voxels = coarse_grid(of_grid((20, 20, 20), (20.0, 20.0, 80.0)), 400)
+    assert thin_voxels[2] > thin_voxels[0]
+
+
+def test_the_answer_lies_within_its_bounds(answer, full, rve):
+    assert answer.error <= 0.01
+    assert answer.grid < rve.grid
+    assert px.compare(answer, full).maximum < 2 * answer.error
+    assert [rung.grid for rung in answer.rungs][-1] == answer.grid
+    errors = [rung.error for rung in answer.rungs]
+    assert errors == sorted(errors, reverse=True)
+    assert answer.stress_bound().shape == answer.time.shape
+    assert torch.equal(answer.stress_bound("xx"), answer.bounds.P[:, 0, 0])
+    assert float(answer.stress_bound()[0]) == 0
+    assert float(answer.bounds.F[:, 0, 0].max()) == 0 or answer.bounds.F[1:, 1, 1].min() > 0
+
+
+def test_the_finest_rung_is_the_full_field_itself(rve, full):
+    answer = px.predict(rve, ALUMINIUM, PATH, 1e-4)
+    assert answer.grid == rve.grid
+    assert answer.error == 0
+    torch.testing.assert_close(answer.P, full.P, rtol=0, atol=1e-9)
+    torch.testing.assert_close(answer.orientations, full.orientations, rtol=0, atol=1e-9)
+
+
+def test_a_time_limit_ends_the_climb(rve, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(ladder, "perf_counter", lambda: float(next(clock)))
+    # Each full field takes one second on this clock, and finer ones as many as they have voxels.
+    answer = px.predict(rve, ALUMINIUM, PATH, 1e-4, seconds=3)
+    assert len(answer.rungs) == 1
+    assert answer.error > 1e-4
+
+
+def test_grains_without_voxels_follow_the_mean_deformation():
+    rve = px.tessellate(grid=12, grains=300, seed=0)
+    answer = px.predict(rve, ALUMINIUM, PATH, 0.1)
+    assert answer.grid == (5, 5, 5)
+    assert answer.orientations.shape == (9, 300, 4)
+    assert torch.equal(answer.weights, rve.volume_fractions)
+    taylor = px.taylor_response(rve, ALUMINIUM, PATH)
+    laue = rve.laue_group()
+    turned = laue.disorientation(answer.orientations[-1], rve.orientations)
+    assert float(turned.min()) > 1e-4  # none stays as it was
+    between = laue.disorientation(answer.orientations[-1], taylor.orientations[-1])
+    assert float(between.mean()) < float(turned.mean())
+    still = (answer.grain_P[-1] - answer.P[-1]).abs().amax((1, 2)) == 0
+    assert 100 < int(still.sum()) < 250  # those without voxels have the mean stress
+
+
+def test_two_phases_and_a_void():
+    drawn = px.tessellate(grid=9, grains=60, seed=2)
+    names = ["Al", "pore", "hard"]
+    phase = torch.arange(60) % 10 // 4
+    rve = px.Polycrystal(drawn.grain_id, drawn.orientations, phase=phase, phase_names=names)
+    hard = px.Material("hard", px.CubicElasticity(404e3, 126e3, 138.8e3))
+    materials = {"Al": ALUMINIUM, "pore": None, "hard": hard}
+    path = px.LoadPath.uniaxial(0.002, increments=2)
+    answer = px.predict(rve, materials, path, 0.2, scheme="rotated")
+    assert math.prod(answer.grid) < 9**3
+    assert torch.isfinite(answer.orientations).all()
+
+
+def rung(points: int, change: float, grains: int = 4) -> Rung:
+    """A made-up response whose grains have stresses of standard deviation 10 about 100 + change."""
+    time = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    strain = torch.eye(3, dtype=torch.float64).repeat(2, 1, 1)
+    strain[1, 0, 0] = 1.01
+    stress = torch.zeros(2, 3, 3, dtype=torch.float64)
+    stress[1, 0, 0] = 100.0 + change
+    spread = torch.tensor([-10.0, 10.0, -10.0, 10.0], dtype=torch.float64)
+    local = stress[:, None].repeat(1, grains, 1, 1)
+    local[1, :, 0, 0] += spread
+    response = px.FullFieldResponse(
+        time,
+        strain,
+        stress,
+        grain_F=strain[:, None].repeat(1, grains, 1, 1),
+        grain_P=local,
+    )
+    weights = torch.full((grains,), 0.25, dtype=torch.float64)
+    return Rung((points, 1, 1), response, weights, 1.0)
+
+
+def test_bounds_are_those_of_a_sample_mean():
+    bounds = error_bounds([rung(100, 0.0)], 10**9)
+    assert bounds.kappa == pytest.approx(KAPPA)
+    # Student's quantile lies between that of one degree of freedom and the normal one.
+    assert 1.64 < float(bounds.P[1, 0, 0]) / (KAPPA * 10 / 10) < 6.4
+    assert float(bounds.P[1, 1, 1]) == 0
+    assert float(bounds.F.abs().max()) == 0
+    finer = error_bounds([rung(400, 0.0)], 10**9)
+    torch.testing.assert_close(finer.P, 0.5 * bounds.P)
+    nearly = error_bounds([rung(100, 0.0)], 125)
+    torch.testing.assert_close(nearly.P, math.sqrt(0.2) * bounds.P)
+    assert float(error_bounds([rung(100, 0.0)], 100).P.abs().max()) == 0
+
+
+def test_rungs_that_differ_more_widen_the_bounds():
+    bounds = [
+        error_bounds([rung(100, change), rung(400, 0.0)], 10**9) for change in (0.0, 1.0, 5.0)
+    ]
+    widths = [float(b.P[1, 0, 0]) for b in bounds]
+    assert widths == sorted(widths)
+    assert widths[2] > 2 * widths[0]
+
+
+def test_a_response_without_spread_has_no_bound():
+    crystal = px.Polycrystal(np.zeros((6, 6, 6), np.int64), torch.tensor([[0.6, 0.8, 0.0, 0.0]]))
+    answer = px.predict(crystal, ALUMINIUM, PATH)
+    assert answer.grid == (5, 5, 5)
+    assert answer.error < 1e-4
+    whole = px.simulate(crystal, ALUMINIUM, PATH)
+    torch.testing.assert_close(answer.P, whole.P, rtol=1e-3, atol=0.1)
+
+
+@pytest.mark.parametrize("grid", [(1, 1, 1), (2, 2, 2), (6, 1, 1), (2, 7, 1)])
+def test_smallest_grids(grid):
+    count = math.prod(grid)
+    rve = px.Polycrystal(
+        np.arange(count).reshape(grid), px.tessellate(grid=4, grains=count, seed=0).orientations
+    )
+    path = px.LoadPath.uniaxial(0.004, increments=2)
+    answer = px.predict(rve, ALUMINIUM, path)
+    assert answer.grid == grid
+    assert answer.error == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"accuracy": 0},
+            "must be from 0.0001, the tolerance of the full field, to 0.2",
+        ),
+        ({"accuracy": 0.5}, "such as 0.005 for 0.5 %, but is 0.5"),
+        ({"accuracy": math.nan}, "but is nan"),
+        ({"seconds": 0}, "`seconds` must be positive, but is 0"),
+        ({"seconds": math.inf}, "`seconds` must be positive, but is inf"),
+    ],
+)
+def test_bad_arguments(rve, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        px.predict(rve, ALUMINIUM, PATH, **options)
+    with pytest.raises(TypeError, match="rve"):
+        px.predict(ALUMINIUM, rve, PATH)
+
+
+def test_progress_names_every_grid(rve):
+    seen = []
+    answer = px.predict(rve, ALUMINIUM, PATH, 0.02, on_progress=lambda *r: seen.append(r))
+    assert [r for r in seen if r[1] == 8] == [(rung.grid, 8, 8) for rung in answer.rungs]
+
+
+def test_the_same_again(rve, answer):
+    again = px.predict(rve, ALUMINIUM, PATH, 0.01)
+    assert torch.equal(again.P, answer.P)
+    assert replace(again, rungs=()).error == answer.error
