@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +17,10 @@ from numpy.typing import NDArray
 
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import laue_of_point_group
-from polyxtal.files.bounded import read_bounded
 from polyxtal.files.wording import listing, shorten
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.frames import Frame, frame_rotation
+from polyxtal.microstructure.io.ebsd_grid import Header
 from polyxtal.microstructure.io.ebsd_table import (
     MAX_BYTES,
     MAX_PHASES,
@@ -28,9 +29,10 @@ from polyxtal.microstructure.io.ebsd_table import (
     build_map,
     lattice_of,
     number,
-    read_table,
     unique_names,
+    whole,
 )
+from polyxtal.microstructure.io.ebsd_text import decoded, read_table, read_text
 
 _COLUMNS = ("image_quality", "confidence_index", "phase", "detector_signal", "fit")
 _PHASE = 7
@@ -41,6 +43,8 @@ _SYMMETRY = {
 """Laue groups by EDAX's numbers of their rotations; other programs write point groups."""
 _NOT_INDEXED = 4 * math.pi - 1e-2
 """Euler angles of 4π mark points without a solution. [rad]"""
+ROUNDING = 1e-2
+"""Angle by which 2π and π may be exceeded. [rad]"""
 
 
 class _Phase(NamedTuple):
@@ -53,13 +57,14 @@ class _Phase(NamedTuple):
 def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
     """Read an EDAX map.
 
-    Points are not indexed if their confidence index is below 0, their Euler angles are 4π, their
-    phase is -1, or all of Euler angles and other columns are zero. Phase 0 is the phase of a
+    Points are not indexed if their confidence index is below 0, their Euler angles are 4π or NaN,
+    their phase is -1, or all of Euler angles and other columns are zero. Phase 0 is the phase of a
     single-phase file, whatever its number in the header; in files of several phases, or if the data
     of a single-phase file contain both 0 and 1, it means not indexed, unless the header describes a
-    phase 0 among several.
+    phase 0 among several. Where the data count all phases from 0 and the header from 1, points of
+    phase 0 with a confidence index above 0 are the first phase, with a warning.
 
-    The grid follows from the positions; the header's numbers of rows and columns are ignored.
+    The grid follows from the positions, whatever the header says, see `place_points`.
 
     Args:
         path: File.
@@ -70,7 +75,7 @@ def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
     """
     path = Path(path)
     rotation = frame_rotation(frame, path)
-    header, rows, first_line = _split(read_bounded(path, MAX_BYTES))
+    header, rows, first_line = _split(read_text(path, MAX_BYTES))
     values = _value_of(header)
     table = read_table(path, rows, first_line)
     if table.shape[1] < 8:
@@ -82,18 +87,16 @@ def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
     quality = _quality(header, table)
     angles = table[:, :3]
     unsolved = (np.abs(angles) >= _NOT_INDEXED).any(1) & (np.abs(angles) < 13).all(1)
-    unsolved |= quality["confidence_index"] < 0
+    unsolved |= np.isnan(angles).any(1) | (quality["confidence_index"] < 0)
     unsolved |= (angles == 0).all(1) & (np.column_stack(list(quality.values())) == 0).all(1)
-    if not (np.abs(angles[~unsolved]) < _NOT_INDEXED).all():
-        raise ValueError(
-            f"{path}: Euler angles must be in radians, below 4π, but reach "
-            f"{np.abs(angles[~unsolved]).max():.6g}."
-        )
-    phase = np.where(unsolved, -1, _phase_index(path, table[:, _PHASE], phases, unsolved))
+    _check_angles(path, angles[~unsolved])
+    numbers = table[:, _PHASE]
+    counted = _numbering(path, numbers, phases, quality["confidence_index"], unsolved)
+    phase = np.where(unsolved, -1, _phase_index(path, numbers, phases, counted, unsolved))
     # ACOM, of transmission microscopes, counts in nanometres.
     unit = 1e-3 if any("ACOM" in line for line in header) else 1.0
-    grid = values.get("GRID", "SqrGrid").lower()
-    step = tuple(number(path, name, values.get(name, "0")) for name in ("XSTEP", "YSTEP"))
+    step = tuple(unit * number(path, name, values.get(name, "0")) for name in ("XSTEP", "YSTEP"))
+    grid = values.get("GRID", "").lower()[:3]
     points = Points(
         angles=angles,
         position=unit * table[:, 3:5],
@@ -101,11 +104,30 @@ def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
         phase_names=unique_names([p.name for p in phases]),
         lattices=tuple(_lattice(path, p) for p in phases),
         quality=quality,
-        step=(unit * step[0], unit * step[1]),
-        hexagonal=grid.startswith("hex"),
+        header=Header(
+            (step[0], step[1]),
+            (whole(values.get("NCOLS_ODD")), whole(values.get("NROWS"))),
+            {"hex": True, "sqr": False}.get(grid),
+        ),
         edge=A,
     )
     return build_map(path, points, rotation)
+
+
+def _check_angles(path: Path, angles: NDArray[np.float64]) -> None:
+    """Refuse angles of points with a solution that cannot be radians, and warn of unlikely ones."""
+    highest = float(np.abs(angles).max(initial=0.0))
+    if not highest < _NOT_INDEXED:
+        raise ValueError(
+            f"{path}: Euler angles must be in radians, below 4π, but reach {highest:.6g}"
+            f"{', like degrees' if highest <= 360 else ''}."
+        )
+    if highest > 2 * math.pi + ROUNDING or (angles[:, 1] > math.pi + ROUNDING).any():
+        warnings.warn(
+            f"{path}: Euler angles are read as radians, but reach {highest:.6g}, above 2π, or "
+            f"{float(angles[:, 1].max()):.6g}, above π, for Φ; are they degrees?",
+            stacklevel=4,
+        )
 
 
 def _split(content: bytes) -> tuple[list[str], bytes, int]:
@@ -118,7 +140,7 @@ def _split(content: bytes) -> tuple[list[str], bytes, int]:
         text = content[begin:end].strip()
         if text and not text.startswith(b"#"):
             break
-        header.append(text.lstrip(b"#").decode("latin-1").strip())
+        header.append(decoded(text.lstrip(b"#")).strip())
         begin, line = end + 1, line + 1
     return header, content[begin:], line + 1
 
@@ -189,10 +211,44 @@ def _quality(header: list[str], table: NDArray[np.float64]) -> dict[str, NDArray
     }
 
 
+def _numbering(
+    path: Path,
+    column: NDArray[np.float64],
+    phases: list[_Phase],
+    confidence: NDArray[np.float64],
+    unsolved: NDArray[np.bool_],
+) -> dict[float, int]:
+    """Return the phase index of each phase number of the data, -1 for not indexed."""
+    index = {float(phase.number): k for k, phase in enumerate(phases)}
+    used = set(np.unique(column[~unsolved]).tolist())
+    if len(phases) == 1:
+        # Programs number the one phase 0 or 1, in header and data independently.
+        index |= {0.0: -1 if {0.0, 1.0} <= used else 0, 1.0: 0}
+    elif 0.0 not in index:
+        index[0.0] = -1
+        sure = float(((column == 0) & ~unsolved & (confidence > 0)).mean())
+        if sure > 0 and used - {-1.0} == {k - 1.0 for k in index if k > 0}:
+            names = listing(f"{k} is {phase.name}" for k, phase in enumerate(phases))
+            warnings.warn(
+                f"{path}: phases are numbered from 1 in the header, but from 0 at the points; they "
+                f"are taken in this order: {names}.",
+                stacklevel=4,
+            )
+            return {value - 1: k for value, k in index.items() if value > 0} | {-1.0: -1}
+        if sure > 0:
+            warnings.warn(
+                f"{path}: phase 0 is not in the header and is taken for not indexed, but "
+                f"{100 * sure:.2g} % of the points have it and a confidence index above 0.",
+                stacklevel=4,
+            )
+    return index | {-1.0: -1}
+
+
 def _phase_index(
     path: Path,
     column: NDArray[np.float64],
     phases: list[_Phase],
+    index: dict[float, int],
     unsolved: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     """Return phase indices from the data's phase numbers, -1 for not indexed."""
@@ -202,14 +258,6 @@ def _phase_index(
             f"{path}: column {_PHASE + 1} must be the phase, a whole number, "
             f"but holds {_first(used[used != np.rint(used)])}."
         )
-    index = {float(phase.number): k for k, phase in enumerate(phases)}
-    index[-1.0] = -1
-    if len(phases) == 1:
-        # Programs number the one phase 0 or 1, in header and data independently.
-        both = {0.0, 1.0} <= set(used.tolist())
-        index |= {0.0: -1 if both else 0, 1.0: 0}
-    else:
-        index.setdefault(0.0, -1)
     unknown = [value for value in used.tolist() if value not in index]
     if unknown:
         raise ValueError(

@@ -6,15 +6,19 @@ Euler angles in degrees, positions in µm, decimal points or commas.
 
 from __future__ import annotations
 
+import math
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polyxtal.crystal.lattice import Lattice
-from polyxtal.files.bounded import read_bounded
 from polyxtal.files.wording import listing, shorten
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.frames import Frame, frame_rotation
+from polyxtal.microstructure.io.ebsd_grid import Header
 from polyxtal.microstructure.io.ebsd_table import (
     A_STAR,
     MAX_BYTES,
@@ -23,21 +27,24 @@ from polyxtal.microstructure.io.ebsd_table import (
     build_map,
     lattice_of,
     number,
-    read_table,
     unique_names,
+    whole,
 )
+from polyxtal.microstructure.io.ebsd_text import decoded, read_table, read_text
 
 _NEEDED = ("phase", "x", "y", "euler1", "euler2", "euler3")
 _LONGER = {"bc": "band_contrast", "bs": "band_slope"}
 _LAUE = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
 """Oxford's Laue groups 1 to 11."""
-_MAX_HEADER = 2000
+_MAX_HEADER, _MAX_LINE = 2000, 1000
+_CELL = r"([^\s;]+;[^\s;]+;[^\s;]+)\s+"
+_PHASE_LINE = re.compile(rf"{_CELL}{_CELL}(.*?)\s+(\d+)\s+(\d+)\b(.*)")
 
 
 def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
-    """Read an Oxford map. Phase 0 means not indexed.
+    """Read an Oxford map. Points of phase 0, or with angles that are NaN, are not indexed.
 
-    The grid follows from the positions; the header's numbers of cells are ignored.
+    The grid follows from the positions, whatever the header says, see `place_points`.
 
     Args:
         path: File.
@@ -48,16 +55,12 @@ def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
     """
     path = Path(path)
     rotation = frame_rotation(frame, path)
-    header, names, rows, first_line = _split(path, read_bounded(path, MAX_BYTES))
-    table = read_table(path, rows.replace(b",", b"."), first_line)
-    if table.shape[1] != len(names):
-        raise ValueError(
-            f"{path}: line {first_line}: rows must have the {len(names)} columns that are named "
-            f"above them, but have {table.shape[1]}."
-        )
-    columns = {name: table[:, k] for k, name in enumerate(names)}
+    header, names, rows, first_line = _split(path, read_text(path, MAX_BYTES))
+    table = read_table(path, _with_gaps(rows), first_line)
+    columns = _columns(path, names, table, first_line)
     phase_names, lattices = _phases(path, header)
-    phase = columns["phase"]
+    angles = np.column_stack([columns[f"euler{k}"] for k in (1, 2, 3)])
+    phase = np.where(np.isnan(angles).any(1), 0, columns["phase"])
     if not ((phase == np.rint(phase)) & (phase >= -1) & (phase <= len(phase_names))).all():
         wrong = phase[~np.isin(phase, np.arange(-1, len(phase_names) + 1))]
         raise ValueError(
@@ -65,10 +68,12 @@ def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
             f"header, but one is {wrong[0]:g}."
         )
     indexed = phase > 0
-    angles = np.column_stack([columns[f"euler{k}"] for k in (1, 2, 3)])
-    if not (np.abs(angles[indexed]) <= 720).all():
-        raise ValueError(f"{path}: Euler angles must be degrees, but not all are within 720°.")
-    step = tuple(number(path, name, header.get(name, ["0"])[0]) for name in ("XStep", "YStep"))
+    _check_angles(path, angles[indexed])
+
+    def said(name: str) -> str:
+        return header.get(name, [""])[0]
+
+    step = tuple(number(path, name, said(name) or "0") for name in ("XStep", "YStep"))
     points = Points(
         angles=np.radians(angles),
         position=np.column_stack([columns["x"], columns["y"]]),
@@ -80,11 +85,60 @@ def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
             for name, values in columns.items()
             if name not in _NEEDED
         },
-        step=(step[0], step[1]),
-        hexagonal=False,
+        header=Header(
+            (step[0], step[1]), (whole(said("XCells")), whole(said("YCells"))), hexagonal=False
+        ),
         edge=A_STAR,
     )
     return build_map(path, points, rotation)
+
+
+def _with_gaps(rows: bytes) -> bytes:
+    """Return rows with NaN for values left out between tabs."""
+    for _ in range(2 if b"\t\t" in rows else 0):
+        rows = rows.replace(b"\t\t", b"\tnan\t")
+    return rows
+
+
+def _columns(
+    path: Path, names: list[str], table: NDArray[np.float64], first_line: int
+) -> dict[str, NDArray[np.float64]]:
+    """Return the columns by name; where rows have fewer than names, those needed and before."""
+    width = table.shape[1]
+    if width == len(names):
+        return {name: table[:, k] for k, name in enumerate(names)}
+    needed = 1 + max(names.index(name) for name in _NEEDED)
+    if width < needed:
+        raise ValueError(
+            f"{path}: line {first_line}: rows must have the {len(names)} columns that are named "
+            f"above them, or at least the first {needed}, but have {width}."
+        )
+    if width < len(names):
+        named = names[:needed]
+        done = f"so that {listing(names[needed:])} cannot be told apart and are left out"
+    else:
+        named = [*names, *(f"column_{k + 1}" for k in range(len(names), width))]
+        done = f"and those without a name are called {listing(named[len(names) :])}"
+    warnings.warn(
+        f"{path}: rows have {width} columns where {len(names)} are named, {done}.", stacklevel=4
+    )
+    return {name: table[:, k] for k, name in enumerate(named)}
+
+
+def _check_angles(path: Path, angles: NDArray[np.float64]) -> None:
+    """Refuse angles of indexed points that cannot be degrees, and warn if they look like radians.
+
+    Maps of degrees below 2π only are of crystals within a few degrees of the axes.
+    """
+    highest = float(np.abs(angles).max(initial=0.0))
+    if not highest <= 720:
+        raise ValueError(f"{path}: Euler angles must be degrees, but not all are within 720°.")
+    if 1 < highest <= 2 * math.pi:
+        warnings.warn(
+            f"{path}: Euler angles are read as degrees, but all are below 2π; if they are radians, "
+            "every orientation is wrong: convert them first.",
+            stacklevel=4,
+        )
 
 
 def _split(path: Path, content: bytes) -> tuple[dict[str, list[str]], list[str], bytes, int]:
@@ -98,7 +152,7 @@ def _split(path: Path, content: bytes) -> tuple[dict[str, list[str]], list[str],
         end = content.find(b"\n", begin)
         if end < 0:
             break
-        parts = [p.strip() for p in content[begin:end].decode("latin-1").strip().split("\t")]
+        parts = _parts(decoded(content[begin:end]).strip())
         begin = end + 1
         if line == 0 and not parts[0].startswith("Channel Text File"):
             break
@@ -124,6 +178,17 @@ def _split(path: Path, content: bytes) -> tuple[dict[str, list[str]], list[str],
         f"{path}: must begin with 'Channel Text File' and name its columns (Phase, X, Y, ...), "
         "but does not."
     )
+
+
+def _parts(line: str) -> list[str]:
+    """Split a line of the header at tabs; without any, at blanks if it can be told where."""
+    if "\t" in line or len(line) > _MAX_LINE:
+        return [part.strip() for part in line.split("\t")]
+    phase = _PHASE_LINE.match(line)
+    if phase:
+        return [part.strip() for part in phase.groups()]
+    words = line.split()
+    return words if len(words) == 2 or words[:1] in (["Phase"], ["phase"]) else [line]
 
 
 def _phases(

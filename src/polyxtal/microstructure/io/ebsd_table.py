@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import math
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +19,12 @@ from polyxtal.algebra.rotation import bunge_to_quaternion, quaternion_multiply
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.files.wording import shorten
 from polyxtal.microstructure.ebsd import EbsdMap
-from polyxtal.microstructure.io.ebsd_grid import hexagonal_grid, rectangular_grid
+from polyxtal.microstructure.io.ebsd_grid import Header, place_points
 from polyxtal.microstructure.polycrystal import MAX_EDGE
 
 MAX_BYTES = 2**31
 """Largest file that is read: some 25 million points. [bytes]"""
-MAX_COLUMNS, MAX_PHASES = 256, 1000
+MAX_PHASES = 1000
 
 
 A, A_STAR = "a", "a*"
@@ -45,8 +45,7 @@ class Points(NamedTuple):
         lattices: Lattice of each phase; None where its symmetry is unknown.
         edge: Edge of hexagonal and trigonal cells along x, by the vendor: `A` or `A_STAR`.
         quality: Other columns by name.
-        step: Steps along x and y in the header; 0 if none. [µm]
-        hexagonal: Whether every other row is shifted by half a step.
+        header: What the header says about the grid.
     """
 
     angles: NDArray[np.float64]
@@ -55,46 +54,15 @@ class Points(NamedTuple):
     phase_names: tuple[str, ...]
     lattices: tuple[Lattice | None, ...]
     quality: dict[str, NDArray[np.float64]]
-    step: tuple[float, float]
-    hexagonal: bool
+    header: Header
     edge: str
-
-
-def read_table(path: Path, text: bytes, first_line: int) -> NDArray[np.float64]:
-    """Read rows of numbers.
-
-    Args:
-        path: File, for errors.
-        text: The rows.
-        first_line: Number of the line where the rows begin.
-    Returns:
-        The numbers, (rows, columns).
-    Raises:
-        ValueError: if there is no row, or one differs from the first in its number of values.
-    """
-    first = next((line for line in text.splitlines() if _row(line)), b"").split()
-    if not first:
-        raise ValueError(f"{path}: must hold a row of numbers for each point, but holds none.")
-    if len(first) > MAX_COLUMNS:
-        raise ValueError(
-            f"{path}: rows must have at most {MAX_COLUMNS} columns, but the first has {len(first)}."
-        )
-    try:
-        return np.loadtxt(io.BytesIO(text), encoding="latin-1", ndmin=2, dtype=np.float64)
-    except ValueError as error:
-        line, row = _first_bad(text, len(first))
-        shown = row.decode("latin-1")[:120]
-        raise ValueError(
-            f"{path}: line {first_line + line}: must be {len(first)} numbers as in the first row, "
-            f"but is {shown!r}."
-        ) from error
 
 
 def build_map(path: Path, points: Points, rotation: Float[Tensor, "4"]) -> EbsdMap:
     """Place points on their grid and rotate their orientations into the map's axes.
 
-    Grid points missing in the file are not indexed. A hexagonal grid is resampled to the nearest
-    points of a square one with as many points per area.
+    Grid points missing in the file are not indexed. Other than rectangular grids are resampled,
+    see `place_points`.
 
     Args:
         path: File of the map.
@@ -111,10 +79,7 @@ def build_map(path: Path, points: Points, rotation: Float[Tensor, "4"]) -> EbsdM
             f"{path}: points must lie within {MAX_EDGE:g} µm and must have finite positions, "
             f"but point {row} has {position[row].tolist()}."
         )
-    if points.hexagonal:
-        index, step = hexagonal_grid(path, position, points.step)
-    else:
-        index, step = rectangular_grid(path, position, points.step)
+    index, step = place_points(path, position, points.header)
     present = index >= 0
     taken = np.maximum(index, 0)
     phase = np.where(present, points.phase[taken], -1)
@@ -180,6 +145,12 @@ def number(path: Path, name: str, text: str) -> float:
     return value
 
 
+def whole(text: str | None) -> int | None:
+    """Return the whole number that a header's value begins with; None if it is missing or none."""
+    found = re.match(r"\d{1,9}(?![\d.,])", (text or "").strip())
+    return int(found[0]) if found else None
+
+
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return names of phases, numbered where blank or repeated."""
     stripped = [" ".join(name.split()) for name in names]
@@ -193,28 +164,3 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
         if len(set(named)) == len(named)
         else tuple(f"{name} ({k + 1})" for k, name in enumerate(named))
     )
-
-
-def _row(line: bytes) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith(b"#")
-
-
-def _numbered(text: bytes) -> Iterator[tuple[int, bytes]]:
-    for number, line in enumerate(text.split(b"\n")):
-        if _row(line):
-            yield number, line.strip()
-
-
-def _first_bad(text: bytes, columns: int) -> tuple[int, bytes]:
-    """Return line number and text of the first row without so many numbers."""
-    last = 0, b""
-    for line, row in _numbered(text):
-        last = line, row
-        parts = row.split(b"#")[0].split()
-        try:
-            good = len([float(part.decode("latin-1")) for part in parts]) == columns
-        except ValueError:
-            good = False
-        if not good:
-            return line, row
-    return last

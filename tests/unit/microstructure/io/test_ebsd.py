@@ -1,6 +1,8 @@
 """Maps from EDAX and Oxford: every point in its place, every crystal in the map's axes."""
 
 import math
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import torch
 from places import SAMPLES
 from typer.testing import CliRunner
+from vendor_maps import ANGLES, GRID, PHASE, ang, ctf
 
 import polyxtal as px
 from polyxtal.algebra.rotation import (
@@ -15,83 +18,15 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     quaternion_to_bunge,
     quaternion_to_matrix,
-    random_quaternions,
 )
 from polyxtal.cli import app
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.frames import FRAMES, frame_rotation
-from polyxtal.microstructure.io import ebsd_table, read, read_ebsd
+from polyxtal.microstructure.io import ebsd_table, ebsd_text, read, read_ebsd
 
 SAMPLE = SAMPLES / "ebsd_316L_500x500.ang"
-PHASE = """# Phase {number}
-# MaterialName  \tIron fcc
-# Formula     \t
-# Symmetry              {symmetry}
-# LatticeConstants      3.660 3.660 3.660  90.000  90.000  90.000
-#
-"""
-GRID = (5, 4)
-ANGLES = quaternion_to_bunge(random_quaternions(20, 7)).reshape(*GRID, 3).numpy()
-
-
-def ang(
-    path,
-    angles=ANGLES,
-    *,
-    phases=((1, "43"),),
-    data_phase=0,
-    step=(0.5, 0.25),
-    header_step=None,
-    grid="SqrGrid",
-    columns=10,
-    change=lambda rows: rows,
-    end="\n",
-    extra="",
-):
-    """Write a map as EDAX does: x runs fastest, Euler angles in radians."""
-    nx, ny = angles.shape[:2]
-    x, y = np.meshgrid(np.arange(nx) * step[0], np.arange(ny) * step[1], indexing="ij")
-    number = np.broadcast_to(data_phase, (nx, ny))
-    other = np.arange(nx * ny).reshape(nx, ny)
-    fields = [*np.moveaxis(angles, -1, 0), x, y, 100 + other, 0 * x + 0.5, number, 1 + 0 * x]
-    fields += [1.5 + 0.01 * other] + [other] * 8
-    rows = np.stack([f.T.reshape(-1) for f in fields[:columns]], -1)
-    header = "# TEM_PIXperUM  1.0\n" + "".join(
-        PHASE.format(number=n, symmetry=s).replace("Iron fcc", f"Phase{n}") for n, s in phases
-    )
-    sx, sy = header_step or step
-    header += f"# GRID: {grid}\n# XSTEP: {sx}\n# YSTEP: {sy}\n# NCOLS_ODD: {nx}\n"
-    header += f"# NCOLS_EVEN: {nx}\n# NROWS: {ny}\n#\n# OPERATOR: \tJörg\n{extra}#\n"
-    lines = [" ".join(f"{v:10.5f}" for v in row) for row in change(rows)]
-    text = (header + "\n".join(lines) + "\n").replace("\n", end)
-    path.write_bytes(text.encode("latin-1"))
-    return path
-
-
-def ctf(path, angles=ANGLES, *, phase=1, laue=(11,), step=(0.5, 0.25), comma=False, end="\r\n"):
-    """Write a map as Oxford does, Euler angles in degrees."""
-    nx, ny = angles.shape[:2]
-    number = np.broadcast_to(phase, (nx, ny))
-    lines = ["Channel Text File", "Prj\tWärmebehandelt.cpr", "Author\t[Unknown]", "JobMode\tGrid"]
-    lines += [f"XCells\t{nx}", f"YCells\t{ny}", f"XStep\t{step[0]}", f"YStep\t{step[1]}"]
-    lines += ["AcqE1\t0", "Euler angles refer to Sample Coordinate system (CS0)!\tMag\t300"]
-    lines += [f"Phases\t{len(laue)}"]
-    lines += [
-        f"3.66;3.66;3.66\t90;90;90\tPhase{k + 1}\t{g}\t225\t\t\tpaper" for k, g in enumerate(laue)
-    ]
-    lines += ["Phase\tX\tY\tBands\tError\tEuler1\tEuler2\tEuler3\tMAD\tBC\tBS"]
-    for j in range(ny):
-        for i in range(nx):
-            e = [f"{v:.4f}" for v in np.degrees(angles[i, j])]
-            p = int(number[i, j])
-            numbers = [p, f"{i * step[0]:.4f}", f"{j * step[1]:.4f}", 8, 0, *e, "0.6123", i, j]
-            lines.append("\t".join(map(str, numbers)))
-    if comma:
-        lines[6:] = [line.replace(".", ",") for line in lines[6:]]
-    path.write_bytes((end.join(lines) + end).encode("latin-1"))
-    return path
 
 
 def crystal(ebsd, i, j):
@@ -276,7 +211,6 @@ def test_points_without_solution_are_not_indexed(tmp_path, kind):
         ((1,), (1, 1), (0, 0)),
         ((1,), (0, 1), (-1, 0)),
         ((0,), (0, 1), (-1, 0)),
-        ((1, 2), (0, 2), (-1, 1)),
         ((2, 1), (1, 2), (1, 0)),
         ((0, 1), (0, 1), (0, 1)),
         ((3,), (3, 3), (0, 0)),
@@ -356,7 +290,8 @@ def test_step_is_that_of_the_whole_axis(tmp_path):
 def test_positions_decide_against_stale_counts(tmp_path):
     path = ang(tmp_path / "a.ang")
     path.write_bytes(path.read_bytes().replace(b"NCOLS_ODD: 5", b"NCOLS_ODD: 999"))
-    check_angles(read_ebsd(path, frame="map"))
+    with pytest.warns(UserWarning, match="has 999 points along x where the positions have 5"):
+        check_angles(read_ebsd(path, frame="map"))
 
 
 def test_points_that_are_left_out_are_not_indexed(tmp_path):
@@ -405,14 +340,17 @@ def test_hexagonal_grid_is_sampled_on_a_square_one(tmp_path):
     assert gap.max() < 2 / math.sqrt(3) + 0.01  # no farther than the corner of a hexagon
 
 
-def test_hexagonal_positions_on_a_square_grid_are_refused(tmp_path):
+def test_positions_decide_on_the_kind_of_grid(tmp_path):
     path, _ = hexagonal(tmp_path / "hex.ang")
+    right = read_ebsd(path, frame="map")
     path.write_text(path.read_text().replace("HexGrid", "SqrGrid"))
-    with pytest.raises(ValueError, match=r"the header's step along x must be that of the pos"):
-        read_ebsd(path, frame="map")
+    with pytest.warns(UserWarning, match="a square grid where the positions have a hexagonal one"):
+        found = read_ebsd(path, frame="map")
+    assert found.step == right.step
+    assert torch.equal(found.orientations, right.orientations)
     path = ang(tmp_path / "b.ang", grid="HexGrid")
-    with pytest.raises(ValueError, match=r"hexagonal|header's step"):
-        read_ebsd(path, frame="map")
+    with pytest.warns(UserWarning, match="a hexagonal grid where the positions have a square one"):
+        check_angles(read_ebsd(path, frame="map"))
 
 
 def edit(old, new):
@@ -423,12 +361,9 @@ def edit(old, new):
     ("change", "sentence"),
     [
         (edit(b"# Phase 1", b"# Phase 3"), None),
-        (lambda text: text[:-30], r"line 36: must be 10 numbers as in the first row, but is"),
         (edit(b"0.50000 ", b"0.5x000 "), r"line \d+: must be 10 numbers .* 0.5x000"),
         (lambda text: text.split(b"#\n   ")[0] + b"#\n", "must hold a row of numbers for each"),
         (lambda text: b"", "must hold a row of numbers"),
-        (edit(b"# XSTEP: 0.5", b"# XSTEP: 0.7"), r"step along x must be that .* is 0.7 µm where"),
-        (edit(b"# XSTEP: 0.5", b"# XSTEP: 9e9"), r"positions along x must be a step of 9e\+09"),
         (edit(b"# XSTEP: 0.5", b"# XSTEP: half"), r"XSTEP must be a number, but is 'half'"),
         (edit(b"   0.75000", b"   0.50000"), r"every point must have a place of its own"),
         (edit(b"   0.75000", b"       nan"), r"must have finite positions, but point 15 has"),
@@ -473,13 +408,15 @@ def test_rows_that_make_no_map(tmp_path, change, sentence):
     [
         (edit(b"Channel", b"Chanel"), "must begin with 'Channel Text File'"),
         (edit(b"\tEuler2", b"\tAngle"), r"line 13: columns must be named once and hold phase, x"),
-        (edit(b"\tBS", b""), r"rows must have the 10 columns that are named above them"),
+        (
+            lambda text: re.sub(rb"(\r\n1)(\t[^\t]*){6}", rb"\1\2", text),
+            r"rows must have the 11 columns that are named above them, or at least the first 8",
+        ),
         (edit(b"Phases\t1", b"Phases\t0"), "must describe at least one phase"),
         (edit(b"Phases\t1", b"Phases\tno"), "Phases must be a number, but is 'no'"),
         (edit(b"\t11\t225", b"\tcubic\t225"), "Laue group of phase 'Phase1' must be a number"),
         (edit(b"\tPhase1\t11\t225\t\t\t", b" "), "must be lattice, angles, name and Laue group"),
         (edit(b"\r\n1\t", b"\r\n2\t"), "whole numbers up to the 1 of the header, but one is 2"),
-        (lambda text: text[:-4] + b"\r\n", r"line 33: must be 11 numbers as in the first row"),
         (lambda text: text[:40], "must begin with"),
     ],
 )
@@ -511,7 +448,8 @@ def test_damage_of_any_kind_ends_in_a_sentence(tmp_path, write):
             text = text or bytearray(b"#")
         path.write_bytes(text)
         try:
-            survived += isinstance(read_ebsd(path, frame="edax-2"), EbsdMap)
+            with warnings.catch_warnings(action="ignore"):
+                survived += isinstance(read_ebsd(path, frame="edax-2"), EbsdMap)
         except ValueError as error:
             sentences.append(str(error))
     assert all(str(path) in sentence for sentence in sentences)
@@ -529,7 +467,7 @@ def test_files_too_large_or_missing_are_refused(tmp_path, monkeypatch):
         read_ebsd(tmp_path / "b.ang", frame="map")
     with pytest.raises(ValueError, match=r"must end in .ang or .ctf, but ends in '.txt'"):
         read_ebsd(tmp_path / "b.txt", frame="map")
-    wide = ang(tmp_path / "c.ang", change=lambda r: r[:, [0] * (ebsd_table.MAX_COLUMNS + 1)])
+    wide = ang(tmp_path / "c.ang", change=lambda r: r[:, [0] * (ebsd_text.MAX_COLUMNS + 1)])
     monkeypatch.undo()
     with pytest.raises(ValueError, match="at most 256 columns"):
         read_ebsd(wide, frame="map")
