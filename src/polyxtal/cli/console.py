@@ -79,9 +79,9 @@ OTHER_NAMES = {
 OPTIONS = {
     "accelerator", "accuracy", "axis", "checkpoint_every", "coarsen", "crop", "devices", "engine",
     "ensemble", "epochs", "exclude", "fields", "fields_every", "frame", "leaves", "load",
-    "material", "max_iterations", "model", "nodes", "path", "patience", "rate", "scheduler",
-    "scheme", "seed", "stop_after", "strain", "strategy", "test", "threads", "tol",
-    "unload", "validation", "void", "volume", "workers",
+    "material", "max_filled", "max_iterations", "model", "nodes", "path", "patience", "rate",
+    "scheduler", "scheme", "seed", "stop_after", "strain", "strategy", "test", "threads",
+    "tol", "unload", "validation", "void", "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""
 _ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")

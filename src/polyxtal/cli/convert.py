@@ -44,6 +44,7 @@ def convert(
     frame: options.Frame = None,
     threshold: options.Threshold = None,
     exclude: options.Exclude = None,
+    max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -57,7 +58,7 @@ def convert(
         from polyxtal.workflows.convert.run import convert as run
         from polyxtal.workflows.convert.settings import ConversionSettings
 
-        ebsd = options.map_settings(frame, threshold, exclude, volume)
+        ebsd = options.map_settings(frame, threshold, exclude, volume, max_filled)
         settings = ConversionSettings(crop, coarsen, renumber, ebsd)
         with deferred_warnings(), progress_bar() as progress:
             conversion = run(source, target, settings, force, progress)

@@ -37,6 +37,7 @@ def homogenize(
     frame: options.Frame = None,
     threshold: options.Threshold = None,
     exclude: options.Exclude = None,
+    max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
     scheme: Annotated[
         str,
@@ -74,7 +75,7 @@ def homogenize(
             tol,
             float32,
             max_iterations,
-            options.map_settings(frame, threshold, exclude, volume),
+            options.map_settings(frame, threshold, exclude, volume, max_filled),
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)

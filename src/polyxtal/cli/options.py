@@ -47,6 +47,14 @@ Exclude = Annotated[
         help="Phase of an EBSD map to fill from neighbouring points; repeatable.",
     ),
 ]
+MaxFilled = Annotated[
+    float | None,
+    typer.Option(
+        help="Largest share of the points of an EBSD map, not indexed, excluded or in small "
+        "regions, to fill from neighbouring grains (default: 0.5).",
+        show_default=False,
+    ),
+]
 Volume = Annotated[
     int | None,
     typer.Option(
@@ -98,7 +106,11 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the full traceback of
 
 
 def map_settings(
-    frame: str | None, threshold: float | None, exclude: list[str] | None, volume: int | None
+    frame: str | None,
+    threshold: float | None,
+    exclude: list[str] | None,
+    volume: int | None,
+    max_filled: float | None,
 ) -> MapSettings:
     """Collect the EBSD options."""
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -109,7 +121,7 @@ def map_settings(
             f"but is {threshold:g}."
         )
     angle = None if threshold is None else radians(threshold)
-    return MapSettings(frame, angle, tuple(exclude or ()), volume)
+    return MapSettings(frame, angle, tuple(exclude or ()), volume, max_filled=max_filled)
 
 
 def number_with_unit(text: str | None, name: str, units: Mapping[str, float]) -> float | None:

@@ -28,6 +28,7 @@ def predict(
     frame: options.Frame = None,
     threshold: options.Threshold = None,
     exclude: options.Exclude = None,
+    max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
@@ -97,7 +98,7 @@ def predict(
             ensemble=ensemble,
             seed=seed,
             taylor=not no_taylor,
-            ebsd=options.map_settings(frame, threshold, exclude, volume),
+            ebsd=options.map_settings(frame, threshold, exclude, volume, max_filled),
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)

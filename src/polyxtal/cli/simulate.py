@@ -31,6 +31,7 @@ def simulate(
     frame: options.Frame = None,
     threshold: options.Threshold = None,
     exclude: options.Exclude = None,
+    max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
@@ -106,7 +107,7 @@ def simulate(
                 threads=threads,
                 checkpoint_every=checkpoint_every,
                 taylor=not no_taylor,
-                ebsd=options.map_settings(frame, threshold, exclude, volume),
+                ebsd=options.map_settings(frame, threshold, exclude, volume, max_filled),
             )
             out = OUTPUT.default(file) if out is None else out
             check_folder(out)

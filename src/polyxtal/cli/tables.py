@@ -162,7 +162,9 @@ def map_rows(reading: Reading) -> Iterator[tuple[str, str]]:
         f"{seen['grains']}, {seen['mean_grain_area']:.3g} µm² on average, "
         f"{seen['grains_at_border']} at the border",
     )
-    yield "points indexed", f"{100 * seen['indexed']:.3g} %"
+    excluded = f", {100 * seen['excluded']:.3g} % excluded" if seen["excluded"] else ""
+    yield "points indexed", f"{100 * seen['indexed']:.3g} %{excluded}"
+    yield "points filled in", f"{100 * seen['filled']:.3g} %, from neighbouring grains"
     volume = "a volume of its grain sizes and texture"
     yield "used as", volume if seen["replaced_by_volume"] else "one layer of voxels"
 

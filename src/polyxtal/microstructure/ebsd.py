@@ -42,6 +42,7 @@ class EbsdMap:
         quality: Other columns of the file by name, in the file's units.
         path: File that the map was read from.
         lattices: Lattice of each phase, None where its symmetry is unknown (default: all cubic).
+        excluded: Share of the points whose phase was excluded, see `exclude`. [-]
 
     Raises:
         ValueError: if shapes do not fit, a phase is out of range, or a quaternion is not of unit
@@ -63,6 +64,7 @@ class EbsdMap:
     quality: Mapping[str, Float[Tensor, "nx ny"]]
     path: Path
     lattices: tuple[Lattice | None, ...] | None = None
+    excluded: float = 0.0
 
     def __post_init__(self) -> None:
         """Validate shapes, phases, quaternions and steps."""
@@ -147,7 +149,9 @@ class EbsdMap:
                 f"but {listing(unknown)} is not."
             )
         dropped = torch.tensor([self.phase_names.index(name) for name in names], dtype=torch.int64)
-        return self.keep(~torch.isin(self.phase, dropped))
+        mask = torch.isin(self.phase, dropped)
+        kept = self.keep(~mask)
+        return replace(kept, excluded=self.excluded + float(mask.double().mean()))
 
     def keep(self, mask: Bool[Tensor, "nx ny"]) -> EbsdMap:
         """Return a map without the indexed points outside a mask, such as those of low quality."""

@@ -168,6 +168,7 @@ def read(
     frame: Frame | None = None,
     threshold: float | None = None,
     exclude: str | Sequence[str] = (),
+    max_filled: float | None = None,
 ) -> Polycrystal:
     """Read a polycrystal from a file.
 
@@ -179,6 +180,8 @@ def read(
         threshold: Disorientation at the grain boundaries of a map (default: 5°). [rad]
         exclude: Phases of a map whose points are treated as not indexed, and so are assigned to
             the neighbouring grains.
+        max_filled: Largest share of a map's points, not indexed, excluded or in small regions, that
+            may be assigned to neighbouring grains (default: 0.5); from 0.2 on with a warning. [-]
     Returns:
         The polycrystal, with lengths in µm and orientations v_sample = R(q) v_crystal. A map
         becomes one layer of voxels, see `EbsdMap.grains`.
@@ -200,13 +203,17 @@ def read(
             f"{path}: argument `material` must be left out except for {_listed(allowed)} files."
         )
     if is_map(path):
+        from polyxtal.microstructure.filled import check_filled
+
         dropped = (exclude,) if isinstance(exclude, str) else exclude
         ebsd = read_ebsd(path, frame=frame).exclude(*dropped)
-        return (ebsd.grains() if threshold is None else ebsd.grains(threshold)).polycrystal
-    if frame is not None or threshold is not None or exclude:
+        grains = ebsd.grains() if threshold is None else ebsd.grains(threshold)
+        check_filled(grains, max_filled)
+        return grains.polycrystal
+    if (frame, threshold, max_filled) != (None, None, None) or exclude:
         raise ValueError(
-            f"{path}: arguments `frame`, `threshold` and `exclude` must be left out except for "
-            f"{' and '.join(extensions('map'))} files."
+            f"{path}: arguments `frame`, `threshold`, `exclude` and `max_filled` must be left out "
+            f"except for {' and '.join(extensions('map'))} files."
         )
     entry = readable_format(path)
     return entry.function(entry.reader)(path, *[material] * bool(entry.beside))

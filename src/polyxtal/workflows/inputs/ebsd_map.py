@@ -24,6 +24,7 @@ class MapSettings:
         volume: Voxels along the edge of a statistically equivalent volume, see
             `equivalent_rve`; None for the map itself, a single layer.
         volume_seed: Random seed of that volume.
+        max_filled: Largest share of the points to fill from neighbouring points; None for 0.5. [-]
     """
 
     frame: str | None = None
@@ -31,6 +32,7 @@ class MapSettings:
     exclude: tuple[str, ...] = ()
     volume: int | None = None
     volume_seed: int = 0
+    max_filled: float | None = None
 
     def read(self, file: str | Path) -> tuple[Polycrystal, GrainMap | None]:
         """Read a polycrystal file; for an EBSD map, return its grains, too.
@@ -40,6 +42,7 @@ class MapSettings:
             ValueError: if the file is invalid or a setting does not fit it.
         """
         from polyxtal.microstructure.equivalent import VOXELS_PER_GRAIN, equivalent_rve
+        from polyxtal.microstructure.filled import check_filled
         from polyxtal.microstructure.io.registry import extensions, is_map, read, read_ebsd
 
         if not is_map(file):
@@ -48,10 +51,17 @@ class MapSettings:
                     f"{file}: argument `volume` must be left out except for "
                     f"{' and '.join(extensions('map'))} files."
                 )
-            rve = read(file, frame=self.frame, threshold=self.threshold, exclude=self.exclude)
+            rve = read(
+                file,
+                frame=self.frame,
+                threshold=self.threshold,
+                exclude=self.exclude,
+                max_filled=self.max_filled,
+            )
             return rve, None
         ebsd = read_ebsd(file, frame=self.frame).exclude(*self.exclude)
         grains = ebsd.grains() if self.threshold is None else ebsd.grains(self.threshold)
+        check_filled(grains, self.max_filled)
         if self.volume is None:
             warnings.warn(
                 f"{file}: a map is one layer of voxels, which is treated as columns along z; a "

@@ -68,6 +68,7 @@ class Reading:
             "points": self.map.source.grid,
             "step": self.map.source.step,
             "indexed": float(self.map.source.indexed.double().mean()),
+            "excluded": self.map.source.excluded,
             "filled": self.map.filled,
             "grains": self.map.grains,
             "grains_at_border": int(self.map.border.sum()),
