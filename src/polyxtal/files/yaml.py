@@ -29,6 +29,7 @@ MAX_DEPTH = 100
 MAX_DIGITS = 100
 """Maximum length of an integer. [characters]"""
 
+_TAG = "tag:yaml.org,2002:"
 _FastLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -36,10 +37,27 @@ class _Loader(_FastLoader):
     """PyYAML's safe loader with the core schema, unique keys and bounded depth."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+    # Those of other tags (!!timestamp, !!binary, !!set, …) fail on what they do not expect.
+    yaml_constructors = {  # noqa: RUF012
+        tag: construct
+        for tag, construct in _FastLoader.yaml_constructors.items()
+        if tag is None or tag.removeprefix(_TAG) in ("null", "str", "seq", "map")
+    }
 
     def __init__(self, stream: bytes) -> None:
         super().__init__(stream)
         self.depth = 0
+
+    def get_single_data(self) -> Any:
+        """Return the one document; those after it must be empty, as after a closing `---`."""
+        document = self.get_data() if self.check_data() else None
+        while self.check_data():
+            node = self.get_node()
+            if self.construct_document(node) is not None:
+                raise yaml.MarkedYAMLError(
+                    problem="another document begins", problem_mark=node.start_mark
+                )
+        return document
 
     def descend_resolver(self, current_node: Any, current_index: Any) -> None:
         self.depth += 1
@@ -67,6 +85,13 @@ class _Loader(_FastLoader):
         return mapping
 
 
+def _construct_bool(loader: Any, node: Any) -> bool:
+    text = loader.construct_scalar(node)
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"a boolean must be true or false, but {shorten(text)} is not")
+    return text.lower() == "true"
+
+
 def _construct_int(loader: Any, node: Any) -> int:
     text = loader.construct_scalar(node)
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
@@ -84,7 +109,6 @@ def _construct_float(loader: Any, node: Any) -> float:
     return math.nan if text == ".nan" else float(text)
 
 
-_TAG = "tag:yaml.org,2002:"
 _SCHEMA = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -98,6 +122,7 @@ _SCHEMA = (
 )
 for _name, _pattern, _first in _SCHEMA:
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})$"), _first)
+_Loader.add_constructor(_TAG + "bool", _construct_bool)
 _Loader.add_constructor(_TAG + "int", _construct_int)
 _Loader.add_constructor(_TAG + "float", _construct_float)
 
@@ -126,15 +151,20 @@ def read_yaml(path: str | Path, max_bytes: int | None = None) -> Any:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
         raise ValueError(
-            f"{path}{where}: must be valid YAML, but {shorten_text(error.problem)}."
+            f"{path}{where}: must be valid YAML, but {_reason(error.problem)}."
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: must be valid YAML, but {shorten_text(error)}.") from error
+        raise ValueError(f"{path}: must be valid YAML, but {_reason(error)}.") from error
     if document is None:
         raise ValueError(f"{path}: must hold a YAML document, but is empty.")
     if b"*" in content:
         _refuse_unfolding_aliases(document, path, MAX_UNFOLDED + len(content))
     return document
+
+
+def _reason(error: object) -> str:
+    """Return what a parser says, without a "but" of its own."""
+    return shorten_text(error).removeprefix("but ")
 
 
 def _parse(content: bytes) -> Any:

@@ -73,7 +73,14 @@ def test_nan_is_read(tmp_path: Path) -> None:
         ("- " * 1000 + "a", "nesting must not be deeper"),
         # The parser of newer versions of PyYAML has a limit of its own.
         ("[" * 200_000, "nesting must not be deeper|maximum nesting depth"),
-        ("a: 1\n---\nb: 2\n", "line 2"),
+        ("a: 1\n---\nb: 2\n", "line 3: must be valid YAML, but another document begins"),
+        ("a: !!bool maybe\n", "a boolean must be true or false, but 'maybe' is not"),
+        ("a: !!timestamp 2026\n", "line 1: .*could not determine a constructor"),
+        ("a: !!timestamp x\n", "line 1: .*constructor"),
+        ("a: !!binary abc\n", "line 1: .*constructor"),
+        ("a: !!set {b}\n", "line 1: .*constructor"),
+        ("a: !!bool [1]\n", "line 1: .*scalar"),
+        ("a: !!int ten\n", "must be valid YAML"),
         ("", "but is empty"),
         ("# only a comment\n", "but is empty"),
         ("a: \x07\n", "must be valid YAML"),
@@ -82,6 +89,29 @@ def test_nan_is_read(tmp_path: Path) -> None:
 def test_what_is_no_yaml_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         load(tmp_path, text)
+
+
+@pytest.mark.parametrize("end", ["---", "...", "...\n---\n", "---\n# end\n---\n...\n"])
+def test_empty_documents_may_follow(tmp_path: Path, end: str) -> None:
+    assert load(tmp_path, f"%YAML 1.2\n---\na: 1\n{end}") == {"a": 1}
+
+
+TAGS = (
+    "!!bool", "!!int", "!!float", "!!null", "!!str", "!!seq", "!!map", "!!timestamp", "!!binary",
+    "!!set", "!!omap", "!!pairs", "!!merge", "!!value", "!!python/none", "!x", "!<x>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize("value", ["", "x", "1", "true", "[1]", "{a: 1}", "{? [1] : 2}", "'2020'"])
+def test_any_tag_is_read_or_refused_in_a_sentence(tmp_path: Path, tag: str, value: str) -> None:
+    for text in (f"a: {tag} {value}\n", f"- {tag} {value}\n", f"? {tag} {value}\n: 1\n"):
+        said = "file.yaml"
+        try:
+            load(tmp_path, text)
+        except ValueError as error:
+            said = str(error)
+        assert "file.yaml" in said
 
 
 def test_merge_keys_are_not_expanded(tmp_path: Path) -> None:
