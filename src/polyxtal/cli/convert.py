@@ -69,7 +69,11 @@ def convert(
             return
         Console(highlight=False).print(_table(conversion))
         for name in conversion.bare_phases:
-            typer.echo(f"Phase {name} is written without properties, which DAMASK needs.")
+            unknown = (
+                conversion.written.lattices[conversion.written.phase_names.index(name)] is None
+            )
+            guess = ", and as cF, since its lattice is unknown" if unknown else ""
+            typer.echo(f"Phase {name} is written without properties, which DAMASK needs{guess}.")
         typer.echo(f"Written to {' and '.join(str(file) for file in conversion.files)}")
 
 

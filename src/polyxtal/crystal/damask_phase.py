@@ -13,8 +13,14 @@ from polyxtal.crystal.phase_section import PASCAL, number, section
 from polyxtal.crystal.plasticity.law import known_laws
 from polyxtal.files.wording import listing, shorten
 
+Phase = Material | Mapping[str, Any]
+"""A material, or a phase of DAMASK as parsed."""
+
 LATTICES = ("cF", "cI", "hP", "tI")
 """Lattices that DAMASK supports."""
+
+_RATIO = ("hP", "tI")
+"""Those with a c/a."""
 
 _CONSTANTS = {
     "cF": ("C_11", "C_12", "C_44"),
@@ -22,6 +28,8 @@ _CONSTANTS = {
     "hP": ("C_11", "C_12", "C_13", "C_33", "C_44"),
     "tI": ("C_11", "C_12", "C_13", "C_33", "C_44", "C_66"),
 }
+_FIELDS = ("thermal", "chemical", "electrical")
+"""Sections of fields that are uniform and constant here."""
 
 
 def phase_to_lattice(phase: Mapping[str, Any], at: str) -> Lattice:
@@ -36,6 +44,11 @@ def phase_to_lattice(phase: Mapping[str, Any], at: str) -> Lattice:
             f"{at}: lattice must be one of {listing(LATTICES)}, but is {shorten(symbol)}."
         )
     ratio = phase.get("c/a")
+    if ratio is not None and symbol not in _RATIO:
+        raise ValueError(
+            f"{at}: lattice must be one of {listing(_RATIO)} where c/a is given, but is {symbol}: "
+            f"c/a must be left out for a cubic lattice, but is {shorten(ratio)}."
+        )
     try:
         return Lattice(symbol, None if ratio is None else number(ratio, f"{at} c/a"))
     except ValueError as error:
@@ -43,22 +56,56 @@ def phase_to_lattice(phase: Mapping[str, Any], at: str) -> Lattice:
         raise ValueError(sentence if sentence.startswith(at) else f"{at}: {sentence}") from error
 
 
-def phase_to_material(phase: Any, name: str, where: str = "") -> Material:
-    """Return the material [MPa] of one DAMASK 3 phase [Pa]; `where` opens every error sentence."""
+def phase_to_material(
+    phase: Any, name: str, where: str = "", *, elastic_only: bool = False
+) -> Material:
+    """Return the material [MPa] of one DAMASK 3 phase [Pa].
+
+    Args:
+        phase: The phase.
+        name: Its name.
+        where: Begin of every error sentence.
+        elastic_only: Read lattice and elastic constants only, whatever else the phase has.
+    Raises:
+        ValueError: if a section is missing or, unless it is passed over, not supported.
+    """
     at = f"{where}phase {shorten(name)}"
+    passed, inelastic = (("damage",), ("plastic", "eigen")) if elastic_only else ((), ())
     body = section(
-        phase, at, required=("lattice", "mechanical"), optional=("c/a",), ignored=("rho",)
+        phase,
+        at,
+        required=("lattice", "mechanical"),
+        optional=("c/a",),
+        ignored=("rho", *_FIELDS, *passed),
     )
     lattice = phase_to_lattice(body, at)
     mechanical = section(
-        body["mechanical"], f"{at} mechanical", required=("elastic",), optional=("plastic",)
+        body["mechanical"],
+        f"{at} mechanical",
+        required=("elastic",),
+        optional=("plastic",),
+        ignored=inelastic,
     )
     elasticity = _elasticity(mechanical["elastic"], lattice.symbol, f"{at} elastic")
-    plasticity = _plasticity(mechanical.get("plastic"), lattice, f"{at} plastic")
+    plastic = None if elastic_only else mechanical.get("plastic")
+    plasticity = _plasticity(plastic, lattice, f"{at} plastic")
     try:
         return Material(name, elasticity, plasticity, lattice)
     except ValueError as error:
         raise ValueError(f"{at}: {error}") from error
+
+
+def hooke_to_material(elastic: Mapping[str, Any], name: str, where: str = "") -> Material:
+    """Return the elastic crystal of a section `elastic` alone, as in DAMASK's examples.
+
+    Its constants tell cubic, hexagonal and tetragonal lattices apart, but not their centring.
+
+    Raises:
+        ValueError: if a constant is missing or not supported; `where` opens the sentence.
+    """
+    symbol = "cF" if "C_33" not in elastic else "tI" if "C_66" in elastic else "hP"
+    elasticity = _elasticity(elastic, symbol, f"{where}material {shorten(name)} elastic")
+    return Material(name, elasticity, lattice=Lattice(symbol[0]))
 
 
 def lattice_to_phase(lattice: Lattice | None) -> dict[str, Any]:
@@ -107,8 +154,14 @@ def material_to_phase(material: Material) -> dict[str, Any]:
 
 def _elasticity(elastic: Any, symbol: str, at: str) -> Elasticity:
     keys = _CONSTANTS[symbol]
-    terms = tuple(f"{key},{power}" for key in keys for power in ("T", "T^2"))
-    body = section(elastic, at, required=("type", *keys), ignored=("T_ref", "C_66", *terms))
+    terms = tuple(f"{key},{power}" for key in (*keys, "C_66") for power in ("T", "T^2"))
+    # What the lattice lacks is named with it, or else a constant of another lattice gets deleted.
+    body = section(
+        elastic,
+        f"{at} of lattice {symbol}",
+        required=("type", *keys),
+        ignored=("T_ref", "C_66", *terms),
+    )
     if body["type"] != "Hooke":
         raise ValueError(f"{at}: type must be Hooke, but is {shorten(body['type'])}.")
     if any(term in body for term in terms):

@@ -6,21 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from polyxtal.crystal.damask_phase import phase_to_material
+from polyxtal.crystal.damask_phase import hooke_to_material, phase_to_material
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.shipped import find_material
-from polyxtal.files.wording import listing
+from polyxtal.files.wording import listing, shorten
 from polyxtal.files.yaml import read_yaml
 
 
-def load_material(source: str | Path | Mapping[str, Any], phase: str | None = None) -> Material:
+def load_material(
+    source: str | Path | Mapping[str, Any], phase: str | None = None, *, elastic_only: bool = False
+) -> Material:
     """Return one material, shipped or from a phase file.
 
     Args:
         source: The name of a material that ships with the package ("AA6022-T4"), or a DAMASK 3
             file, or its parsed content: a `material.yaml` with `phase:`, one phase (`lattice`,
-            `mechanical`), or phases by name.
+            `mechanical`), phases by name, or elastic constants (`type: Hooke`).
         phase: Name of the phase, where the source holds several.
+        elastic_only: Return an elastic crystal, whatever the phase's plasticity law.
     Returns:
         The material, in MPa.
     Raises:
@@ -37,6 +40,8 @@ def load_material(source: str | Path | Mapping[str, Any], phase: str | None = No
     else:
         path = find_material(source)
         name, where, document = path.stem, f"{path}: ", read_yaml(path)
+    if _is_hooke(document):
+        return hooke_to_material(document, name, where)
     phases = _phases(document, name, where)
     if phase is None and len(phases) > 1:
         raise ValueError(
@@ -48,7 +53,7 @@ def load_material(source: str | Path | Mapping[str, Any], phase: str | None = No
         raise ValueError(
             f"{where}argument `phase` must be one of {listing(phases)}, but is '{chosen}'."
         )
-    return phase_to_material(phases[chosen], chosen, where)
+    return phase_to_material(phases[chosen], chosen, where, elastic_only=elastic_only)
 
 
 def load_materials(path: str | Path) -> dict[str, Material]:
@@ -59,8 +64,16 @@ def load_materials(path: str | Path) -> dict[str, Material]:
         ValueError: if a phase is not supported.
     """
     path, where = Path(path), f"{path}: "
-    phases = _phases(read_yaml(path), path.stem, where)
+    document = read_yaml(path)
+    if _is_hooke(document):
+        return {path.stem: hooke_to_material(document, path.stem, where)}
+    phases = _phases(document, path.stem, where)
     return {name: phase_to_material(phase, name, where) for name, phase in phases.items()}
+
+
+def _is_hooke(document: Any) -> bool:
+    """Return whether a document is the section `elastic` of a phase."""
+    return isinstance(document, Mapping) and document.get("type") == "Hooke"
 
 
 def _phases(document: Any, name: str, where: str) -> dict[str, Any]:
@@ -68,6 +81,11 @@ def _phases(document: Any, name: str, where: str) -> dict[str, Any]:
     if isinstance(document, Mapping):
         if "lattice" in document or "mechanical" in document:
             return {name: document}
+        if isinstance(document.get("type"), str):
+            raise ValueError(
+                f"{where}a material must have a lattice and elastic constants, but this is one "
+                f"section, of type {shorten(document['type'])}."
+            )
         phases = document.get("phase", document)
         if phases and isinstance(phases, Mapping):
             return {str(key): value for key, value in phases.items()}

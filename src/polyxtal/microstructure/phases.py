@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jaxtyping import Int
 from torch import Tensor
@@ -66,7 +66,7 @@ def per_phase(
     return entries
 
 
-def check_names(materials: Mapping[str, Material], names: Sequence[str]) -> None:
+def check_names(materials: Mapping[str, Any], names: Sequence[str]) -> None:
     """Check that materials belong to phases of a polycrystal.
 
     Raises:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.cli import app
+from polyxtal.microstructure.io.stored_materials import read_sections
 
 ALLOY = px.load_material("AA6022-T4")
 
@@ -98,18 +99,19 @@ def test_materials_survive_every_pair_of_formats(case, tmp_path):
         source = target
 
 
-def test_properties_that_are_not_supported_are_left_out_with_a_warning(case, tmp_path):
+def test_properties_that_are_not_supported_are_kept_as_they_are(case, tmp_path):
     file = case / "material.yaml"
     text = file.read_text()
     assert "type: phenopowerlaw" in text
     file.write_text(text.replace("type: phenopowerlaw", "type: dislotwin"))
+    expected = read_sections(case / "grid.vti")
     for target in (tmp_path / "a.npz", tmp_path / "b" / "b.vti"):
         result = invoke(case / "grid.vti", target)
         assert result.exit_code == 0, result.output
-        said = " ".join(result.stderr.split())
-        assert f"{file}: phase 'Al' plastic: type must be one of" in said
-        assert "but is 'dislotwin'; the phase is written without properties." in said
-        assert px.read_materials(target) == {}
+        assert result.stderr == ""
+        assert read_sections(target) == expected
+        with pytest.raises(ValueError, match="type must be one of .* but is 'dislotwin'"):
+            px.read_materials(target)
 
 
 def test_properties_go_along_from_case_to_case(case, tmp_path):

@@ -7,12 +7,14 @@ from hashlib import sha256
 
 import pytest
 import torch
+import yaml
 from typer.testing import CliRunner
 
 import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.cli import app
 from polyxtal.crystal.elasticity import Elasticity
+from polyxtal.files.yaml import read_yaml
 from polyxtal.workflows.homogenize import write as writing
 from polyxtal.workflows.homogenize.run import HomogenizationSettings, homogenize
 from polyxtal.workflows.inputs.materials import choose_elasticity
@@ -53,6 +55,49 @@ def load(out):
 
 def full_field(out):
     return torch.tensor(load(out)["stiffness"]["full_field"], dtype=torch.float64)
+
+
+def other_law(case, folder, **phase):
+    """Copy the case with another plasticity law, and other keys of its phase."""
+    folder.mkdir()
+    text = (case / "grid.vti").read_bytes()
+    (folder / "grid.vti").write_bytes(text)
+    document = yaml.safe_load((case / "material.yaml").read_text(encoding="utf-8"))
+    document["phase"]["Cu"]["mechanical"]["plastic"] = {"type": "dislotwin", "rho_mob_0": [1e12]}
+    document["phase"]["Cu"] |= phase
+    (folder / "material.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    return folder
+
+
+def test_any_plasticity_law_has_a_stiffness_and_is_kept_by_convert(case, tmp_path):
+    other = other_law(case, tmp_path / "other", damage={"type": "isobrittle"})
+    assert run(case, tmp_path / "a").exit_code == 0
+    result = run(other, tmp_path / "b")
+    assert result.exit_code == 0, result.output
+    assert torch.equal(full_field(tmp_path / "a"), full_field(tmp_path / "b"))
+    file = f"Cu={other / 'material.yaml'}"
+    assert run(case, tmp_path / "c", "--material", file).exit_code == 0
+    assert torch.equal(full_field(tmp_path / "a"), full_field(tmp_path / "c"))
+    (tmp_path / "new").mkdir()
+    command = ["convert", str(other / "grid.vti"), str(tmp_path / "new" / "grid.vti")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "without properties" not in result.stdout
+    before, after = (read_yaml(f / "material.yaml")["phase"] for f in (other, tmp_path / "new"))
+    assert before == after
+
+
+@pytest.mark.parametrize("options", [["--elastic", "168,121,75"], ["--material", "AA6022-T4"]])
+def test_a_lattice_of_the_file_is_kept_to(case, tmp_path, options):
+    elastic = {"type": "Hooke", "C_11": 162e9, "C_12": 92e9, "C_13": 69e9, "C_33": 181e9}
+    mechanical = {"elastic": elastic | {"C_44": 47e9}}
+    titanium = {"lattice": "hP", "c/a": 1.587, "mechanical": mechanical}
+    other = other_law(case, tmp_path / "other", **titanium)
+    assert run(other, tmp_path / "a").exit_code == 0
+    result = run(other, tmp_path / "b", *options)
+    assert result.exit_code == 2
+    assert "hexagonal" in result.stderr
+    assert "cubic" in result.stderr
 
 
 def test_stiffness_is_printed_and_written(case, tmp_path):
@@ -149,6 +194,7 @@ def test_options_reach_the_solver(case, tmp_path):
             "exclude": [],
             "volume": None,
             "volume_seed": 0,
+            "max_filled": None,
         },
     }
 

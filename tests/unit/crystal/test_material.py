@@ -120,8 +120,9 @@ def test_scalars_are_taken_for_the_one_family() -> None:
     ("where", "changes", "sentence"),
     [
         ("", {"lattice": "oP"}, "lattice must be one of cF, cI, hP, tI, but is 'oP'"),
-        ("", {"lattice": "hP"}, "C_13, C_33 must be given, but is missing"),
+        ("", {"lattice": "hP"}, "elastic of lattice hP: C_13, C_33 must be given, but is missing"),
         ("", {"c/a": 1.6}, "c/a must be left out for a cubic lattice, but is 1.6"),
+        ("", {"c/a": 1.6}, "lattice must be one of hP, tI where c/a is given, but is cF"),
         ("", {"lattice": None}, "lattice must be given, but is missing"),
         ("", {"damage": {}}, "'damage' is given"),
         ("mechanical", {"elastic": None}, "elastic must be given"),
@@ -135,7 +136,7 @@ def test_scalars_are_taken_for_the_one_family() -> None:
         ("mechanical elastic", {"type": "other"}, "must be Hooke"),
         ("mechanical elastic", {"C_11": "107 GPa"}, "C_11: must be a finite number"),
         ("mechanical elastic", {"C_11": 1e9}, "stable cubic crystal"),
-        ("mechanical elastic", {"C_33": 1e9}, "'C_33' is given"),
+        ("mechanical elastic", {"C_33": 1e9}, "elastic of lattice cF: .* 'C_33' is given"),
         ("mechanical plastic", {"N_sl": [12, 6]}, "one value for each of the 2 families, but has"),
         ("mechanical plastic", {"N_sl": [13]}, "has 12 systems, but 13 are asked for"),
         ("mechanical plastic", {"N_sl": [-1]}, "must be the number of systems of each family"),
@@ -254,6 +255,55 @@ def test_newer_and_optional_keys_of_damask() -> None:
     plastic = {"dot_gamma_0_sl": None, "gamma_dot_0_sl": 1e-3, "atol_xi": 1.0, "h_int": [0.5]}
     hardened = phase_to_material(changed("mechanical plastic", **plastic), "Al").plasticity
     assert hardened == replace(PLASTICITY, hardening_modulus=1530.0)
+
+
+DISLOTWIN = {"type": "dislotwin", "N_sl": [12], "rho_mob_0": [1e12]}
+
+
+def test_any_law_of_damask_is_passed_over_for_elasticity() -> None:
+    body = changed("mechanical", plastic=DISLOTWIN, eigen=[{"type": "thermalexpansion"}])
+    body |= {"damage": {"type": "isobrittle"}, "thermal": {"K_11": 200.0}}
+    elastic = Material("Al", ELASTICITY)
+    assert phase_to_material(body, "Al", elastic_only=True) == elastic
+    assert load_material({"Al": body}, elastic_only=True) == elastic
+    assert load_material({"Al": phase()}, elastic_only=True) == elastic
+    with pytest.raises(ValueError, match="'damage' is given"):
+        load_material({"Al": body})
+    wrong = changed("mechanical elastic", C_11="x")
+    with pytest.raises(ValueError, match="C_11: must be a finite number"):
+        phase_to_material(wrong, "Al", elastic_only=True)
+
+
+def test_uniform_fields_are_passed_over() -> None:
+    body = phase() | {"thermal": {"K_11": 200.0}, "electrical": {}, "chemical": {}}
+    assert phase_to_material(body, "Al").plasticity == PLASTICITY
+
+
+HOOKE = {"type": "Hooke", "C_11": 160e9, "C_12": 90e9, "C_44": 46e9}
+HEXAGONAL = {"C_13": 66e9, "C_33": 181e9}
+
+
+@pytest.mark.parametrize(
+    ("more", "symbol"),
+    [({}, "c"), (HEXAGONAL, "h"), (HEXAGONAL | {"C_66": 30e9}, "t")],
+)
+def test_elastic_constants_alone_are_a_crystal_of_unknown_centring(
+    tmp_path: Path, more: dict[str, float], symbol: str
+) -> None:
+    path = tmp_path / "Hooke_X.yaml"
+    path.write_text("".join(f"{key}: {value}\n" for key, value in (HOOKE | more).items()))
+    material = load_material(path)
+    assert (material.name, material.plasticity) == ("Hooke_X", None)
+    assert material.lattice.symbol == symbol
+    assert load_materials(path) == {"Hooke_X": material}
+    assert material.elasticity.voigt[0][0] == pytest.approx(160e3)
+
+
+def test_other_sections_alone_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plastic.yaml"
+    path.write_text("type: phenopowerlaw\nN_sl: [12]\n")
+    with pytest.raises(ValueError, match=r"plastic.yaml: .* one section, of type 'phenopowerlaw'"):
+        load_material(path)
 
 
 def test_a_key_of_damask_under_two_names_is_refused() -> None:

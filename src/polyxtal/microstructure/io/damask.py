@@ -7,7 +7,7 @@ DAMASK's lengths are in metres, those of a `Polycrystal` in micrometres.
 
 from __future__ import annotations
 
-import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,14 +15,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from polyxtal.crystal.damask_phase import lattice_to_phase, material_to_phase, phase_to_lattice
+from polyxtal.crystal.damask_phase import (
+    Phase,
+    lattice_to_phase,
+    material_to_phase,
+    phase_to_lattice,
+)
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_files
 from polyxtal.files.wording import listing, shorten
 from polyxtal.files.yaml import read_yaml
+from polyxtal.files.yaml_text import block, scalar, text
 from polyxtal.microstructure.io.vti import read_image, write_image
-from polyxtal.microstructure.phases import check_names
+from polyxtal.microstructure.phases import check_lattices, check_names
 from polyxtal.microstructure.polycrystal import MAX_EDGE, MIN_EDGE, Polycrystal, valid_edges
 
 METRE = 1e6
@@ -95,7 +101,7 @@ def read_damask_sections(path: str | Path) -> dict[str, Any]:
 
 
 def write_damask(
-    rve: Polycrystal, path: str | Path, materials: Mapping[str, Material] | None = None
+    rve: Polycrystal, path: str | Path, materials: Mapping[str, Phase] | None = None
 ) -> None:
     """Write a grid and `material.yaml` beside it, both or neither.
 
@@ -105,10 +111,11 @@ def write_damask(
     Args:
         rve: The polycrystal.
         path: Grid to write; its folder is for this case only.
-        materials: Properties by phase name.
+        materials: Properties by phase name: materials, or phases of DAMASK as parsed.
     Raises:
         FileExistsError: if the folder's `material.yaml` belongs to another grid.
-        ValueError: if `materials` names a phase that the polycrystal does not have.
+        ValueError: if `materials` names a phase that the polycrystal does not have, or a material
+            has another lattice than its phase.
     """
     path = Path(path)
     beside = path.parent / MATERIAL_FILE
@@ -120,6 +127,9 @@ def write_damask(
         )
     given = dict(materials or {})
     check_names(given, rve.phase_names)
+    known = {k: given.get(name) for k, name in enumerate(rve.phase_names)}
+    crystals = {k: one for k, one in known.items() if isinstance(one, Material)}
+    check_lattices(rve.lattices, crystals, rve.phase_names)
     spacing = [s / METRE for s in rve.spacing]
     with atomic_files(beside, path) as (yaml_file, grid_file):
         yaml_file.write_text(_material_yaml(rve, given), encoding="utf-8")
@@ -204,7 +214,22 @@ def _constituent(entry: Any, at: str) -> tuple[list[float], str]:
     return [float(c) for c in quaternion], str(name)
 
 
-def _material_yaml(rve: Polycrystal, materials: Mapping[str, Material]) -> str:
+def _phase(name: str, given: Material | Lattice | None) -> dict[str, Any]:
+    """Return the phase of a material, or of a lattice only."""
+    if isinstance(given, Material):
+        return material_to_phase(given)
+    body = lattice_to_phase(given)
+    written = Lattice(body["lattice"]).laue_group.name
+    if given is not None and given.laue_group.name != written:
+        warnings.warn(
+            f"Phase {shorten(name)} is {given.family} of Laue group {given.laue_group.name}, but "
+            f"written with lattice {body['lattice']}, whose group is {written} in DAMASK.",
+            stacklevel=5,
+        )
+    return body
+
+
+def _material_yaml(rve: Polycrystal, materials: Mapping[str, Phase]) -> str:
     lines = [
         "homogenization:",
         "  SX:",
@@ -212,12 +237,11 @@ def _material_yaml(rve: Polycrystal, materials: Mapping[str, Material]) -> str:
         "    mechanical: {type: pass}",
         "phase:",
     ]
-    labels = [_label(name) for name in rve.phase_names]
+    labels = [text(name) for name in rve.phase_names]
     for name, label, lattice in zip(rve.phase_names, labels, rve.lattices, strict=True):
-        body = (
-            material_to_phase(materials[name]) if name in materials else lattice_to_phase(lattice)
-        )
-        lines += [f"  {label}:", *_block(body, "    ")]
+        given = materials.get(name, lattice)
+        body = given if isinstance(given, Mapping) else _phase(name, given)
+        lines += [f"  {label}:", *block(body, "    ")]
     lines.append("material:")
     for quaternion, k in zip(rve.orientations.tolist(), rve.phase.tolist(), strict=True):
         lines += [
@@ -225,38 +249,6 @@ def _material_yaml(rve: Polycrystal, materials: Mapping[str, Material]) -> str:
             "  constituents:",
             f"  - phase: {labels[k]}",
             "    v: 1.0",
-            f"    O: {_scalar(quaternion)}",
+            f"    O: {scalar(quaternion)}",
         ]
     return "\n".join([*lines, ""])
-
-
-def _block(body: Mapping[str, Any], indent: str) -> list[str]:
-    lines = []
-    for key, value in body.items():
-        if isinstance(value, Mapping):
-            lines += [f"{indent}{key}:", *_block(value, indent + "  ")]
-        else:
-            lines.append(f"{indent}{key}: {_scalar(value)}")
-    return lines
-
-
-def _scalar(value: Any) -> str:
-    """Format floats so that YAML 1.1 readers recognise them: `1.0e-06`, never `1e-06`."""
-    if isinstance(value, list):
-        return f"[{', '.join(_scalar(v) for v in value)}]"
-    text = repr(value) if isinstance(value, float) else str(value)
-    return re.sub(r"^(-?\d+)e", r"\1.0e", text)
-
-
-def _label(name: str) -> str:
-    """Return a name, quoted unless every YAML reader takes it for a string."""
-    plain = re.fullmatch(r"[A-Za-z][\w.-]*", name, re.ASCII)
-    words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-    if plain and name.lower() not in words:
-        return name
-    escaped = re.sub(
-        r'[\x00-\x1f\x7f"\\]',
-        lambda c: f"\\x{ord(c.group()):02x}",
-        name,
-    )
-    return f'"{escaped}"'

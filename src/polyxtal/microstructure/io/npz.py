@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from polyxtal.crystal.damask_phase import material_to_phase
+from polyxtal.crystal.damask_phase import Phase, material_to_phase
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_file
@@ -50,7 +50,7 @@ _DAMAGE = (
 
 
 def write_npz(
-    rve: Polycrystal, path: str | Path, materials: Mapping[str, Material] | None = None
+    rve: Polycrystal, path: str | Path, materials: Mapping[str, Phase] | None = None
 ) -> None:
     """Write a polycrystal: `grain_id`, `orientations`, `size` [µm], `phase`, `phase_names`.
 
@@ -64,9 +64,10 @@ def write_npz(
     """
     given = dict(materials or {})
     check_names(given, rve.phase_names)
+    named = zip(rve.phase_names, rve.lattices, strict=True)
     lattices = [
-        given[name].lattice if name in given else known
-        for name, known in zip(rve.phase_names, rve.lattices, strict=True)
+        one.lattice if isinstance(one := given.get(name), Material) else known
+        for name, known in named
     ]
     arrays: dict[str, Any] = {
         "format_version": np.int64(1),
@@ -85,11 +86,15 @@ def write_npz(
     if given:
         arrays["format_version"] = np.int64(3)
         bodies = [given.get(name) for name in rve.phase_names]
-        arrays["materials"] = np.array(
-            [json.dumps(material_to_phase(b)) if b else "" for b in bodies]
-        )
+        arrays["materials"] = np.array([_dump(body) for body in bodies])
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
+
+
+def _dump(body: Phase | None) -> str:
+    if body is None:
+        return ""
+    return json.dumps(material_to_phase(body) if isinstance(body, Material) else dict(body))
 
 
 def read_npz(path: str | Path) -> Polycrystal:

@@ -244,16 +244,18 @@ def read_ebsd(path: str | Path, *, frame: Frame | None = None) -> EbsdMap:
 
 
 def write(
-    rve: Polycrystal, path: str | Path, materials: Mapping[str, Material] | None = None
+    rve: Polycrystal,
+    path: str | Path,
+    materials: Mapping[str, Material | Mapping[str, Any]] | None = None,
 ) -> None:
     """Write a polycrystal to a file, atomically.
 
     Args:
         rve: The polycrystal.
         path: `.vti` (DAMASK, with `material.yaml` beside it) or `.npz` (lossless).
-        materials: Properties by phase name, which `read_materials` returns. A phase without an
-            entry is written with its lattice only; a `.vti` needs one (cF if unknown), and
-            DAMASK's solver more.
+        materials: Properties by phase name: materials, or phases of DAMASK as parsed;
+            `read_materials` returns them. A phase without an entry is written with its lattice
+            only; a `.vti` needs one (cF if unknown), and DAMASK's solver more.
     Raises:
         FileNotFoundError: if the folder does not exist.
         FileExistsError: if `material.yaml` beside a new `.vti` belongs to another grid.

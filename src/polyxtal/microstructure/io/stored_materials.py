@@ -46,11 +46,19 @@ def read_sections(path: str | Path) -> dict[str, Any]:
     return entry.function(entry.sections)(path) if entry.sections else {}
 
 
-def section_material(path: str | Path, name: str, section: Any) -> Material:
+def section_material(
+    path: str | Path, name: str, section: Any, elastic_only: bool = False
+) -> Material:
     """Return the material [MPa] of a phase that `read_sections` returned.
 
+    Args:
+        path: The file.
+        name: Name of the phase.
+        section: The phase.
+        elastic_only: Take lattice and elastic constants only, whatever the plasticity law.
     Raises:
         ValueError: if its properties are not supported.
     """
     beside = readable_format(path).beside
-    return phase_to_material(section, name, f"{Path(path).parent / beside if beside else path}: ")
+    where = Path(path).parent / beside if beside else path
+    return phase_to_material(section, name, f"{where}: ", elastic_only=elastic_only)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,7 @@ def convert(
 ) -> Conversion:
     """Read a polycrystal, crop or coarsen it, and write it.
 
-    The materials stored with the source are stored with the target, as far as a `Material`
-    represents them.
+    The properties stored with the source are stored with the target, as they are.
 
     Args:
         source: File in a readable format, see `read`.
@@ -88,7 +88,7 @@ def convert(
     factors = None if settings.coarsen is None else _factors(settings.coarsen)
     progress("read", 0, 0)
     with remarks() as said:
-        materials = _stored_materials(source)
+        sections = read_sections(source)
         original, grain_map = read_input(source, ebsd=settings.ebsd)
         rve = original
         if settings.crop is not None:
@@ -99,6 +99,7 @@ def convert(
             whole, rve = rve, coarsen(rve, factors)
             _warn_of_lost_grains(source, whole, rve)
     stored = (material_file_beside(source) or source).name
+    materials = _known_materials(source, sections)
     reading = Reading(
         str(source),
         original,
@@ -113,10 +114,10 @@ def convert(
         rve = renumber(rve)
     progress("write", 0, 0)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write(rve, target, materials)
+    write(rve, target, sections)
     damask = target.suffix.lower() == ".vti"
     files = (target, target.parent / MATERIAL_FILE) if damask else (target,)
-    bare = tuple(name for name in rve.phase_names if damask and name not in materials)
+    bare = tuple(name for name in rve.phase_names if damask and name not in sections)
     return Conversion(settings, identify_inputs(source), reading, rve, files, bare)
 
 
@@ -154,16 +155,12 @@ def _same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and os.path.samefile(one, other)
 
 
-def _stored_materials(source: Path) -> dict[str, Material]:
-    """Return the materials stored with a file; warn of properties that are not supported."""
+def _known_materials(source: Path, sections: Mapping[str, Any]) -> dict[str, Material]:
+    """Return the materials stored with a file that polyxtal supports."""
     materials = {}
-    for name, section in read_sections(source).items():
-        try:
+    for name, section in sections.items():
+        with suppress(ValueError):
             materials[name] = section_material(source, name, section)
-        except ValueError as error:
-            warnings.warn(
-                f"{str(error).rstrip('.')}; the phase is written without properties.", stacklevel=3
-            )
     return materials
 
 

@@ -83,7 +83,7 @@ def homogenize(
             materials = choose_elasticity(rve, settings.elastic)
             sources = material_sources(rve, file, settings.elastic, "elastic")
         else:
-            materials = choose_materials(rve, file, settings.material)
+            materials = choose_materials(rve, file, settings.material, elastic_only=True)
             sources = material_sources(rve, file, settings.material)
         rve = with_lattices(rve, materials)
         inputs = identify_inputs(file, settings.material)

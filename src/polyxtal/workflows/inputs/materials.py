@@ -27,7 +27,7 @@ def material_file_beside(file: str | Path) -> Path | None:
 
 
 def choose_materials(
-    rve: Polycrystal, file: str | Path, given: Sequence[str] = ()
+    rve: Polycrystal, file: str | Path, given: Sequence[str] = (), *, elastic_only: bool = False
 ) -> dict[str, Material]:
     """Return the material of each phase with grains.
 
@@ -36,6 +36,7 @@ def choose_materials(
         file: Input file; the materials stored with it are those of phases that `given` omits.
         given: Names of shipped materials or phase files: one for all phases, or "PHASE=NAME"
             for each. In a file with several phases, the phase is selected by name.
+        elastic_only: Take lattice and elastic constants only, whatever the plasticity law.
     Returns:
         Materials by phase name.
     Raises:
@@ -44,12 +45,16 @@ def choose_materials(
     """
     used = _used_phases(rve)
     chosen = _assign(used, given, "material")
-    materials = {name: _load(source, name) for name, source in chosen.items()}
+    materials = {name: _load(source, name, elastic_only) for name, source in chosen.items()}
     _warn_of_unlikely(rve, materials, given)
     without = [name for name in used if name not in materials]
     if without:
         stored = read_sections(file)
-        materials |= {n: section_material(file, n, stored[n]) for n in without if n in stored}
+        materials |= {
+            name: section_material(file, name, stored[name], elastic_only)
+            for name in without
+            if name in stored
+        }
         without = [name for name in used if name not in materials]
     if without:
         raise ValueError(
@@ -175,12 +180,13 @@ def _assign(used: Sequence[str], given: Sequence[str], argument: str) -> dict[st
     return chosen
 
 
-def _load(source: str, phase: str) -> Material:
+def _load(source: str, phase: str, elastic_only: bool) -> Material:
     """Load a material; from a file with several, the one with the phase's name."""
     if source not in shipped_materials() and Path(source).is_file():
         document = read_yaml(source)
         phases = document.get("phase", document) if isinstance(document, Mapping) else {}
         phases = {str(n): p for n, p in phases.items()} if isinstance(phases, Mapping) else {}
         if phase in phases and len(phases) > 1:
-            return phase_to_material(phases[phase], phase, f"{source}: ")
-    return load_material(source)
+            where = f"{source}: "
+            return phase_to_material(phases[phase], phase, where, elastic_only=elastic_only)
+    return load_material(source, elastic_only=elastic_only)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import yaml
 from places import EXAMPLES, SHARED
 
 from polyxtal.crystal.elasticity import CubicElasticity
+from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.load_material import load_material, load_materials
 from polyxtal.crystal.material import Material
+from polyxtal.files.yaml import read_yaml
 from polyxtal.microstructure.io import damask, read, write
 from polyxtal.microstructure.io.vti import read_image, write_image
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -82,6 +85,45 @@ def test_properties_are_written_with_the_phases(tmp_path: Path) -> None:
     assert loaded["no"] == iron
     with pytest.raises(ValueError, match=r"must name phases .* but names Cu"):
         write(two_phases(), tmp_path / "rve.vti", materials={"Cu": iron})
+
+
+def test_a_material_of_another_lattice_is_not_written(tmp_path: Path) -> None:
+    rve = Polycrystal([[[0]]], [[1.0, 0, 0, 0]], phase_names=("Ti",), lattices="hP")
+    with pytest.raises(ValueError, match=r"phase 'Ti', hexagonal \(hP\), must have its lattice"):
+        write(rve, tmp_path / "rve.vti", materials={"Ti": load_material("AA6022-T4")})
+    assert list(tmp_path.iterdir()) == []
+    write(rve, tmp_path / "rve.vti", materials={"Ti": load_material("Ti")})
+    assert read(tmp_path / "rve.vti").lattices == (Lattice("hP", 1.587),)
+
+
+def test_a_group_that_damask_lacks_is_told(tmp_path: Path) -> None:
+    quartz = Lattice.of_laue_group("-3m")
+    rve = Polycrystal([[[0]]], [[1.0, 0, 0, 0]], phase_names=("Quartz",), lattices=quartz)
+    with pytest.warns(UserWarning, match=r"'Quartz' is .* -3m, but written with lattice hP, whose"):
+        write(rve, tmp_path / "rve.vti")
+
+
+def test_phases_of_damask_are_written_as_they_are(tmp_path: Path) -> None:
+    phase = {
+        "lattice": "cF",
+        "references": ["A. Author: a title,\n 'quoted' \u2028 and \"doubly\"", "yes"],
+        "thermal": {"K_11": 1e-7, "output": ["T"], "empty": {}, "list": []},
+        "mechanical": {
+            "elastic": {"type": "Hooke", "C_11": 1e11, "C_11,T^2": -1.5e-3},
+            "plastic": {
+                "type": "dislotwin",
+                "N_sl": [12],
+                "on": True,
+                "limit": math.inf,
+                "n": None,
+            },
+            "eigen": [{"type": "thermalexpansion", "Alpha_11": 1.2e-5}],
+        },
+    }
+    write(two_phases(), tmp_path / "rve.vti", materials={"Al": phase})
+    assert read_yaml(tmp_path / "material.yaml")["phase"]["Al"] == phase
+    document = yaml.safe_load((tmp_path / "material.yaml").read_text(encoding="utf-8"))
+    assert document["phase"]["Al"] == phase
 
 
 @pytest.mark.parametrize("name", ["yes", "α", 'a "quoted" \\ name', "1e3", "a: b", "# no", "a\nb"])
