@@ -84,7 +84,7 @@ def read_model(folder: str | Path) -> tuple[MaskedAutoencoder, dict[str, Any]]:
     except (ValidationError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{source / CONFIG}: must describe a model, but: {reason}.") from error
-    check_parameters(source / WEIGHTS, parameter_count(config), CONFIG)
+    check_parameters(source / WEIGHTS, parameter_count(config), CONFIG, MAX_WEIGHTS)
     model = MaskedAutoencoder(config)
     model.load_state_dict(read_state(source / WEIGHTS, model, torch.float32, CONFIG, MAX_WEIGHTS))
     return model.eval(), about

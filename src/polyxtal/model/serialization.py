@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
@@ -111,16 +112,17 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-def check_parameters(path: Path, count: int, described: str) -> None:
-    """Check, before a module is built, that its weights can be in a file.
+def check_parameters(path: Path, count: int, described: str, max_bytes: int) -> None:
+    """Check, before a module is built, that a file's header lists as many weights.
 
     Args:
         path: Safetensors file.
         count: Number of parameters.
         described: Name of the file that gives the sizes, for error messages.
+        max_bytes: Largest file size that is read. [bytes]
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is too small.
+        ValueError: if it is too small or too large, or its header is damaged or lists fewer.
     """
     least, size = min(_FLOATS.values()) * count, _size(path)
     if size < least:
@@ -128,6 +130,25 @@ def check_parameters(path: Path, count: int, described: str) -> None:
             f"{path}: must hold the {count} parameters of {described} in at least {least} bytes, "
             f"but has {size}."
         )
+    _check_size(path, max_bytes)
+    try:
+        with safe_open(path, "pt") as file:
+            listed = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise _damaged(path, error) from error
+    if listed < count:
+        raise ValueError(
+            f"{path}: must hold the {count} parameters of {described}, but lists {listed}."
+        )
+
+
+def _check_size(path: Path, max_bytes: int) -> None:
+    if _size(path) > max_bytes:
+        raise ValueError(f"{path}: must not exceed {max_bytes} bytes, but does.")
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path}: must be whole safetensors, but: {shorten_text(error)}.")
 
 
 def read_state(
@@ -145,14 +166,11 @@ def read_state(
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged, too large, holds other tensors or numbers that are not finite.
     """
-    if _size(path) > max_bytes:
-        raise ValueError(f"{path}: must not exceed {max_bytes} bytes, but does.")
+    _check_size(path, max_bytes)
     try:
         weights = load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"{path}: must be whole safetensors, but: {shorten_text(error)}."
-        ) from error
+        raise _damaged(path, error) from error
     shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     present = {former_name(name): name for name in shapes}
     weights = {present.get(name, name): value for name, value in weights.items()}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from tiny_stiffness import PLAIN_SIZES, tiny_stiffness_model
 
 import polyxtal as px
@@ -46,6 +46,28 @@ def test_sizes_beyond_the_weights_are_refused_before_anything_is_built(folder, m
     path.write_text(json.dumps(about))
     monkeypatch.setattr("polyxtal.model.checkpoint.MaskedAutoencoder", None)
     with pytest.raises(ValueError, match=r"must hold the 2469\d{9} parameters of config\.json"):
+        px.load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "size", "sentence"),
+    [
+        (b"", 2**34, r"model\.safetensors: must not exceed \d+ bytes"),
+        (b"", 2**30, r"model\.safetensors: must be whole safetensors"),
+        (save({"a": torch.zeros(1000)}), 0, r"must hold the \d+ parameters .* but lists 1000"),
+    ],
+)
+def test_a_large_file_of_nothing_is_refused_before_anything_is_built(
+    folder, monkeypatch, content, size, sentence
+):
+    path = folder / "model.safetensors"
+    path.write_bytes(content)
+    if size:
+        with path.open("r+b") as file:
+            file.truncate(size)
+    monkeypatch.setattr("polyxtal.model.checkpoint.MaskedAutoencoder", None)
+    monkeypatch.setattr("polyxtal.model.checkpoint.parameter_count", lambda config: 2000)
+    with pytest.raises(ValueError, match=sentence):
         px.load_model(folder)
 
 

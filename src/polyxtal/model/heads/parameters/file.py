@@ -36,7 +36,7 @@ def read_parameter_head(folder: Path, autoencoder: MaskedAutoencoder) -> FittedP
     if not path.is_file():
         return None
     about, sizes, encoder = read_head(path, FORMAT, ParameterHeadSizes, autoencoder, "parameters")
-    check_parameters(weights, sizes.parameters, PARAMETERS_CONFIG)
+    check_parameters(weights, sizes.parameters, PARAMETERS_CONFIG, MAX_WEIGHTS)
     head = ParameterHead(sizes.width, sizes.depth)
     head.load_state_dict(read_state(weights, head, torch.float32, PARAMETERS_CONFIG, MAX_WEIGHTS))
     if not bool((head.input_scale > 0).all()):

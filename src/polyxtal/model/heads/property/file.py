@@ -36,7 +36,7 @@ def read_property_head(folder: Path, autoencoder: MaskedAutoencoder) -> FittedPr
     if not path.is_file():
         return None
     about, sizes, encoder = read_head(path, FORMAT, PropertyHeadSizes, autoencoder, "property")
-    check_parameters(weights, sizes.parameters, PROPERTY_CONFIG)
+    check_parameters(weights, sizes.parameters, PROPERTY_CONFIG, MAX_WEIGHTS)
     head = PropertyHead(sizes.width, len(sizes.labels))
     state = read_state(weights, head, torch.float32, PROPERTY_CONFIG, MAX_WEIGHTS)
     score = "out_of_distribution"
