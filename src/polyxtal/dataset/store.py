@@ -13,7 +13,7 @@ from polyxtal.dataset.layout import DATA, RECIPE, layout, metadata_files, same_m
 from polyxtal.dataset.parts import MAX_METADATA, check_format, check_part, read_attributes
 from polyxtal.dataset.recipe import Recipe, differences, make_recipe, read_recipe
 from polyxtal.files.bounded import read_bounded
-from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE, Polycrystal
 
 OVERVIEW = "overview.png"
 _UNREADABLE = (ValueError, RuntimeError, OSError, LookupError, TypeError, MemoryError)
@@ -79,7 +79,11 @@ class PolycrystalStore:
         ids = self.read("grain_id", index, index + 1)[0]
         quaternions = self.read("orientations", index, index + 1)[0, :grains]
         size = [float(n) for n in self.recipe.grid]
-        return Polycrystal(ids, quaternions, size, lattices=self.recipe.lattice)
+        try:
+            return Polycrystal(ids, quaternions, size, lattices=self.recipe.lattice)
+        except ValueError as error:
+            shard = self._shard("grain_id", index // self.recipe.part)
+            raise PartError(f"{shard}: RVE {index} must be a polycrystal, but: {error}") from error
 
     def __iter__(self) -> Iterator[Polycrystal]:
         """Read one polycrystal after the other."""
@@ -90,7 +94,7 @@ class PolycrystalStore:
 
         Raises:
             KeyError: if the data set has no such array.
-            PartError: if a shard is damaged.
+            PartError: if a shard is damaged, or holds what no grain can be.
         """
         if name not in self.arrays:
             raise KeyError(f"{self.folder}: has {', '.join(self.arrays)}, but no '{name}'.")
@@ -102,7 +106,7 @@ class PolycrystalStore:
             for part in parts:  # zarr takes the fill value for a shard that is missing or empty
                 if self._shard(name, part).stat().st_size == 0:
                     raise FileNotFoundError(name)
-            return np.asarray(self.arrays[name][start : max(start, stop)])
+            rows = np.asarray(self.arrays[name][start : max(start, stop)])
         except (
             ValueError,
             RuntimeError,
@@ -122,6 +126,30 @@ class PolycrystalStore:
                 f"{self.folder}: array '{name}' must be readable, but part {broken[0]} is damaged; "
                 "run `polyxtal generate` again with the same recipe to make it anew."
             ) from error
+
+        self._check_values(name, rows, start)
+        return rows
+
+    def _check_values(self, name: str, rows: np.ndarray, start: int) -> None:
+        """Check what later reads index by, or take for a rotation."""
+        most = self.recipe.grains[1]
+        axes = tuple(range(1, rows.ndim))
+        if name == "grain_id":
+            wrong, wanted = (rows >= most).any(axis=axes), f"ids of grains below {most}"
+        elif name == "grains":
+            wrong, wanted = (rows < 1) | (rows > most), f"numbers of grains from 1 to {most}"
+        elif name == "orientations":
+            norm = np.linalg.norm(rows, axis=-1)
+            wrong, wanted = ~(np.abs(norm - 1) <= UNIT_TOLERANCE).all(axis=1), "unit quaternions"
+        else:
+            return
+        if wrong.any():
+            row = start + int(np.flatnonzero(wrong)[0])
+            raise PartError(
+                f"{self._shard(name, row // self.recipe.part)}: must hold {wanted}, but those of "
+                f"RVE {row} are not; run `polyxtal generate` again with the same recipe to make it "
+                "anew."
+            )
 
     def _shard(self, name: str, part: int) -> Path:
         inner = ["0"] * (self.arrays[name].ndim - 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import time
 
@@ -128,6 +130,41 @@ def rewrite(path, change):
     content = json.loads(path.read_bytes())
     change(content)
     path.write_text(json.dumps(content))
+
+
+def hold_values(folder, name, change):
+    """Write a shard of other values, and its record, as intact as any."""
+    array = zarr.open_group(folder / "data.zarr", mode="r+", use_consolidated=False)[name]
+    rows = array[2:4]
+    change(rows)
+    array[2:4] = rows
+    path = shard(folder, name)
+
+    def update(content):
+        entry = content["files"][path.relative_to(folder).as_posix()]
+        data = path.read_bytes()
+        entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+    rewrite(record(folder), update)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        ("grain_id", lambda a: a.fill(8), "must hold ids of grains below 8, but those of RVE 2"),
+        ("grain_id", lambda a: a[0].fill(7), "RVE 2 must be a polycrystal, but: Every grain id"),
+        ("grains", lambda a: a.fill(0), "must hold numbers of grains from 1 to 8"),
+        ("grains", lambda a: a.fill(9), "must hold numbers of grains from 1 to 8"),
+        ("orientations", lambda a: a[1].fill(3), "must hold unit quaternions, but those of RVE 3"),
+        ("orientations", lambda a: a[1].fill(np.nan), "must hold unit quaternions"),
+    ],
+)
+def test_values_that_no_polycrystal_has_are_told_with_their_file(copy, name, change, sentence):
+    hold_values(copy, name, change)
+    store = open_dataset(copy)
+    with pytest.raises(PartError, match=re.escape(str(shard(copy, name))) + f": {sentence}"):
+        [store[2], store[3]]
+    assert store[0].grains > 0
 
 
 def record(folder, part=1):
