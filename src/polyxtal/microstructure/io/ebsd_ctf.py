@@ -115,6 +115,14 @@ def _columns(
         )
     if width < len(names):
         named = names[:needed]
+        for name in {"bands", "error"} & set(named):
+            column = table[:, named.index(name)]
+            if not ((column == np.rint(column)) | np.isnan(column)).all():
+                raise ValueError(
+                    f"{path}: line {first_line}: rows must have the {len(names)} columns that are "
+                    f"named above them, but have {width}, and {name} holds no whole numbers: one "
+                    "before it must be missing."
+                )
         done = f"so that {listing(names[needed:])} cannot be told apart and are left out"
     else:
         named = [*names, *(f"column_{k + 1}" for k in range(len(names), width))]

@@ -113,6 +113,13 @@ def with_lattices(rve: Polycrystal, materials: Mapping[str, Material | None]) ->
         except ValueError as error:
             near = suggestion(shipped_for(name, rve.lattices[index]))
             raise ValueError(f"{str(error).rstrip('.')}; {near}.") from error
+        known = rve.lattices[index]
+        if known is not None and known.laue_group != material.lattice.laue_group:
+            warnings.warn(
+                f"Phase '{name}' is of Laue group {known.laue_group.name}, but its material "
+                f"'{material.name}' of {material.lattice.laue_group.name}, which is used.",
+                stacklevel=2,
+            )
         lattices[index] = material.lattice
     return Polycrystal(
         rve.grain_id, rve.orientations, rve.size, rve.phase, rve.phase_names, lattices

@@ -148,6 +148,13 @@ def test_ctf_with_fewer_values_than_names(tmp_path):
     assert set(found.quality) == {"bands", "error"}
 
 
+def test_ctf_without_a_column_before_the_angles_is_refused(tmp_path):
+    path = ctf(tmp_path / "a.ctf")
+    path.write_text(path.read_text("latin-1").replace("\t8\t0\t", "\t8\t"), "latin-1")
+    with pytest.raises(ValueError, match=r"11 columns .* but have 10, and error holds no whole"):
+        read_ebsd(path, frame="map")
+
+
 def test_ctf_with_more_values_than_names(tmp_path):
     path = ctf(tmp_path / "a.ctf")
     right = read_ebsd(path, frame="map")

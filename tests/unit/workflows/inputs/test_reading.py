@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.cli import app
+from polyxtal.crystal.lattice import Lattice
+from polyxtal.workflows.inputs.materials import with_lattices
 from polyxtal.workflows.inputs.reading import remarks
 
 ALLOY = px.load_material("AA6022-T4")
@@ -127,6 +129,14 @@ def test_a_lattice_that_does_not_fit_names_those_that_do(folder):
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2
     assert "but 'Mg' is hexagonal (hP); shipped and nearest: 317L." in result.stderr
+
+
+def test_a_laue_group_other_than_the_materials_is_told():
+    quartz = Lattice.of_laue_group("-3m")
+    rve = px.Polycrystal([[[0]]], [[1, 0, 0, 0]], phase_names=("Quartz",), lattices=quartz)
+    told = "'Quartz' is of Laue group -3m, but its material 'Mg' of 6/mmm, which is used"
+    with pytest.warns(UserWarning, match=told):
+        assert with_lattices(rve, {"Quartz": px.load_material("Mg")}).lattices[0].symbol == "hP"
 
 
 def test_a_map_is_one_layer_unless_a_volume_is_asked_for(folder, tmp_path, monkeypatch):
