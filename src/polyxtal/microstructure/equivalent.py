@@ -25,6 +25,7 @@ from polyxtal.microstructure.equivalent_sections import (
     fit_edge,
 )
 from polyxtal.microstructure.equivalent_texture import closest_draw, map_texture
+from polyxtal.microstructure.filled import check_filled
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import renumber
 from polyxtal.microstructure.section import Profiles, section_profiles
@@ -239,6 +240,7 @@ def _grain_map(source: EbsdMap | GrainMap | Polycrystal) -> GrainMap:
     """Return the grains of a map; those of a polycrystal as they are."""
     if isinstance(source, EbsdMap):
         source = source.grains()
+        check_filled(source, max_filled=1.0)
     elif isinstance(source, Polycrystal):
         source = _from_layer(source)
     if len(source.phase.unique()) != 1:

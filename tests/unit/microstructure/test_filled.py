@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from vendor_maps import ctf
 
 import polyxtal as px
+from polyxtal.algebra.rotation import quaternion_to_bunge
 from polyxtal.cli import app
 from polyxtal.microstructure.filled import check_filled
 from polyxtal.microstructure.io import read_ebsd
@@ -89,3 +90,12 @@ def test_the_shares_are_shown_and_written(tmp_path, monkeypatch):
     assert "Warning: " in shown.stderr
     seen = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["microstructure"]["map"]
     assert (seen["indexed"], seen["excluded"], seen["filled"]) == (0.5, 0.5, 0.5)
+
+
+def test_a_volume_of_a_map_of_which_little_was_measured_is_told(tmp_path):
+    grain = px.tessellate(grid=(48, 48, 1), grains=60, seed=0)
+    angles = quaternion_to_bunge(grain.orientation_field()[:, :, 0]).numpy()
+    phase = (np.random.default_rng(0).random((48, 48)) < 0.75).astype(int)
+    ebsd = read_ebsd(ctf(tmp_path / "a.ctf", angles, phase=phase, step=(1, 1)), frame="map")
+    with pytest.warns(UserWarning, match=r"30.8 % of the points are filled .*not indexed"):
+        px.equivalent_rve(ebsd, 8)
