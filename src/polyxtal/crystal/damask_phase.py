@@ -19,6 +19,7 @@ Phase = Material | Mapping[str, Any]
 LATTICES = ("cF", "cI", "hP", "tI")
 """Lattices that DAMASK supports."""
 
+_FORMER = {"fcc": "cF", "bcc": "cI", "hex": "hP", "hcp": "hP", "bct": "tI"}
 _RATIO = ("hP", "tI")
 """Those with a c/a."""
 
@@ -40,8 +41,10 @@ def phase_to_lattice(phase: Mapping[str, Any], at: str) -> Lattice:
     """
     symbol = phase.get("lattice")
     if symbol not in LATTICES:
+        former = _FORMER.get(symbol) if isinstance(symbol, str) else None
+        hint = f", which is {former} since DAMASK 3" if former else ""
         raise ValueError(
-            f"{at}: lattice must be one of {listing(LATTICES)}, but is {shorten(symbol)}."
+            f"{at}: lattice must be one of {listing(LATTICES)}, but is {shorten(symbol)}{hint}."
         )
     ratio = phase.get("c/a")
     if ratio is not None and symbol not in _RATIO:

@@ -121,6 +121,8 @@ def test_scalars_are_taken_for_the_one_family() -> None:
     [
         ("", {"lattice": "oP"}, "lattice must be one of cF, cI, hP, tI, but is 'oP'"),
         ("", {"lattice": "hP"}, "elastic of lattice hP: C_13, C_33 must be given, but is missing"),
+        ("", {"lattice": "fcc"}, "cI, hP, tI, but is 'fcc', which is cF since DAMASK 3"),
+        ("", {"lattice": ["cF"]}, "lattice must be one of"),
         ("", {"c/a": 1.6}, "c/a must be left out for a cubic lattice, but is 1.6"),
         ("", {"c/a": 1.6}, "lattice must be one of hP, tI where c/a is given, but is cF"),
         ("", {"lattice": None}, "lattice must be given, but is missing"),
