@@ -110,7 +110,7 @@ def test_properties_that_are_not_supported_are_kept_as_they_are(case, tmp_path):
         assert result.exit_code == 0, result.output
         assert result.stderr == ""
         assert read_sections(target) == expected
-        with pytest.raises(ValueError, match="type must be one of .* but is 'dislotwin'"):
+        with pytest.raises(ValueError, match=r"type must be one of .* but is 'dislotwin'"):
             px.read_materials(target)
 
 
