@@ -1,14 +1,14 @@
 """Error of a coarse full field: what it is to be expected to differ from that of the fine grid.
 
-A coarse grid is a sample of N voxels. Its mean stress differs from that of the fine grid as the
-mean of a sample from that of the population, without bias, and less than that of random voxels
-because grains, phases and texture are balanced (`coarsen`):
+A grid of N voxels is a sample of the crystals and of their neighbourhoods. Its mean stress differs
+from that of another grid as the means of two samples do, without bias, and less than with voxels at
+random because grains, phases and texture are balanced (`coarsen`):
 
-    |e_ij| ~ κ s_ij / √N √(1 - N / N_fine)
+    |e_ij| ~ κ s_ij √(1 / N + 1 / N_fine),   and 0 on the fine grid itself
 
 s_ij is the standard deviation of the stress between grains, volume-weighted, in the coarse field
 itself; likewise for the deformation gradient. κ is the same for fcc, bcc and hexagonal metals, for
-two phases and for all loads, within its scatter: 0.6 with the weight of 6 degrees of freedom
+two phases and for all loads, within its scatter: 0.6 with the weight of 3 degrees of freedom
 before a polycrystal is known. The coarser rungs of the ladder, whose errors are independent,
 correct it for the polycrystal at hand (Bayes' rule for a normal sample, with a conjugate prior):
 
@@ -31,7 +31,7 @@ from torch import Tensor
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
 from polyxtal.mechanics.response import loaded_component
 
-KAPPA, WEIGHT = 0.6, 6.0
+KAPPA, WEIGHT = 0.6, 3.0
 """Prior κ [-], and its weight in degrees of freedom."""
 CONFIDENCE = 0.9
 """Probability that a bound holds. [-]"""
@@ -82,8 +82,8 @@ def error_bounds(rungs: Sequence[Rung], fine_points: int) -> ErrorBounds:
     last = rungs[-1]
     kappa, freedom = _kappa(rungs)
     quantile = float(stdtrit(freedom, 0.5 * (1 + CONFIDENCE)))
-    left = max(0.0, 1.0 - last.points / fine_points)
-    scale = quantile * kappa * math.sqrt(left / last.points)
+    differs = last.points < fine_points
+    scale = quantile * kappa * math.sqrt(1 / last.points + 1 / fine_points) * differs
     return ErrorBounds(scale * _spread(last, "F"), scale * _spread(last, "P"), kappa)
 
 
