@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from polyxtal.argument_types import require_type
+from polyxtal.argument_types import require_path, require_type
 
 if TYPE_CHECKING:
     from polyxtal.crystal.material import Material
@@ -119,7 +119,8 @@ def extensions(
 
 def is_map(path: str | Path) -> bool:
     """Return whether the extension is that of a map of orientations."""
-    return Path(path).suffix.lower() in extensions("map")
+    entry = _format_of(path)
+    return entry is not None and entry.holds == "map"
 
 
 def describe_formats() -> str:
@@ -197,8 +198,8 @@ def read(
         >>> px.read(file)
         Polycrystal(grid=(8, 8, 8), grains=20, size=(8, 8, 8) µm, phases=('crystal',))
     """
-    allowed = extensions(beside=True)
-    if material is not None and Path(path).suffix.lower() not in allowed:
+    allowed, given = extensions(beside=True), _format_of(path)
+    if material is not None and not (given and given.beside):
         raise ValueError(
             f"{path}: argument `material` must be left out except for {_listed(allowed)} files."
         )
@@ -283,6 +284,7 @@ def write(
 
 
 def _format_of(path: str | Path) -> FileFormat | None:
+    require_path(path, "path")
     suffix = Path(path).suffix.lower()
     return next((entry for entry in FORMATS if entry.extension == suffix), None)
 
