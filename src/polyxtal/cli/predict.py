@@ -138,6 +138,7 @@ def _predict(
 def _results(prediction: Prediction) -> Iterator[RenderableType]:
     from math import degrees
 
+    from rich.markup import escape
     from rich.table import Table
 
     from polyxtal.cli.tables import (
@@ -185,6 +186,8 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
             "out-of-distribution score [-] (above 1: far from the training data)",
             f"{prediction.out_of_distribution_score:.3f}",
         )
+        for label, value in prediction.properties.items():
+            table.add_row(escape(label), f"{value:.4g}")
         yield table
 
 

@@ -68,6 +68,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "error": "MPa for proof_stress and stress, s of wall time for seconds, - for others",
             "mean_rotation": "rad",
             "out_of_distribution_score": "-, above 1: out of distribution",
+            "properties": "in brackets",
         },
         "convention": {
             "stiffness": "Mandel 6x6 in the order 11, 22, 33, 23, 13, 12; shear rows and columns "
@@ -86,6 +87,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
         "baselines": {n: asdict(curve) for n, curve in prediction.baseline_curves.items()},
         "texture": asdict(prediction.texture),
         "out_of_distribution_score": prediction.out_of_distribution_score,
+        "properties": dict(prediction.properties),
         "solver": dict(prediction.response.statistics),
         "note": cut_note(prediction.response.statistics),
     }
