@@ -153,6 +153,9 @@ CALLS = {
         "Argument `rve` must be a Polycrystal, but is a Material."
     ),
     "px.load_model(model)": "Argument `name` must be a path, but is a FoundationModel.",
+    "px.predict(rve, material, path, accuracy='a')": (
+        "Argument `accuracy` must be a number, but is a str."
+    ),
     "px.compare(rve, response)": "Argument `response` must be a Response, but is a Polycrystal.",
     "px.engineering_constants(material)": (
         "Argument `stiffness` must be an array of numbers, but is a Material."
