@@ -177,6 +177,9 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
         table.add_row("texture strength [-], network, initial", f"{texture.strength_start:.4f}")
     table.add_row("texture strength [-], final", f"{texture.strength_end:.4f}")
     table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
+    error = getattr(prediction.response, "rotation_error", None)
+    if error is not None:
+        table.add_row("mean error of their final orientations", f"{degrees(error):.2f}°")
     yield table
     yield STRENGTH_NOTE
 

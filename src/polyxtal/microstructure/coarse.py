@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
+from torch import Tensor
 
 from polyxtal.microstructure.coarse_kernel import balance
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -65,6 +68,39 @@ def coarsen(rve: Polycrystal, grid: int | Sequence[int], seed: int = 0) -> Polyc
             break
     ids = torch.from_numpy(chosen.reshape(grid))
     return Polycrystal(ids, rve.orientations, rve.size, rve.phase, rve.phase_names, rve.lattices)
+
+
+def coarse_voxels(rve: Polycrystal, coarse: Polycrystal) -> Int[Tensor, "nx ny nz"]:
+    """Return the coarse voxel that stands for every fine one, to bring fields to the fine grid.
+
+    It is the one that holds the fine voxel's centre if it has the same grain, else the nearest of
+    that grain, else again the one that holds the centre.
+
+    Args:
+        rve: Polycrystal.
+        coarse: The same on a coarser grid, see `coarsen`.
+    Returns:
+        Index into the flattened coarse grid.
+    """
+    places = [
+        (2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(rve.grid, coarse.grid, strict=True)
+    ]
+    around = np.ravel_multi_index(np.ix_(*places), coarse.grid).reshape(-1)
+    fine, ids = rve.grain_id.numpy().reshape(-1), coarse.grain_id.numpy().reshape(-1)
+    wrong = np.flatnonzero(ids[around] != fine)
+    centres = [_centres(one) for one in (rve, coarse)]
+    for grain in np.unique(fine[wrong]):
+        own = np.flatnonzero(ids == grain)
+        if len(own):
+            here = wrong[fine[wrong] == grain]
+            tree = KDTree(centres[1][own], boxsize=rve.size)
+            around[here] = own[tree.query(centres[0][here])[1]]
+    return torch.from_numpy(around.reshape(rve.grid))
+
+
+def _centres(rve: Polycrystal) -> NDArray[Any]:
+    axes = [(np.arange(n) + 0.5) * s for n, s in zip(rve.grid, rve.spacing, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
 
 
 def _features(rve: Polycrystal) -> NDArray[np.float64]:
