@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from polyxtal.crystal.laue import LaueGroup
 from polyxtal.microstructure.coarse_kernel import balance
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.harmonics import harmonic_degrees, symmetric_harmonics
@@ -103,18 +104,21 @@ def _centres(rve: Polycrystal) -> NDArray[Any]:
     return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
 
 
+def harmonics_of(orientations: Float[Tensor, "n 4"], laue: LaueGroup) -> Float[Tensor, "n terms"]:
+    """Return the symmetrised harmonics that are kept: up to `HIGHEST_DEGREE`."""
+    degrees = {d for low in harmonic_degrees(laue) for d in range(low, HIGHEST_DEGREE + 1, 2)}
+    parts = [symmetric_harmonics(orientations, degree, laue) for degree in sorted(degrees)]
+    return torch.cat(parts, 1).to(torch.float64)
+
+
 def _features(rve: Polycrystal) -> NDArray[np.float64]:
     """Return the harmonics of every grain and 1, in the columns of its phase, (grains, …)."""
     columns = []
     for phase in range(len(rve.phase_names)):
-        members = (rve.phase == phase).to(torch.float64)
-        if not members.any():
-            continue
-        laue = rve.laue_group(phase)
-        degrees = {d for low in harmonic_degrees(laue) for d in range(low, HIGHEST_DEGREE + 1, 2)}
-        parts = [symmetric_harmonics(rve.orientations, d, laue) for d in sorted(degrees)]
-        own = torch.cat([*parts, torch.ones(rve.grains, 1)], 1).to(torch.float64)
-        columns.append(own * members[:, None])
+        members = (rve.phase == phase).to(torch.float64)[:, None]
+        if members.any():
+            own = harmonics_of(rve.orientations, rve.laue_group(phase))
+            columns += [own * members, members]
     return torch.cat(columns, 1).numpy()
 
 
