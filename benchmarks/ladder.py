@@ -1,7 +1,7 @@
 """Accuracy, cost and calibration of full fields on coarse grids beside all other methods.
 
-    python benchmarks/ladder.py                                  # `sampling` and `damask`
-    python benchmarks/ladder.py sampling|damask|calibration [--cases 40] [--out out/ladder]
+    python benchmarks/ladder.py                                  # all but `calibration`
+    python benchmarks/ladder.py sampling|damask|rolling|calibration [--cases 40] [--out out/ladder]
 
 One thread; CPU seconds (user + system) of this process after compilation. `calibration` takes about
 twenty minutes and continues where it was stopped.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,9 @@ import numpy as np
 import torch
 
 import polyxtal as px
-from crystals import POLYCRYSTALS, Case, timed
+from crystals import DATA, POLYCRYSTALS, Case, timed
+from polyxtal.algebra.rotation import bunge_to_quaternion
+from polyxtal.crystal.laue import CUBIC
 from polyxtal.mechanics.ladder.grids import coarse_grid
 from polyxtal.texture.measure import texture_coefficients, volume_shares
 
@@ -27,6 +30,7 @@ LOADS = ("tension", "shear", "plane strain", "cycle")
 FIRST_SEED = 7000
 """Seeds below this one were looked at when κ was chosen."""
 ACCURACIES = (0.02, 0.01, 0.005)
+TABLES = ("sampling", "damask", "rolling", "calibration")
 
 
 def nearest(rve: px.Polycrystal, grid: tuple[int, int, int]) -> px.Polycrystal:
@@ -114,6 +118,48 @@ def against_damask() -> None:
                 f"{method:22s} {100 * error.mean:6.2f} {100 * error.maximum:6.2f} {rotation:>23s}"
                 f" {texture:>12s} {seconds:7.2f}"
             )
+
+
+def rolling() -> None:
+    """Compare rolling textures of random fcc grains at a true strain of 1 with VPSC's."""
+    rows = np.loadtxt(DATA / "vpsc_fcc_rolling.tex", skiprows=4)
+    vpsc = bunge_to_quaternion(torch.deg2rad(torch.tensor(rows[:, :3])))
+    weights = torch.tensor(rows[:, 3] / rows[:, 3].sum())
+    print(
+        "\nVolume within 15 degrees of a component [%], and distance of l = 4 coefficients to VPSC's"
+    )
+    print("method                 copper  brass      s   goss   cube   distance  CPU s")
+    _say_components("VPSC", vpsc, weights, vpsc, weights, 0.0)
+    material = px.load_material("AA6022-T4")
+    path = px.LoadPath.plane_strain(math.exp(-1) - 1, increments=100)
+    px.taylor_response(px.from_texture(px.UniformTexture(), 27), material, path)
+    for grains in (343, 729, 1331):
+        rve = px.from_texture(px.UniformTexture(), grains, seed=0)
+        field, seconds = timed(lambda r=rve: px.simulate(r, material, path, threads=1))
+        end = field.orientations[-1], field.weights
+        _say_components(f"full field, {grains}", *end, vpsc, weights, seconds)
+    taylor, seconds = timed(lambda: px.taylor_response(rve, material, path))
+    end = taylor.orientations[-1], taylor.weights
+    _say_components(f"Taylor, {grains}", *end, vpsc, weights, seconds)
+
+
+def _say_components(
+    name: str,
+    q: torch.Tensor,
+    share: torch.Tensor,
+    vpsc: torch.Tensor,
+    weights: torch.Tensor,
+    seconds: float,
+) -> None:
+    parts = []
+    for component in ("copper", "brass", "s", "goss", "cube"):
+        variants = px.rolling_component(component).components
+        angles = [CUBIC.disorientation(q, v.orientation.expand_as(q)) for v in variants]
+        near = torch.stack(angles).amin(0) < math.radians(15)
+        parts.append(f"{100 * float(share[near].sum()):6.1f}")
+    means = [texture_coefficients(*one) for one in ((q, share), (vpsc, weights))]
+    distance = float((means[0] - means[1]).norm())
+    print(f"{name:22s} {' '.join(parts)} {distance:10.3f} {seconds:6.1f}")
 
 
 def polycrystal(number: int) -> tuple[str, px.Polycrystal, object, px.LoadPath]:
@@ -205,7 +251,7 @@ def _report(file: Path) -> None:
 def main() -> None:
     plain = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
-    parser.add_argument("table", nargs="?", choices=("sampling", "damask", "calibration"))
+    parser.add_argument("table", nargs="?", choices=TABLES)
     parser.add_argument("--cases", type=int, default=40)
     parser.add_argument("--out", type=Path, default=Path("out/ladder"))
     given = parser.parse_args()
@@ -214,6 +260,8 @@ def main() -> None:
         sampling()
     if given.table in (None, "damask"):
         against_damask()
+    if given.table in (None, "rolling"):
+        rolling()
     if given.table == "calibration":
         calibration(given.cases, given.out)
 
