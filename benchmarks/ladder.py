@@ -125,9 +125,7 @@ def rolling() -> None:
     rows = np.loadtxt(DATA / "vpsc_fcc_rolling.tex", skiprows=4)
     vpsc = bunge_to_quaternion(torch.deg2rad(torch.tensor(rows[:, :3])))
     weights = torch.tensor(rows[:, 3] / rows[:, 3].sum())
-    print(
-        "\nVolume within 15 degrees of a component [%], and distance of l = 4 coefficients to VPSC's"
-    )
+    print("\nVolume within 15 degrees of components [%]; distance of l = 4 coefficients to VPSC's")
     print("method                 copper  brass      s   goss   cube   distance  CPU s")
     _say_components("VPSC", vpsc, weights, vpsc, weights, 0.0)
     material = px.load_material("AA6022-T4")
