@@ -23,6 +23,7 @@ from crystals import DATA, POLYCRYSTALS, Case, timed
 from polyxtal.algebra.rotation import bunge_to_quaternion
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.mechanics.ladder.grids import coarse_grid
+from polyxtal.mechanics.mean_field.grain_rotation import turned_grains
 from polyxtal.texture.measure import texture_coefficients, volume_shares
 
 KINDS = ("AA6022-T4", "317L", "ferrite", "Ti", "DP")
@@ -90,12 +91,11 @@ def textures(case: Case, response: px.Response) -> tuple[str, str]:
         for one, share in ((q[-1], weights), (case.end, rve.volume_fractions))
     ]
     texture = f"{float((means[0] - means[1]).norm()):.4f}"
-    if q.shape[1] != rve.grains:
-        return "-", texture
-    angle = laue.disorientation(q[-1], case.end)
+    turned = q[-1] if q.shape[1] == rve.grains else turned_grains(rve, response)
+    angle = laue.disorientation(turned, case.end)
     share = volume_shares(case.end, rve.volume_fractions)
-    here = response.weights > 0 if response.weights is not None else share > 0
-    share = torch.where(here, share, 0.0)
+    if q.shape[1] == rve.grains:
+        share = torch.where(response.weights > 0, share, 0.0)
     return f"{float(torch.rad2deg(share @ angle / share.sum())):.2f}", texture
 
 
