@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import h5py
+import hdf5_maps
 import numpy as np
 import torch
 import yaml
@@ -164,6 +165,26 @@ def write_ctf(path: Path) -> None:
         for i in range(8)
     ]
     path.write_text("\n".join(lines) + "\n")
+
+
+GRAINS = np.array([[(0.1, 0.5, 0.2)] * 6] * 4 + [[(0.9, 0.7, 0.3)] * 6] * 4)
+"""Angles of two grains of 24 points. [rad]"""
+
+
+def write_h5(path: Path) -> None:
+    hdf5_maps.orix(path, GRAINS)
+
+
+def write_oh5(path: Path) -> None:
+    hdf5_maps.edax(path, GRAINS)
+
+
+def write_h5oina(path: Path) -> None:
+    hdf5_maps.oxford(path, GRAINS)
+
+
+def write_h5ebsd(path: Path) -> None:
+    hdf5_maps.slices(path, GRAINS)
 
 
 def complaint(reader: Reader, seed: int) -> str:

@@ -42,6 +42,8 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         with h5py.File(path, "r") as file:
             yield file
     except ValueError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
         raise ValueError(f"{path}: {shorten_text(error)}") from error
     except (OSError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(
@@ -70,12 +72,12 @@ def children(group: h5py.Group) -> dict[str, h5py.Group | h5py.Dataset]:
 
 
 def read_numbers(dataset: h5py.Dataset) -> NDArray[np.generic]:
-    """Read an array of integers or floats.
+    """Read an array of integers, floats or truth values.
 
     Raises:
         ValueError: if it is of another type, stored outside the file, or too large.
     """
-    if dataset.dtype.kind not in "iuf":
+    if dataset.dtype.kind not in "biuf":
         raise ValueError(
             f"{shorten(dataset.name)} must be numbers, but is of {shorten(str(dataset.dtype))}."
         )
