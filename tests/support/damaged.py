@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import warnings
 import zipfile
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 
 import h5py
 import hdf5_maps
+import kanapy_files
+import neper_files
 import numpy as np
 import torch
 import yaml
@@ -52,6 +55,7 @@ def readers(folder: Path) -> Iterator[Reader]:
         file = folder / f"sample{entry.extension}"
         globals()[f"write_{entry.extension[1:]}"](file)
         arguments = {"frame": "map"} if entry.holds == "map" else {}
+        arguments |= {"grid": 8} if entry.extension == ".tess" else {}
         yield of_file(entry.extension, file, lambda f=file, a=arguments: px.read(f, **a))
     rve, beside = tiny_rve(), folder / "material.yaml"
     text = folder / "text.vti"
@@ -169,6 +173,19 @@ def write_ctf(path: Path) -> None:
 
 GRAINS = np.array([[(0.1, 0.5, 0.2)] * 6] * 4 + [[(0.9, 0.7, 0.3)] * 6] * 4)
 """Angles of two grains of 24 points. [rad]"""
+GRAIN_ID = np.repeat([1, 2], 4)[:, None, None] + np.zeros((1, 4, 3), int)
+
+
+def write_tesr(path: Path) -> None:
+    neper_files.tesr(path, GRAIN_ID, GRAINS[[0, 7], 0], encoding="binary16")
+
+
+def write_tess(path: Path) -> None:
+    neper_files.tess(path, (0.0, 0.5, 1.0), GRAINS[[0, 7], 0])
+
+
+def write_json(path: Path) -> None:
+    path.write_text(json.dumps(kanapy_files.document(GRAIN_ID, GRAINS[[0, 7], 0])))
 
 
 def write_h5(path: Path) -> None:
