@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+import dadf5_files
 import h5py
 import hdf5_maps
 import kanapy_files
@@ -186,6 +187,12 @@ def write_tess(path: Path) -> None:
 
 def write_json(path: Path) -> None:
     path.write_text(json.dumps(kanapy_files.document(GRAIN_ID, GRAINS[[0, 7], 0])))
+
+
+def write_hdf5(path: Path) -> None:
+    rve = tiny_rve()
+    cells = rve.orientation_field().permute(2, 1, 0, 3).reshape(-1, 4).numpy()
+    dadf5_files.result(path, cells, rve.grid)
 
 
 def write_h5(path: Path) -> None:

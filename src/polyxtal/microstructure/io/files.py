@@ -33,7 +33,7 @@ class SourceOptions(TypedDict, total=False):
             `read_grain_table`.
         grid: Number of voxels along x, y, z of a tessellation in polyhedra, or one number for its
             longest edge.
-        increment: Increment of a result, by its place; negative from the end (default: -1).
+        increment: Number of an increment of a DAMASK result; negative from the last (default: -1).
     """
 
     container: str | None

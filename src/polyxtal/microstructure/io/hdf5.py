@@ -102,6 +102,24 @@ def read_attribute(group: h5py.Group, name: str, count: int) -> NDArray[np.gener
     return np.asarray(group.attrs[name])
 
 
+def read_text_attribute(node: h5py.Group | h5py.Dataset, name: str) -> str:
+    """Read an attribute of one string; empty if it is missing.
+
+    Raises:
+        ValueError: if it is of another type.
+    """
+    if name not in node.attrs:
+        return ""
+    stored = node.attrs.get_id(name)
+    if h5py.check_string_dtype(stored.dtype) is None or math.prod(stored.shape) != 1:
+        raise ValueError(
+            f"The attribute {name} of {shorten(node.name)} must be a string, but is "
+            f"{shorten(stored.shape)} of {shorten(str(stored.dtype))}."
+        )
+    value = np.ravel(np.asarray(node.attrs[name]))[0]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def read_strings(dataset: h5py.Dataset) -> list[str]:
     """Read a list of strings.
 

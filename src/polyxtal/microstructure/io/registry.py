@@ -65,6 +65,16 @@ FORMATS = (
         tested="DAMASK 3",
     ),
     FileFormat(
+        name="DAMASK result",
+        extension=".hdf5",
+        holds="volume",
+        lattices="stored",
+        module="damask_increment",
+        reader="read_damask_increment",
+        options=("increment",),
+        tested="damask.Result",
+    ),
+    FileFormat(
         name="DREAM.3D (SIMPL 7, NX 8)",
         extension=".dream3d",
         holds="volume",
