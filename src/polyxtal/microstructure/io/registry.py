@@ -81,6 +81,7 @@ FORMATS = (
         lattices="`CrystalStructures`",
         module="dream3d",
         reader="read_dream3d",
+        options=("container",),
         tested="files of both",
     ),
     FileFormat(
