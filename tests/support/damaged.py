@@ -57,12 +57,15 @@ def readers(folder: Path) -> Iterator[Reader]:
         globals()[f"write_{entry.extension[1:]}"](file)
         arguments = {"frame": "map"} if entry.holds == "map" else {}
         arguments |= {"grid": 8} if entry.extension == ".tess" else {}
+        arguments |= {"grains": grain_table(folder)} if entry.extension == ".vtk" else {}
         yield of_file(entry.extension, file, lambda f=file, a=arguments: px.read(f, **a))
     rve, beside = tiny_rve(), folder / "material.yaml"
     text = folder / "text.vti"
     text.write_text(ASCII.format(" ".join(map(str, rve.grain_id.numpy().ravel(order="F")))))
     yield of_file("ascii .vti", text, lambda: px.read(text))
     yield array_of_npz(folder / "raw.npz", rve)
+    table = grain_table(folder)
+    yield of_file("grains.csv", table, lambda: px.read(folder / "sample.vtk", grains=table))
     yield of_file("material.yaml of a grid", beside, lambda: px.read(folder / "sample.vti"))
     yield of_file("material.yaml", beside, lambda: load_materials(beside))
     load = folder / "load.yaml"
@@ -193,6 +196,20 @@ def write_hdf5(path: Path) -> None:
     rve = tiny_rve()
     cells = rve.orientation_field().permute(2, 1, 0, 3).reshape(-1, 4).numpy()
     dadf5_files.result(path, cells, rve.grid)
+
+
+def write_vtk(path: Path) -> None:
+    path.write_bytes(
+        b"# vtk DataFile Version 3.0\ngrains\nBINARY\nDATASET STRUCTURED_POINTS\n"
+        b"DIMENSIONS 9 5 4\nORIGIN 0 0 0\nSPACING 1 1 1\nCELL_DATA 96\nSCALARS id int 1\n"
+        b"LOOKUP_TABLE default\n" + GRAIN_ID.astype(">i4").tobytes(order="F") + b"\n"
+    )
+
+
+def grain_table(folder: Path) -> Path:
+    file = folder / "grains.csv"
+    file.write_text("id,phi1,Phi,phi2,phase,lattice\n1,10,20,30,Al,cF\n2,50,20,30,Al,cF\n")
+    return file
 
 
 def write_h5(path: Path) -> None:

@@ -78,7 +78,7 @@ Array = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Cell array of grain numbers in a .vti or .vtk image (default: material).",
+        help="Array of grain numbers in an image (default: material; the only one of a .vtk).",
         show_default=False,
     ),
 ]

@@ -28,7 +28,8 @@ class SourceOptions(TypedDict, total=False):
 
     Attributes:
         container: Name of one of several geometries, scans or slices in an HDF5 file.
-        array: Cell array of grain numbers in an image (default: "material").
+        array: Array of grain numbers in an image (default: "material" in `.vti`, the only one in
+            `.vtk`).
         grains: Table of the grains of an image or of a file without orientations, see
             `read_grain_table`.
         grid: Number of voxels along x, y, z of a tessellation in polyhedra, or one number for its

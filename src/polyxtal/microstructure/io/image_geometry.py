@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import h5py
 import numpy as np
-from h5py import h5o
 from numpy.typing import NDArray
 
 from polyxtal.files.wording import listing, shorten
@@ -119,7 +118,7 @@ def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
 def _geometries(root: h5py.Group) -> dict[str, ImageGeometry]:
     """Return the image geometries in a group, and in its groups that are none, by path."""
     found: dict[str, ImageGeometry] = {}
-    seen: set[int] = set()  # a group may be its own member
+    seen: set[h5py.Group] = set()  # a group may be its own member
     left: list[tuple[str, h5py.Group]] = [("", root)]
     while left and len(seen) < MAX_GROUPS:
         at, group = left.pop(0)
@@ -127,12 +126,11 @@ def _geometries(root: h5py.Group) -> dict[str, ImageGeometry]:
             if not isinstance(member, h5py.Group):
                 continue
             geometry = _geometry(member)
-            place = h5o.get_info(member.id).addr
             if geometry is not None:
                 found[at + name] = geometry
-            elif place not in seen:
+            elif member not in seen:
                 left.append((f"{at}{name}/", member))
-            seen.add(place)
+            seen.add(member)
     return found
 
 

@@ -62,7 +62,8 @@ FORMATS = (
         writer="write_damask",
         beside="material.yaml",
         sections="read_damask_sections",
-        tested="DAMASK 3",
+        options=("array", "grains"),
+        tested="DAMASK 3, dump of SPPARKS",
     ),
     FileFormat(
         name="DAMASK result",
@@ -83,6 +84,16 @@ FORMATS = (
         reader="read_dream3d",
         options=("container",),
         tested="files of both",
+    ),
+    FileFormat(
+        name="VTK image",
+        extension=".vtk",
+        holds="volume",
+        lattices="those of `--grains`",
+        module="vtk_image",
+        reader="read_vtk_image",
+        options=("array", "grains"),
+        tested="VTK 9",
     ),
     FileFormat(
         name="Neper raster",

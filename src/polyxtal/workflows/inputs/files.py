@@ -47,11 +47,12 @@ def read_input(
 def _read(
     file: str | Path, material: Sequence[str], ebsd: MapSettings | None
 ) -> tuple[Polycrystal, GrainMap | None]:
-    elsewhere = len(material) == 1 and Path(material[0]).is_file()
+    settings = ebsd or MapSettings()
+    elsewhere = settings.grains is None and len(material) == 1 and Path(material[0]).is_file()
     grid = Path(file).suffix.lower() == ".vti" and Path(file).is_file()
     if grid and elsewhere and material_file_beside(file) is None:
-        return read(file, material=material[0]), None
-    return (ebsd or MapSettings()).read(file)
+        return read(file, material=material[0], **settings.source), None
+    return settings.read(file)
 
 
 def identify_inputs(
