@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+import os
+from numbers import Integral
 from typing import Any
 
 
-def require_type(value: Any, kind: type, argument: str) -> None:
+def require_type(value: Any, kind: type | tuple[type, ...], argument: str) -> None:
     """Make sure that an argument is of a type; arguments that are swapped are not.
 
     Args:
         value: What was given.
-        kind: What it must be.
+        kind: What it must be, or one of several.
         argument: Name of the argument.
     Raises:
         ValueError: if it is of another type.
     """
     if not isinstance(value, kind):
+        *others, last = map(with_article, kind if isinstance(kind, tuple) else (kind,))
+        wanted = f"{', '.join(others)} or {last}" if others else last
         raise ValueError(
-            f"Argument `{argument}` must be {with_article(kind)}, but is "
-            f"{with_article(type(value))}."
+            f"Argument `{argument}` must be {wanted}, but is {with_article(type(value))}."
+        )
+
+
+def require_number(value: Any, argument: str) -> None:
+    """Make sure that an argument is a number of any type, NumPy's and torch's included.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise ValueError(
+            f"Argument `{argument}` must be a number, but is {with_article(type(value))}."
+        )
+
+
+def require_path(value: Any, argument: str) -> None:
+    """Make sure that an argument is a path.
+
+    Raises:
+        ValueError: if it is neither text nor a path.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError(
+            f"Argument `{argument}` must be a path, but is {with_article(type(value))}."
         )
 
 
 def with_article(kind: type) -> str:
     """Return the name of a type with its article."""
-    return f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
+    if kind in (type(None), Integral):
+        return "None" if kind is type(None) else "a whole number"
+    name = kind.__name__
+    vowel = name[0] in "AEIOUaeiou" and not name.startswith("Uni")
+    return f"{'an' if vowel else 'a'} {name}"

@@ -22,7 +22,8 @@ ROW = re.compile(
 )
 ROWS = [row for line in PAGE.read_text(encoding="utf-8").splitlines() if (row := ROW.match(line))]
 ENGINES = (
-    "polyxtal.workflows.predict.run.MaterialNetwork.from_polycrystal",
+    "polyxtal.workflows.predict.run.coarse_field",
+    "polyxtal.workflows.predict.run.networks",
     "polyxtal.workflows.homogenize.run.solve",
     "polyxtal.workflows.simulate.run.homogenize",
 )

@@ -16,7 +16,7 @@ from tiny_runs import command_line, digest, environment, moments, tiny_runs
 pytestmark = pytest.mark.slow
 KILLS = 10
 FULL_DISK = ROOT / "tests" / "support" / "full_disk.py"
-KINDS = ("generate", "simulate", "pretrain", "finetune", "paper")
+KINDS = ("generate", "simulate", "pretrain", "finetune", "property", "paper")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import yaml
 from places import EXAMPLES, ROOT
 from tiny_model import SIZES
 from tiny_paper import write_preset
-from tiny_stiffness import EDGE, tiny_stiffness_model
+from tiny_stiffness import EDGE, tiny_rve, tiny_stiffness_model
 
 import polyxtal as px
 from polyxtal.dataset.recipe import make_recipe
@@ -76,16 +76,31 @@ def tiny_runs(folder: Path) -> dict[str, tuple[str, ...]]:
     finetuning = {name: str(folder / name) for name in ("model", "data", "test")}
     finetuning |= {"copies": 1, "seeds": 2, "heads": heads, "components": 4, "hidden": 3}
     (folder / "finetune.yaml").write_text(yaml.safe_dump(finetuning))
+    labels = _write_labelled_volumes(folder)
     case, preset = EXAMPLES / "damask_case" / "grid.vti", write_preset(folder)
     simulate = ("simulate", str(case), "--strain", "0.004", "--checkpoint-every", "0")
+    own_labels = ("polyxtal", "finetune", "property", str(labels), "--model", str(folder / "model"))
     steps = "materials,pretraining,stiffness,contrast"
     return {
         "generate": ("polyxtal", "generate", str(folder / "recipe.yaml"), "--workers", "1"),
         "simulate": ("polyxtal", *simulate, "--fields", "vti", "--no-picture", "--no-taylor"),
         "pretrain": ("polyxtal", "pretrain", str(folder / "pretrain.yaml"), "--accelerator", "cpu"),
         "finetune": ("polyxtal", "finetune", "stiffness", str(folder / "finetune.yaml")),
+        "property": (*own_labels, "--epochs", "40", "--patience", "40"),
         "paper": ("reproduction", "paper", "--preset", str(preset), "--only", steps),
     }
+
+
+def _write_labelled_volumes(folder: Path) -> Path:
+    """Write volumes and the table of their labels."""
+    lines = ["file,largest fraction,w"]
+    for number in range(40):
+        rve = tiny_rve(number)
+        px.write(rve, folder / f"{number}.npz")
+        share, largest = rve.volume_fractions.max(0)
+        lines.append(f"{number}.npz,{float(share)!r},{float(rve.orientations[largest, 0])!r}")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    return folder / "labels.csv"
 
 
 RESULTS = {
@@ -93,6 +108,7 @@ RESULTS = {
     "simulate": ("curve.csv", "orientations.csv", "fields_*.vti"),
     "pretrain": ("model/model.safetensors",),
     "finetune": ("table.csv", "model/*.safetensors"),
+    "property": ("table.csv", "predictions.csv", "model/*.safetensors"),
     "paper": ("results/stiffness/*.csv", "results/contrast/errors.csv"),
 }
 """Files of each kind of run that do not depend on how long it took."""

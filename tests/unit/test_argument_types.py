@@ -13,6 +13,8 @@ import polyxtal as px
 rve, material = px.tessellate(grid=3, grains=3, seed=0), px.load_material("AA6022-T4")
 path, elasticity = px.LoadPath.uniaxial(1e-3, increments=1), material.elasticity
 network = px.MaterialNetwork.from_polycrystal(rve, leaves=2)
+response, texture = network.respond(material, path), px.UniformTexture()
+model, nested = px.load_model("polyxtal-small"), [[1, 0, 0, 0], [1, 0, 0]]
 def said(call):
     try:
         call()
@@ -58,6 +60,120 @@ CALLS = {
     "px.Polycrystal('grid', [[1, 0, 0, 0]])": (
         "Argument `grain_id` must be an array of numbers, but is a str of <U4."
     ),
+    "px.Polycrystal([[[0]]], [[1, 0, 0, 0]], material)": (
+        "Argument `size` must be an array of numbers, but is a Material."
+    ),
+    "px.Polycrystal([[[0]]], [[1, 0, 0, 0]], lattices=3)": (
+        "Argument `lattices` must be a Sequence, but is an int."
+    ),
+    "px.write(rve, 'a.npz', {'crystal': elasticity})": (
+        "Argument `materials` must be a Material or a Mapping, but is a CubicElasticity."
+    ),
+    "px.read(rve)": "Argument `path` must be a path, but is a Polycrystal.",
+    "px.load_material(3)": "Argument `source` must be a path, but is an int.",
+    "px.generate(rve, 'folder')": "Argument `recipe` must be a Recipe, but is a Polycrystal.",
+    "px.plot.curve(rve)": (
+        "Argument `response` must be a Response or a Mapping, but is a Polycrystal."
+    ),
+    "px.plot.curve({'a': rve})": "Argument `response` must be a Response, but is a Polycrystal.",
+    "px.plot.curve([response])": (
+        "Argument `response` must be a Response or a Mapping, but is a list."
+    ),
+    "px.plot.curve(response, ax=3)": "Argument `ax` must be an Axes, but is an int.",
+    "px.plot.pole_figure(material)": (
+        "Argument `crystals` must be a Polycrystal, a MaterialNetwork, a NetworkEnsemble, "
+        "a Response or a Texture, but is a Material."
+    ),
+    "px.plot.pole_figure(rve, '111')": (
+        "Argument `plane` must be an array of numbers, but is a str of <U3."
+    ),
+    "px.plot.ipf_map(response)": (
+        "Argument `rve` must be a Polycrystal or an EbsdMap, but is a Response."
+    ),
+    "px.plot.volume(network)": "Argument `rve` must be a Polycrystal, but is a MaterialNetwork.",
+    "px.plot.volume(rve, nested)": (
+        "Argument `direction` must be an array, but its nested lists differ in length."
+    ),
+    "px.plot.stiffness_surface(response)": (
+        "Argument `stiffness` must be an array of numbers, but is a Response."
+    ),
+    "px.plot.stiffness_surface([[-1.0] * 6] * 6)": (
+        "Argument `stiffness` must be positive definite, but its smallest eigenvalue is -6 MPa."
+    ),
+    "px.texture_index(rve)": "Argument `texture` must be a Texture, but is a Polycrystal.",
+    "px.texture_index(texture, '5')": "Argument `resolution` must be a number, but is a str.",
+    "px.odf_distance(texture, rve)": "Argument `second` must be a Texture, but is a Polycrystal.",
+    "px.DiscreteTexture(nested)": (
+        "Argument `orientations` must be an array, but its nested lists differ in length."
+    ),
+    "px.DiscreteTexture([[1, 0, 0, 0]], rve)": (
+        "Argument `weights` must be an array of numbers, but is a Polycrystal."
+    ),
+    "px.UnimodalTexture('cube')": (
+        "Argument `orientation` must be an array of numbers, but is a str of <U4."
+    ),
+    "px.UnimodalTexture([1, 0, 0])": (
+        "Argument `orientation` must be quaternions, four numbers each, but has shape (3,)."
+    ),
+    "px.FibreTexture((0, 0, 1), (1, 0, 0), '5')": (
+        "Argument `halfwidth` must be a number, but is a str."
+    ),
+    "px.MixedTexture([texture])": (
+        "Argument `components` must hold pairs of share and texture, but holds a UniformTexture."
+    ),
+    "px.MixedTexture([(1.0, rve)])": (
+        "Argument `components` must be a Texture, but is a Polycrystal."
+    ),
+    "px.rolling_texture('cube')": "Argument `shares` must be a Mapping, but is a str.",
+    "px.rolling_component(3)": "Argument `name` must be a str, but is an int.",
+    "px.basal_texture('hP')": "Argument `lattice` must be a Lattice, but is a str.",
+    "px.sample_texture_hull('1')": "Argument `count` must be a whole number, but is a str.",
+    "px.tessellate(16, 20, seed='a')": (
+        "Argument `seed` must be a whole number of 64 bits or a torch.Generator, but is 'a'."
+    ),
+    "px.tessellate(16, 20, lattice=3)": (
+        "Argument `lattice` must be a Lattice, a str or None, but is an int."
+    ),
+    "px.tessellate(16, 20, aspect=nested)": (
+        "Argument `aspect` must be an array, but its nested lists differ in length."
+    ),
+    "px.tessellate(16, 20, spread='a')": "Argument `spread` must be a number, but is a str.",
+    "model.encode(material)": (
+        "Argument `polycrystals` must be a Polycrystal or an Iterable, but is a Material."
+    ),
+    "model.encode([rve, material])": "Argument `rve` must be a Polycrystal, but is a Material.",
+    "model.predict_stiffness(elasticity, rve)": (
+        "Argument `polycrystals` must be a Polycrystal or an Iterable, but is a CubicElasticity."
+    ),
+    "model.predict_network(material)": "Argument `rve` must be a Polycrystal, but is a Material.",
+    "model.predict_network(rve, material=elasticity)": (
+        "Argument `material` must be a Material or None, but is a CubicElasticity."
+    ),
+    "model.out_of_distribution_score(material)": (
+        "Argument `rve` must be a Polycrystal, but is a Material."
+    ),
+    "px.load_model(model)": "Argument `name` must be a path, but is a FoundationModel.",
+    "px.predict(rve, material, path, accuracy='a')": (
+        "Argument `accuracy` must be a number, but is a str."
+    ),
+    "px.compare(rve, response)": "Argument `response` must be a Response, but is a Polycrystal.",
+    "px.engineering_constants(material)": (
+        "Argument `stiffness` must be an array of numbers, but is a Material."
+    ),
+    "px.LoadPath.uniaxial(0.05, 'x')": "Argument `rate` must be a number, but is a str.",
+    "px.LoadPath([1])": "Argument `steps` must be a LoadStep, but is an int.",
+    "px.LoadStep(1.0, 1, nested)": (
+        "Argument `deformation` must be an array, but its nested lists differ in length."
+    ),
+    "px.CubicElasticity('a', 1, 1)": "Argument `c11` must be a number, but is a str.",
+    "px.Elasticity(nested)": (
+        "Argument `voigt` must be an array, but its nested lists differ in length."
+    ),
+    "px.Lattice('hP', '1.6')": "Argument `c_over_a` must be a number, but is a str.",
+    "px.Material(elasticity, elasticity)": (
+        "Argument `name` must be a str, but is a CubicElasticity."
+    ),
+    "px.simulate(rve, material, path, '1e-4')": "Argument `tol` must be a number, but is a str.",
 }
 
 

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 import torch
 
+from polyxtal.files.wording import shorten
+
 _ODD = 0x9E3779B1  # multiplication by an odd number is one to one on 32 bits
 _BITS = 2**32
+
+
+def as_generator(seed: int | torch.Generator) -> torch.Generator:
+    """Return a generator: the given one, or that of a seed.
+
+    Raises:
+        ValueError: if the seed is neither, or does not fit into 64 bits.
+    """
+    if isinstance(seed, torch.Generator):
+        return seed
+    if not isinstance(seed, Integral) or not -(2**63) <= seed < 2**63:
+        raise ValueError(
+            "Argument `seed` must be a whole number of 64 bits or a torch.Generator, "
+            f"but is {shorten(seed)}."
+        )
+    return torch.Generator().manual_seed(int(seed))
 
 
 def member_seeds(seed: int, count: int) -> list[int]:

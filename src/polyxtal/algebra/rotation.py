@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.randomness import as_generator
+
 
 def _require_quaternion(q: Tensor, name: str) -> None:
     if q.shape[-1:] != (4,):
@@ -160,10 +162,8 @@ def axis_angle_to_quaternion(
 
 def random_quaternions(count: int, seed: int | torch.Generator = 0) -> Float[Tensor, "count 4"]:
     """Draw rotations uniformly (Haar measure), w >= 0, float64."""
-    generator = (
-        seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(int(seed))
-    )
-    return normalize_quaternion(torch.randn(count, 4, generator=generator, dtype=torch.float64))
+    draws = torch.randn(count, 4, generator=as_generator(seed), dtype=torch.float64)
+    return normalize_quaternion(draws)
 
 
 def rotation_angle(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch"]:

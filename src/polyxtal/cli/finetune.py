@@ -19,6 +19,13 @@ Configuration = Annotated[
 PICTURE = "predicted.png"
 Output = Annotated[Path, typer.Option(help="Output folder, new or to resume.")]
 
+R_SQUARED = "R²: 1 - squared error over the variance of the test volumes."
+STIFFNESS_NOTE = (
+    f"{R_SQUARED} Error: Frobenius norm of the difference from the full field over that of the "
+    "full field, and over the error of Hill's average."
+)
+CURVES_NOTE = "Error: stress less that of the full field, over its largest on the path."
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -45,7 +52,9 @@ def stiffness(
         asked = read_stiffness_config(config)
         with progress_bar() as progress:
             rows = finetune_stiffness(asked, out, progress)
-        Console(highlight=False, width=120).print(_table(rows))
+        console = Console(highlight=False, width=120)
+        console.print(_table(rows))
+        console.print(STIFFNESS_NOTE)
         model = f"; the model is in {out / MODEL}" if (out / MODEL).is_dir() else ""
         typer.echo(f"Written to {out / TABLE}{model}")
 
@@ -112,6 +121,7 @@ def _print_errors(rows: list[dict[str, Any]]) -> None:
         share = "" if row["r_squared"] is None else f"{row['r_squared']:.4f}"
         table.add_row(escape(name), row["estimate"], *errors, share)
     Console(highlight=False, width=120).print(table)
+    typer.echo(f"Errors are in the label's unit. {R_SQUARED}")
     for label in dict.fromkeys(row["label"] for row in rows):
         best = min(
             (row for row in rows if row["label"] == label), key=lambda row: row["root_mean_square"]
@@ -122,7 +132,7 @@ def _print_errors(rows: list[dict[str, Any]]) -> None:
 def _table(rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
-    columns = ("R² C11", "C22", "C33", "smallest", "error", "relative to Hill")
+    columns = ("R² C11 [-]", "R² C22", "R² C33", "smallest R²", "error [-]", "over Hill's")
     table = Table("estimate", "crystal", *columns, title="Test RVEs, means over seeds")
     for row in rows:
         values = [f"{row[name]:.6f}" for name in ("C11", "C22", "C33", "least")]
@@ -158,6 +168,7 @@ def network(
                 *(str(row[n]) for n in COLUMNS[:2]), *(f"{100 * row[n]:.2f}" for n in COLUMNS[2:])
             )
         Console(highlight=False, width=120).print(table)
+        typer.echo(CURVES_NOTE)
         typer.echo(f"Written to {out / TABLE}; the model is in {out / MODEL}")
 
 

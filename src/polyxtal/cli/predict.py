@@ -154,6 +154,7 @@ def _predict(
 def _results(prediction: Prediction) -> Iterator[RenderableType]:
     from math import degrees
 
+    from rich.markup import escape
     from rich.table import Table
 
     from polyxtal.cli.tables import (
@@ -192,6 +193,9 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
         table.add_row("texture strength [-], network, initial", f"{texture.strength_start:.4f}")
     table.add_row("texture strength [-], final", f"{texture.strength_end:.4f}")
     table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
+    error = getattr(prediction.response, "rotation_error", None)
+    if error is not None:
+        table.add_row("mean error of their final orientations", f"{degrees(error):.2f}°")
     yield table
     yield STRENGTH_NOTE
 
@@ -201,6 +205,8 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
             "out-of-distribution score [-] (above 1: far from the training data)",
             f"{prediction.out_of_distribution_score:.3f}",
         )
+        for label, value in prediction.properties.items():
+            table.add_row(escape(label), f"{value:.4g}")
         yield table
 
 

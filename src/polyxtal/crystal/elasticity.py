@@ -15,7 +15,9 @@ from polyxtal.algebra.mandel import (
     stiffness_mandel_to_voigt,
     stiffness_voigt_to_mandel,
 )
+from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.algebra.rotation import quaternion_to_matrix
+from polyxtal.argument_types import require_number
 from polyxtal.crystal.laue import LaueGroup
 from polyxtal.crystal.usual_units import warn_of_units
 
@@ -62,7 +64,7 @@ class Elasticity:
 
     def __post_init__(self) -> None:
         """Validate shape, symmetry and stability."""
-        given = torch.as_tensor(self.voigt, dtype=torch.float64)
+        given = number_tensor(self.voigt, "voigt")
         if tuple(given.shape) != (6, 6):
             raise ValueError(
                 f"An elastic stiffness must have shape (6, 6), but has {tuple(given.shape)}."
@@ -78,8 +80,7 @@ class Elasticity:
             )
         symmetric = 0.5 * (given + given.T)
         object.__setattr__(self, "voigt", tuple(tuple(row) for row in symmetric.tolist()))
-        modes = torch.linalg.eigvalsh(stiffness_voigt_to_mandel(symmetric))
-        softest, stiffest = float(modes[0]), float(modes[-1])
+        softest, *_, stiffest = torch.linalg.eigvalsh(stiffness_voigt_to_mandel(symmetric)).tolist()
         if not softest > 0:
             raise ValueError(
                 "A stable crystal must have a positive definite stiffness, but its smallest "
@@ -259,6 +260,8 @@ class CubicElasticity(Elasticity):
 
     def __post_init__(self) -> None:
         """Validate stability."""
+        for name in ("c11", "c12", "c44"):
+            require_number(getattr(self, name), name)
         c11, c12, c44 = self.c11, self.c12, self.c44
         given = f"c11={c11:g}, c12={c12:g}, c44={c44:g} MPa"
         if not all(math.isfinite(c) for c in (c11, c12, c44)):
@@ -268,9 +271,8 @@ class CubicElasticity(Elasticity):
                 "A stable cubic crystal must have c44 > 0, c11 > |c12| and c11 + 2 c12 > 0, "
                 f"but {given}."
             )
-        stiffest = max(2 * c44, c11 - c12, c11 + 2 * c12)
-        softest = min(2 * c44, c11 - c12, c11 + 2 * c12)
-        if not (stiffest <= LARGEST_STIFFNESS and softest >= stiffest / LARGEST_CONTRAST):
+        modes = 2 * c44, c11 - c12, c11 + 2 * c12
+        if not (max(modes) <= LARGEST_STIFFNESS and min(modes) >= max(modes) / LARGEST_CONTRAST):
             raise ValueError(
                 f"Cubic elastic constants must stay below {LARGEST_STIFFNESS:g} MPa and within a "
                 f"contrast of {LARGEST_CONTRAST:g}, but are {given}."
@@ -281,8 +283,7 @@ class CubicElasticity(Elasticity):
         warn_of_units(max(c11, abs(c12), c44))
 
     def _crystal_stiffness(self) -> Float[Tensor, "6 6"]:
-        c = torch.tensor([self.c11, self.c12, self.c44], dtype=torch.float64)
-        return cubic_stiffness(*c.unbind())
+        return cubic_stiffness(*torch.tensor([self.c11, self.c12, self.c44], dtype=torch.float64))
 
     @property
     def zener(self) -> float:

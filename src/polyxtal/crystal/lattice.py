@@ -18,6 +18,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from polyxtal.argument_types import require_number
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
 
 _FAMILIES = {
@@ -73,6 +74,7 @@ class Lattice:
                 f"but is {self.symbol!r}."
             )
         if self.c_over_a is not None:
+            require_number(self.c_over_a, "c_over_a")
             if letter not in "ht":
                 raise ValueError(
                     f"c/a must be left out for a {self.family} lattice, but is {self.c_over_a:g}."

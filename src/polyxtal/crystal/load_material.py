@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from polyxtal.argument_types import require_path
 from polyxtal.crystal.damask_phase import hooke_to_material, phase_to_material
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.shipped import find_material
@@ -63,6 +64,7 @@ def load_materials(path: str | Path) -> dict[str, Material]:
         FileNotFoundError: if there is no such file.
         ValueError: if a phase is not supported.
     """
+    require_path(path, "path")
     path, where = Path(path), f"{path}: "
     document = read_yaml(path)
     if _is_hooke(document):

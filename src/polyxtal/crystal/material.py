@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from polyxtal.argument_types import require_type
 from polyxtal.crystal.elasticity import CubicElasticity, Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
@@ -45,6 +46,7 @@ class Material:
     def __post_init__(self) -> None:
         """Validate that lattice, elasticity and plasticity fit together."""
         given = self.lattice
+        require_type(self.name, str, "name")
         if not isinstance(self.elasticity, Elasticity):
             raise ValueError(
                 f"The elasticity of '{self.name}' must be an Elasticity, "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from polyxtal.argument_types import require_path
+
 SHIPPED = Path(__file__).with_name("materials")
 """Folder of the phase files that ship."""
 
@@ -21,6 +23,7 @@ def find_material(source: str | Path) -> Path:
         FileNotFoundError: if a path leads to no file.
         ValueError: if it is neither a shipped name nor a file.
     """
+    require_path(source, "source")
     shipped = shipped_materials()
     if str(source) in shipped:
         return SHIPPED / f"{source}.yaml"

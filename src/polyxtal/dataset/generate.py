@@ -18,6 +18,7 @@ import numpy as np
 
 from polyxtal.algebra.progress import Progress
 from polyxtal.algebra.threads import one_thread
+from polyxtal.argument_types import require_path, require_type
 from polyxtal.dataset.build import build_sample, label
 from polyxtal.dataset.layout import RECIPE, encode_part, layout
 from polyxtal.dataset.parts import check_part, prepare, refuse_foreign, write_part
@@ -92,6 +93,8 @@ def generate(
         >>> px.open_dataset(folder)[3]
         Polycrystal(grid=(6, 6, 6), grains=5, size=(6, 6, 6) µm, phases=('crystal',))
     """
+    require_type(recipe, Recipe, "recipe")
+    require_path(folder, "folder")
     if workers is not None and workers < 1:
         raise ValueError(f"Argument `workers` must be at least 1, but is {workers}.")
     if workers is not None and scheduler is not None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from polyxtal.argument_types import require_path
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
 from polyxtal.dataset.recipe_fields import Count, Number, Part, is_number
@@ -194,6 +195,7 @@ def read_recipe(path: str | Path) -> Recipe:
         ValueError: if it is not YAML, or a field is missing, unknown or out of range; the message
             names the file and the field.
     """
+    require_path(path, "path")
     return make_recipe(read_yaml(path, MAX_FILE), path)
 
 

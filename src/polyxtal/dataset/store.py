@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 import zarr
 
+from polyxtal.argument_types import require_path
 from polyxtal.dataset.layout import DATA, RECIPE, layout, metadata_files, same_metadata, stamp
 from polyxtal.dataset.parts import MAX_METADATA, check_format, check_part, read_attributes
 from polyxtal.dataset.recipe import Recipe, differences, make_recipe, read_recipe
@@ -47,6 +48,7 @@ class PolycrystalStore:
 
     def __init__(self, folder: str | Path, partial: bool = False) -> None:
         """Compare metadata and sizes with the recipe."""
+        require_path(folder, "folder")
         self.folder = Path(folder)
         if not (self.folder / RECIPE).is_file():
             raise FileNotFoundError(

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from polyxtal.algebra.randomness import generator_of
+from polyxtal.argument_types import require_type
 from polyxtal.dataset.build import build_sample
 from polyxtal.dataset.descriptors import describe
 from polyxtal.dataset.features import feature
@@ -70,6 +71,7 @@ class PolycrystalStream(IterableDataset[dict[str, Tensor]]):
         at_once: bool | None = None,
     ) -> None:
         """Validate the arguments."""
+        require_type(recipe, Recipe, "recipe")
         if batch_size < 1 or start < 0:
             raise ValueError(
                 "Arguments `batch_size` and `start` must be at least 1 and 0, "

@@ -21,7 +21,7 @@ AXES = {"x": 0, "y": 1, "z": 2}
 
 def component_index(name: str) -> tuple[int, int]:
     """Return row and column, 0-based, of a component such as "xx" or "xy"."""
-    if len(name) != 2 or any(letter not in AXES for letter in name):
+    if not isinstance(name, str) or len(name) != 2 or any(letter not in AXES for letter in name):
         raise ValueError(f"A component must be two of x, y, z, such as 'xx', but is {name!r}.")
     return AXES[name[0]], AXES[name[1]]
 

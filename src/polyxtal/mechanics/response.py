@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.argument_types import require_type
 from polyxtal.mechanics.measures import Measures, component_index
 from polyxtal.mechanics.tables import history_to_pandas, history_to_xarray
 from polyxtal.notebook import notebook_html
@@ -139,6 +140,8 @@ def compare(response: Response, reference: Response, component: str | None = Non
         >>> error.component, round(error.mean, 3), round(error.maximum, 2)
         ((0, 0), 0.074, 0.14)
     """
+    require_type(response, Response, "response")
+    require_type(reference, Response, "reference")
     if len(response.time) != len(reference.time) or not torch.allclose(
         response.time, reference.time, rtol=1e-9, atol=1e-9
     ):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from jaxtyping import Int
 from torch import Tensor
 
-from polyxtal.argument_types import with_article
+from polyxtal.argument_types import require_type, with_article
 from polyxtal.crystal.elastic_constants import common_group, elastic_symmetry, has_symmetry
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
@@ -72,6 +72,9 @@ def check_names(materials: Mapping[str, Any], names: Sequence[str]) -> None:
     Raises:
         ValueError: if the name of one is that of no phase.
     """
+    require_type(materials, Mapping, "materials")
+    for material in materials.values():
+        require_type(material, (Material, Mapping), "materials")
     unknown = [name for name in materials if name not in names]
     if unknown:
         raise ValueError(

@@ -11,8 +11,9 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from polyxtal.algebra.number_arrays import number_array
 from polyxtal.algebra.rotation import quaternion_multiply
-from polyxtal.argument_types import with_article
+from polyxtal.argument_types import require_type
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.files.wording import listing, shorten
@@ -73,14 +74,17 @@ class Polycrystal:
         """Validate and take private copies of all arrays."""
         quaternions = _validate_orientations(orientations)
         grains = _validate_grain_id(grain_id, len(quaternions))
-        lengths = tuple(float(length) for length in size)
+        lengths = tuple(number_array(size, "size").reshape(-1).astype(float).tolist())
         if len(lengths) != 3 or not valid_edges(
             s / n for s, n in zip(lengths, grains.shape, strict=True)
         ):
             raise ValueError(
                 "Argument `size` must be three positive lengths [µm] and make the edges of a voxel "
-                f"{MIN_EDGE:g} to {MAX_EDGE:g}, but is {shorten(tuple(size))}."
+                f"{MIN_EDGE:g} to {MAX_EDGE:g}, but is {shorten(lengths)}."
             )
+        if isinstance(phase_names, str):
+            phase_names = (phase_names,)
+        require_type(phase_names, Iterable, "phase_names")
         names = tuple(str(name) for name in phase_names)
         object.__setattr__(self, "grain_id", grains)
         object.__setattr__(self, "orientations", quaternions)
@@ -182,6 +186,9 @@ def _validate_lattices(
 ) -> tuple[Lattice | None, ...]:
     if lattices is None or isinstance(lattices, Lattice | str):
         lattices = (lattices,) * len(names)
+    require_type(lattices, Sequence, "lattices")
+    for one in lattices:
+        require_type(one, (Lattice, str, type(None)), "lattices")
     if len(lattices) != len(names):
         raise ValueError(
             f"Argument `lattices` must hold one lattice for each of the {len(names)} phases, "
@@ -190,25 +197,8 @@ def _validate_lattices(
     return tuple(Lattice(one) if isinstance(one, str) else one for one in lattices)
 
 
-def _array(values: ArrayLike | Tensor, argument: str) -> np.ndarray:
-    if isinstance(values, Tensor):
-        return values.detach().cpu().numpy()
-    try:
-        array = np.asarray(values)
-    except ValueError as error:  # lists of different lengths
-        raise ValueError(
-            f"Argument `{argument}` must be an array, but its nested lists differ in length."
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise ValueError(
-            f"Argument `{argument}` must be an array of numbers, but is "
-            f"{with_article(type(values))} of {array.dtype}."
-        )
-    return array
-
-
 def _validate_orientations(orientations: ArrayLike | Tensor) -> Tensor:
-    q = torch.as_tensor(_array(orientations, "orientations").astype(np.float64))
+    q = torch.as_tensor(number_array(orientations, "orientations").astype(np.float64))
     if q.ndim != 2 or q.shape[1] != 4 or len(q) == 0:
         raise ValueError(
             "Argument `orientations` must have shape (grains, 4) with at least one grain, "
@@ -228,7 +218,7 @@ def _validate_orientations(orientations: ArrayLike | Tensor) -> Tensor:
 
 
 def _validate_grain_id(grain_id: ArrayLike | Tensor, grains: int) -> Tensor:
-    ids = _array(grain_id, "grain_id")
+    ids = number_array(grain_id, "grain_id")
     if ids.ndim != 3 or ids.size == 0:
         raise ValueError(
             "Argument `grain_id` must have shape (nx, ny, nz) with at least one voxel, "
@@ -254,7 +244,7 @@ def _validate_phase(
         raise ValueError(f"Argument `phase_names` must be distinct names, but is {shorten(names)}.")
     if phase is None:
         return torch.zeros(grains, dtype=torch.int64)
-    index = _array(phase, "phase")
+    index = number_array(phase, "phase")
     if index.shape != (grains,) or not np.issubdtype(index.dtype, np.integer):
         raise ValueError(
             f"Argument `phase` must hold one integer per grain, shape ({grains},), "

@@ -16,7 +16,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.number_arrays import number_array
+from polyxtal.algebra.randomness import as_generator
 from polyxtal.algebra.rotation import random_quaternions
+from polyxtal.argument_types import require_number, require_type
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -79,7 +82,7 @@ def tessellate(
     stretch = _positive("aspect", aspect)
     _validate(voxels, grains, spread)
     edges = _edges(size, voxels)
-    generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    generator = as_generator(seed)
     _validate_orientations(grains, texture, orientations)
     scale = _metric(edges, voxels, stretch)
     seeds = torch.rand(grains, 3, generator=generator, dtype=torch.float64).numpy() * voxels
@@ -113,6 +116,7 @@ def _metric(
 
 def _lattice(lattice: Lattice | str | None, texture: Texture | None) -> Lattice | None:
     """Return the given lattice, or that of the texture's crystals."""
+    require_type(lattice, (Lattice, str, type(None)), "lattice")
     one = Lattice(lattice) if isinstance(lattice, str) else lattice
     if texture is None or (one is None and texture.laue == CUBIC):
         return one
@@ -221,7 +225,7 @@ def voxel_counts(grid: int | Sequence[int]) -> tuple[int, int, int]:
 
 
 def _positive(name: str, values: Sequence[float]) -> np.ndarray:
-    array = np.asarray(values, dtype=np.float64)
+    array = number_array(values, name).astype(np.float64)
     if array.shape != (3,) or not (np.isfinite(array).all() and (array > 0).all()):
         raise ValueError(f"Argument `{name}` must be three positive numbers, but is {values}.")
     return array
@@ -277,5 +281,7 @@ def validate_grains(grid: tuple[int, int, int], grains: int) -> None:
 
 def _validate(grid: tuple[int, int, int], grains: int, spread: float | None) -> None:
     validate_grains(grid, grains)
+    if spread is not None:
+        require_number(spread, "spread")
     if spread is not None and not 0 <= spread <= MAX_SPREAD:
         raise ValueError(f"Argument `spread` must be from 0 to {MAX_SPREAD}, but is {spread}.")

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from polyxtal.argument_types import require_path
 from polyxtal.files.wording import shorten
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.heads.registry import known_heads
@@ -99,6 +100,7 @@ def find_model(name: str | Path) -> Path:
     Raises:
         FileNotFoundError: if there is no such model.
     """
+    require_path(name, "name")
     folder = Path(name)
     if (folder / CONFIG).is_file():
         return folder

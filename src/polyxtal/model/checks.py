@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from polyxtal.argument_types import require_type
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.config import ModelConfig
 
@@ -16,6 +17,7 @@ def listed(polycrystals: Polycrystal | Iterable[Polycrystal]) -> list[Polycrysta
     Raises:
         ValueError: if there is none.
     """
+    require_type(polycrystals, (Polycrystal, Iterable), "polycrystals")
     given = [polycrystals] if isinstance(polycrystals, Polycrystal) else list(polycrystals)
     if not given:
         raise ValueError("Argument `polycrystals` must hold at least one, but is empty.")
@@ -28,6 +30,7 @@ def check_crystals(rve: Polycrystal, config: ModelConfig) -> None:
     Raises:
         ValueError: if they have another one.
     """
+    require_type(rve, Polycrystal, "rve")
     for index in rve.phase.unique().tolist():
         lattice, group = rve.lattices[index], rve.laue_group(index)
         if lattice is not None and group != config.laue_group:
@@ -43,6 +46,7 @@ def check_phase(rve: Polycrystal) -> None:
     Raises:
         ValueError: if they are of several.
     """
+    require_type(rve, Polycrystal, "rve")
     if len(set(rve.phase.tolist())) > 1:
         raise ValueError(
             "A network is predicted for grains of one phase, but the polycrystal has several; "

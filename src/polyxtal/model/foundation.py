@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.progress import Progress, no_progress
+from polyxtal.argument_types import require_type
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
@@ -151,6 +152,7 @@ class FoundationModel(ModelWithHeads):
             ValueError: if the model lacks a head, the polycrystal has several phases, or `leaves`
                 or `seed` is out of bounds.
         """
+        require_type(material, (Material, type(None)), "material")
         curves = self.head(CurveHead)
         self.check_network(rve)
         check_size(leaves, seed)

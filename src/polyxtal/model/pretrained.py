@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from polyxtal.algebra.progress import Progress, no_progress
+from polyxtal.argument_types import require_type
 from polyxtal.deprecation import warn_renamed
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.checks import check_crystals, check_fields
@@ -108,6 +109,7 @@ class PretrainedModel(nn.Module):
         Raises:
             ValueError: if `pool` is unknown, there is no polycrystal, or a grid is too large.
         """
+        require_type(polycrystals, (Polycrystal, Iterable), "polycrystals")
         single = isinstance(polycrystals, Polycrystal)
         given = [polycrystals] if single else polycrystals
         total = len(given) if isinstance(given, Sized) else 0

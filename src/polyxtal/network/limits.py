@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from numbers import Integral
 
+from polyxtal.argument_types import require_type
+
 MAX_LEAVES, MAX_ENSEMBLE = 2**20, 4096
 
 
@@ -21,5 +23,6 @@ def check_size(leaves: int, seed: int = 0, ensemble: int = 1) -> None:
             raise ValueError(
                 f"Argument `{name}` must be at least 1, at most {most} and whole, but is {value}."
             )
+    require_type(seed, Integral, "seed")
     if not -(2**63) <= seed < 2**63:
         raise ValueError(f"Argument `seed` must fit into 64 bits, but is {seed}.")

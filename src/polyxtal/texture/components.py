@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.algebra.rotation import (
     matrix_to_quaternion,
     quaternion_conjugate,
@@ -206,7 +207,7 @@ def unit_direction(name: str, components: Sequence[float]) -> Float[Tensor, "3"]
     Raises:
         ValueError: if it does not have three components or no length; names the argument.
     """
-    vector = torch.tensor([float(c) for c in components], dtype=torch.float64)
+    vector = number_tensor(components, name)
     if tuple(vector.shape) != (3,) or not 0 < float(vector.norm()) < math.inf:
         raise ValueError(
             f"Argument `{name}` must be three components, not all zero, but is {components}."

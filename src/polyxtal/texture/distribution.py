@@ -10,7 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.number_arrays import number_tensor
+from polyxtal.algebra.randomness import as_generator
 from polyxtal.algebra.rotation import random_quaternions
+from polyxtal.argument_types import require_number, require_type, with_article
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.kernel import concentration
 from polyxtal.texture.kernel_density import kernel_density
@@ -58,9 +61,7 @@ class Texture(ABC):
         Raises:
             ValueError: if there is no grain, or volumes are negative or all zero.
         """
-        generator = (
-            seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-        )
+        generator = as_generator(seed)
         volume = torch.ones(max(0, shares)) if isinstance(shares, int) else shares
         volume = volume.to(torch.float64)
         if not bool((volume >= 0).all()) or not 0 < float(volume.sum()) < math.inf:
@@ -150,7 +151,8 @@ class DiscreteTexture(Texture):
         """Scale the weights and check the other arguments."""
         concentration(halfwidth)
         self.points = unit_quaternions("orientations", orientations)
-        self.weights = volume_shares(self.points, weights)
+        given = None if weights is None else number_tensor(weights, "weights")
+        self.weights = volume_shares(self.points, given)
         self.halfwidth, self.laue = halfwidth, as_group(laue)
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
@@ -197,6 +199,15 @@ class MixedTexture(Texture):
 
     def __init__(self, components: Sequence[tuple[float, Texture]]) -> None:
         """Scale the shares."""
+        require_type(components, Sequence, "components")
+        for pair in components:
+            if not (isinstance(pair, Sequence) and len(pair) == 2):
+                raise ValueError(
+                    "Argument `components` must hold pairs of share and texture, but holds "
+                    f"{with_article(type(pair))}."
+                )
+            require_number(pair[0], "components")
+            require_type(pair[1], Texture, "components")
         share = torch.tensor([float(s) for s, _ in components], dtype=torch.float64)
         if not bool((share >= 0).all()) or not 0 < float(share.sum()) < math.inf:
             raise ValueError(
@@ -261,7 +272,12 @@ def unit_quaternions(name: str, q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
     Raises:
         ValueError: if there is none, or one is not of unit length.
     """
-    unit = q.to(torch.float64)
+    unit = number_tensor(q, name)
+    if not unit.ndim or unit.shape[-1] != 4:
+        raise ValueError(
+            f"Argument `{name}` must be quaternions, four numbers each, but has shape "
+            f"{tuple(unit.shape)}."
+        )
     off = (torch.linalg.vector_norm(unit, dim=-1) - 1).abs()
     if not off.numel() or not bool((off <= _UNIT_TOLERANCE).all()):
         given = f"off by up to {float(off.max()):g}" if off.numel() else "empty"

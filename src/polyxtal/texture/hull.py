@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import overload
 
 import torch
@@ -18,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.randomness import generator_of
+from polyxtal.argument_types import require_type
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.distribution import DiscreteTexture
 from polyxtal.texture.zone import OrientationGrid, orientation_grid
@@ -160,6 +162,7 @@ def sample_texture_hull(
         >>> [len(texture.weights) for texture in textures]
         [55, 296, 4]
     """
+    require_type(count, Integral, "count")
     if count < 1:
         raise ValueError(f"Argument `count` must be at least 1, but is {count}.")
     if isinstance(support, str):

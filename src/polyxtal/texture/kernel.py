@@ -16,6 +16,7 @@ from scipy.special import i0e, i1e, ive
 from torch import Tensor
 
 from polyxtal.algebra.rotation import axis_angle_to_quaternion
+from polyxtal.argument_types import require_number
 
 NARROWEST = math.radians(0.1)
 _TABLE = 8192
@@ -27,6 +28,7 @@ def concentration(halfwidth: float) -> float:
     Raises:
         ValueError: if the half-width is not from 0.1° to 90°.
     """
+    require_number(halfwidth, "halfwidth")
     if not NARROWEST <= halfwidth <= math.pi / 2:
         raise ValueError(
             "Argument `halfwidth` must be from 0.1 to 90 degrees, given in rad, "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.argument_types import require_type
 from polyxtal.texture.distribution import Texture
 from polyxtal.texture.zone import OrientationGrid, orientation_grid
 
@@ -34,6 +35,7 @@ def texture_index(texture: Texture, resolution: float = RESOLUTION) -> float:
         >>> px.texture_index(sharp, resolution=15.0) > 2
         True
     """
+    require_type(texture, Texture, "texture")
     grid = orientation_grid(resolution, texture.laue)
     return float((_shares(texture, grid).square() / grid.volumes).sum())
 
@@ -55,6 +57,8 @@ def odf_distance(first: Texture, second: Texture, resolution: float = RESOLUTION
         >>> round(px.odf_distance(px.UniformTexture(), cube, resolution=15.0), 2)
         0.49
     """
+    require_type(first, Texture, "first")
+    require_type(second, Texture, "second")
     if first.laue != second.laue:
         raise ValueError(
             "Textures to compare must be of one Laue group, "

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_multiply
+from polyxtal.argument_types import require_number, require_type
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.texture.components import (
@@ -46,6 +47,7 @@ def rolling_component(name: str, halfwidth: float = DEFAULT_HALFWIDTH) -> Textur
         >>> len(rolling_component("brass").components)  # variants under the sheet's symmetry
         2
     """
+    require_type(name, str, "name")
     if name.lower() not in ROLLING_COMPONENTS:
         known = ", ".join(ROLLING_COMPONENTS)
         raise ValueError(f"A rolling component must be one of {known}, but is '{name}'.")
@@ -73,6 +75,9 @@ def rolling_texture(
         >>> rolling_texture({"brass": 0.25, "copper": 0.125, "s": 0.5}).shares.tolist()
         [0.25, 0.125, 0.5, 0.125]
     """
+    require_type(shares, Mapping, "shares")
+    for share in shares.values():
+        require_number(share, "shares")
     rest = 1 - math.fsum(shares.values())
     if rest < -1e-9 or min(shares.values(), default=0.0) < 0:
         raise ValueError(
@@ -112,6 +117,7 @@ def basal_texture(
         >>> sheet.orientations(20, seed=1).shape, sheet.laue.name
         (torch.Size([20, 4]), '6/mmm')
     """
+    require_type(lattice, Lattice, "lattice")
     if lattice.family != "hexagonal":
         raise ValueError(f"A basal texture must be of a hexagonal lattice, not {lattice.family}.")
     if not (0 <= tilt <= math.pi / 2 and 0 <= share <= 1):

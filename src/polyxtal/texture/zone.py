@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from polyxtal.argument_types import require_number, require_type
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.cubochoric import EDGE, cubochoric_grid
 
@@ -75,6 +76,7 @@ def orientation_grid(resolution: float = 10.0, laue: str | LaueGroup = CUBIC) ->
         >>> len(px.orientation_grid(30.0, "6/mmm"))
         32
     """
+    require_number(resolution, "resolution")
     if not FINEST <= resolution <= COARSEST:
         raise ValueError(
             f"Argument `resolution` must be from {FINEST:g} to {COARSEST:g} degrees, "
@@ -89,6 +91,7 @@ def as_group(laue: str | LaueGroup) -> LaueGroup:
     Raises:
         ValueError: if there is none.
     """
+    require_type(laue, (str, LaueGroup), "laue")
     return LaueGroup(laue) if isinstance(laue, str) else laue
 
 

@@ -15,11 +15,13 @@ from matplotlib.axes import Axes
 from mpl_toolkits.mplot3d import Axes3D
 from torch import Tensor
 
+from polyxtal.argument_types import require_type
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.crystal.material import Material
 from polyxtal.files.wording import listing
+from polyxtal.mechanics.bounds.moduli import symmetric_stiffness
 from polyxtal.mechanics.elastic.homogenize import ElasticHomogenization
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.ebsd import EbsdMap
@@ -61,7 +63,10 @@ def curve(
     Raises:
         ValueError: if there is no response, or the component or the measure is unknown.
     """
+    require_type(response, (Response, Mapping), "response")
     responses = {"": response} if isinstance(response, Response) else response
+    for one in responses.values():
+        require_type(one, Response, "response")
     return draw_responses(_axes(ax), responses, component, measure)
 
 
@@ -94,6 +99,9 @@ def pole_figure(
         ValueError: if there is no such phase or plane, or none is named and phases differ in their
             Laue group.
     """
+    kinds = (Polycrystal, MaterialNetwork, NetworkEnsemble, Response, Texture)
+    require_type(crystals, kinds, "crystals")
+    require_type(lattice, (Lattice, type(None)), "lattice")
     if isinstance(crystals, Texture) and not isinstance(crystals, DiscreteTexture):
         lattice = lattice or Lattice.of_laue_group(crystals.laue.name)
         plane = main_plane(lattice) if plane is None else plane
@@ -134,6 +142,7 @@ def ipf_map(
         ValueError: if `normal`, `at` or `direction` is invalid, or the symmetry of a map's phase
             is unknown.
     """
+    require_type(rve, (Polycrystal, EbsdMap), "rve")
     if isinstance(rve, EbsdMap):
         return draw_ebsd_map(_axes(ax), rve, direction)
     return draw_ipf_section(_axes(ax), rve, normal, at, direction, boundaries)
@@ -157,6 +166,7 @@ def volume(
     Raises:
         ValueError: unless the direction has three components, not all zero.
     """
+    require_type(rve, Polycrystal, "rve")
     return draw_volume(_axes(ax), rve, direction, boundaries)
 
 
@@ -176,7 +186,8 @@ def stiffness_surface(
     Returns:
         The axes; moduli in GPa.
     Raises:
-        ValueError: if the axes are not three-dimensional, or the stiffness is not 6x6.
+        ValueError: if the axes are not three-dimensional, or the stiffness is not a positive
+            definite (6, 6) matrix.
     """
     if isinstance(stiffness, Material):
         stiffness = stiffness.elasticity
@@ -184,6 +195,7 @@ def stiffness_surface(
         stiffness = stiffness.stiffness()
     if isinstance(stiffness, ElasticHomogenization):
         stiffness = stiffness.stiffness
+    stiffness = symmetric_stiffness(stiffness)
     axes: Any = _axes(ax, projection="3d")
     if not isinstance(axes, Axes3D):
         raise ValueError(
@@ -194,6 +206,7 @@ def stiffness_surface(
 
 def _axes(ax: Axes | None, **kind: Any) -> Axes:
     if ax is not None:
+        require_type(ax, Axes, "ax")
         return ax
     from matplotlib import pyplot  # the one place with global state, so that notebooks show it
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
@@ -62,7 +63,7 @@ def plane_normal(plane: Plane, lattice: Lattice | None = None) -> Float[Tensor, 
     """
     if lattice is None or lattice.family not in _INDEXED:
         return unit_vector(plane, "plane")
-    return lattice.plane(torch.as_tensor(plane, dtype=torch.float64))
+    return lattice.plane(number_tensor(plane, "plane"))
 
 
 def plane_name(plane: Plane, lattice: Lattice | None = None) -> str:

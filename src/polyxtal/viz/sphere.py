@@ -11,6 +11,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from polyxtal.algebra.number_arrays import number_tensor
+
 
 def project_equal_area(directions: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 2"]:
     """Project unit directions of the upper hemisphere onto the unit disk (Lambert).
@@ -41,7 +43,7 @@ def unit_vector(vector: Sequence[int | float] | Tensor, name: str) -> Float[Tens
     Raises:
         ValueError: unless it has three components, not all zero.
     """
-    direction = torch.as_tensor(vector, dtype=torch.float64)
+    direction = number_tensor(vector, name)
     if tuple(direction.shape) != (3,) or not direction.norm() > 0:
         raise ValueError(
             f"Argument `{name}` must be three components, not all zero, but is {vector}."

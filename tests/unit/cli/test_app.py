@@ -188,11 +188,32 @@ def test_file_errors(case, tmp_path, make, sentence):
         (("--strain", "0.1"), "--load must stand alone, but --strain is given"),
         (("--load", "nosuch.yaml"), "nosuch.yaml: No such file"),
         (("--leaves", "0"), "--leaves must be at least 1"),
+        (("--accuracy", "1%"), "--accuracy must be left out with networks"),
     ],
 )
 def test_option_errors(case, tmp_path, options, sentence):
     check_error(predict(case, tmp_path / "out", *options), sentence)
     assert not (tmp_path / "out").exists()
+
+
+def test_accuracy_and_time_on_the_command_line(case, tmp_path):
+    given = ("predict", case / "grid.vti", "--load", case / "load.yaml", "--no-picture")
+    out = tmp_path / "out"
+    result = invoke(*given, "--accuracy", "2%", "--time", "1min", "--out", out)
+    assert result.exit_code == 0, result.output
+    content = json.loads((out / "stiffness.json").read_text(encoding="utf-8"))
+    assert content["parameters"]["accuracy"] == 0.02
+    assert content["parameters"]["seconds"] == 60.0
+    assert content["error"]["largest"] <= 0.02
+    for text in ("full field", "Full fields", "error [%]", " ± ", "with a probability of 90 %"):
+        assert text in " ".join(result.stdout.split())
+    for options, sentence in (
+        (("--accuracy", "0.5"), "--accuracy must be from 0.0001, the tolerance of the full field"),
+        (("--accuracy", "half"), "--accuracy must be a number such as 5%, but is 'half'"),
+        (("--time", "0s"), "--time must be positive, but is 0"),
+        (("--time", "5h"), "--time must be a number such as 5s, but is '5h'"),
+    ):
+        check_error(invoke(*given, *options, "--out", tmp_path / "b"), sentence)
 
 
 def test_folder_errors(case, tmp_path):

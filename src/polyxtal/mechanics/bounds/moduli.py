@@ -5,6 +5,7 @@ All follow from the compliance S = C⁻¹; S(a, b) stands for a : S : b [Nye1985
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.mandel import matrix_to_mandel
+from polyxtal.algebra.number_arrays import number_tensor
 
 PERPENDICULAR_TOLERANCE = 1e-6
 """Largest |cos| of the angle between directions that count as perpendicular. [-]"""
@@ -178,6 +180,31 @@ class EngineeringConstants:
     universal_anisotropy: float
 
 
+def symmetric_stiffness(
+    stiffness: Float[Tensor, "6 6"] | Sequence[Sequence[float]],
+) -> Float[Tensor, "6 6"]:
+    """Return the symmetric part of a stiffness, in double precision. [MPa]
+
+    Args:
+        stiffness: Mandel stiffness. [MPa]
+    Raises:
+        ValueError: if it is not a positive definite (6, 6) matrix.
+    """
+    given = number_tensor(stiffness, "stiffness")
+    if tuple(given.shape) != (6, 6):
+        raise ValueError(
+            f"Argument `stiffness` must have shape (6, 6), but has shape {tuple(given.shape)}."
+        )
+    c = 0.5 * (given + given.mT)
+    smallest = float(torch.linalg.eigvalsh(c)[0])
+    if not smallest > 0:
+        raise ValueError(
+            "Argument `stiffness` must be positive definite, "
+            f"but its smallest eigenvalue is {smallest:.6g} MPa."
+        )
+    return c
+
+
 def engineering_constants(stiffness: Float[Tensor, "6 6"]) -> EngineeringConstants:
     """Return the engineering constants of a stiffness along the sample axes.
 
@@ -195,17 +222,7 @@ def engineering_constants(stiffness: Float[Tensor, "6 6"]) -> EngineeringConstan
         >>> round(constants.E_x), round(constants.nu_xy, 3)  # MPa, of a crystal along its edges
         (63319, 0.362)
     """
-    if tuple(stiffness.shape) != (6, 6):
-        raise ValueError(
-            f"Argument `stiffness` must have shape (6, 6), but has shape {tuple(stiffness.shape)}."
-        )
-    c = 0.5 * (stiffness + stiffness.mT)
-    smallest = float(torch.linalg.eigvalsh(c)[0])
-    if not smallest > 0:
-        raise ValueError(
-            "Argument `stiffness` must be positive definite, "
-            f"but its smallest eigenvalue is {smallest:.6g} MPa."
-        )
+    c = symmetric_stiffness(stiffness)
     x, y, z = torch.eye(3, dtype=c.dtype, device=c.device)
     return EngineeringConstants(
         E_x=float(young_modulus(c, x)),

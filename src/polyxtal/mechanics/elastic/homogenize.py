@@ -15,7 +15,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from polyxtal.argument_types import require_type, with_article
+from polyxtal.argument_types import require_number, require_type, with_article
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.mechanics.elastic.batched import solve_batched
 from polyxtal.mechanics.elastic.cell_problem import (
@@ -173,6 +173,7 @@ def _pair_up(
 def _validate(
     rves: Sequence[Polycrystal], tol: float, scheme: str, dtype: torch.dtype, misplaced: bool
 ) -> None:
+    require_number(tol, "tol")
     if not 0 < tol < 1:
         raise ValueError(f"Argument `tol` must be between 0 and 1, but is {tol:g}.")
     if scheme not in SCHEMES:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from polyxtal.algebra.threads import few_threads
-from polyxtal.argument_types import require_type
+from polyxtal.argument_types import require_number, require_type
 from polyxtal.mechanics.damask.engine import simulate_with_damask
 from polyxtal.mechanics.elastic.schemes import SCHEMES
 from polyxtal.mechanics.fullfield.build import build_cell, fingerprint
@@ -169,6 +169,7 @@ def _validate(
     threads: int | None,
     files: SimulationFiles,
 ) -> None:
+    require_number(tol, "tol")
     if not 0 < tol <= COARSEST:
         raise ValueError(
             f"Argument `tol` must be above 0 and at most {COARSEST:g}, but is {tol:g}."

@@ -1,14 +1,14 @@
 """Error of a coarse full field: what it is to be expected to differ from that of the fine grid.
 
-A coarse grid is a sample of N voxels. Its mean stress differs from that of the fine grid as the
-mean of a sample from that of the population, without bias, and less than that of random voxels
-because grains, phases and texture are balanced (`coarsen`):
+A grid of N voxels is a sample of the crystals and of their neighbourhoods. Its mean stress differs
+from that of another grid as the means of two samples do, without bias, and less than with voxels at
+random because grains, phases and texture are balanced (`coarsen`):
 
-    |e_ij| ~ κ s_ij / √N √(1 - N / N_fine)
+    |e_ij| ~ κ s_ij √(1 / N + 1 / N_fine),   and 0 on the fine grid itself
 
 s_ij is the standard deviation of the stress between grains, volume-weighted, in the coarse field
 itself; likewise for the deformation gradient. κ is the same for fcc, bcc and hexagonal metals, for
-two phases and for all loads, within its scatter: 0.6 with the weight of 6 degrees of freedom
+two phases and for all loads, within its scatter: 0.6 with the weight of 3 degrees of freedom
 before a polycrystal is known. The coarser rungs of the ladder, whose errors are independent,
 correct it for the polycrystal at hand (Bayes' rule for a normal sample, with a conjugate prior):
 
@@ -24,14 +24,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from scipy.special import stdtrit
 from torch import Tensor
 
+from polyxtal.algebra.rotation import quaternion_conjugate, quaternion_multiply, rotation_angle
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
 from polyxtal.mechanics.response import loaded_component
+from polyxtal.texture.measure import volume_shares
 
-KAPPA, WEIGHT = 0.6, 6.0
+KAPPA, WEIGHT = 0.6, 3.0
 """Prior κ [-], and its weight in degrees of freedom."""
 CONFIDENCE = 0.9
 """Probability that a bound holds. [-]"""
@@ -82,9 +85,35 @@ def error_bounds(rungs: Sequence[Rung], fine_points: int) -> ErrorBounds:
     last = rungs[-1]
     kappa, freedom = _kappa(rungs)
     quantile = float(stdtrit(freedom, 0.5 * (1 + CONFIDENCE)))
-    left = max(0.0, 1.0 - last.points / fine_points)
-    scale = quantile * kappa * math.sqrt(left / last.points)
+    differs = last.points < fine_points
+    scale = quantile * kappa * math.sqrt(1 / last.points + 1 / fine_points) * differs
     return ErrorBounds(scale * _spread(last, "F"), scale * _spread(last, "P"), kappa)
+
+
+def rotation_error(rungs: Sequence[Rung], fine_points: int) -> float | None:
+    """Return the mean error of the grains' final orientations. [rad]
+
+    The errors of two rungs are independent and fall as N^(-1/2), so that the mean angle between
+    them tells that of the last. None if there is one rung only, or no grain in both.
+
+    Args:
+        rungs: Rungs, from coarse to fine.
+        fine_points: Number of voxels of the polycrystal itself.
+    """
+    last = rungs[-1]
+    if last.points == fine_points:
+        return 0.0
+    if len(rungs) < 2:
+        return None
+    before = rungs[-2]
+    q, p = last.response.orientations, before.response.orientations
+    both = (last.weights > 0) & (before.weights > 0)
+    if q is None or p is None or not bool(both.any()):
+        return None
+    between = rotation_angle(quaternion_multiply(quaternion_conjugate(p[-1]), q[-1]))
+    share = volume_shares(q[-1], torch.where(both, last.weights, 0.0))
+    ratio = math.sqrt(before.points / last.points)
+    return float(share @ between) * ratio / math.sqrt(1 + ratio**2)
 
 
 def _kappa(rungs: Sequence[Rung]) -> tuple[float, float]:

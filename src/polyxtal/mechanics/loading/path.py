@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from polyxtal.argument_types import require_number, require_type
 from polyxtal.mechanics.loading.damask_file import dump_damask_load, parse_damask_load
 from polyxtal.mechanics.loading.step import FREE, MAX_INCREMENTS, LoadStep, load_matrix
 from polyxtal.mechanics.loading.usual_sizes import rate_remark, strain_remark, warn_of_steps
@@ -41,7 +42,10 @@ class LoadPath:
 
     def __post_init__(self) -> None:
         """Validate the number of steps and increments."""
+        require_type(self.steps, Iterable, "steps")
         object.__setattr__(self, "steps", tuple(self.steps))
+        for step in self.steps:
+            require_type(step, LoadStep, "steps")
         if not self.steps:
             raise ValueError("A load path must have at least one step, but has none.")
         if self.increments > MAX_INCREMENTS:
@@ -111,6 +115,7 @@ class LoadPath:
         """
         if cycles < 1:
             raise ValueError(f"Argument `cycles` must be at least 1, but is {cycles}.")
+        require_number(strain, "strain")
         if not abs(strain) < 1:
             raise ValueError(
                 f"Argument `strain` must lie between -1 and 1 in a cycle, but is {strain}."
@@ -220,6 +225,7 @@ def _axis(name: str) -> int:
 
 
 def _strain(strain: float) -> float:
+    require_number(strain, "strain")
     if not (math.isfinite(strain) and strain != 0 and strain > -1):
         raise ValueError(
             f"Argument `strain` must be finite, not zero and above -1, but is {strain}."
@@ -230,6 +236,7 @@ def _strain(strain: float) -> float:
 
 
 def _rate(rate: float) -> float:
+    require_number(rate, "rate")
     if not (math.isfinite(rate) and rate > 0):
         raise ValueError(f"Argument `rate` must be positive and finite, but is {rate} 1/s.")
     if remark := rate_remark(rate):

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from polyxtal.algebra.number_arrays import number_array
+
 MAX_INCREMENTS = 1_000_000
 """Largest number of increments of a step, and of a path."""
 
@@ -20,9 +22,9 @@ Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[flo
 FREE = math.nan
 
 
-def load_matrix(rows: Any) -> Matrix:
-    """Return (3, 3) rows as a hashable matrix."""
-    a = np.asarray(rows, dtype=np.float64)
+def load_matrix(rows: Any, argument: str = "rows") -> Matrix:
+    """Return (3, 3) rows as a hashable matrix; `argument` is named in errors."""
+    a = number_array(rows, argument).astype(np.float64)
     if a.shape != (3, 3):
         raise ValueError(f"A load must be a 3x3 matrix, but has shape {a.shape}.")
     return tuple(tuple(float(v) for v in row) for row in a)  # type: ignore[return-value]
@@ -64,8 +66,8 @@ class LoadStep:
 
     def __post_init__(self) -> None:
         """Validate that every component has exactly one prescription."""
-        object.__setattr__(self, "deformation", load_matrix(self.deformation))
-        object.__setattr__(self, "stress", load_matrix(self.stress))
+        object.__setattr__(self, "deformation", load_matrix(self.deformation, "deformation"))
+        object.__setattr__(self, "stress", load_matrix(self.stress, "stress"))
         if not (math.isfinite(self.duration) and self.duration > 0):
             raise ValueError(f"A load step must last a positive time, but lasts {self.duration} s.")
         if not (

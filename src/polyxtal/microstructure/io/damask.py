@@ -144,7 +144,7 @@ def write_damask(
             f"{path}: must be written to a folder of its own, "
             f"but {beside} exists and belongs to another case."
         )
-    given = dict(materials or {})
+    given = {} if materials is None else materials
     check_names(given, rve.phase_names)
     known = {k: given.get(name) for k, name in enumerate(rve.phase_names)}
     crystals = {k: one for k, one in known.items() if isinstance(one, Material)}

@@ -82,8 +82,8 @@ def read(
         >>> px.read(file)
         Polycrystal(grid=(8, 8, 8), grains=20, size=(8, 8, 8) µm, phases=('crystal',))
     """
-    allowed = extensions(beside=True)
-    if material is not None and Path(path).suffix.lower() not in allowed:
+    allowed, known = extensions(beside=True), format_of(path)
+    if material is not None and not (known and known.beside):
         raise ValueError(
             f"{path}: argument `material` must be left out except for {listed(allowed)} files."
         )

@@ -62,7 +62,7 @@ def write_npz(
     Raises:
         ValueError: if `materials` names no phase, or DAMASK does not support a lattice of theirs.
     """
-    given = dict(materials or {})
+    given = {} if materials is None else materials
     check_names(given, rve.phase_names)
     named = zip(rve.phase_names, rve.lattices, strict=True)
     lattices = [

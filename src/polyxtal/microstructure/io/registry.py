@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+from polyxtal.argument_types import require_path
+
 
 @dataclass(frozen=True)
 class FileFormat:
@@ -213,7 +215,8 @@ def extensions(
 
 def is_map(path: str | Path) -> bool:
     """Return whether the extension is that of a map of orientations."""
-    return Path(path).suffix.lower() in extensions("map")
+    entry = format_of(path)
+    return entry is not None and entry.holds == "map"
 
 
 def describe_formats() -> str:
@@ -261,6 +264,7 @@ def readable_format(path: str | Path) -> FileFormat:
 
 def format_of(path: str | Path) -> FileFormat | None:
     """Return the format of an extension; None if it is unknown."""
+    require_path(path, "path")
     suffix = Path(path).suffix.lower()
     return next((entry for entry in FORMATS if entry.extension == suffix), None)
 

@@ -18,6 +18,7 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model import checkpoint
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.curves.file import NETWORK_CONFIG
+from polyxtal.model.heads.property.file import PROPERTY_CONFIG, PROPERTY_WEIGHTS
 from polyxtal.model.heads.stiffness.file import STIFFNESS_CONFIG, STIFFNESS_WEIGHTS
 from polyxtal.model.predicted_network import infer_network
 from polyxtal.network.fit_effort import EFFORT, FitEffort
@@ -35,6 +36,11 @@ PARTS = {
     "network head": NETWORK_CONFIG,
 }
 """Files of a model's folder that determine the prediction, by role."""
+PROPERTY_PARTS = {
+    "property head": PROPERTY_CONFIG,
+    "property head weights": PROPERTY_WEIGHTS,
+}
+"""Those of its property head, if it has one."""
 
 
 def open_model(name: str) -> tuple[FoundationModel, dict[str, tuple[str, str]]]:
@@ -53,9 +59,24 @@ def open_model(name: str) -> tuple[FoundationModel, dict[str, tuple[str, str]]]:
     model.check_network()
     # Use the last part of a path only: the location differs between computers.
     own = folder.resolve().name if Path(name).is_dir() else name
-    files = {part: folder / file for part, file in PARTS.items()}
+    parts = PARTS if model.property_head is None else PARTS | PROPERTY_PARTS
+    files = {part: folder / file for part, file in parts.items()}
     named = {part: (f"{own}/{file.name}", sha256(file)) for part, file in files.items()}
     return model, named
+
+
+def predict_properties(model: FoundationModel | None, rve: Polycrystal) -> dict[str, float]:
+    """Return what a model's property head predicts, by label with its unit; empty without one.
+
+    Args:
+        model: Model, or None.
+        rve: Polycrystal.
+    """
+    head = None if model is None else model.property_head
+    if model is None or head is None:
+        return {}
+    found = model.predict_property(rve)
+    return {str(label): float(found[label.name]) for label in head.labels}
 
 
 def most_steps(leaves: int, material: Material, effort: FitEffort = EFFORT) -> int:

@@ -26,7 +26,7 @@ from polyxtal.workflows.inputs.materials import (
 )
 from polyxtal.workflows.inputs.reading import Reading, remarks
 from polyxtal.workflows.predict.coarse_field import coarse_field
-from polyxtal.workflows.predict.network import networks, open_model
+from polyxtal.workflows.predict.network import networks, open_model, predict_properties
 from polyxtal.workflows.predict.settings import NETWORK, PredictionSettings
 from polyxtal.workflows.summary.curve import CurveNumbers, curve_numbers
 from polyxtal.workflows.summary.texture import mean_texture_strength, rotation_of_crystals
@@ -74,6 +74,8 @@ class Prediction:
         seconds: Wall time of each stage. [s]
         unfamiliarity: Out-of-distribution score, see `FoundationModel.unfamiliarity`; None
             without a model. [-]
+        properties: Predictions of the model's property head by label, with its unit; empty
+            without one.
     """
 
     settings: PredictionSettings
@@ -93,6 +95,7 @@ class Prediction:
     baseline_curves: Mapping[str, CurveNumbers] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     out_of_distribution_score: float | None = None
+    properties: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def rve(self) -> Polycrystal:
@@ -163,6 +166,7 @@ def predict(
     if on_reading is not None:
         on_reading(reading, load)
 
+    properties = predict_properties(model, rve)
     if settings.method == NETWORK:
         answer = networks(settings, rve, materials, model, load, stages)
     else:
@@ -201,6 +205,7 @@ def predict(
         },
         seconds=stages.seconds,
         out_of_distribution_score=answer.out_of_distribution_score,
+        properties=properties,
     )
 
 

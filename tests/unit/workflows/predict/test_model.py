@@ -13,6 +13,8 @@ import polyxtal as px
 from polyxtal.cli import app
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.curves.head import COMPARISON, INCREMENTS, CurveHead
+from polyxtal.model.heads.encoder_bound import fingerprint
+from polyxtal.model.heads.property.head import FittedProperties, Label, PropertyHead
 from polyxtal.model.predicted_network import elastic_crystals
 from polyxtal.network.fit_effort import FitEffort
 from polyxtal.network.reference import reference_ensemble
@@ -95,6 +97,28 @@ def test_stiffness_and_curve_are_the_models(case, told):
     assert len(prediction.phase) == 8
     assert prediction.constants["model"] == px.engineering_constants(expected)
     assert prediction.out_of_distribution_score == model.out_of_distribution_score(rve)
+
+
+def test_labels_of_ones_own_are_predicted_too(case, tmp_path, told):
+    model, labels = px.load_model(case / "model"), (Label(name="hardness", unit="HV"),)
+    own = PropertyHead(model.config.width, 1)
+    own.target_mean.fill_(87.5)
+    own.target_scale.fill_(0.5)
+    own.linear.weight.data[0] = torch.linspace(-1, 1, model.config.width)
+    own.out_of_distribution.threshold.fill_(1e6)
+    fitted = FittedProperties(own, labels, fingerprint(model.autoencoder))
+    FoundationModel(model.autoencoder, {}, *model.heads.values(), fitted).save(tmp_path / "own")
+    result = invoke(case, tmp_path / "out", "--model", tmp_path / "own")
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "out" / "stiffness.json").read_text(encoding="utf-8"))
+    rve = px.read(case / "grid.vti")
+    found = float(px.load_model(tmp_path / "own").predict_property(rve)["hardness"])
+    assert found != 87.5
+    assert content["properties"] == {"hardness [HV]": found}
+    (row,) = (line for line in result.stdout.splitlines() if "hardness [HV]" in line)
+    assert f"{found:.4g}" in row
+    assert "own/property.safetensors" in str(content["inputs"])
+    assert told[0].properties == {}
 
 
 def test_networks_share_the_stiffness_that_they_are_to_have(case, monkeypatch):
