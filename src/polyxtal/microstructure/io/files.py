@@ -28,8 +28,8 @@ class SourceOptions(TypedDict, total=False):
 
     Attributes:
         container: Name of one of several geometries, scans or slices in an HDF5 file.
-        array: Array of grain numbers in an image (default: "material" in `.vti`, the only one in
-            `.vtk`).
+        array: Array of grain numbers in an image (default: `material` of a `.vti`, the only one of
+            a `.vtk`).
         grains: Table of the grains of an image or of a file without orientations, see
             `read_grain_table`.
         grid: Number of voxels along x, y, z of a tessellation in polyhedra, or one number for its
@@ -57,7 +57,8 @@ def read(
     """Read a polycrystal from a file.
 
     Args:
-        path: DAMASK's `.vti` with `material.yaml` beside it, DREAM.3D's `.dream3d`, the package's
+        path: DAMASK's `.vti` with `material.yaml` beside it or its result `.hdf5`, DREAM.3D's
+            `.dream3d`, Neper's `.tesr` and `.tess`, kanapy's `.json`, VTK's `.vtk`, the package's
             own `.npz`, or a measured map, see `read_ebsd`.
         material: DAMASK material file (default: `material.yaml` beside the grid).
         frame: Reference frame of a map's Euler angles, see `read_ebsd`; required for a map.
@@ -66,7 +67,12 @@ def read(
             the neighbouring grains.
         max_filled: Largest share of a map's points, not indexed, excluded or in small regions, that
             may be assigned to neighbouring grains (default: 0.5); from 0.2 on with a warning. [-]
-        **options: What to read of a file that leaves a choice, see `SourceOptions`.
+        **options: What to read of a file that leaves a choice:
+            `container`, the name of one of several geometries, scans or slices (HDF5);
+            `array`, that of the grain numbers in an image (`.vti`, `.vtk`);
+            `grains`, a table of the grains' orientations and phases (`.csv`), for files without;
+            `grid`, the number of voxels of a `.tess`, along x, y, z or the longest edge;
+            `increment`, the number of an increment of a DAMASK result; negative from the last.
     Returns:
         The polycrystal, with lengths in µm and orientations v_sample = R(q) v_crystal. A map
         becomes one layer of voxels, see `EbsdMap.grains`.
@@ -116,7 +122,7 @@ def read_ebsd(
         frame: Frame of the Euler angles: a name of `microstructure.frames.FRAMES` ("map",
             "edax-1" to "edax-4", "oxford"), or the unit quaternion, scalar first, that rotates
             their axes into the map's. Required, since no file states it.
-        **options: What to read of a file that leaves a choice, see `SourceOptions`.
+        **options: `container`, the name of one of several scans or slices in an HDF5 file.
     Returns:
         The map; its x and y are the file's, z = x × y (into the specimen where y points down).
     Raises:

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from polyxtal.algebra.rotation import bunge_to_quaternion
+from polyxtal.argument_types import require_path
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.files.bounded import read_bounded
 from polyxtal.files.wording import listing, shorten
@@ -46,6 +47,7 @@ def read_grain_table(path: str | Path) -> GrainTable:
         FileNotFoundError: if there is no such file.
         ValueError: if a column is missing, or a value is not what its column says.
     """
+    require_path(path, "grains")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: must be a table of grains, but there is no such file.")

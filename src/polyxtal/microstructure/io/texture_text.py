@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_multiply
+from polyxtal.argument_types import require_path
 from polyxtal.crystal.laue import CUBIC, LaueGroup, laue_of_point_group
 from polyxtal.files.wording import listing, shorten
 from polyxtal.microstructure.io.ebsd_table import A_STAR_TO_A
@@ -79,6 +80,7 @@ def read_texture(
         >>> px.tessellate(grid=16, grains=50, texture=texture, seed=2).grains
         50
     """
+    require_path(path, "path")
     path = Path(path)
     if unit not in (None, "deg", "rad"):
         raise ValueError(f"Argument `unit` must be 'deg' or 'rad', but is {unit!r}.")

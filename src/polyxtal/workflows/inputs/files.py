@@ -56,7 +56,10 @@ def _read(
 
 
 def identify_inputs(
-    file: str | Path, material: Sequence[str] = (), load: str | None = None
+    file: str | Path,
+    material: Sequence[str] = (),
+    load: str | None = None,
+    ebsd: MapSettings | None = None,
 ) -> dict[str, tuple[str, str]]:
     """Return name and SHA-256 of each input file, by role."""
     given = {"microstructure": Path(file)}
@@ -70,6 +73,8 @@ def identify_inputs(
             given[f"material of {phase}" if separator else "material given"] = path
     if load is not None:
         given["load"] = Path(load)
+    if ebsd is not None and ebsd.grains is not None:
+        given["grains"] = Path(ebsd.grains)
     return {part: (path.name, sha256(path)) for part, path in given.items()}
 
 

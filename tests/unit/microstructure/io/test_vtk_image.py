@@ -1,5 +1,7 @@
 """Images of grain numbers, .vti and .vtk, with materials or a table of grains."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -128,6 +130,9 @@ def test_they_are_options(table, tmp_path):
     done = CliRunner().invoke(app, [*convert, "--array", "Spin", "--grains", str(table)])
     assert done.exit_code == 0, done.output
     assert torch.equal(px.read(tmp_path / "a.npz").grain_id, torch.from_numpy(IDS))
+    convert[2] = str(tmp_path / "b.npz")
+    told = CliRunner().invoke(app, [*convert, "--array", "Spin", "--grains", str(table), "--json"])
+    assert json.loads(told.stdout)["inputs"]["grains"]["name"] == "grains.csv"
 
 
 @pytest.mark.skipif(not SAMPLES.exists(), reason="needs ../shared/samples")
