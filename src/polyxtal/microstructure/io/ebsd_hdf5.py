@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -74,9 +75,10 @@ def read_hdf5_map(
                 f"argument `container` must choose one map of {listing(maps)}, but is {container}."
             )
         layout, group = maps[chosen[0]]
-        rotation = frame_rotation(_frame(path, frame, said_frame(group)), path)
+        said = said_frame(group)
+        rotation = frame_rotation(_frame(path, frame, said), path)
         points = layout(path, group)
-    return build_map(path, points, rotation)
+    return replace(build_map(path, points, rotation), frame=said)
 
 
 def _frame(path: Path, frame: Frame | None, said: str | None) -> Frame | None:
