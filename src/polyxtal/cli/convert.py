@@ -46,6 +46,11 @@ def convert(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    container: options.Container = None,
+    array: options.Array = None,
+    grains: options.Grains = None,
+    grid: options.Grid = None,
+    increment: options.Increment = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     debug: options.Debug = False,
@@ -58,7 +63,9 @@ def convert(
         from polyxtal.workflows.convert.run import convert as run
         from polyxtal.workflows.convert.settings import ConversionSettings
 
-        ebsd = options.map_settings(frame, threshold, exclude, volume, max_filled)
+        ebsd = options.map_settings(
+            frame, threshold, exclude, volume, max_filled, container, array, grains, grid, increment
+        )
         settings = ConversionSettings(crop, coarsen, renumber, ebsd)
         with deferred_warnings(), progress_bar() as progress:
             conversion = run(source, target, settings, force, progress)

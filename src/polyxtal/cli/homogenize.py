@@ -39,6 +39,11 @@ def homogenize(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    container: options.Container = None,
+    array: options.Array = None,
+    grains: options.Grains = None,
+    grid: options.Grid = None,
+    increment: options.Increment = None,
     scheme: Annotated[
         str,
         typer.Option(
@@ -75,7 +80,18 @@ def homogenize(
             tol,
             float32,
             max_iterations,
-            options.map_settings(frame, threshold, exclude, volume, max_filled),
+            options.map_settings(
+                frame,
+                threshold,
+                exclude,
+                volume,
+                max_filled,
+                container,
+                array,
+                grains,
+                grid,
+                increment,
+            ),
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)

@@ -66,6 +66,47 @@ Volume = Annotated[
         show_default=False,
     ),
 ]
+Container = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Geometry, scan or slice to read from an HDF5 file of several.",
+        show_default=False,
+    ),
+]
+Array = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Array of grain numbers in an image (default: material; the only one of a .vtk).",
+        show_default=False,
+    ),
+]
+Grains = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Table of grains (.csv: id; phi1, Phi, phi2 in degrees, or w, x, y, z; phase) for an "
+        "image or a file without orientations.",
+        show_default=False,
+    ),
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|NX,NY,NZ",
+        help="Voxels along the edges of a .tess tessellation; one number is for the longest.",
+        show_default=False,
+    ),
+]
+Increment = Annotated[
+    int | None,
+    typer.Option(
+        help="Increment of a DAMASK result to read; negative ones count from the last, -1 "
+        "(default: -1).",
+        show_default=False,
+    ),
+]
 Material = Annotated[
     list[str] | None,
     typer.Option(
@@ -111,8 +152,13 @@ def map_settings(
     exclude: list[str] | None,
     volume: int | None,
     max_filled: float | None,
+    container: str | None = None,
+    array: str | None = None,
+    grains: Path | None = None,
+    grid: str | None = None,
+    increment: int | None = None,
 ) -> MapSettings:
-    """Collect the EBSD options."""
+    """Collect the options of EBSD maps and of what to read from a file."""
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
 
     if threshold is not None and not 0 < threshold <= MAX_THRESHOLD:
@@ -121,7 +167,30 @@ def map_settings(
             f"but is {threshold:g}."
         )
     angle = None if threshold is None else radians(threshold)
-    return MapSettings(frame, angle, tuple(exclude or ()), volume, max_filled=max_filled)
+    return MapSettings(
+        frame,
+        angle,
+        tuple(exclude or ()),
+        volume,
+        max_filled=max_filled,
+        container=container,
+        array=array,
+        grains=None if grains is None else str(grains),
+        grid=None if grid is None else _voxels(grid),
+        increment=increment,
+    )
+
+
+def _voxels(text: str) -> int | tuple[int, ...]:
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3):
+        raise ValueError(
+            f"Option --grid must be one whole number, or three such as 40,40,20, but is {text!r}."
+        )
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def number_with_unit(text: str | None, name: str, units: Mapping[str, float]) -> float | None:

@@ -30,6 +30,11 @@ def predict(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    container: options.Container = None,
+    array: options.Array = None,
+    grains: options.Grains = None,
+    grid: options.Grid = None,
+    increment: options.Increment = None,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
     rate: options.Rate = 1e-3,
@@ -98,7 +103,18 @@ def predict(
             ensemble=ensemble,
             seed=seed,
             taylor=not no_taylor,
-            ebsd=options.map_settings(frame, threshold, exclude, volume, max_filled),
+            ebsd=options.map_settings(
+                frame,
+                threshold,
+                exclude,
+                volume,
+                max_filled,
+                container,
+                array,
+                grains,
+                grid,
+                increment,
+            ),
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)

@@ -33,6 +33,11 @@ def simulate(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    container: options.Container = None,
+    array: options.Array = None,
+    grains: options.Grains = None,
+    grid: options.Grid = None,
+    increment: options.Increment = None,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
     rate: options.Rate = 1e-3,
@@ -107,7 +112,18 @@ def simulate(
                 threads=threads,
                 checkpoint_every=checkpoint_every,
                 taylor=not no_taylor,
-                ebsd=options.map_settings(frame, threshold, exclude, volume, max_filled),
+                ebsd=options.map_settings(
+                    frame,
+                    threshold,
+                    exclude,
+                    volume,
+                    max_filled,
+                    container,
+                    array,
+                    grains,
+                    grid,
+                    increment,
+                ),
             )
             out = OUTPUT.default(file) if out is None else out
             check_folder(out)

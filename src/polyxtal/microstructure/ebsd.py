@@ -43,6 +43,7 @@ class EbsdMap:
         path: File that the map was read from.
         lattices: Lattice of each phase, None where its symmetry is unknown (default: all cubic).
         excluded: Share of the points whose phase was excluded, see `exclude`. [-]
+        frame: Frame of the Euler angles that the file stores; None if it stores none.
 
     Raises:
         ValueError: if shapes do not fit, a phase is out of range, or a quaternion is not of unit
@@ -65,6 +66,7 @@ class EbsdMap:
     path: Path
     lattices: tuple[Lattice | None, ...] | None = None
     excluded: float = 0.0
+    frame: str | None = None
 
     def __post_init__(self) -> None:
         """Validate shapes, phases, quaternions and steps."""

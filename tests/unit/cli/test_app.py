@@ -165,7 +165,7 @@ def unknown_key(case, tmp_path):
     ("make", "sentence"),
     [
         (lambda case, tmp_path: tmp_path / "missing.vti", "missing.vti: No such file"),
-        (lambda case, tmp_path: tmp_path / "grid.stl", "must end in .vti, .dream3d or .npz"),
+        (lambda case, tmp_path: tmp_path / "grid.stl", "must end in .vti, .hdf5, .dream3d"),
         (empty, "empty.vti: "),
         (truncated, "cut.vti: "),
         (unknown_key, "'C_122' is given (did you mean 'C_12'?)"),

@@ -7,9 +7,10 @@ a thousand times its size before it compares sizes; read such files in a separat
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -23,6 +24,11 @@ MAX_BYTES = 2**33
 
 MAX_NAMES = 10_000
 """Longest list of strings that is read."""
+
+MAX_GROUPS = 10_000
+"""Most groups that are looked through."""
+
+T = TypeVar("T")
 
 _FILTERS = {1, 2, 3}
 """HDF5's numbers of deflate, shuffle and the checksum Fletcher-32."""
@@ -42,6 +48,8 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         with h5py.File(path, "r") as file:
             yield file
     except ValueError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
         raise ValueError(f"{path}: {shorten_text(error)}") from error
     except (OSError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(
@@ -69,13 +77,43 @@ def children(group: h5py.Group) -> dict[str, h5py.Group | h5py.Dataset]:
     return found
 
 
+def find_groups(root: h5py.Group, kind: Callable[[str, h5py.Group], T | None]) -> dict[str, T]:
+    """Return what is found in groups within a group, at any depth, by path.
+
+    Args:
+        root: Group to look through, not itself.
+        kind: Function of a group's name and the group; None to look within it, too.
+    Raises:
+        ValueError: if there are more than `MAX_GROUPS` groups, or one is a link.
+    """
+    found: dict[str, T] = {}
+    seen: set[h5py.Group] = set()  # a group may be its own member
+    left: list[tuple[str, h5py.Group]] = [("", root)]
+    while left:
+        at, group = left.pop(0)
+        for name, member in children(group).items():
+            if not isinstance(member, h5py.Group):
+                continue
+            value = kind(name, member)
+            if value is not None:
+                found[at + name] = value
+            elif member not in seen:
+                left.append((f"{at}{name}/", member))
+            seen.add(member)
+            if len(seen) > MAX_GROUPS:
+                raise ValueError(
+                    f"must hold at most {MAX_GROUPS} groups (MAX_GROUPS), but has more."
+                )
+    return found
+
+
 def read_numbers(dataset: h5py.Dataset) -> NDArray[np.generic]:
-    """Read an array of integers or floats.
+    """Read an array of integers, floats or truth values.
 
     Raises:
         ValueError: if it is of another type, stored outside the file, or too large.
     """
-    if dataset.dtype.kind not in "iuf":
+    if dataset.dtype.kind not in "biuf":
         raise ValueError(
             f"{shorten(dataset.name)} must be numbers, but is of {shorten(str(dataset.dtype))}."
         )
@@ -98,6 +136,24 @@ def read_attribute(group: h5py.Group, name: str, count: int) -> NDArray[np.gener
             f"but is {shorten(stored.shape)} of {shorten(str(stored.dtype))}."
         )
     return np.asarray(group.attrs[name])
+
+
+def read_text_attribute(node: h5py.Group | h5py.Dataset, name: str) -> str:
+    """Read an attribute of one string; empty if it is missing.
+
+    Raises:
+        ValueError: if it is of another type.
+    """
+    if name not in node.attrs:
+        return ""
+    stored = node.attrs.get_id(name)
+    if h5py.check_string_dtype(stored.dtype) is None or math.prod(stored.shape) != 1:
+        raise ValueError(
+            f"The attribute {name} of {shorten(node.name)} must be a string, but is "
+            f"{shorten(stored.shape)} of {shorten(str(stored.dtype))}."
+        )
+    value = np.ravel(np.asarray(node.attrs[name]))[0]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def read_strings(dataset: h5py.Dataset) -> list[str]:

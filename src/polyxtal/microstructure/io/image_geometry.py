@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyxtal.files.wording import listing, shorten
-from polyxtal.microstructure.io.hdf5 import children, read_attribute, read_numbers
+from polyxtal.microstructure.io.hdf5 import children, find_groups, read_attribute, read_numbers
 
 MAX_VOXELS = 2**30
 """Largest grid that is read."""
@@ -85,6 +85,9 @@ class ImageGeometry:
 def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
     """Return the image geometry of that name, or the only one with cell data.
 
+    Geometries may lie in groups; each is named by its path below the first group, such as
+    "Group/Volume", or by its own name where that is unique.
+
     Raises:
         ValueError: if the choice is not unique, or a geometry is invalid.
     """
@@ -95,15 +98,11 @@ def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
             "A DREAM.3D file must hold /DataContainers (SIMPL) or /DataStructure (NX), "
             f"but holds {listing(root) or 'nothing'}."
         )
-    geometries = {
-        name: geometry
-        for name, group in children(parent).items()
-        if isinstance(group, h5py.Group) and (geometry := _geometry(group)) is not None
-    }
-    chosen = [
+    geometries = find_groups(parent, lambda _, group: _geometry(group))
+    chosen = [name for name in geometries if name == container] or [
         name
         for name, geometry in geometries.items()
-        if name == container or (container is None and geometry.cell)
+        if name.endswith(f"/{container}") or (container is None and geometry.cell)
     ]
     if len(chosen) != 1:
         raise ValueError(

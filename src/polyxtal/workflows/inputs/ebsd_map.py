@@ -1,4 +1,4 @@
-"""How an EBSD map becomes a polycrystal."""
+"""How a file, in particular an EBSD map, becomes a polycrystal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from polyxtal.microstructure.ebsd import GrainMap
+    from polyxtal.microstructure.io.files import SourceOptions
     from polyxtal.microstructure.polycrystal import Polycrystal
 
 
 @dataclass(frozen=True)
 class MapSettings:
-    """Settings for EBSD maps; must be unset for other files.
+    """Settings for EBSD maps, and what to read of other files; must be unset where none applies.
 
     Attributes:
         frame: Reference frame of the Euler angles, see `read_ebsd`.
@@ -25,6 +26,8 @@ class MapSettings:
             `equivalent_rve`; None for the map itself, a single layer.
         volume_seed: Random seed of that volume.
         max_filled: Largest share of the points to fill from neighbouring points; None for 0.5. [-]
+        container, array, grains, grid, increment: What to read of a file that leaves a choice, see
+            `SourceOptions`.
     """
 
     frame: str | None = None
@@ -33,6 +36,22 @@ class MapSettings:
     volume: int | None = None
     volume_seed: int = 0
     max_filled: float | None = None
+    container: str | None = None
+    array: str | None = None
+    grains: str | None = None
+    grid: int | tuple[int, ...] | None = None
+    increment: int | None = None
+
+    @property
+    def source(self) -> SourceOptions:
+        """What to read of the file."""
+        return {
+            "container": self.container,
+            "array": self.array,
+            "grains": self.grains,
+            "grid": self.grid,
+            "increment": self.increment,
+        }
 
     def read(self, file: str | Path) -> tuple[Polycrystal, GrainMap | None]:
         """Read a polycrystal file; for an EBSD map, return its grains, too.
@@ -43,13 +62,14 @@ class MapSettings:
         """
         from polyxtal.microstructure.equivalent import VOXELS_PER_GRAIN, equivalent_rve
         from polyxtal.microstructure.filled import check_filled
-        from polyxtal.microstructure.io.registry import extensions, is_map, read, read_ebsd
+        from polyxtal.microstructure.io import read, read_ebsd
+        from polyxtal.microstructure.io.registry import extensions, is_map, listed
 
         if not is_map(file):
             if self.volume is not None:
                 raise ValueError(
                     f"{file}: argument `volume` must be left out except for "
-                    f"{' and '.join(extensions('map'))} files."
+                    f"{listed(extensions('map'), 'and')} files."
                 )
             rve = read(
                 file,
@@ -57,9 +77,10 @@ class MapSettings:
                 threshold=self.threshold,
                 exclude=self.exclude,
                 max_filled=self.max_filled,
+                **self.source,
             )
             return rve, None
-        ebsd = read_ebsd(file, frame=self.frame).exclude(*self.exclude)
+        ebsd = read_ebsd(file, frame=self.frame, **self.source).exclude(*self.exclude)
         grains = ebsd.grains() if self.threshold is None else ebsd.grains(self.threshold)
         check_filled(grains, self.max_filled)
         if self.volume is None:

@@ -73,7 +73,7 @@ class Reading:
             "grains": self.map.grains,
             "grains_at_border": int(self.map.border.sum()),
             "mean_grain_area": float(self.map.area.mean()),
-            "frame": self.frame,
+            "frame": self.frame or self.map.source.frame,
             "replaced_by_volume": self.rve.grid[2] > 1,
         }
 
