@@ -51,6 +51,7 @@ from .microstructure.io import read_ebsd as read_ebsd
 from .microstructure.io import write as write
 from .microstructure.io.stored_materials import read_materials as read_materials
 from .microstructure.io.texture_text import read_texture as read_texture
+from .microstructure.io.vpsc import write_texture as write_texture
 from .microstructure.polycrystal import Polycrystal as Polycrystal
 from .microstructure.tessellate import tessellate as tessellate
 from .model.foundation import FoundationModel as FoundationModel
