@@ -37,6 +37,17 @@ def require_number(value: Any, argument: str) -> None:
         )
 
 
+def require_seed(value: Any, argument: str = "seed") -> None:
+    """Make sure that an argument is a random seed: a whole number that is not negative.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    require_type(value, Integral, argument)
+    if value < 0:
+        raise ValueError(f"Argument `{argument}` must not be negative, but is {value}.")
+
+
 def require_path(value: Any, argument: str) -> None:
     """Make sure that an argument is a path.
 

@@ -37,6 +37,26 @@ CALLS = {
         "Argument `elasticity` must be an Elasticity, or one for each phase name, "
         "but is a Material."
     ),
+    "px.coarsen(rve, 2.0)": (
+        "Argument `grid` must be a whole number or a Sequence, but is a float."
+    ),
+    "px.coarsen(rve, (2.9, 3, 3))": (
+        "Argument `grid` must be whole numbers of voxels, but is (2.9, 3, 3)."
+    ),
+    "px.coarsen(3, rve)": "Argument `rve` must be a Polycrystal, but is an int.",
+    "px.coarsen(rve, 2, 'a')": "Argument `seed` must be a whole number, but is a str.",
+    "px.from_texture(rve)": "Argument `texture` must be a Texture, but is a Polycrystal.",
+    "px.from_texture(texture, '27')": "Argument `grains` must be a whole number, but is a str.",
+    "px.from_texture(texture, aspect=2)": "Argument `aspect` must be a Sequence, but is an int.",
+    "px.from_texture(texture, aspect=('4', 2, 1))": (
+        "Argument `aspect` must be three positive ratios, but is ('4', 2, 1)."
+    ),
+    "px.from_texture(texture, lattice='cF')": (
+        "Argument `lattice` must be a Lattice, but is a str."
+    ),
+    "px.predict(rve, material, path, seed=None)": (
+        "Argument `seed` must be a whole number, but is None."
+    ),
     "px.voigt_average(elasticity, rve)": (
         "Argument `rve` must be a Polycrystal, but is a CubicElasticity."
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from polyxtal.argument_types import require_seed, require_type
 from polyxtal.crystal.laue import LaueGroup
 from polyxtal.microstructure.coarse_kernel import balance
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -48,7 +50,13 @@ def coarsen(rve: Polycrystal, grid: int | Sequence[int], seed: int = 0) -> Polyc
         ValueError: if the grid is not one or three positive numbers, or finer than that of the
             polycrystal.
     """
-    grid = (grid,) * 3 if isinstance(grid, int) else tuple(int(n) for n in grid)
+    require_type(rve, Polycrystal, "rve")
+    require_seed(seed)
+    require_type(grid, (Integral, Sequence), "grid")
+    counts = (grid,) * 3 if isinstance(grid, int | np.integer) else tuple(grid)
+    if any(not isinstance(n, Integral) or isinstance(n, bool) for n in counts):
+        raise ValueError(f"Argument `grid` must be whole numbers of voxels, but is {grid}.")
+    grid = tuple(int(n) for n in counts)
     if len(grid) != 3 or any(not 1 <= m <= n for m, n in zip(grid, rve.grid, strict=False)):
         raise ValueError(
             f"Argument `grid` must be one or three numbers of voxels from 1 to {rve.grid}, "

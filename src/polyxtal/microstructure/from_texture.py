@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from polyxtal.argument_types import require_type
+from polyxtal.argument_types import require_seed, require_type
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.microstructure.coarse import harmonics_of
 from polyxtal.microstructure.coarse_kernel import balance, exchange
@@ -65,8 +66,14 @@ def from_texture(
         Polycrystal(grid=(7, 7, 7), grains=343, size=(7, 7, 7) µm, phases=('crystal',))
     """
     require_type(texture, Texture, "texture")
+    require_type(grains, Integral, "grains")
+    require_seed(seed)
     edge = _edge(grains)
-    if len(aspect) != 3 or not valid_edges(aspect):
+    require_type(aspect, Sequence, "aspect")
+    if lattice is not None:
+        require_type(lattice, Lattice, "lattice")
+    numbers = all(isinstance(ratio, Real) for ratio in aspect)
+    if len(aspect) != 3 or not numbers or not valid_edges(aspect):
         raise ValueError(f"Argument `aspect` must be three positive ratios, but is {aspect}.")
     if lattice is not None and lattice.laue_group != texture.laue:
         raise ValueError(

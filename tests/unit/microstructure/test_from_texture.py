@@ -89,6 +89,7 @@ def test_large_strains_converge():
         ({"grains": 0}, "`grains` must be from 1 to"),
         ({"aspect": (1, 1)}, "`aspect` must be three positive ratios"),
         ({"aspect": (1, 1, -1)}, "`aspect` must be three positive ratios"),
+        ({"seed": -1}, "`seed` must not be negative"),
         ({"lattice": TITANIUM}, "must have the Laue group of the texture, m-3m, but has 6/mmm"),
     ],
 )

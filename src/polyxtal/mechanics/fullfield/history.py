@@ -43,12 +43,12 @@ class LocalFields(Measures):
     @property
     def slip_resistance(self) -> Float[Tensor, "nx ny nz systems"]:
         """Slip resistance ξ of the slip systems, zero where there are none. [MPa]"""
-        return self.internal["slip_resistance"]
+        return self.internal.get("slip_resistance", self.F[..., 0, :0])
 
     @property
     def slip(self) -> Float[Tensor, "nx ny nz systems"]:
         """Accumulated slip Σ |Δγ| of the slip systems. [-]"""
-        return self.internal["slip"]
+        return self.internal.get("slip", self.F[..., 0, :0])
 
     def __repr__(self) -> str:
         """Describe without dumping arrays."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from polyxtal.files.snapshots import SnapshotSeries
+from polyxtal.files.wording import shorten
 from polyxtal.mechanics.damask.series import ResultSeries
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
 from polyxtal.mechanics.fullfield.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -70,7 +71,8 @@ class SimulationRun:
         # A series is continued only if this simulation began it.
         resume = resumed and known == self.series_name
         self.series = self._open_series(material, path, resume)
-        if self.series is not None and self.series.starts_at_zero and self.progress.time == 0:
+        at_start = self.progress.time == 0 and self.series is not None and not self.series.times
+        if at_start and self.series is not None and self.series.starts_at_zero:
             self._snapshot(0.0)
         if file is not None and not resume:
             # At once, so that a path that cannot be written is found at the start.
@@ -180,7 +182,13 @@ def _new_series(
     """Begin or continue a series in the format that its ending names."""
     assert files.fields is not None
     options: Any = {"resume": resume, "replace": files.replace and not resume}
-    if Path(files.fields).suffix != ResultSeries.suffix:
+    suffix = Path(files.fields).suffix
+    if suffix not in (FieldSeries.suffix, ResultSeries.suffix):
+        raise ValueError(
+            f"{shorten(str(files.fields))}: fields must be written to a file that ends in "
+            f"{FieldSeries.suffix} or {ResultSeries.suffix}, but not in {shorten(suffix)}."
+        )
+    if suffix == FieldSeries.suffix:
         return FieldSeries(files.fields, rve.grid, rve.spacing, **options)
     materials = (
         material if isinstance(material, Mapping) else dict.fromkeys(rve.phase_names, material)

@@ -4,17 +4,23 @@ A grid of N voxels is a sample of the crystals and of their neighbourhoods. Its 
 from that of another grid as the means of two samples do, without bias, and less than with voxels at
 random because grains, phases and texture are balanced (`coarsen`):
 
-    |e_ij| ~ κ s_ij √(1 / N + 1 / N_fine),   and 0 on the fine grid itself
+    |e_ij| ~ κ √(s_ij² + (E d_ij)²) √(1 / N + 1 / N_fine),   and 0 on the fine grid itself
 
-s_ij is the standard deviation of the stress between grains, volume-weighted, in the coarse field
-itself; likewise for the deformation gradient. κ is the same for fcc, bcc and hexagonal metals, for
-two phases and for all loads, within its scatter: 0.6 with the weight of 3 degrees of freedom
-before a polycrystal is known. The coarser rungs of the ladder, whose errors are independent,
-correct it for the polycrystal at hand (Bayes' rule for a normal sample, with a conjugate prior):
+s_ij and d_ij are the standard deviations of stress and deformation gradient between grains,
+volume-weighted, in the coarse field itself; E = |ΔP / ΔF| of the loaded component over the
+increment. The second term counts where grains lie in series, so that they share the stress. Where
+the load prescribes the stress, its error is 0, that of the loaded deformation is 1 / E times as
+large, and that of other free ones κ d_ij √(…).
 
-    κ² = (ν₀ κ₀² + Σ_pairs mean over t of |R_a - R_b|² / (s² (1/N_a + 1/N_b))) / (ν₀ + pairs)
+κ is the same for fcc, bcc and hexagonal metals, for two phases and for all loads, within its
+scatter: 0.6 with the weight of 3 degrees of freedom before a polycrystal is known. The coarser
+rungs of the ladder, whose errors are independent, correct it for the polycrystal at hand (Bayes'
+rule for a normal sample, with a conjugate prior):
 
-and the bound is Student's two-sided quantile of 90 % for ν₀ + pairs degrees of freedom times it.
+    κ² = (ν₀ κ₀² + Σ_pairs mean over t of |R_a - R_b|² / (S² (1/N_a + 1/N_b))) / (ν₀ + pairs)
+
+with the loaded component's result R and its scale S as above. The bound is Student's two-sided
+quantile of 90 % for ν₀ + pairs degrees of freedom times it.
 """
 
 from __future__ import annotations
@@ -25,40 +31,42 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.special import stdtrit
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_conjugate, quaternion_multiply, rotation_angle
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
+from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.response import loaded_component
+from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
 
 KAPPA, WEIGHT = 0.6, 3.0
 """Prior κ [-], and its weight in degrees of freedom."""
 CONFIDENCE = 0.9
 """Probability that a bound holds. [-]"""
+SMALLEST = 1e-9
+"""Smallest result, in MPa or strain, whose relative error means anything."""
 
 
 class Rung(NamedTuple):
     """A coarse full field.
 
     Attributes:
-        grid: Voxels along x, y, z.
+        coarse: The polycrystal on its grid.
         response: Its response.
-        weights: Volume fraction of every grain on its grid. [-]
         seconds: Wall time. [s]
     """
 
-    grid: tuple[int, int, int]
+    coarse: Polycrystal
     response: FullFieldResponse
-    weights: Float[Tensor, " grains"]
     seconds: float
 
     @property
     def points(self) -> int:
         """Number of voxels."""
-        return math.prod(self.grid)
+        return math.prod(self.coarse.grid)
 
 
 class ErrorBounds(NamedTuple):
@@ -75,19 +83,44 @@ class ErrorBounds(NamedTuple):
     kappa: float
 
 
-def error_bounds(rungs: Sequence[Rung], fine_points: int) -> ErrorBounds:
+def stress_controlled(path: LoadPath) -> Bool[Tensor, "increments 3 3"]:
+    """Return where the load prescribes the stress, at every time; row 0 is that of the start."""
+    masks = [torch.from_numpy(step.stress_controlled) for step in path.steps]
+    rows = [
+        mask for mask, step in zip(masks, path.steps, strict=True) for _ in range(step.increments)
+    ]
+    return torch.stack([rows[0], *rows])
+
+
+def error_bounds(
+    rungs: Sequence[Rung], fine_points: int, controlled: Bool[Tensor, "increments 3 3"]
+) -> ErrorBounds:
     """Return the bounds of the last rung's error.
 
     Args:
         rungs: Rungs, from coarse to fine, of the same polycrystal and load.
         fine_points: Number of voxels of the polycrystal itself.
+        controlled: See `stress_controlled`.
     """
     last = rungs[-1]
-    kappa, freedom = _kappa(rungs)
+    kappa, freedom = _kappa(rungs, controlled)
     quantile = float(stdtrit(freedom, 0.5 * (1 + CONFIDENCE)))
     differs = last.points < fine_points
     scale = quantile * kappa * math.sqrt(1 / last.points + 1 / fine_points) * differs
-    return ErrorBounds(scale * _spread(last, "F"), scale * _spread(last, "P"), kappa)
+    strain, stress = _scales(last, controlled)
+    return ErrorBounds(scale * strain, scale * stress, kappa)
+
+
+def relative_error(
+    response: FullFieldResponse, bounds: ErrorBounds, controlled: Bool[Tensor, "increments 3 3"]
+) -> float:
+    """Return the largest bound of the loaded component's result over its largest magnitude. [-]"""
+    i, j = loaded_component(response)
+    bound, value = bounds.P, response.P
+    if _by_stress(response, controlled):
+        bound, value = bounds.F, response.engineering_strain
+    largest = float(value[:, i, j].abs().max())
+    return float(bound[:, i, j].max()) / largest if largest > SMALLEST else 0.0
 
 
 def rotation_error(rungs: Sequence[Rung], fine_points: int) -> float | None:
@@ -107,33 +140,61 @@ def rotation_error(rungs: Sequence[Rung], fine_points: int) -> float | None:
         return None
     before = rungs[-2]
     q, p = last.response.orientations, before.response.orientations
-    both = (last.weights > 0) & (before.weights > 0)
+    shares = [rung.coarse.volume_fractions for rung in (before, last)]
+    both = (shares[0] > 0) & (shares[1] > 0)
     if q is None or p is None or not bool(both.any()):
         return None
     between = rotation_angle(quaternion_multiply(quaternion_conjugate(p[-1]), q[-1]))
-    share = volume_shares(q[-1], torch.where(both, last.weights, 0.0))
+    share = volume_shares(q[-1], torch.where(both, shares[1], 0.0))
     ratio = math.sqrt(before.points / last.points)
     return float(share @ between) * ratio / math.sqrt(1 + ratio**2)
 
 
-def _kappa(rungs: Sequence[Rung]) -> tuple[float, float]:
+def _by_stress(response: FullFieldResponse, controlled: Bool[Tensor, "increments 3 3"]) -> bool:
+    """Return whether the load prescribes the stress of the loaded component most of the time."""
+    i, j = loaded_component(response)
+    return bool(controlled[1:, i, j].double().mean() > 0.5)
+
+
+def _kappa(
+    rungs: Sequence[Rung], controlled: Bool[Tensor, "increments 3 3"]
+) -> tuple[float, float]:
     """Return κ and its degrees of freedom, from the loaded component of successive rungs."""
     total = WEIGHT * KAPPA**2
-    i, j = loaded_component(rungs[-1].response)
+    last = rungs[-1].response
+    i, j = loaded_component(last)
+    name = "F" if _by_stress(last, controlled) else "P"
+    free = controlled[1:, i, j] == (name == "F")
     for a, b in pairwise(rungs):
-        change = (a.response.P - b.response.P)[1:, i, j]
-        spread = _spread(b, "P")[1:, i, j]
-        known = spread > 1e-9 * float(spread.max())
+        change = (getattr(a.response, name) - getattr(b.response, name))[1:, i, j]
+        scale = _scales(b, controlled)[0 if name == "F" else 1][1:, i, j]
+        known = free & (scale > 1e-9 * float(scale.max()))
         if known.any():
-            ratio = (change[known] / spread[known]) ** 2
+            ratio = (change[known] / scale[known]) ** 2
             total += float(ratio.mean()) / (1 / a.points + 1 / b.points)
     freedom = WEIGHT + len(rungs) - 1
     return math.sqrt(total / freedom), freedom
+
+
+def _scales(
+    rung: Rung, controlled: Bool[Tensor, "increments 3 3"]
+) -> tuple[Float[Tensor, "increments 3 3"], Float[Tensor, "increments 3 3"]]:
+    """Return the scales of the errors of F and P, see the module."""
+    response = rung.response
+    i, j = loaded_component(response)
+    strain, stress = _spread(rung, "F"), _spread(rung, "P")
+    change = response.F.diff(dim=0)[:, i, j].abs().clamp_min(1e-12)
+    modulus = (response.P.diff(dim=0)[:, i, j].abs() / change).clamp_min(1e-6)
+    modulus = torch.cat([modulus[:1], modulus])[:, None, None]
+    both = (stress**2 + (modulus * strain) ** 2).sqrt()
+    free = torch.where(controlled, strain, 0.0)
+    free[:, i, j] = torch.where(controlled[:, i, j], (both / modulus)[:, i, j], 0.0)
+    return free, torch.where(controlled, 0.0, both)
 
 
 def _spread(rung: Rung, name: str) -> Float[Tensor, "increments 3 3"]:
     """Return the standard deviation between grains."""
     grains = getattr(rung.response, f"grain_{name}")
     mean = getattr(rung.response, name)
-    squared = ((grains - mean[:, None]) ** 2 * rung.weights[:, None, None]).sum(1)
-    return squared.sqrt()
+    weights = rung.coarse.volume_fractions[:, None, None]
+    return ((grains - mean[:, None]) ** 2 * weights).sum(1).sqrt()

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from polyxtal.argument_types import require_type
-from polyxtal.crystal.material import Material
+from polyxtal.argument_types import require_seed, require_type
 from polyxtal.mechanics.fullfield.history import FullFieldResponse, LocalFields
 from polyxtal.mechanics.fullfield.simulate import simulate
+from polyxtal.mechanics.ladder.absent import complete
 from polyxtal.mechanics.ladder.accuracy import ACCURACY, check_accuracy
-from polyxtal.mechanics.ladder.error import ErrorBounds, Rung, error_bounds, rotation_error
+from polyxtal.mechanics.ladder.error import (
+    ErrorBounds,
+    Rung,
+    error_bounds,
+    relative_error,
+    rotation_error,
+    stress_controlled,
+)
 from polyxtal.mechanics.ladder.grids import coarse_grid
-from polyxtal.mechanics.loading.path import LoadPath, LoadStep
-from polyxtal.mechanics.loading.step import load_matrix
-from polyxtal.mechanics.mean_field.taylor import taylor_response
+from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.measures import component_index
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.microstructure.coarse import coarse_voxels, coarsen
@@ -44,7 +49,8 @@ class RungRecord(NamedTuple):
     Attributes:
         grid: Voxels along x, y, z.
         seconds: Wall time. [s]
-        error: Largest bound of the loaded stress over its largest magnitude. [-]
+        error: Largest bound of the loaded stress over its largest magnitude, see
+            `EstimatedResponse.error`. [-]
     """
 
     grid: tuple[int, int, int]
@@ -89,6 +95,12 @@ class EstimatedResponse(FullFieldResponse):
         require_type(rve, Polycrystal, "rve")
         assert self.fields is not None
         assert self.coarse is not None
+        if rve.size != self.coarse.size or rve.grains != self.coarse.grains:
+            raise ValueError(
+                "Argument `rve` must be the polycrystal that was predicted, of "
+                f"{self.coarse.grains} grains and {self.coarse.size} µm, but has {rve.grains} and "
+                f"{rve.size} µm."
+            )
         voxel = coarse_voxels(rve, self.coarse)
 
         def fine(field: Tensor) -> Tensor:
@@ -114,9 +126,11 @@ class EstimatedResponse(FullFieldResponse):
 
     @property
     def error(self) -> float:
-        """Largest bound of the loaded stress over its largest magnitude. [-]"""
-        assert self.bounds is not None
-        return _relative(self, self.bounds)
+        """Largest bound of the loaded stress over its largest magnitude. [-]
+
+        Of the strain, where the load prescribes this stress.
+        """
+        return self.rungs[-1].error
 
 
 def predict(
@@ -164,16 +178,18 @@ def predict(
     require_type(rve, Polycrystal, "rve")
     require_type(path, LoadPath, "path")
     check_accuracy(accuracy, seconds)
+    require_seed(seed)
     whole = math.prod(rve.grid)
     started = perf_counter()
+    controlled = stress_controlled(path)
     rungs: list[Rung] = []
     records: list[RungRecord] = []
     grid = coarse_grid(rve, FIRST_POINTS)
     while True:
         rung = _solve(rve, material, path, grid, scheme, threads, seed, on_progress)
         rungs.append(rung)
-        bounds = error_bounds(rungs, whole)
-        error = _relative(rung.response, bounds)
+        bounds = error_bounds(rungs, whole, controlled)
+        error = relative_error(rung.response, bounds, controlled)
         records.append(RungRecord(grid, rung.seconds, error))
         if error <= accuracy or grid == rve.grid:
             break
@@ -182,13 +198,19 @@ def predict(
         if further is None:
             break
         grid = further
+    if seconds is not None and rungs[0].seconds > seconds:
+        warnings.warn(
+            f"The coarsest full field took {rungs[0].seconds:.2g} s, longer than the "
+            f"{seconds:g} s within which the answer was wanted.",
+            stacklevel=2,
+        )
     given = _complete(rve, material, rungs[-1])
     return EstimatedResponse(
         **given,
         bounds=bounds,
         rotation_error=rotation_error(rungs, whole),
         rungs=tuple(records),
-        coarse=rve if grid == rve.grid else coarsen(rve, grid, seed),
+        coarse=rungs[-1].coarse,
     )
 
 
@@ -216,7 +238,7 @@ def _solve(
         coarse, material, path, scheme=scheme, threads=threads, on_increment=after_increment
     )
     assert isinstance(response, FullFieldResponse)
-    return Rung(grid, response, coarse.volume_fractions, perf_counter() - begun)
+    return Rung(coarse, response, perf_counter() - begun)
 
 
 def _next_grid(
@@ -239,62 +261,12 @@ def _next_grid(
     return None
 
 
-def _relative(response: FullFieldResponse, bounds: ErrorBounds) -> float:
-    i, j = loaded_component(response)
-    largest = float(response.P[:, i, j].abs().max())
-    return float(bounds.P[:, i, j].max()) / largest if largest > 0 else 0.0
-
-
 def _complete(rve: Polycrystal, material: MaterialByPhase, rung: Rung) -> dict[str, Any]:
     """Return the response with all grains of the polycrystal, as arguments."""
     response = rung.response
     given = {f.name: getattr(response, f.name) for f in fields(response)}
-    absent = (rung.weights == 0) & (rve.volume_fractions > 0)
+    absent = (rung.coarse.volume_fractions == 0) & (rve.volume_fractions > 0)
     given["weights"] = rve.volume_fractions
     if absent.any():
-        given["orientations"] = _turn_absent(rve, material, response, absent)
-        for name in ("grain_F", "grain_P"):
-            values = given[name].clone()
-            values[:, absent] = getattr(response, name[-1])[:, None]
-            given[name] = values
+        given |= complete(rve, material, response, absent)
     return given
-
-
-def _turn_absent(
-    rve: Polycrystal,
-    material: MaterialByPhase,
-    response: FullFieldResponse,
-    absent: Bool[Tensor, " grains"],
-) -> Float[Tensor, "increments grains 4"]:
-    """Return orientations with those of absent grains under the mean deformation."""
-    assert response.orientations is not None
-    voids = [n for n, m in material.items() if m is None] if isinstance(material, Mapping) else []
-    solid = torch.tensor([rve.phase_names[k] not in voids for k in rve.phase.tolist()])
-    members = (absent & solid).nonzero().flatten()
-    if not len(members):
-        return response.orientations
-    crystals = Polycrystal(
-        torch.arange(len(members)).reshape(-1, 1, 1),
-        rve.orientations[members],
-        phase=rve.phase[members],
-        phase_names=rve.phase_names,
-        lattices=rve.lattices,
-    )
-    given = material if isinstance(material, Material) else {n: m for n, m in material.items() if m}
-    turned = taylor_response(crystals, given, _mean_path(response)).orientations
-    assert turned is not None
-    orientations = response.orientations.clone()
-    orientations[:, members] = turned.to(orientations)
-    return orientations
-
-
-def _mean_path(response: FullFieldResponse) -> LoadPath:
-    """Return the path that prescribes the mean deformation gradient at every increment."""
-    lengths = response.time.diff().tolist()
-    goals = response.F[1:].tolist()
-    return LoadPath(
-        tuple(
-            LoadStep(length, 1, load_matrix(goal), deformation_kind="F")
-            for length, goal in zip(lengths, goals, strict=True)
-        )
-    )

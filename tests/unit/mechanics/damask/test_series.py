@@ -148,6 +148,7 @@ def arrays(file: Path) -> dict[str, np.ndarray]:
 
 
 def test_an_unfinished_file_can_be_opened_and_goes_on(finished, tmp_path):
+    stopped(tmp_path, 1)  # within the first increments, there is only the undeformed state
     stopped(tmp_path, 3)
     file = tmp_path / "run.hdf5"
     assert sorted(path.name for path in tmp_path.glob("run_*.hdf5")) == [
