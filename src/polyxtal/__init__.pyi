@@ -48,8 +48,10 @@ from .microstructure.equivalent import equivalent_rve as equivalent_rve
 from .microstructure.io import read as read
 from .microstructure.io import read_ebsd as read_ebsd
 from .microstructure.io import write as write
+from .microstructure.io.ebsd_stack import read_ebsd_stack as read_ebsd_stack
 from .microstructure.io.stored_materials import read_materials as read_materials
 from .microstructure.polycrystal import Polycrystal as Polycrystal
+from .microstructure.stack import EbsdStack as EbsdStack
 from .microstructure.tessellate import tessellate as tessellate
 from .model.foundation import FoundationModel as FoundationModel
 from .model.foundation import load_model as load_model

@@ -66,6 +66,7 @@ def deferred_warnings() -> Iterator[Callable[[], None]]:
 
 
 OTHER_NAMES = {
+    "align": "--no-align",
     "elastic": "--elastic-gpa",
     "factor": "--coarsen",
     "fixed": "--axis",
@@ -73,6 +74,7 @@ OTHER_NAMES = {
     "ranges": "--crop",
     "seconds": "--time",
     "source": "--material",
+    "spacing": "--section-spacing",
     "threshold": "--threshold-deg",
 }
 """Option that sets an argument of another name."""
@@ -80,8 +82,8 @@ OPTIONS = {
     "accelerator", "accuracy", "axis", "checkpoint_every", "coarsen", "crop", "devices", "engine",
     "ensemble", "epochs", "exclude", "fields", "fields_every", "frame", "leaves", "load",
     "material", "max_filled", "max_iterations", "model", "nodes", "path", "patience", "rate",
-    "scheduler", "scheme", "seed", "stop_after", "strain", "strategy", "test", "threads",
-    "tol", "unload", "validation", "void", "volume", "workers",
+    "scheduler", "scheme", "section_spacing", "seed", "stop_after", "strain", "strategy", "test",
+    "threads", "tol", "unload", "validation", "void", "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""
 _ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")

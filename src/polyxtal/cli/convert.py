@@ -46,6 +46,8 @@ def convert(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    section_spacing: options.SectionSpacing = None,
+    no_align: options.NoAlign = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     debug: options.Debug = False,
@@ -58,7 +60,9 @@ def convert(
         from polyxtal.workflows.convert.run import convert as run
         from polyxtal.workflows.convert.settings import ConversionSettings
 
-        ebsd = options.map_settings(frame, threshold, exclude, volume, max_filled)
+        ebsd = options.map_settings(
+            frame, threshold, exclude, volume, max_filled, section_spacing, no_align
+        )
         settings = ConversionSettings(crop, coarsen, renumber, ebsd)
         with deferred_warnings(), progress_bar() as progress:
             conversion = run(source, target, settings, force, progress)

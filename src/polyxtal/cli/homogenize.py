@@ -39,6 +39,8 @@ def homogenize(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    section_spacing: options.SectionSpacing = None,
+    no_align: options.NoAlign = False,
     scheme: Annotated[
         str,
         typer.Option(
@@ -75,7 +77,9 @@ def homogenize(
             tol,
             float32,
             max_iterations,
-            options.map_settings(frame, threshold, exclude, volume, max_filled),
+            options.map_settings(
+                frame, threshold, exclude, volume, max_filled, section_spacing, no_align
+            ),
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)

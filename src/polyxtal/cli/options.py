@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.microstructure.io.registry import describe_formats, readable_format
+from polyxtal.microstructure.io.sections import is_pattern, section_files
 
 if TYPE_CHECKING:
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -66,6 +67,18 @@ Volume = Annotated[
         show_default=False,
     ),
 ]
+SectionSpacing = Annotated[
+    float | None,
+    typer.Option(
+        metavar="UM",
+        help="Distance between serial sections in µm; the input is then a pattern of EBSD maps in "
+        "quotation marks, such as 'S*.ang', in the order of their numbers.",
+        show_default=False,
+    ),
+]
+NoAlign = Annotated[
+    bool, typer.Option("--no-align", help="Leave serial sections where they are, without shifts.")
+]
 Material = Annotated[
     list[str] | None,
     typer.Option(
@@ -111,6 +124,8 @@ def map_settings(
     exclude: list[str] | None,
     volume: int | None,
     max_filled: float | None,
+    section_spacing: float | None = None,
+    no_align: bool = False,
 ) -> MapSettings:
     """Collect the EBSD options."""
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -121,7 +136,15 @@ def map_settings(
             f"but is {threshold:g}."
         )
     angle = None if threshold is None else radians(threshold)
-    return MapSettings(frame, angle, tuple(exclude or ()), volume, max_filled=max_filled)
+    return MapSettings(
+        frame,
+        angle,
+        tuple(exclude or ()),
+        volume,
+        max_filled=max_filled,
+        section_spacing=section_spacing,
+        align=not no_align,
+    )
 
 
 def number_with_unit(text: str | None, name: str, units: Mapping[str, float]) -> float | None:
@@ -165,7 +188,10 @@ def require_input(file: Path) -> None:
         ValueError: if its extension is unknown.
     """
     readable_format(file)
-    require_files(file)
+    if is_pattern(file):
+        section_files(file)
+    else:
+        require_files(file)
 
 
 def require_materials(given: list[str] | None) -> None:

@@ -30,6 +30,8 @@ def predict(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    section_spacing: options.SectionSpacing = None,
+    no_align: options.NoAlign = False,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
     rate: options.Rate = 1e-3,
@@ -98,7 +100,9 @@ def predict(
             ensemble=ensemble,
             seed=seed,
             taylor=not no_taylor,
-            ebsd=options.map_settings(frame, threshold, exclude, volume, max_filled),
+            ebsd=options.map_settings(
+                frame, threshold, exclude, volume, max_filled, section_spacing, no_align
+            ),
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)

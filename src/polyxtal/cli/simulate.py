@@ -33,6 +33,8 @@ def simulate(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    section_spacing: options.SectionSpacing = None,
+    no_align: options.NoAlign = False,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
     rate: options.Rate = 1e-3,
@@ -107,7 +109,9 @@ def simulate(
                 threads=threads,
                 checkpoint_every=checkpoint_every,
                 taylor=not no_taylor,
-                ebsd=options.map_settings(frame, threshold, exclude, volume, max_filled),
+                ebsd=options.map_settings(
+                    frame, threshold, exclude, volume, max_filled, section_spacing, no_align
+                ),
             )
             out = OUTPUT.default(file) if out is None else out
             check_folder(out)

@@ -1,4 +1,4 @@
-"""How an EBSD map becomes a polycrystal."""
+"""How an EBSD map, or a stack of them, becomes a polycrystal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from polyxtal.microstructure.ebsd import GrainMap
     from polyxtal.microstructure.polycrystal import Polycrystal
+    from polyxtal.microstructure.stack import StackGrains
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class MapSettings:
             `equivalent_rve`; None for the map itself, a single layer.
         volume_seed: Random seed of that volume.
         max_filled: Largest share of the points to fill from neighbouring points; None for 0.5. [-]
+        section_spacing: Distance between the sections of a stack, whose files a pattern names, see
+            `read_ebsd_stack`. [µm]
+        align: Align the sections of a stack.
     """
 
     frame: str | None = None
@@ -33,9 +37,11 @@ class MapSettings:
     volume: int | None = None
     volume_seed: int = 0
     max_filled: float | None = None
+    section_spacing: float | None = None
+    align: bool = True
 
-    def read(self, file: str | Path) -> tuple[Polycrystal, GrainMap | None]:
-        """Read a polycrystal file; for an EBSD map, return its grains, too.
+    def read(self, file: str | Path) -> tuple[Polycrystal, GrainMap | StackGrains | None]:
+        """Read a polycrystal file; for an EBSD map or stack, return its grains, too.
 
         Raises:
             FileNotFoundError: if there is no such file.
@@ -44,7 +50,16 @@ class MapSettings:
         from polyxtal.microstructure.equivalent import VOXELS_PER_GRAIN, equivalent_rve
         from polyxtal.microstructure.filled import check_filled
         from polyxtal.microstructure.io.registry import extensions, is_map, read, read_ebsd
+        from polyxtal.microstructure.io.sections import is_pattern
 
+        if is_pattern(file):
+            grains = self._read_stack(file)
+            return grains.polycrystal, grains
+        if self.section_spacing is not None or not self.align:
+            raise ValueError(
+                f"{file}: arguments `section_spacing` and `align` must be left out except for "
+                "a stack of sections, a pattern such as 'S*.ang' in quotation marks."
+            )
         if not is_map(file):
             if self.volume is not None:
                 raise ValueError(
@@ -79,3 +94,24 @@ class MapSettings:
                 stacklevel=2,
             )
         return rve, grains
+
+    def _read_stack(self, pattern: str | Path) -> StackGrains:
+        from polyxtal.microstructure.filled import check_filled
+        from polyxtal.microstructure.io.ebsd_stack import read_ebsd_stack
+
+        if self.section_spacing is None:
+            raise ValueError(
+                f"{pattern}: argument `section_spacing` must be the distance between the sections "
+                "in µm, but is missing, and no file states it."
+            )
+        if self.volume is not None:
+            raise ValueError(
+                f"{pattern}: argument `volume` must be left out for a stack of sections, which is "
+                "a volume itself."
+            )
+        stack = read_ebsd_stack(
+            pattern, self.section_spacing, frame=self.frame, align=self.align
+        ).exclude(*self.exclude)
+        grains = stack.grains() if self.threshold is None else stack.grains(self.threshold)
+        check_filled(grains, self.max_filled)
+        return grains
