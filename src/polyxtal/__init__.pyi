@@ -76,5 +76,6 @@ from .texture.sheet import rolling_component as rolling_component
 from .texture.sheet import rolling_texture as rolling_texture
 from .texture.zone import orientation_grid as orientation_grid
 from .viz import plot as plot
+from .workflows.info.run import info as info
 
 __version__: str
