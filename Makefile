@@ -9,8 +9,7 @@ DEMO  := examples/damask_case
 .PHONY: demo test lint docs slow bench dist-check oldest clean
 
 demo: $(READY)
-	$(BIN)/polyxtal predict $(DEMO)/grid.vti --load $(DEMO)/load.yaml \
-	  --leaves 128 --ensemble 4 --out out/demo --force
+	$(BIN)/polyxtal predict $(DEMO)/grid.vti --load $(DEMO)/load.yaml --out out/demo --force
 	@echo "Picture: out/demo/prediction.png"
 
 # One process per core: torch and numba get one thread each.

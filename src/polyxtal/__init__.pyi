@@ -50,6 +50,7 @@ from .microstructure.io import read_ebsd as read_ebsd
 from .microstructure.io import write as write
 from .microstructure.io.ebsd_stack import read_ebsd_stack as read_ebsd_stack
 from .microstructure.io.stored_materials import read_materials as read_materials
+from .microstructure.io.texture_text import read_texture as read_texture
 from .microstructure.polycrystal import Polycrystal as Polycrystal
 from .microstructure.stack import EbsdStack as EbsdStack
 from .microstructure.tessellate import tessellate as tessellate

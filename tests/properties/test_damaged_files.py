@@ -21,7 +21,7 @@ MODEL = (
 NAMES = [
     *(entry.extension for entry in FORMATS),
     *("ascii .vti", "array of .npz", "material.yaml of a grid", "material.yaml"),
-    *("load.yaml", "recipe.yaml"),
+    *("grains.csv", "load.yaml", "recipe.yaml"),
     *(f"model {name}" for name in f"{MODEL} stiffness.json stiffness.safetensors".split()),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import warnings
 import zipfile
@@ -10,7 +11,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+import dadf5_files
 import h5py
+import hdf5_maps
+import kanapy_files
+import neper_files
 import numpy as np
 import torch
 import yaml
@@ -51,12 +56,16 @@ def readers(folder: Path) -> Iterator[Reader]:
         file = folder / f"sample{entry.extension}"
         globals()[f"write_{entry.extension[1:]}"](file)
         arguments = {"frame": "map"} if entry.holds == "map" else {}
+        arguments |= {"grid": 8} if entry.extension == ".tess" else {}
+        arguments |= {"grains": grain_table(folder)} if entry.extension == ".vtk" else {}
         yield of_file(entry.extension, file, lambda f=file, a=arguments: px.read(f, **a))
     rve, beside = tiny_rve(), folder / "material.yaml"
     text = folder / "text.vti"
     text.write_text(ASCII.format(" ".join(map(str, rve.grain_id.numpy().ravel(order="F")))))
     yield of_file("ascii .vti", text, lambda: px.read(text))
     yield array_of_npz(folder / "raw.npz", rve)
+    table = grain_table(folder)
+    yield of_file("grains.csv", table, lambda: px.read(folder / "sample.vtk", grains=table))
     yield of_file("material.yaml of a grid", beside, lambda: px.read(folder / "sample.vti"))
     yield of_file("material.yaml", beside, lambda: load_materials(beside))
     load = folder / "load.yaml"
@@ -164,6 +173,59 @@ def write_ctf(path: Path) -> None:
         for i in range(8)
     ]
     path.write_text("\n".join(lines) + "\n")
+
+
+GRAINS = np.array([[(0.1, 0.5, 0.2)] * 6] * 4 + [[(0.9, 0.7, 0.3)] * 6] * 4)
+"""Angles of two grains of 24 points. [rad]"""
+GRAIN_ID = np.repeat([1, 2], 4)[:, None, None] + np.zeros((1, 4, 3), int)
+
+
+def write_tesr(path: Path) -> None:
+    neper_files.tesr(path, GRAIN_ID, GRAINS[[0, 7], 0], encoding="binary16")
+
+
+def write_tess(path: Path) -> None:
+    neper_files.tess(path, (0.0, 0.5, 1.0), GRAINS[[0, 7], 0])
+
+
+def write_json(path: Path) -> None:
+    path.write_text(json.dumps(kanapy_files.document(GRAIN_ID, GRAINS[[0, 7], 0])))
+
+
+def write_hdf5(path: Path) -> None:
+    rve = tiny_rve()
+    cells = rve.orientation_field().permute(2, 1, 0, 3).reshape(-1, 4).numpy()
+    dadf5_files.result(path, cells, rve.grid)
+
+
+def write_vtk(path: Path) -> None:
+    path.write_bytes(
+        b"# vtk DataFile Version 3.0\ngrains\nBINARY\nDATASET STRUCTURED_POINTS\n"
+        b"DIMENSIONS 9 5 4\nORIGIN 0 0 0\nSPACING 1 1 1\nCELL_DATA 96\nSCALARS id int 1\n"
+        b"LOOKUP_TABLE default\n" + GRAIN_ID.astype(">i4").tobytes(order="F") + b"\n"
+    )
+
+
+def grain_table(folder: Path) -> Path:
+    file = folder / "grains.csv"
+    file.write_text("id,phi1,Phi,phi2,phase,lattice\n1,10,20,30,Al,cF\n2,50,20,30,Al,cF\n")
+    return file
+
+
+def write_h5(path: Path) -> None:
+    hdf5_maps.orix(path, GRAINS)
+
+
+def write_oh5(path: Path) -> None:
+    hdf5_maps.edax(path, GRAINS)
+
+
+def write_h5oina(path: Path) -> None:
+    hdf5_maps.oxford(path, GRAINS)
+
+
+def write_h5ebsd(path: Path) -> None:
+    hdf5_maps.slices(path, GRAINS)
 
 
 def complaint(reader: Reader, seed: int) -> str:

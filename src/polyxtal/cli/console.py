@@ -79,11 +79,12 @@ OTHER_NAMES = {
 }
 """Option that sets an argument of another name."""
 OPTIONS = {
-    "accelerator", "accuracy", "axis", "checkpoint_every", "coarsen", "crop", "devices", "engine",
-    "ensemble", "epochs", "exclude", "fields", "fields_every", "frame", "leaves", "load",
-    "material", "max_filled", "max_iterations", "model", "nodes", "path", "patience", "rate",
-    "scheduler", "scheme", "section_spacing", "seed", "stop_after", "strain", "strategy", "test",
-    "threads", "tol", "unload", "validation", "void", "volume", "workers",
+    "accelerator", "accuracy", "array", "axis", "checkpoint_every", "coarsen", "container", "crop",
+    "devices", "engine", "ensemble", "epochs", "exclude", "fields", "fields_every", "frame",
+    "grains", "grid", "increment", "leaves", "load",
+    "material", "max_filled", "max_iterations", "model", "nodes", "path", "patience", "picture",
+    "rate", "scheduler", "scheme", "section_spacing", "seed", "stop_after", "strain", "strategy",
+    "test", "threads", "tol", "unload", "validation", "void", "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""
 _ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")

@@ -48,6 +48,11 @@ def convert(
     volume: options.Volume = None,
     section_spacing: options.SectionSpacing = None,
     no_align: options.NoAlign = False,
+    container: options.Container = None,
+    array: options.Array = None,
+    grains: options.Grains = None,
+    grid: options.Grid = None,
+    increment: options.Increment = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     debug: options.Debug = False,
@@ -61,7 +66,18 @@ def convert(
         from polyxtal.workflows.convert.settings import ConversionSettings
 
         ebsd = options.map_settings(
-            frame, threshold, exclude, volume, max_filled, section_spacing, no_align
+            frame,
+            threshold,
+            exclude,
+            volume,
+            max_filled,
+            container,
+            array,
+            grains,
+            grid,
+            increment,
+            section_spacing,
+            no_align,
         )
         settings = ConversionSettings(crop, coarsen, renumber, ebsd)
         with deferred_warnings(), progress_bar() as progress:

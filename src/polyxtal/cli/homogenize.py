@@ -41,6 +41,11 @@ def homogenize(
     volume: options.Volume = None,
     section_spacing: options.SectionSpacing = None,
     no_align: options.NoAlign = False,
+    container: options.Container = None,
+    array: options.Array = None,
+    grains: options.Grains = None,
+    grid: options.Grid = None,
+    increment: options.Increment = None,
     scheme: Annotated[
         str,
         typer.Option(
@@ -78,7 +83,18 @@ def homogenize(
             float32,
             max_iterations,
             options.map_settings(
-                frame, threshold, exclude, volume, max_filled, section_spacing, no_align
+                frame,
+                threshold,
+                exclude,
+                volume,
+                max_filled,
+                container,
+                array,
+                grains,
+                grid,
+                increment,
+                section_spacing,
+                no_align,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out

@@ -18,6 +18,11 @@ def info(
     exclude: options.Exclude = None,
     section_spacing: options.SectionSpacing = None,
     no_align: options.NoAlign = False,
+    container: options.Container = None,
+    array: options.Array = None,
+    grains: options.Grains = None,
+    grid: options.Grid = None,
+    increment: options.Increment = None,
     picture: Annotated[
         Path | None,
         typer.Option(
@@ -40,7 +45,18 @@ def info(
         from polyxtal.workflows.info.run import info_of_file
 
         settings = options.map_settings(
-            frame, threshold, exclude, None, None, section_spacing, no_align
+            frame,
+            threshold,
+            exclude,
+            None,
+            None,
+            container,
+            array,
+            grains,
+            grid,
+            increment,
+            section_spacing,
+            no_align,
         )
         found = info_of_file(file, settings)
         if picture is not None:

@@ -79,6 +79,47 @@ SectionSpacing = Annotated[
 NoAlign = Annotated[
     bool, typer.Option("--no-align", help="Leave serial sections where they are, without shifts.")
 ]
+Container = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Geometry, scan or slice to read from an HDF5 file of several.",
+        show_default=False,
+    ),
+]
+Array = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Array of grain numbers in an image (default: material; the only one of a .vtk).",
+        show_default=False,
+    ),
+]
+Grains = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Table of grains (.csv: id; phi1, Phi, phi2 in degrees, or w, x, y, z; phase) for an "
+        "image or a file without orientations.",
+        show_default=False,
+    ),
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|NX,NY,NZ",
+        help="Voxels along the edges of a .tess tessellation; one number is for the longest.",
+        show_default=False,
+    ),
+]
+Increment = Annotated[
+    int | None,
+    typer.Option(
+        help="Increment of a DAMASK result to read; negative ones count from the last, -1 "
+        "(default: -1).",
+        show_default=False,
+    ),
+]
 Material = Annotated[
     list[str] | None,
     typer.Option(
@@ -124,10 +165,15 @@ def map_settings(
     exclude: list[str] | None,
     volume: int | None,
     max_filled: float | None,
+    container: str | None = None,
+    array: str | None = None,
+    grains: Path | None = None,
+    grid: str | None = None,
+    increment: int | None = None,
     section_spacing: float | None = None,
     no_align: bool = False,
 ) -> MapSettings:
-    """Collect the EBSD options."""
+    """Collect the options of EBSD maps and of what to read from a file."""
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
 
     if threshold is not None and not 0 < threshold <= MAX_THRESHOLD:
@@ -142,9 +188,26 @@ def map_settings(
         tuple(exclude or ()),
         volume,
         max_filled=max_filled,
+        container=container,
+        array=array,
+        grains=None if grains is None else str(grains),
+        grid=None if grid is None else _voxels(grid),
+        increment=increment,
         section_spacing=section_spacing,
         align=not no_align,
     )
+
+
+def _voxels(text: str) -> int | tuple[int, ...]:
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3):
+        raise ValueError(
+            f"Option --grid must be one whole number, or three such as 40,40,20, but is {text!r}."
+        )
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def number_with_unit(text: str | None, name: str, units: Mapping[str, float]) -> float | None:

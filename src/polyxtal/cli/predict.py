@@ -32,6 +32,11 @@ def predict(
     volume: options.Volume = None,
     section_spacing: options.SectionSpacing = None,
     no_align: options.NoAlign = False,
+    container: options.Container = None,
+    array: options.Array = None,
+    grains: options.Grains = None,
+    grid: options.Grid = None,
+    increment: options.Increment = None,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
     rate: options.Rate = 1e-3,
@@ -101,7 +106,18 @@ def predict(
             seed=seed,
             taylor=not no_taylor,
             ebsd=options.map_settings(
-                frame, threshold, exclude, volume, max_filled, section_spacing, no_align
+                frame,
+                threshold,
+                exclude,
+                volume,
+                max_filled,
+                container,
+                array,
+                grains,
+                grid,
+                increment,
+                section_spacing,
+                no_align,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out
@@ -181,6 +197,9 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
         table.add_row("texture strength [-], network, initial", f"{texture.strength_start:.4f}")
     table.add_row("texture strength [-], final", f"{texture.strength_end:.4f}")
     table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
+    error = getattr(prediction.response, "rotation_error", None)
+    if error is not None:
+        table.add_row("mean error of their final orientations", f"{degrees(error):.2f}°")
     yield table
     yield STRENGTH_NOTE
 

@@ -35,6 +35,11 @@ def simulate(
     volume: options.Volume = None,
     section_spacing: options.SectionSpacing = None,
     no_align: options.NoAlign = False,
+    container: options.Container = None,
+    array: options.Array = None,
+    grains: options.Grains = None,
+    grid: options.Grid = None,
+    increment: options.Increment = None,
     path: options.Kind = "uniaxial",
     strain: options.Strain = 0.05,
     rate: options.Rate = 1e-3,
@@ -110,7 +115,18 @@ def simulate(
                 checkpoint_every=checkpoint_every,
                 taylor=not no_taylor,
                 ebsd=options.map_settings(
-                    frame, threshold, exclude, volume, max_filled, section_spacing, no_align
+                    frame,
+                    threshold,
+                    exclude,
+                    volume,
+                    max_filled,
+                    container,
+                    array,
+                    grains,
+                    grid,
+                    increment,
+                    section_spacing,
+                    no_align,
                 ),
             )
             out = OUTPUT.default(file) if out is None else out

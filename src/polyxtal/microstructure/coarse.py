@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
+from torch import Tensor
 
+from polyxtal.crystal.laue import LaueGroup
 from polyxtal.microstructure.coarse_kernel import balance
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.harmonics import harmonic_degrees, symmetric_harmonics
@@ -67,18 +71,54 @@ def coarsen(rve: Polycrystal, grid: int | Sequence[int], seed: int = 0) -> Polyc
     return Polycrystal(ids, rve.orientations, rve.size, rve.phase, rve.phase_names, rve.lattices)
 
 
+def coarse_voxels(rve: Polycrystal, coarse: Polycrystal) -> Int[Tensor, "nx ny nz"]:
+    """Return the coarse voxel that stands for every fine one, to bring fields to the fine grid.
+
+    It is the one that holds the fine voxel's centre if it has the same grain, else the nearest of
+    that grain, else again the one that holds the centre.
+
+    Args:
+        rve: Polycrystal.
+        coarse: The same on a coarser grid, see `coarsen`.
+    Returns:
+        Index into the flattened coarse grid.
+    """
+    places = [
+        (2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(rve.grid, coarse.grid, strict=True)
+    ]
+    around = np.ravel_multi_index(np.ix_(*places), coarse.grid).reshape(-1)
+    fine, ids = rve.grain_id.numpy().reshape(-1), coarse.grain_id.numpy().reshape(-1)
+    wrong = np.flatnonzero(ids[around] != fine)
+    centres = [_centres(one) for one in (rve, coarse)]
+    for grain in np.unique(fine[wrong]):
+        own = np.flatnonzero(ids == grain)
+        if len(own):
+            here = wrong[fine[wrong] == grain]
+            tree = KDTree(centres[1][own], boxsize=rve.size)
+            around[here] = own[tree.query(centres[0][here])[1]]
+    return torch.from_numpy(around.reshape(rve.grid))
+
+
+def _centres(rve: Polycrystal) -> NDArray[Any]:
+    axes = [(np.arange(n) + 0.5) * s for n, s in zip(rve.grid, rve.spacing, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+
+
+def harmonics_of(orientations: Float[Tensor, "n 4"], laue: LaueGroup) -> Float[Tensor, "n terms"]:
+    """Return the symmetrised harmonics that are kept: up to `HIGHEST_DEGREE`."""
+    degrees = {d for low in harmonic_degrees(laue) for d in range(low, HIGHEST_DEGREE + 1, 2)}
+    parts = [symmetric_harmonics(orientations, degree, laue) for degree in sorted(degrees)]
+    return torch.cat(parts, 1).to(torch.float64)
+
+
 def _features(rve: Polycrystal) -> NDArray[np.float64]:
     """Return the harmonics of every grain and 1, in the columns of its phase, (grains, …)."""
     columns = []
     for phase in range(len(rve.phase_names)):
-        members = (rve.phase == phase).to(torch.float64)
-        if not members.any():
-            continue
-        laue = rve.laue_group(phase)
-        degrees = {d for low in harmonic_degrees(laue) for d in range(low, HIGHEST_DEGREE + 1, 2)}
-        parts = [symmetric_harmonics(rve.orientations, d, laue) for d in sorted(degrees)]
-        own = torch.cat([*parts, torch.ones(rve.grains, 1)], 1).to(torch.float64)
-        columns.append(own * members[:, None])
+        members = (rve.phase == phase).to(torch.float64)[:, None]
+        if members.any():
+            own = harmonics_of(rve.orientations, rve.laue_group(phase))
+            columns += [own * members, members]
     return torch.cat(columns, 1).numpy()
 
 

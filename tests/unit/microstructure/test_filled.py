@@ -50,7 +50,7 @@ def test_a_share_is_between_0_and_1(tmp_path, share):
     with pytest.raises(ValueError, match="must be a share from 0 to 1"):
         px.read(path, frame="map", exclude="Phase2", max_filled=share)
     px.write(px.tessellate(4, 3), tmp_path / "a.npz")
-    with pytest.raises(ValueError, match=r"`max_filled` must be left out except for .ang and .ctf"):
+    with pytest.raises(ValueError, match=r"`max_filled` must be left out except for \.ang, \.ctf"):
         px.read(tmp_path / "a.npz", max_filled=0.5)
 
 

@@ -24,12 +24,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from scipy.special import stdtrit
 from torch import Tensor
 
+from polyxtal.algebra.rotation import quaternion_conjugate, quaternion_multiply, rotation_angle
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
 from polyxtal.mechanics.response import loaded_component
+from polyxtal.texture.measure import volume_shares
 
 KAPPA, WEIGHT = 0.6, 3.0
 """Prior κ [-], and its weight in degrees of freedom."""
@@ -85,6 +88,32 @@ def error_bounds(rungs: Sequence[Rung], fine_points: int) -> ErrorBounds:
     differs = last.points < fine_points
     scale = quantile * kappa * math.sqrt(1 / last.points + 1 / fine_points) * differs
     return ErrorBounds(scale * _spread(last, "F"), scale * _spread(last, "P"), kappa)
+
+
+def rotation_error(rungs: Sequence[Rung], fine_points: int) -> float | None:
+    """Return the mean error of the grains' final orientations. [rad]
+
+    The errors of two rungs are independent and fall as N^(-1/2), so that the mean angle between
+    them tells that of the last. None if there is one rung only, or no grain in both.
+
+    Args:
+        rungs: Rungs, from coarse to fine.
+        fine_points: Number of voxels of the polycrystal itself.
+    """
+    last = rungs[-1]
+    if last.points == fine_points:
+        return 0.0
+    if len(rungs) < 2:
+        return None
+    before = rungs[-2]
+    q, p = last.response.orientations, before.response.orientations
+    both = (last.weights > 0) & (before.weights > 0)
+    if q is None or p is None or not bool(both.any()):
+        return None
+    between = rotation_angle(quaternion_multiply(quaternion_conjugate(p[-1]), q[-1]))
+    share = volume_shares(q[-1], torch.where(both, last.weights, 0.0))
+    ratio = math.sqrt(before.points / last.points)
+    return float(share @ between) * ratio / math.sqrt(1 + ratio**2)
 
 
 def _kappa(rungs: Sequence[Rung]) -> tuple[float, float]:

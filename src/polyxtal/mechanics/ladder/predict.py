@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,17 +14,17 @@ from torch import Tensor
 
 from polyxtal.argument_types import require_type
 from polyxtal.crystal.material import Material
-from polyxtal.mechanics.fullfield.history import FullFieldResponse
+from polyxtal.mechanics.fullfield.history import FullFieldResponse, LocalFields
 from polyxtal.mechanics.fullfield.simulate import simulate
 from polyxtal.mechanics.ladder.accuracy import ACCURACY, check_accuracy
-from polyxtal.mechanics.ladder.error import ErrorBounds, Rung, error_bounds
+from polyxtal.mechanics.ladder.error import ErrorBounds, Rung, error_bounds, rotation_error
 from polyxtal.mechanics.ladder.grids import coarse_grid
 from polyxtal.mechanics.loading.path import LoadPath, LoadStep
 from polyxtal.mechanics.loading.step import load_matrix
 from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.measures import component_index
 from polyxtal.mechanics.response import loaded_component
-from polyxtal.microstructure.coarse import coarsen
+from polyxtal.microstructure.coarse import coarse_voxels, coarsen
 from polyxtal.microstructure.phased_materials import MaterialByPhase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
@@ -62,11 +62,16 @@ class EstimatedResponse(FullFieldResponse):
     Attributes:
         bounds: Bounds of the difference from the full field on the polycrystal's own grid, each of
             which holds with a probability of 90 %; zero on that grid itself.
+        rotation_error: Mean error of the grains' final orientations, estimated from the last two
+            rungs; None if there is one only. [rad]
         rungs: Every full field that was computed, from coarse to fine.
+        coarse: The polycrystal on the grid of `fields`.
     """
 
     bounds: ErrorBounds | None = None
+    rotation_error: float | None = None
     rungs: tuple[RungRecord, ...] = ()
+    coarse: Polycrystal | None = None
 
     @property
     def grid(self) -> tuple[int, int, int]:
@@ -74,6 +79,28 @@ class EstimatedResponse(FullFieldResponse):
         assert self.fields is not None
         nx, ny, nz = self.fields.F.shape[:3]
         return nx, ny, nz
+
+    def fields_on(self, rve: Polycrystal) -> LocalFields:
+        """Return the last local fields on the grid of the polycrystal, see `coarse_voxels`.
+
+        Args:
+            rve: The polycrystal that was given to `predict`.
+        """
+        require_type(rve, Polycrystal, "rve")
+        assert self.fields is not None
+        assert self.coarse is not None
+        voxel = coarse_voxels(rve, self.coarse)
+
+        def fine(field: Tensor) -> Tensor:
+            return field.flatten(0, 2)[voxel]
+
+        return LocalFields(
+            F=fine(self.fields.F),
+            P=fine(self.fields.P),
+            orientation=fine(self.fields.orientation),
+            plastic_deformation=fine(self.fields.plastic_deformation),
+            internal={name: fine(values) for name, values in self.fields.internal.items()},
+        )
 
     def stress_bound(self, component: str | None = None) -> Float[Tensor, " increments"]:
         """Return the bound of a component of the first Piola-Kirchhoff stress. [MPa]
@@ -155,7 +182,14 @@ def predict(
         if further is None:
             break
         grid = further
-    return _answer(rve, material, rungs[-1], bounds, tuple(records))
+    given = _complete(rve, material, rungs[-1])
+    return EstimatedResponse(
+        **given,
+        bounds=bounds,
+        rotation_error=rotation_error(rungs, whole),
+        rungs=tuple(records),
+        coarse=rve if grid == rve.grid else coarsen(rve, grid, seed),
+    )
 
 
 def _solve(
@@ -211,13 +245,8 @@ def _relative(response: FullFieldResponse, bounds: ErrorBounds) -> float:
     return float(bounds.P[:, i, j].max()) / largest if largest > 0 else 0.0
 
 
-def _answer(
-    rve: Polycrystal,
-    material: MaterialByPhase,
-    rung: Rung,
-    bounds: ErrorBounds,
-    records: tuple[RungRecord, ...],
-) -> EstimatedResponse:
+def _complete(rve: Polycrystal, material: MaterialByPhase, rung: Rung) -> dict[str, Any]:
+    """Return the response with all grains of the polycrystal, as arguments."""
     response = rung.response
     given = {f.name: getattr(response, f.name) for f in fields(response)}
     absent = (rung.weights == 0) & (rve.volume_fractions > 0)
@@ -228,7 +257,7 @@ def _answer(
             values = given[name].clone()
             values[:, absent] = getattr(response, name[-1])[:, None]
             given[name] = values
-    return EstimatedResponse(**given, bounds=bounds, rungs=records)
+    return given
 
 
 def _turn_absent(

@@ -1,5 +1,5 @@
-"""Readers and writers of polycrystals and maps, see `registry.py`."""
+"""Readers and writers of polycrystals and maps, see `files.py` and `registry.py`."""
 
-from polyxtal.microstructure.io.registry import read, read_ebsd, write
+from polyxtal.microstructure.io.files import read, read_ebsd, write
 
 __all__ = ["read", "read_ebsd", "write"]

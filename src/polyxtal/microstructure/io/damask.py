@@ -8,7 +8,7 @@ DAMASK's lengths are in metres, those of a `Polycrystal` in micrometres.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ from polyxtal.files.atomic import atomic_files
 from polyxtal.files.wording import listing, shorten
 from polyxtal.files.yaml import read_yaml
 from polyxtal.files.yaml_text import block, scalar, text
+from polyxtal.microstructure.io.grain_ids import assemble, whole_numbers
+from polyxtal.microstructure.io.grain_table import read_grain_table
 from polyxtal.microstructure.io.vti import read_image, write_image
 from polyxtal.microstructure.phases import check_lattices, check_names
 from polyxtal.microstructure.polycrystal import MAX_EDGE, MIN_EDGE, Polycrystal, valid_edges
@@ -37,8 +39,14 @@ METRE = 1e6
 MATERIAL_FILE = "material.yaml"
 
 
-def read_damask(path: str | Path, material: str | Path | None = None) -> Polycrystal:
-    """Read a DAMASK grid with its materials.
+def read_damask(
+    path: str | Path,
+    material: str | Path | None = None,
+    *,
+    array: str | None = None,
+    grains: str | Path | None = None,
+) -> Polycrystal:
+    """Read a DAMASK grid with its materials, or another image with a table of grains.
 
     Entry k of `material.yaml`'s `material` list becomes grain k, used or not; the phases keep the
     order of its `phase` section. Origin, comments and other arrays of the grid are ignored.
@@ -46,6 +54,9 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
     Args:
         path: Grid, a `.vti` file with the cell array `material`.
         material: Material file (default: `material.yaml` beside the grid).
+        array: Cell array of the numbers, instead of `material`.
+        grains: Table of the grains, see `read_grain_table`, instead of materials. It tells that the
+            image is not DAMASK's: its lengths are in µm then, not in metres.
     Returns:
         The polycrystal, size in µm.
     Raises:
@@ -54,12 +65,24 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
     """
     path = Path(path)
     image = read_image(path)
-    grain_id = _integers(image.cell_array("material"), path)
+    name = "material" if array is None else array
+    if array is None and name not in image.names:
+        raise ValueError(
+            f"{path}: CellData must hold the array 'material', or one named by argument `array`, "
+            f"but holds {listing(image.names) or 'none'}."
+        )
+    grain_id = whole_numbers(path, f"the array '{name}'", image.cell_array(name))
+    if grain_id.ndim != 3:
+        raise ValueError(f"{path}: the array '{name}' must be one integer per voxel, but is not.")
+    if grains is not None:
+        _require_edges(path, image.spacing, "µm")
+        size = [s * n for s, n in zip(image.spacing, image.grid, strict=True)]
+        return assemble(path, grain_id, size, read_grain_table(grains))
     beside = path.parent / MATERIAL_FILE if material is None else Path(material)
     if not beside.is_file():
         raise FileNotFoundError(
             f"{path}: orientations of the grains must be in a {MATERIAL_FILE} beside it, or in one "
-            f"named by argument `material`, but {beside} is no file."
+            f"named by argument `material` or a table by `grains`, but {beside} is no file."
         )
     orientations, phase, phase_names, lattices = _read_materials(beside)
     low, high = int(grain_id.min()), int(grain_id.max())
@@ -69,11 +92,7 @@ def read_damask(path: str | Path, material: str | Path | None = None) -> Polycry
             f"(0 to {len(orientations) - 1}), but ids span {low} to {high}."
         )
     edges = [s * METRE for s in image.spacing]
-    if not valid_edges(edges):
-        raise ValueError(
-            f"{path}: Spacing must be lengths of {MIN_EDGE:g} to {MAX_EDGE:g} µm, "
-            f"but is {image.spacing} m."
-        )
+    _require_edges(path, image.spacing, "m")
     size = [edge * n for edge, n in zip(edges, image.grid, strict=True)]
     try:
         return Polycrystal(grain_id, orientations, size, phase, phase_names, lattices)
@@ -136,12 +155,12 @@ def write_damask(
         write_image(grid_file, {"material": rve.grain_id.numpy()}, spacing)
 
 
-def _integers(values: NDArray[np.generic], path: Path) -> NDArray[np.int64]:
-    with np.errstate(invalid="ignore"):  # NaN becomes some integer, which differs
-        whole = values.astype(np.int64, copy=False)
-    if values.ndim != 3 or not np.array_equal(whole, values):
-        raise ValueError(f"{path}: the array 'material' must be one integer per voxel, but is not.")
-    return whole
+def _require_edges(path: Path, spacing: Sequence[float], unit: str) -> None:
+    if not valid_edges(s * (METRE if unit == "m" else 1.0) for s in spacing):
+        raise ValueError(
+            f"{path}: Spacing must be lengths of {MIN_EDGE:g} to {MAX_EDGE:g} µm, "
+            f"but is {spacing} {unit}."
+        )
 
 
 class _Materials(NamedTuple):

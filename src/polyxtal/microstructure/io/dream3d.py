@@ -72,7 +72,8 @@ def read_dream3d(
 
     Args:
         path: File.
-        container: Name of the image geometry (default: the only one with cell data).
+        container: Name of the image geometry, or its path where it lies in groups (default: the
+            only one with cell data).
         feature_ids: Cell array of feature ids (default: `FeatureIds`, if present).
         orientations: Feature or cell array of quaternions x, y, z, w (4 components) or Bunge Euler
             angles [rad] (3 components) (default: DREAM.3D's usual names).

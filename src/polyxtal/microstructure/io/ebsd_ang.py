@@ -6,52 +6,22 @@ and what later versions add; rows of eight columns end with the phase.
 
 from __future__ import annotations
 
-import math
 import re
-import warnings
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyxtal.crystal.lattice import Lattice
-from polyxtal.crystal.laue import laue_of_point_group
-from polyxtal.files.wording import listing, shorten
+from polyxtal.files.wording import shorten
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.frames import Frame, frame_rotation
+from polyxtal.microstructure.io.ebsd_edax import EdaxPhase, edax_points
 from polyxtal.microstructure.io.ebsd_grid import Header
-from polyxtal.microstructure.io.ebsd_table import (
-    MAX_BYTES,
-    MAX_PHASES,
-    A,
-    Points,
-    build_map,
-    lattice_of,
-    number,
-    unique_names,
-    whole,
-)
+from polyxtal.microstructure.io.ebsd_table import MAX_BYTES, MAX_PHASES, build_map, number, whole
 from polyxtal.microstructure.io.ebsd_text import decoded, read_table, read_text
 
 _COLUMNS = ("image_quality", "confidence_index", "phase", "detector_signal", "fit")
 _PHASE = 7
-_SYMMETRY = {
-    "1": "-1", "2": "2/m", "20": "2/m", "22": "mmm", "3": "-3", "32": "-3m", "4": "4/m",
-    "42": "4/mmm", "6": "6/m", "62": "6/mmm", "23": "m-3", "43": "m-3m",
-}  # fmt: skip
-"""Laue groups by EDAX's numbers of their rotations; other programs write point groups."""
-_NOT_INDEXED = 4 * math.pi - 1e-2
-"""Euler angles of 4π mark points without a solution. [rad]"""
-ROUNDING = 1e-2
-"""Angle by which 2π and π may be exceeded. [rad]"""
-
-
-class _Phase(NamedTuple):
-    number: int
-    name: str
-    symmetry: str
-    cell: tuple[float, ...]
 
 
 def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
@@ -85,49 +55,24 @@ def read_ang(path: str | Path, *, frame: Frame | None) -> EbsdMap:
         )
     phases = _phases(path, header)
     quality = _quality(header, table)
-    angles = table[:, :3]
-    unsolved = (np.abs(angles) >= _NOT_INDEXED).any(1) & (np.abs(angles) < 13).all(1)
-    unsolved |= np.isnan(angles).any(1) | (quality["confidence_index"] < 0)
-    unsolved |= (angles == 0).all(1) & (np.column_stack(list(quality.values())) == 0).all(1)
-    _check_angles(path, angles[~unsolved])
-    numbers = table[:, _PHASE]
-    counted = _numbering(path, numbers, phases, quality["confidence_index"], unsolved)
-    phase = np.where(unsolved, -1, _phase_index(path, numbers, phases, counted, unsolved))
     # ACOM, of transmission microscopes, counts in nanometres.
     unit = 1e-3 if any("ACOM" in line for line in header) else 1.0
     step = tuple(unit * number(path, name, values.get(name, "0")) for name in ("XSTEP", "YSTEP"))
     grid = values.get("GRID", "").lower()[:3]
-    points = Points(
-        angles=angles,
-        position=unit * table[:, 3:5],
-        phase=phase,
-        phase_names=unique_names([p.name for p in phases]),
-        lattices=tuple(_lattice(path, p) for p in phases),
-        quality=quality,
-        header=Header(
+    points = edax_points(
+        path,
+        table[:, :3],
+        unit * table[:, 3:5],
+        table[:, _PHASE],
+        quality,
+        phases,
+        Header(
             (step[0], step[1]),
             (whole(values.get("NCOLS_ODD")), whole(values.get("NROWS"))),
             {"hex": True, "sqr": False}.get(grid),
         ),
-        edge=A,
     )
     return build_map(path, points, rotation)
-
-
-def _check_angles(path: Path, angles: NDArray[np.float64]) -> None:
-    """Refuse angles of points with a solution that cannot be radians, and warn of unlikely ones."""
-    highest = float(np.abs(angles).max(initial=0.0))
-    if not highest < _NOT_INDEXED:
-        raise ValueError(
-            f"{path}: Euler angles must be in radians, below 4π, but reach {highest:.6g}"
-            f"{', like degrees' if highest <= 360 else ''}."
-        )
-    if highest > 2 * math.pi + ROUNDING or (angles[:, 1] > math.pi + ROUNDING).any():
-        warnings.warn(
-            f"{path}: Euler angles are read as radians, but reach {highest:.6g}, above 2π, or "
-            f"{float(angles[:, 1].max()):.6g}, above π, for Φ; are they degrees?",
-            stacklevel=4,
-        )
 
 
 def _split(content: bytes) -> tuple[list[str], bytes, int]:
@@ -151,7 +96,7 @@ def _value_of(header: list[str]) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in pairs}
 
 
-def _phases(path: Path, header: list[str]) -> list[_Phase]:
+def _phases(path: Path, header: list[str]) -> list[EdaxPhase]:
     """Return the phases; each begins with `Phase 1`, or with its name if a file omits that."""
     found: list[dict[str, str]] = []
     for line in header:
@@ -171,7 +116,7 @@ def _phases(path: Path, header: list[str]) -> list[_Phase]:
     if not found:
         raise ValueError(f"{path}: the header must describe at least one phase, but does not.")
     phases = [
-        _Phase(
+        EdaxPhase(
             int(entry["number"]),
             entry.get("MaterialName") or entry.get("Formula") or "",
             entry.get("Symmetry", ""),
@@ -190,12 +135,6 @@ def _phases(path: Path, header: list[str]) -> list[_Phase]:
     return phases
 
 
-def _lattice(path: Path, phase: _Phase) -> Lattice | None:
-    name = phase.symmetry.lower()
-    group = _SYMMETRY.get(name) or laue_of_point_group(name)
-    return lattice_of(path, phase.name, group, phase.cell)
-
-
 def _quality(header: list[str], table: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Return the columns other than angles, positions and phase, by name."""
     names = list(_COLUMNS) + [f"column_{k}" for k in range(11, table.shape[1] + 1)]
@@ -209,67 +148,3 @@ def _quality(header: list[str], table: NDArray[np.float64]) -> dict[str, NDArray
         for k, name in enumerate(names[: table.shape[1] - 5])
         if 5 + k != _PHASE
     }
-
-
-def _numbering(
-    path: Path,
-    column: NDArray[np.float64],
-    phases: list[_Phase],
-    confidence: NDArray[np.float64],
-    unsolved: NDArray[np.bool_],
-) -> dict[float, int]:
-    """Return the phase index of each phase number of the data, -1 for not indexed."""
-    index = {float(phase.number): k for k, phase in enumerate(phases)}
-    used = set(np.unique(column[~unsolved]).tolist())
-    if len(phases) == 1:
-        # Programs number the one phase 0 or 1, in header and data independently.
-        index |= {0.0: -1 if {0.0, 1.0} <= used else 0, 1.0: 0}
-    elif 0.0 not in index:
-        index[0.0] = -1
-        sure = float(((column == 0) & ~unsolved & (confidence > 0)).mean())
-        if sure > 0 and used - {-1.0} == {k - 1.0 for k in index if k > 0}:
-            names = listing(f"{k} is {phase.name}" for k, phase in enumerate(phases))
-            warnings.warn(
-                f"{path}: phases are numbered from 1 in the header, but from 0 at the points; they "
-                f"are taken in this order: {names}.",
-                stacklevel=4,
-            )
-            return {value - 1: k for value, k in index.items() if value > 0} | {-1.0: -1}
-        if sure > 0:
-            warnings.warn(
-                f"{path}: phase 0 is not in the header and is taken for not indexed, but "
-                f"{100 * sure:.2g} % of the points have it and a confidence index above 0.",
-                stacklevel=4,
-            )
-    return index | {-1.0: -1}
-
-
-def _phase_index(
-    path: Path,
-    column: NDArray[np.float64],
-    phases: list[_Phase],
-    index: dict[float, int],
-    unsolved: NDArray[np.bool_],
-) -> NDArray[np.int64]:
-    """Return phase indices from the data's phase numbers, -1 for not indexed."""
-    used = np.unique(column[~unsolved])
-    if not (np.isin(used, np.rint(used)) & (np.abs(used) < 2**31)).all():
-        raise ValueError(
-            f"{path}: column {_PHASE + 1} must be the phase, a whole number, "
-            f"but holds {_first(used[used != np.rint(used)])}."
-        )
-    unknown = [value for value in used.tolist() if value not in index]
-    if unknown:
-        raise ValueError(
-            f"{path}: points must be of phases in the header "
-            f"({listing(phase.number for phase in phases)}), but phase {unknown[0]:g} "
-            "is used."
-        )
-    phase = np.full(len(column), -1, np.int64)
-    for value in used.tolist():
-        phase[column == value] = index[value]
-    return phase
-
-
-def _first(values: NDArray[np.float64]) -> str:
-    return f"{values[0]:g}" if len(values) else "one out of range"

@@ -34,7 +34,7 @@ from polyxtal.microstructure.io.ebsd_text import decoded, read_table, read_text
 
 _NEEDED = ("phase", "x", "y", "euler1", "euler2", "euler3")
 _LONGER = {"bc": "band_contrast", "bs": "band_slope"}
-_LAUE = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
+OXFORD_GROUPS = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
 """Oxford's Laue groups 1 to 11."""
 _MAX_HEADER, _MAX_LINE = 2000, 1000
 _CELL = r"([^\s;]+;[^\s;]+;[^\s;]+)\s+"
@@ -68,7 +68,7 @@ def read_ctf(path: str | Path, *, frame: Frame | None) -> EbsdMap:
             f"header, but one is {wrong[0]:g}."
         )
     indexed = phase > 0
-    _check_angles(path, angles[indexed])
+    check_degrees(path, angles[indexed])
 
     def said(name: str) -> str:
         return header.get(name, [""])[0]
@@ -133,7 +133,7 @@ def _columns(
     return {name: table[:, k] for k, name in enumerate(named)}
 
 
-def _check_angles(path: Path, angles: NDArray[np.float64]) -> None:
+def check_degrees(path: Path, angles: NDArray[np.float64]) -> None:
     """Refuse angles of indexed points that cannot be degrees, and warn if they look like radians.
 
     Maps of degrees below 2π only are of crystals within a few degrees of the axes.
@@ -214,7 +214,7 @@ def _phases(
             )
         names.append(parts[2])
         laue = number(path, f"the Laue group of phase {shorten(parts[2])}", parts[3])
-        group = _LAUE[int(laue) - 1] if laue in range(1, 12) else None
+        group = OXFORD_GROUPS[int(laue) - 1] if laue in range(1, 12) else None
         cell = [
             number(path, f"the cell of phase {shorten(parts[2])}", a) for a in parts[0].split(";")
         ]

@@ -29,9 +29,10 @@ MAX_PHASES = 1000
 
 A, A_STAR = "a", "a*"
 """Edges of hexagonal cells, of the direct and of the reciprocal lattice; the latter is 30° off."""
-_A_STAR_TO_A = torch.tensor(
+A_STAR_TO_A = torch.tensor(
     [math.cos(math.pi / 12), 0.0, 0.0, -math.sin(math.pi / 12)], dtype=torch.float64
 )
+"""Rotation that turns such a crystal from x along a* to x along a, from the right. [-]"""
 
 
 class Points(NamedTuple):
@@ -111,7 +112,7 @@ def _from_vendor_axes(
         return q
     turned = [one is not None and one.family == "hexagonal" for one in points.lattices]
     back = torch.tensor([*turned, False])[torch.from_numpy(phase)]  # -1 is the last
-    return torch.where(back[..., None], quaternion_multiply(q, _A_STAR_TO_A.expand_as(q)), q)
+    return torch.where(back[..., None], quaternion_multiply(q, A_STAR_TO_A.expand_as(q)), q)
 
 
 def lattice_of(path: Path, name: str, group: str | None, cell: Sequence[float]) -> Lattice | None:

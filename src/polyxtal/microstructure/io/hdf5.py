@@ -42,6 +42,8 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         with h5py.File(path, "r") as file:
             yield file
     except ValueError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
         raise ValueError(f"{path}: {shorten_text(error)}") from error
     except (OSError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(
@@ -70,12 +72,12 @@ def children(group: h5py.Group) -> dict[str, h5py.Group | h5py.Dataset]:
 
 
 def read_numbers(dataset: h5py.Dataset) -> NDArray[np.generic]:
-    """Read an array of integers or floats.
+    """Read an array of integers, floats or truth values.
 
     Raises:
         ValueError: if it is of another type, stored outside the file, or too large.
     """
-    if dataset.dtype.kind not in "iuf":
+    if dataset.dtype.kind not in "biuf":
         raise ValueError(
             f"{shorten(dataset.name)} must be numbers, but is of {shorten(str(dataset.dtype))}."
         )
@@ -98,6 +100,24 @@ def read_attribute(group: h5py.Group, name: str, count: int) -> NDArray[np.gener
             f"but is {shorten(stored.shape)} of {shorten(str(stored.dtype))}."
         )
     return np.asarray(group.attrs[name])
+
+
+def read_text_attribute(node: h5py.Group | h5py.Dataset, name: str) -> str:
+    """Read an attribute of one string; empty if it is missing.
+
+    Raises:
+        ValueError: if it is of another type.
+    """
+    if name not in node.attrs:
+        return ""
+    stored = node.attrs.get_id(name)
+    if h5py.check_string_dtype(stored.dtype) is None or math.prod(stored.shape) != 1:
+        raise ValueError(
+            f"The attribute {name} of {shorten(node.name)} must be a string, but is "
+            f"{shorten(stored.shape)} of {shorten(str(stored.dtype))}."
+        )
+    value = np.ravel(np.asarray(node.attrs[name]))[0]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def read_strings(dataset: h5py.Dataset) -> list[str]:

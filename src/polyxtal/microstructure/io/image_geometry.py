@@ -16,6 +16,9 @@ from polyxtal.microstructure.io.hdf5 import children, read_attribute, read_numbe
 MAX_VOXELS = 2**30
 """Largest grid that is read."""
 
+MAX_GROUPS = 10_000
+"""Most groups of a file that are looked through for geometries."""
+
 PHASE_NAMES = ("PhaseName", "MaterialName")
 """Usual names of the ensemble array of phase names."""
 
@@ -85,6 +88,9 @@ class ImageGeometry:
 def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
     """Return the image geometry of that name, or the only one with cell data.
 
+    Geometries may lie in groups; each is named by its path below the first group, such as
+    "Group/Volume", or by its own name where that is unique.
+
     Raises:
         ValueError: if the choice is not unique, or a geometry is invalid.
     """
@@ -95,15 +101,11 @@ def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
             "A DREAM.3D file must hold /DataContainers (SIMPL) or /DataStructure (NX), "
             f"but holds {listing(root) or 'nothing'}."
         )
-    geometries = {
-        name: geometry
-        for name, group in children(parent).items()
-        if isinstance(group, h5py.Group) and (geometry := _geometry(group)) is not None
-    }
-    chosen = [
+    geometries = _geometries(parent)
+    chosen = [name for name in geometries if name == container] or [
         name
         for name, geometry in geometries.items()
-        if name == container or (container is None and geometry.cell)
+        if name.endswith(f"/{container}") or (container is None and geometry.cell)
     ]
     if len(chosen) != 1:
         raise ValueError(
@@ -111,6 +113,25 @@ def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
             f"{container} and the file holds {listing(geometries) or 'none'}."
         )
     return geometries[chosen[0]]
+
+
+def _geometries(root: h5py.Group) -> dict[str, ImageGeometry]:
+    """Return the image geometries in a group, and in its groups that are none, by path."""
+    found: dict[str, ImageGeometry] = {}
+    seen: set[h5py.Group] = set()  # a group may be its own member
+    left: list[tuple[str, h5py.Group]] = [("", root)]
+    while left and len(seen) < MAX_GROUPS:
+        at, group = left.pop(0)
+        for name, member in children(group).items():
+            if not isinstance(member, h5py.Group):
+                continue
+            geometry = _geometry(member)
+            if geometry is not None:
+                found[at + name] = geometry
+            elif member not in seen:
+                left.append((f"{at}{name}/", member))
+            seen.add(member)
+    return found
 
 
 def _geometry(group: h5py.Group) -> ImageGeometry | None:

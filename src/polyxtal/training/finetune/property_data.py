@@ -26,7 +26,8 @@ from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import read_bounded
 from polyxtal.files.wording import listing, shorten
-from polyxtal.microstructure.io.registry import is_map, read, readable_format
+from polyxtal.microstructure.io import read
+from polyxtal.microstructure.io.registry import is_map, readable_format
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.heads.property.head import MAX_LABELS, Label
 

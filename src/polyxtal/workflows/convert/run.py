@@ -116,7 +116,8 @@ def convert(
     damask = target.suffix.lower() == ".vti"
     files = (target, target.parent / MATERIAL_FILE) if damask else (target,)
     bare = tuple(name for name in rve.phase_names if damask and name not in sections)
-    return Conversion(settings, identify_inputs(source), reading, rve, files, bare)
+    inputs = identify_inputs(source, ebsd=settings.ebsd)
+    return Conversion(settings, inputs, reading, rve, files, bare)
 
 
 def _warn_of_lost_grains(source: Path, before: Polycrystal, after: Polycrystal) -> None:

@@ -86,7 +86,7 @@ def homogenize(
             materials = choose_materials(rve, file, settings.material, elastic_only=True)
             sources = material_sources(rve, file, settings.material)
         rve = with_lattices(rve, materials)
-        inputs = identify_inputs(file, settings.material)
+        inputs = identify_inputs(file, settings.material, ebsd=settings.ebsd)
     reading = Reading(
         str(file), rve, materials, sources, grain_map, settings.ebsd.frame, tuple(said)
     )

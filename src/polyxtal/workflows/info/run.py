@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from polyxtal.argument_types import require_type
 from polyxtal.microstructure.frames import Frame
+from polyxtal.microstructure.io.files import SourceOptions
 from polyxtal.microstructure.io.registry import is_map, readable_format
 from polyxtal.microstructure.io.stored_materials import read_sections
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -131,6 +132,7 @@ def info(
     threshold: float | None = None,
     exclude: str | Sequence[str] = (),
     section_spacing: float | None = None,
+    **options: Unpack[SourceOptions],
 ) -> Info:
     """Look inside a file, or at a polycrystal: phases, lattices, grid, grains, texture, oddities.
 
@@ -141,6 +143,7 @@ def info(
         threshold: Disorientation at the grain boundaries of a map (default: 5°). [rad]
         exclude: Phases of a map whose points are treated as not indexed.
         section_spacing: Distance between serial sections. [µm]
+        options: What to read of a file that leaves a choice, see `read`.
     Returns:
         What was found; printed, it is a table that fits a screen.
     Raises:
@@ -159,6 +162,7 @@ def info(
     require_type(source, (str, Path, Polycrystal), "source")
     dropped = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     settings = MapSettings(_frame_text(frame), threshold, dropped, section_spacing=section_spacing)
+    settings = replace(settings, **options)
     if isinstance(source, Polycrystal):
         reading = Reading("", source)
         return Info(reading, "", grain_sizes(source), _texture_indices(source), (), {}, settings)
@@ -190,7 +194,7 @@ def info_of_file(source: str | Path, settings: MapSettings) -> Info:
     )
     return Info(
         reading, entry.name, grain_sizes(rve), _texture_indices(rve), tuple(sections),
-        identify_inputs(source), settings,
+        identify_inputs(source, ebsd=settings), settings,
     )  # fmt: skip
 
 

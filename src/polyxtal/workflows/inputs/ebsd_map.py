@@ -1,4 +1,4 @@
-"""How an EBSD map, or a stack of them, becomes a polycrystal."""
+"""How a file, in particular an EBSD map or a stack of them, becomes a polycrystal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from polyxtal.microstructure.ebsd import GrainMap
+    from polyxtal.microstructure.io.files import SourceOptions
     from polyxtal.microstructure.polycrystal import Polycrystal
     from polyxtal.microstructure.stack import StackGrains
 
 
 @dataclass(frozen=True)
 class MapSettings:
-    """Settings for EBSD maps; must be unset for other files.
+    """Settings for EBSD maps, and what to read of other files; must be unset where none applies.
 
     Attributes:
         frame: Reference frame of the Euler angles, see `read_ebsd`.
@@ -26,6 +27,8 @@ class MapSettings:
             `equivalent_rve`; None for the map itself, a single layer.
         volume_seed: Random seed of that volume.
         max_filled: Largest share of the points to fill from neighbouring points; None for 0.5. [-]
+        container, array, grains, grid, increment: What to read of a file that leaves a choice, see
+            `SourceOptions`.
         section_spacing: Distance between the sections of a stack, whose files a pattern names, see
             `read_ebsd_stack`. [µm]
         align: Align the sections of a stack.
@@ -39,6 +42,22 @@ class MapSettings:
     max_filled: float | None = None
     section_spacing: float | None = None
     align: bool = True
+    container: str | None = None
+    array: str | None = None
+    grains: str | None = None
+    grid: int | tuple[int, ...] | None = None
+    increment: int | None = None
+
+    @property
+    def source(self) -> SourceOptions:
+        """What to read of the file."""
+        return {
+            "container": self.container,
+            "array": self.array,
+            "grains": self.grains,
+            "grid": self.grid,
+            "increment": self.increment,
+        }
 
     def read(self, file: str | Path) -> tuple[Polycrystal, GrainMap | StackGrains | None]:
         """Read a polycrystal file; for an EBSD map or stack, return its grains, too.
@@ -49,7 +68,8 @@ class MapSettings:
         """
         from polyxtal.microstructure.equivalent import VOXELS_PER_GRAIN, equivalent_rve
         from polyxtal.microstructure.filled import check_filled
-        from polyxtal.microstructure.io.registry import extensions, is_map, read, read_ebsd
+        from polyxtal.microstructure.io import read, read_ebsd
+        from polyxtal.microstructure.io.registry import extensions, is_map, listed
         from polyxtal.microstructure.io.sections import is_pattern
 
         if is_pattern(file):
@@ -64,7 +84,7 @@ class MapSettings:
             if self.volume is not None:
                 raise ValueError(
                     f"{file}: argument `volume` must be left out except for "
-                    f"{' and '.join(extensions('map'))} files."
+                    f"{listed(extensions('map'), 'and')} files."
                 )
             rve = read(
                 file,
@@ -72,9 +92,10 @@ class MapSettings:
                 threshold=self.threshold,
                 exclude=self.exclude,
                 max_filled=self.max_filled,
+                **self.source,
             )
             return rve, None
-        ebsd = read_ebsd(file, frame=self.frame).exclude(*self.exclude)
+        ebsd = read_ebsd(file, frame=self.frame, **self.source).exclude(*self.exclude)
         grains = ebsd.grains() if self.threshold is None else ebsd.grains(self.threshold)
         check_filled(grains, self.max_filled)
         if self.volume is None:

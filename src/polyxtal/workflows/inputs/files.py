@@ -49,15 +49,19 @@ def read_input(
 def _read(
     file: str | Path, material: Sequence[str], ebsd: MapSettings | None
 ) -> tuple[Polycrystal, GrainMap | StackGrains | None]:
-    elsewhere = len(material) == 1 and Path(material[0]).is_file()
+    settings = ebsd or MapSettings()
+    elsewhere = settings.grains is None and len(material) == 1 and Path(material[0]).is_file()
     grid = Path(file).suffix.lower() == ".vti" and Path(file).is_file()
     if grid and elsewhere and material_file_beside(file) is None:
-        return read(file, material=material[0]), None
-    return (ebsd or MapSettings()).read(file)
+        return read(file, material=material[0], **settings.source), None
+    return settings.read(file)
 
 
 def identify_inputs(
-    file: str | Path, material: Sequence[str] = (), load: str | None = None
+    file: str | Path,
+    material: Sequence[str] = (),
+    load: str | None = None,
+    ebsd: MapSettings | None = None,
 ) -> dict[str, tuple[str, str]]:
     """Return name and SHA-256 of each input file, by role."""
     given = {"microstructure": Path(file)}
@@ -73,6 +77,8 @@ def identify_inputs(
             given[f"material of {phase}" if separator else "material given"] = path
     if load is not None:
         given["load"] = Path(load)
+    if ebsd is not None and ebsd.grains is not None:
+        given["grains"] = Path(ebsd.grains)
     return {part: (path.name, sha256(path)) for part, path in given.items()}
 
 

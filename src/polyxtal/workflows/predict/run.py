@@ -157,7 +157,7 @@ def predict(
         materials = choose_materials(rve, file, settings.material)
         rve = with_lattices(rve, materials)
         sources = material_sources(rve, file, settings.material)
-        inputs = identify_inputs(file, settings.material, settings.load) | parts
+        inputs = identify_inputs(file, settings.material, settings.load, settings.ebsd) | parts
         if model is not None:
             model.check_network(rve)
     reading = Reading(

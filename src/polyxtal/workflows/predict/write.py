@@ -65,7 +65,8 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "materials": "MPa, and 1/s for slip_rate_reference",
             "load": "1/s, s, Pa: DAMASK's own",
             "curve and baselines": "MPa, -",
-            "error": "MPa for proof_stress and stress, s of wall time for seconds, - for others",
+            "error": "MPa for proof_stress and stress, rad for rotation, s of wall time for "
+            "seconds, - for others",
             "mean_rotation": "rad",
             "out_of_distribution_score": "-, above 1: out of distribution",
             "properties": "in brackets",
@@ -77,7 +78,8 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "stress": "first Piola-Kirchhoff",
             "strain": "engineering, F - 1",
             "error": "bounds of the difference from the full field on the grid of the file, each "
-            "of which holds with a probability of 90 %",
+            "of which holds with a probability of 90 %; rotation is the mean error of the final "
+            "orientations of grains, null if unknown",
         },
         "stiffness": {name: c.tolist() for name, c in prediction.stiffness.items()},
         "engineering_constants": {name: asdict(c) for name, c in prediction.constants.items()},
@@ -103,5 +105,6 @@ def error_summary(prediction: Prediction) -> dict[str, Any] | None:
         "largest": response.error,
         "grid": response.grid,
         **numbers._asdict(),
+        "rotation": response.rotation_error,
         "rungs": [rung._asdict() for rung in response.rungs],
     }

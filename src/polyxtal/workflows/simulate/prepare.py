@@ -107,7 +107,7 @@ def prepare(file: str | Path, settings: SimulationSettings | None = None) -> Pre
         materials |= dict.fromkeys(settings.void)
         rve = with_lattices(rve, materials)
         sources = material_sources(solid, file, settings.material)
-        inputs = identify_inputs(file, settings.material, settings.load)
+        inputs = identify_inputs(file, settings.material, settings.load, settings.ebsd)
     reading = Reading(
         str(file), rve, materials, sources, grain_map, settings.ebsd.frame, tuple(said)
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
+from polyxtal.mechanics.ladder.predict import EstimatedResponse
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.viz.curves import draw_responses
@@ -21,7 +22,7 @@ from polyxtal.viz.sphere import hemisphere_grid
 from polyxtal.viz.style import INK, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, new_figure
 from polyxtal.viz.texture import FEW_CRYSTALS, POINTS_LABEL, draw_ipf_key, draw_pole_figure
 from polyxtal.viz.volume import draw_volume
-from polyxtal.workflows.summary.curve import CurveNumbers
+from polyxtal.workflows.summary.curve import CurveNumbers, curve_bounds
 
 
 class ShownCrystals(NamedTuple):
@@ -144,8 +145,12 @@ def draw_curve_panel(axes: Axes, curves: Mapping[str, Response], curve: CurveNum
         strain = 100 * (curve.proof_stress / curve.elastic_slope)
         strain += 0.2 if curve.proof_stress > 0 else -0.2
         axes.plot([strain], [curve.proof_stress], "o", color=INK, markersize=5, zorder=5)
+        first = next(iter(curves.values()))
+        bound = ""
+        if isinstance(first, EstimatedResponse):
+            bound = f" ± {curve_bounds(first, curve).proof_stress:.1f}"
         axes.annotate(
-            f"0.2 % proof stress\n{curve.proof_stress:.1f} MPa",
+            f"0.2 % proof stress\n{curve.proof_stress:.1f}{bound} MPa",
             (strain, curve.proof_stress),
             xytext=(14, -14) if curve.proof_stress > 0 else (14, 14),
             textcoords="offset points",

@@ -209,3 +209,53 @@ def test_strange_files_are_not_continued(tmp_path, damage, sentence):
     file.write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"run\.hdf5: must be an intact HDF5 file"):
         ResultSeries(file, porous(), MATERIALS, {}, resume=True)
+
+
+def test_any_increment_is_read_as_a_polycrystal(finished):
+    file, response = finished
+    start, rve = px.read(file, increment=0), porous()
+    assert start.grains == rve.grains
+    assert start.size == pytest.approx(rve.size)
+    for found in (px.read(file), px.read(file, increment=-1), px.read(file, increment=4)):
+        field = response.fields.orientation
+        same = (found.orientation_field() * field).sum(-1).abs()
+        assert float(same.min()) > 1 - 1e-12
+        names = [found.phase_names[k] for k in found.phase[found.grain_id].flatten()]
+        plain = {"the matrix": "phase_0"}
+        expected = [rve.phase_names[k] for k in rve.phase[rve.grain_id].flatten()]
+        assert names == [plain.get(name, name) for name in expected]
+        stretch = torch.diagonal(response.F[-1])
+        np.testing.assert_allclose(found.size, torch.tensor(rve.size).double() * stretch)
+    lattices = dict(zip(found.phase_names, found.lattices, strict=True))
+    assert lattices["Al"] == ALUMINIUM.lattice
+    assert lattices["phase_0"] == MAGNESIUM.lattice
+    with pytest.raises(ValueError, match="`increment` must be one of 0, 2, 4, or count"):
+        px.read(file, increment=3)
+    with pytest.raises(ValueError, match=r"`increment` must be one of 0, 2, 4, .* but is -4"):
+        px.read(file, increment=-4)
+
+
+def test_damask_reads_the_same_orientations_of_an_increment(finished):
+    damask = pytest.importorskip("damask")
+    found = px.read(finished[0], increment=2)
+    placed = damask.Result(finished[0]).view(increments=2).place("O")
+    theirs = torch.from_numpy(on_grid(np.asarray(placed)).copy())
+    assert float((found.orientation_field() * theirs).sum(-1).abs().min()) > 1 - 1e-12
+
+
+def test_a_sheared_volume_is_told(finished, tmp_path):
+    with h5py.File(finished[0]) as source, h5py.File(tmp_path / "a.hdf5", "w") as copy:
+        copy.attrs.update(source.attrs)
+        for name in source:
+            source.copy(name, copy)
+        for phase in copy["increment_4/phase"].values():
+            phase["mechanical/F"][:, 0, 1] += 0.1
+    with pytest.warns(UserWarning, match=r"the volume is sheared by 0\.1"):
+        px.read(tmp_path / "a.hdf5")
+
+
+def test_other_hdf5_files_are_no_result(tmp_path):
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        file["crystal_map/data/x"] = np.ones(3)
+    with pytest.raises(ValueError, match=r"gives no DADF5 version \(maps of orix end in \.h5\)"):
+        px.read(tmp_path / "a.hdf5")

@@ -13,6 +13,7 @@ import polyxtal as px
 from polyxtal.mechanics.ladder import predict as ladder
 from polyxtal.mechanics.ladder.error import KAPPA, Rung, error_bounds
 from polyxtal.mechanics.ladder.grids import coarse_grid
+from polyxtal.microstructure.coarse import coarse_voxels
 
 ALUMINIUM = px.load_material("AA6022-T4")
 PATH = px.LoadPath.uniaxial(0.02, increments=8)
@@ -199,6 +200,33 @@ def test_bad_arguments(rve, options, sentence):
         px.predict(rve, ALUMINIUM, PATH, **options)
     with pytest.raises(TypeError, match="rve"):
         px.predict(ALUMINIUM, rve, PATH)
+
+
+def test_the_error_of_rotations_is_estimated(rve, full):
+    answer = px.predict(rve, ALUMINIUM, PATH, 0.01)
+    assert len(answer.rungs) > 1
+    laue = rve.laue_group()
+    angle = laue.disorientation(answer.orientations[-1], full.orientations[-1])
+    error = float(rve.volume_fractions @ angle)
+    assert answer.rotation_error == pytest.approx(error, rel=0.5)
+    assert px.predict(rve, ALUMINIUM, PATH, 0.2).rotation_error is None
+    assert px.predict(rve, ALUMINIUM, PATH, 1e-4).rotation_error == 0
+
+
+def test_fields_come_back_to_the_fine_grid(rve, full, answer):
+    fields = answer.fields_on(rve)
+    assert fields.P.shape == full.fields.P.shape
+    assert fields.slip.shape == full.fields.slip.shape
+    true = full.fields.P[..., 0, 0]
+    error = (fields.P[..., 0, 0] - true).square().mean().sqrt()
+    assert float(error) < 0.9 * float(true.std())  # that of the mean stress is the deviation
+    grains = torch.unique(answer.coarse.grain_id)
+    assert len(grains) > 50
+    own = answer.coarse.grain_id.flatten()[coarse_voxels(rve, answer.coarse)]
+    known = torch.isin(rve.grain_id, grains)
+    assert torch.equal(own[known], rve.grain_id[known])
+    whole = px.predict(rve, ALUMINIUM, PATH, 1e-4).fields_on(rve)
+    torch.testing.assert_close(whole.P, full.fields.P, rtol=0, atol=1e-9)
 
 
 def test_progress_names_every_grid(rve):

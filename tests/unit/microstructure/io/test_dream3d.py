@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from places import SAMPLES
+from typer.testing import CliRunner
 
 from polyxtal.algebra.rotation import (
     bunge_to_quaternion,
@@ -18,6 +19,7 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
     rotation_angle,
 )
+from polyxtal.cli import app
 from polyxtal.crystal.laue import CUBIC
 from polyxtal.microstructure.io import image_geometry, read
 from polyxtal.microstructure.io.dream3d import read_dream3d
@@ -211,6 +213,36 @@ def test_the_container_is_chosen(tmp_path: Path) -> None:
     assert read_dream3d(path, container="Other").grains == 5
 
 
+@pytest.mark.parametrize("layout", ["simpl", "nx"])
+def test_geometries_may_lie_in_groups(tmp_path: Path, layout: str) -> None:
+    path, root = volume(tmp_path / "a.dream3d", layout), "DataContainers"
+    root = root if layout == "simpl" else "DataStructure"
+    with h5py.File(path, "r+") as file:
+        file.move(f"{root}/Volume", f"{root}/Sample/Scan/Volume")
+        file[f"{root}/Sample/itself"] = file[f"{root}/Sample"]
+    assert read(path).grains == 5
+    with h5py.File(path, "r+") as file:
+        file.copy(f"{root}/Sample/Scan/Volume", f"{root}/Volume")
+    with pytest.raises(ValueError, match=r"None and the file holds Volume, Sample/Scan/Volume"):
+        read(path)
+    assert read(path, container="Sample/Scan/Volume").grains == 5
+    assert read(path, container="Volume").grains == 5
+    with pytest.raises(ValueError, match="`container` must be left out except for"):
+        read(tmp_path / "a.npz", container="Volume")
+
+
+def test_the_container_is_an_option(tmp_path: Path) -> None:
+    path = volume(tmp_path / "a.dream3d")
+    with h5py.File(path, "r+") as file:
+        file.copy("DataContainers/Volume", "DataContainers/Other")
+    convert = ["convert", str(path), str(tmp_path / "a.npz")]
+    refused = CliRunner().invoke(app, convert)
+    assert refused.exit_code == 2
+    assert "Option --container must choose one image geometry" in " ".join(refused.output.split())
+    assert CliRunner().invoke(app, [*convert, "--container", "Other"]).exit_code == 0
+    assert read(tmp_path / "a.npz").grains == 5
+
+
 def test_unassigned_voxels(tmp_path: Path) -> None:
     ids = np.where(IDS == 2, 0, IDS).astype(np.int32)
     changes: dict[str, Any] = {"Cell Data__FeatureIds": cells(ids)}
@@ -384,3 +416,9 @@ def test_a_measured_map_of_dream3d() -> None:
     spread = CUBIC.disorientation(field, cell)
     assert float(spread.median()) < 0.04
     assert float(spread.max()) < 0.25
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="needs ../shared/samples")
+def test_files_that_were_refused() -> None:
+    assert read(SAMPLES / "faults" / "d3_nx_nested.dream3d").grains == 2
+    assert read(SAMPLES / "faults" / "d3_two_geometries.dream3d", container="B").grains == 2
