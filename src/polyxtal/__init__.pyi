@@ -26,6 +26,7 @@ from .mechanics.bounds.averages import reuss_average as reuss_average
 from .mechanics.bounds.averages import voigt_average as voigt_average
 from .mechanics.bounds.moduli import EngineeringConstants as EngineeringConstants
 from .mechanics.bounds.moduli import engineering_constants as engineering_constants
+from .mechanics.damask.case import write_damask_case as write_damask_case
 from .mechanics.elastic.homogenize import ElasticHomogenization as ElasticHomogenization
 from .mechanics.elastic.homogenize import homogenize as homogenize
 from .mechanics.fullfield.history import FullFieldResponse as FullFieldResponse

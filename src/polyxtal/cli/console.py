@@ -79,9 +79,9 @@ OTHER_NAMES = {
 }
 """Option that sets an argument of another name."""
 OPTIONS = {
-    "accelerator", "accuracy", "array", "axis", "checkpoint_every", "coarsen", "container", "crop",
-    "devices", "engine", "ensemble", "epochs", "exclude", "fields", "fields_every", "frame",
-    "grains", "grid", "increment", "leaves", "load",
+    "accelerator", "accuracy", "array", "axis", "checkpoint_every", "coarsen", "colors",
+    "container", "crop", "devices", "engine", "ensemble", "epochs", "exclude", "fields",
+    "fields_every", "frame", "grains", "grid", "increment", "leaves", "load",
     "material", "max_filled", "max_iterations", "model", "nodes", "path", "patience", "picture",
     "rate", "scheduler", "scheme", "section_spacing", "seed", "stop_after", "strain", "strategy",
     "test", "threads", "tol", "unload", "validation", "void", "volume", "workers",

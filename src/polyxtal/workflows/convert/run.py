@@ -13,6 +13,7 @@ from polyxtal.algebra.progress import Progress, no_progress
 from polyxtal.files.output_folder import check_parents
 from polyxtal.microstructure.io import write
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
+from polyxtal.microstructure.io.registry import format_of
 from polyxtal.microstructure.io.stored_materials import read_sections
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import coarsen, crop, renumber
@@ -42,6 +43,12 @@ class Conversion:
     written: Polycrystal
     files: tuple[Path, ...]
     bare_phases: tuple[str, ...] = ()
+
+    @property
+    def keeps_materials(self) -> bool:
+        """Whether the written file stores the materials of the phases."""
+        entry = format_of(self.files[0])
+        return entry is not None and entry.sections is not None
 
     def summary(self) -> dict[str, Any]:
         """Return what was read and written as numbers, lists and strings, for JSON."""
@@ -112,7 +119,7 @@ def convert(
         rve = renumber(rve)
     progress("write", 0, 0)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write(rve, target, sections)
+    write(rve, target, sections, colors=settings.colors)
     damask = target.suffix.lower() == ".vti"
     files = (target, target.parent / MATERIAL_FILE) if damask else (target,)
     bare = tuple(name for name in rve.phase_names if damask and name not in sections)
