@@ -6,11 +6,13 @@ default, is q with v_sample = R(q) v_crystal.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from polyxtal.files.atomic import atomic_file
+from polyxtal.files.wording import listing
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 LINE = 20
@@ -23,8 +25,8 @@ def write_tesr(rve: Polycrystal, path: str | Path) -> None:
     """Write cells (grains) with their orientations, and the cell of each voxel, x fastest.
 
     Cells are numbered from 1, lengths are in µm. The crystal symmetry is that of the phase, or
-    triclinic, Neper's word for none, where phases differ or their lattice is unknown. Several
-    phases become groups, numbered from 1; their names are not stored, nor are materials.
+    triclinic, Neper's word for none, where phases differ or their lattice is unknown. Phases are
+    not stored, which a warning says where there are several, nor are materials.
 
     Args:
         rve: The polycrystal.
@@ -33,6 +35,9 @@ def write_tesr(rve: Polycrystal, path: str | Path) -> None:
         FileNotFoundError: if the folder does not exist.
     """
     phases = rve.phase.unique().tolist()
+    if len(phases) > 1:
+        names = listing(rve.phase_names[k] for k in phases)
+        warnings.warn(f"{path}: a .tesr stores no phases, but there are {names}.", stacklevel=3)
     groups = {None if rve.lattices[k] is None else rve.laue_group(k).name for k in phases}
     group = groups.pop() if len(groups) == 1 else None
     lines = [
@@ -51,8 +56,6 @@ def write_tesr(rve: Polycrystal, path: str | Path) -> None:
         "   quaternion:active",
         *("   " + " ".join(map(repr, q)) for q in rve.orientations.tolist()),
     ]
-    if len(rve.phase_names) > 1:
-        lines += ["  *group", *_wrapped(rve.phase.numpy() + 1)]
     lines += [
         "  *crysym",
         f"   {_SYMMETRIES.get(group, group) if group else 'triclinic'}",
