@@ -23,7 +23,7 @@ STEP_TOLERANCE = 0.01
 MIN_COMMON = 0.25
 """Least share of the smallest section that all sections must have in common. [-]"""
 
-MAX_POINTS = 2**25
+MAX_POINTS = 2**24
 """Largest number of points of a stack."""
 
 
