@@ -1,13 +1,16 @@
 """Variants of the untrained tree, compared with DAMASK: the shipped one and those rejected.
 
-    python benchmarks/tree_variants.py
+    python benchmarks/tree_variants.py             # mean stress error [%], tension and shear
+    python benchmarks/tree_variants.py copper      # why networks are too stiff in plane strain
 
-Each row: mean and largest over twelve seeds of the mean stress error in % (tension, then shear).
+Each row of the first table: mean and largest over twelve seeds.
 """
 
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -128,7 +131,42 @@ def build(variant: str, rve: px.Polycrystal, seed: int) -> px.MaterialNetwork:
     return replace(net, None, draw(net.leaves - 1, generator))
 
 
+def copper() -> None:
+    """Compare networks of turned normals with the full field of a sharp copper texture."""
+    material, path = px.load_material("AA6022-T4"), px.LoadPath.plane_strain(-0.3, increments=60)
+    data = Path(__file__).parents[1] / "tests" / "verification" / "data"
+    with np.load(data / "E_N32_G100_strong1_copper.npz", allow_pickle=False) as file:
+        ids = file["grain_id"].astype(np.int64)[::2, ::2, ::2].copy()
+        rve = px.Polycrystal(ids, file["quaternions"])
+    full = px.simulate(rve, material, path)
+    spread = (full.grain_F[-1] - full.F[-1]).square() * full.weights[:, None, None]
+    print("Standard deviation of F between grains at the end, full field, xx to zz:")
+    print("  ", *(f"{value:.2f}" for value in spread.sum(0).sqrt().flatten().tolist()))
+    print("signed error of P_zz at the end, and mean and largest error [%]")
+
+    def say(name: str, response: px.Response) -> None:
+        error = px.compare(response, full)
+        end = float((response.P[-1, 2, 2] - full.P[-1, 2, 2]) / full.P[-1, 2, 2].abs())
+        print(f"  {name:24s} {100 * end:6.2f} {100 * error.mean:6.2f} {100 * error.maximum:6.2f}")
+
+    for leaves in (32, 128, 512, 2048):
+        for seed in (0, 1):
+            network = px.MaterialNetwork.from_polycrystal(rve, leaves, seed)
+            say(f"{leaves} leaves, seed {seed}", network.respond(material, path))
+    network = px.MaterialNetwork.from_polycrystal(rve, LEAVES, 0)
+    for axis, name in enumerate("xyz"):
+        normals = torch.eye(3, dtype=torch.float64)[axis].repeat(LEAVES - 1, 1)
+        turned = replace(network, None, normals)
+        say(f"all normals along {name}", turned.respond(material, path))
+    for n in (5, 7):
+        say(f"full field, {n}^3", px.simulate(px.coarsen(rve, n), material, path))
+    say("Taylor", px.taylor_response(rve, material, path))
+
+
 def main() -> None:
+    if sys.argv[1:] == ["copper"]:
+        copper()
+        return
     material = px.load_material("AA6022-T4")
     cases = [load_case(name) for name in CASES]
     for variant in (

@@ -16,6 +16,8 @@ from polyxtal.crystal.material import Material
 from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.mechanics.fullfield.simulate import simulate
+from polyxtal.mechanics.ladder.accuracy import COARSEST
+from polyxtal.mechanics.ladder.predict import predict
 from polyxtal.mechanics.mean_field.grain_rotation import turned_grains
 from polyxtal.mechanics.mean_field.sachs import sachs_response
 from polyxtal.mechanics.mean_field.taylor import taylor_response
@@ -29,6 +31,8 @@ from polyxtal.network.tree import MaterialNetwork
 from reproduction.curves.cases import Case
 
 FITTED, TAYLOR, SACHS = "fitted to the RVE", "Taylor", "Sachs"
+COARSE = "coarse field"
+"""A full field on the coarsest grid of `predict`, 5³ voxels of a cube."""
 MAX_ANSWERS = 1 << 28
 Maker = Callable[[Polycrystal, int], MaterialNetwork]
 """Makes a network for a polycrystal and a seed."""
@@ -92,6 +96,7 @@ def compute_answers(
         # With no neighbour to hold it back, a soft grain may take all strain and find no balance.
         with suppress(ConvergenceError):
             keep(SACHS, case, 0, sachs_response(rve, material, case.path))
+        keep(COARSE, case, 0, predict(rve, material, case.path, COARSEST))
     for seed in range(seeds):
         for kind, make in makers.items():
             respond(kind, seed, lambda make=make, seed=seed: make(rve, seed))

@@ -46,12 +46,14 @@ from .microstructure.coarse import coarsen as coarsen
 from .microstructure.ebsd import EbsdMap as EbsdMap
 from .microstructure.equivalent import compare_sections as compare_sections
 from .microstructure.equivalent import equivalent_rve as equivalent_rve
+from .microstructure.from_texture import from_texture as from_texture
 from .microstructure.io import read as read
 from .microstructure.io import read_ebsd as read_ebsd
 from .microstructure.io import write as write
 from .microstructure.io.ebsd_stack import read_ebsd_stack as read_ebsd_stack
 from .microstructure.io.stored_materials import read_materials as read_materials
 from .microstructure.io.texture_text import read_texture as read_texture
+from .microstructure.io.vpsc import write_texture as write_texture
 from .microstructure.polycrystal import Polycrystal as Polycrystal
 from .microstructure.stack import EbsdStack as EbsdStack
 from .microstructure.tessellate import tessellate as tessellate

@@ -53,16 +53,19 @@ def finished(model, tmp_path_factory):
 def test_all_polycrystals_and_loads_are_judged(finished):
     _, _, study = finished
     assert list(dict.fromkeys(row.polycrystal for row in study.rows)) == NAMES
-    kinds = {"Taylor": 1, "Sachs": 1, "untrained": 2, "predicted": 2, "fitted to the RVE": 1}
+    kinds = {"Taylor": 1, "Sachs": 1, "coarse field": 1}
+    kinds |= {"untrained": 2, "predicted": 2, "fitted to the RVE": 1}
     for kind, seeds in kinds.items():
         mine = [row for row in study.rows if row.estimate == kind]
         assert len(mine) == seeds * 3 * len(NAMES)
         assert {row.load for row in mine} == {"tension", "shear", "cyclic"}
     judged = [row for row in study.rows if row.estimate != "not turned"]
     assert len(judged) == len(study.rows) - 3 * len(NAMES)
-    assert all(0 < row.mean <= row.maximum < 0.6 for row in judged)
+    assert all(row.mean <= row.maximum < 0.6 for row in judged)
+    # On so few voxels the coarse field is the full field.
+    assert all((row.mean > 0) == (row.estimate != "coarse field") for row in judged)
     assert all(0 < row.turned < 0.6 for row in study.rows)
-    assert set(study.seconds) == set(kinds) - {"Taylor", "Sachs"}
+    assert set(study.seconds) == set(kinds) - {"Taylor", "Sachs", "coarse field"}
 
 
 def test_usually_ten_polycrystals_are_judged_each_the_same_whichever_others_there_are():

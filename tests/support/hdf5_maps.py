@@ -37,6 +37,9 @@ def edax(
     cell: tuple[float, float] = (3.66, 3.66),
     grid: str = "SqrGrid",
     outside: int = 0,
+    setting: int | None = None,
+    alignment: str = "",
+    point_group: str = "",
 ) -> Path:
     """Write a file of OIM; points outside the scanned area have positions of -1111111."""
     x, y, *euler = columns(angles)
@@ -54,9 +57,16 @@ def edax(
             store(data, IQ=np.arange(len(x), dtype="f4"))
             store(header, Grid__Type=grid, Step__X=STEP[0], Step__Y=STEP[1])
             store(header, nColumns=angles.shape[0], nRows=angles.shape[1])
+            if setting is not None:
+                store(header.create_group("Coordinate System"), ID=np.array(setting, ">i4"))
+            if alignment:
+                store(header, Cartesian__Alignment=alignment)
             for k, symmetry in enumerate(symmetries):
                 one = header.create_group(f"Phase/{k + 1}")
                 store(one, MaterialName=f"Phase{k + 1}", Symmetry=np.array(symmetry, ">i4"))
+                if point_group:
+                    store(one, Point__Group=point_group, LGsymID=np.int32(symmetry))
+                    one["Symmetry"][()] = 32  # the number of a point group
                 for edge, length in zip("abc", (cell[0], cell[0], cell[1]), strict=True):
                     store(one, **{f"Lattice__Constant__{edge}": length})
     return path

@@ -95,7 +95,7 @@ def curve_table(curves: Mapping[str, CurveNumbers], bounds: CurveBounds | None =
         values = [getattr(curve, name) for curve in curves.values()]
         texts = ["not reached" if v is None else f"{v:.1f}" for v in values]
         bound = getattr(bounds, name, None)
-        if bound is not None:
+        if bound:
             texts[0] += f" ± {bound:.1f}"
         table.add_row(label, *texts)
     return table

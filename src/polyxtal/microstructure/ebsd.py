@@ -43,6 +43,7 @@ class EbsdMap(MeasuredGrid):
         path: File that the map was read from.
         lattices: Lattice of each phase, None where its symmetry is unknown (default: all cubic).
         excluded: Share of the points whose phase was excluded, see `exclude`. [-]
+        frame: Frame of the Euler angles that the file stores; None if it stores none.
 
     Raises:
         ValueError: if shapes do not fit, a phase is out of range, or a quaternion is not of unit
@@ -67,6 +68,7 @@ class EbsdMap(MeasuredGrid):
     path: Path
     lattices: tuple[Lattice | None, ...] | None = None
     excluded: float = 0.0
+    frame: str | None = None
 
     def __repr__(self) -> str:
         """Return a short description."""

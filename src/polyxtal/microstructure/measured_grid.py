@@ -40,6 +40,7 @@ class MeasuredGrid:
     path: Path
     lattices: tuple[Lattice | None, ...] | None = None
     excluded: float = 0.0
+    frame: str | None = None
 
     def __post_init__(self) -> None:
         """Validate shapes, phases, quaternions and steps."""

@@ -33,6 +33,7 @@ class EbsdStack(MeasuredGrid):
         path: First section, or the pattern of all, for errors.
         lattices: Lattice of each phase, None where its symmetry is unknown (default: all cubic).
         excluded: Share of the points whose phase was excluded, see `exclude`. [-]
+        frame: Frame of the Euler angles that the first section stores; None if it stores none.
         shifts: Place of each section's first point relative to that of the first section. [steps]
 
     Raises:
@@ -50,6 +51,7 @@ class EbsdStack(MeasuredGrid):
     path: Path
     lattices: tuple[Lattice | None, ...] | None = None
     excluded: float = 0.0
+    frame: str | None = None
     shifts: tuple[Shift, ...] = ()
 
     def __repr__(self) -> str:

@@ -80,7 +80,7 @@ def stack_sections(
             quality[name][:, :, layer] = one.quality[name][window]
     return EbsdStack(
         orientations, phase, names, (*sections[0].step, float(spacing)), quality,
-        path or sections[0].path, lattices, 0.0, tuple(shifts),
+        path or sections[0].path, lattices, frame=sections[0].frame, shifts=tuple(shifts),
     )  # fmt: skip
 
 

@@ -52,6 +52,14 @@ def test_container_of_a_map(tmp_path):
     assert px.read(tmp_path / "out.npz").grains == 2
 
 
+def test_the_frame_of_edax_is_shown(tmp_path):
+    grains = np.array([[(0.1, 0.5, 0.2)] * 6] * 4 + [[(0.9, 0.7, 0.3)] * 6] * 4)
+    file = hdf5_maps.edax(tmp_path / "a.h5", grains, setting=3)
+    told = convert(file)
+    assert told.exit_code == 0, told.output
+    assert re.search(r"frame\W+edax-3", told.output)
+
+
 @pytest.mark.parametrize("option", ["container", "array", "grains", "grid", "increment"])
 def test_they_are_refused_where_none_applies(option, tmp_path):
     px.write(px.tessellate(4, 3), tmp_path / "a.npz")

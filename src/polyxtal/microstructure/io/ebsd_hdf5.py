@@ -8,18 +8,22 @@ A file holds one or several maps, each a group. Its layout shows in the names of
     NAME/Data/{Euler1, Euler2, Euler3}    DREAM.3D's copy of a .ctf: degrees, x along a*
     crystal_map/data/{phi1, Phi, phi2}    orix: radians, x along a
 
-Euler angles are Bunge's. DREAM.3D stores rotations of both frames beside its copies, for its own
-filters to apply; here `frame` tells what applies.
+Maps may lie in groups. Euler angles are Bunge's. EDAX also stores its setting of frames, and
+what the crystal's axes are along where that is another. DREAM.3D stores rotations of both frames
+beside its copies, for its own filters to apply; here `frame` tells what applies.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import torch
 
-from polyxtal.files.wording import listing
+from polyxtal.files.wording import listing, shorten
 from polyxtal.microstructure.ebsd import EbsdMap
 from polyxtal.microstructure.frames import Frame, frame_rotation
 from polyxtal.microstructure.io.ebsd_hdf5_orix import orix_points
@@ -28,12 +32,10 @@ from polyxtal.microstructure.io.ebsd_hdf5_vendors import (
     copied_ctf_points,
     edax_points_of,
     oxford_points,
+    said_frame,
 )
 from polyxtal.microstructure.io.ebsd_table import Points, build_map
-from polyxtal.microstructure.io.hdf5 import children, open_hdf5
-
-MAX_SCANS = 10_000
-"""Most groups of a file that are looked through for maps."""
+from polyxtal.microstructure.io.hdf5 import children, find_groups, open_hdf5
 
 _Layout = Callable[[Path, h5py.Group], Points]
 
@@ -49,8 +51,9 @@ def read_hdf5_map(
 
     Args:
         path: File.
-        frame: Frame of the Euler angles, see `FRAMES`.
-        container: Name of the scan or slice (default: the only one).
+        frame: Frame of the Euler angles, see `FRAMES` (default: the setting that EDAX stores; for
+            others it is required).
+        container: Name of the scan or slice, or its path in groups (default: the only one).
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if the frame is missing, the choice of the map is not unique, or the file is
@@ -58,42 +61,49 @@ def read_hdf5_map(
     """
     path = Path(path)
     with open_hdf5(path) as file:
-        maps = _maps(file)
-        chosen = [name for name in maps if container in (None, name)]
+        maps = find_groups(file, _map_of)
+        if not maps:
+            raise ValueError(
+                "must hold a map in the layout of EDAX, Oxford, DREAM.3D or orix, but holds "
+                f"{listing(children(file)) or 'nothing'}."
+            )
+        chosen = [name for name in maps if name == container] or [
+            name for name in maps if container is None or name.endswith(f"/{container}")
+        ]
         if len(chosen) != 1:
             raise ValueError(
-                f"argument `container` must choose one map of {listing(maps) or 'none'}, "
-                f"but is {container}."
+                f"argument `container` must choose one map of {listing(maps)}, but is {container}."
             )
-        rotation = frame_rotation(frame, path)
         layout, group = maps[chosen[0]]
+        said = said_frame(group)
+        rotation = frame_rotation(_frame(path, frame, said), path)
         points = layout(path, group)
-    return build_map(path, points, rotation)
+    return replace(build_map(path, points, rotation), frame=said)
 
 
-def _maps(file: h5py.File) -> dict[str, tuple[_Layout, h5py.Group]]:
-    """Return the maps of a file by name, each with the function that reads it."""
-    groups = {name: one for name, one in children(file).items() if isinstance(one, h5py.Group)}
-    if len(groups) > MAX_SCANS:
-        raise ValueError(f"must hold at most {MAX_SCANS} groups (MAX_SCANS), but has more.")
-    found: dict[str, tuple[_Layout, h5py.Group]] = {}
-    for name, group in groups.items():
-        members = children(group)
-        inner = members.get("EBSD", group)
-        if isinstance(inner, h5py.Group) and inner is not group:
-            members = children(inner)
-        data = members.get("data" if name == "crystal_map" else "Data")
-        layout = (
-            _layout(set(children(data)), inner is group) if isinstance(data, h5py.Group) else None
+def _frame(path: Path, frame: Frame | None, said: str | None) -> Frame | None:
+    """Return the frame, which only EDAX stores; tell where another is given."""
+    if said is None or frame is None:
+        return frame if said is None else said
+    if not torch.allclose(frame_rotation(frame, path), frame_rotation(said)):
+        warnings.warn(
+            f"{path}: the frame should be {said}, as the file says, but is {shorten(frame)}.",
+            stacklevel=5,
         )
-        if layout is not None and isinstance(inner, h5py.Group):
-            found[name] = (layout, inner)
-    if not found:
-        raise ValueError(
-            "must hold a map in the layout of EDAX, Oxford, DREAM.3D or orix, but holds "
-            f"{listing(groups) or 'no groups'}."
-        )
-    return found
+    return frame
+
+
+def _map_of(name: str, group: h5py.Group) -> tuple[_Layout, h5py.Group] | None:
+    """Return the function that reads a map, and the group with its data; None if it is none."""
+    members = children(group)
+    inner = members.get("EBSD", group)
+    if not isinstance(inner, h5py.Group):
+        return None
+    members = members if inner is group else children(inner)
+    data = members.get("data" if name == "crystal_map" else "Data")
+    names = set(children(data)) if isinstance(data, h5py.Group) else set()
+    layout = _layout(names, bare=inner is group)
+    return None if layout is None else (layout, inner)
 
 
 def _layout(names: set[str], bare: bool) -> _Layout | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import h5py
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyxtal.crystal.lattice import Lattice
+from polyxtal.crystal.laue import laue_of_point_group
 from polyxtal.microstructure.io.ebsd_ctf import OXFORD_GROUPS, check_degrees
 from polyxtal.microstructure.io.ebsd_edax import EdaxPhase, check_radians, edax_points
 from polyxtal.microstructure.io.ebsd_grid import Header
 from polyxtal.microstructure.io.ebsd_hdf5_fields import Fields, phase_number
-from polyxtal.microstructure.io.ebsd_table import A_STAR, Points, lattice_of, unique_names
+from polyxtal.microstructure.io.ebsd_table import A_STAR, A, Points, lattice_of, unique_names
 
 _NO_POINT = -1e6
 """EDAX gives x and y of -1111111 to grid points outside the scanned area. [µm]"""
@@ -42,7 +44,17 @@ def edax_points_of(path: Path, group: h5py.Group) -> Points:
             (header.whole("nColumns"), header.whole("nRows")),
             _is_hexagonal(header.text("Grid Type")),
         ),
+        header,
     )
+
+
+def said_frame(group: h5py.Group) -> str | None:
+    """Return the frame that an EDAX scan stores as setting 1 to 4; None of others."""
+    fields = Fields(group)
+    if "Header" not in fields.names or "Coordinate System" not in fields.group("Header").names:
+        return None
+    setting = fields.group("Header").group("Coordinate System").whole("ID")
+    return f"edax-{setting}" if setting in (1, 2, 3, 4) else None
 
 
 def copied_ang_points(path: Path, group: h5py.Group) -> Points:
@@ -86,7 +98,9 @@ def _is_hexagonal(grid: str) -> bool | None:
     return {"hex": True, "sqr": False}.get(grid.lower()[:3])
 
 
-def _edax(path: Path, data: Fields, phases: Fields, header: Header) -> Points:
+def _edax(
+    path: Path, data: Fields, phases: Fields, header: Header, stored: Fields | None = None
+) -> Points:
     count = len(data.column("Phi1"))
     angles = np.column_stack([data.column(k, count=count) for k in ("Phi1", "Phi", "Phi2")])
     position = np.column_stack(
@@ -100,14 +114,14 @@ def _edax(path: Path, data: Fields, phases: Fields, header: Header) -> Points:
         EdaxPhase(
             phase_number(name),
             one.text("MaterialName") or one.text("Formula"),
-            one.text("Symmetry", "LGsymID"),
+            _edax_symmetry(one),
             _edax_cell(one),
         )
         for name, one in phases.groups().items()
     ]
     if not described:
         raise ValueError("the header must describe at least one phase, but does not.")
-    return edax_points(
+    points = edax_points(
         path,
         angles[there],
         position[there],
@@ -116,6 +130,25 @@ def _edax(path: Path, data: Fields, phases: Fields, header: Header) -> Points:
         sorted(described),
         header,
     )
+    return points._replace(edge=_edge(stored))
+
+
+def _edax_symmetry(phase: Fields) -> str:
+    """Return the point group such as m3m of `Cubic (Oh) [m3m]`, or EDAX's number of its rotations.
+
+    OIM 8 stores that number as LGsymID, and as Symmetry another.
+    """
+    name = re.search(r"\[([-/\w]+)\]", phase.text("Point Group"))
+    if name and laue_of_point_group(name[1]):
+        return name[1]
+    return phase.text("LGsymID", "Symmetry")
+
+
+def _edge(header: Fields | None) -> str:
+    """Return what x is along, from a text such as `a* || x, b || y, c* || z`."""
+    text = "" if header is None else header.text("Cartesian Alignment")
+    along = re.search(r"(\S+)\s*\|\|\s*x", text)
+    return A_STAR if along and along[1] == "a*" else A
 
 
 def _edax_cell(phase: Fields) -> tuple[float, ...]:

@@ -123,7 +123,8 @@ def read_ebsd(
             orix's `.h5`.
         frame: Frame of the Euler angles: a name of `microstructure.frames.FRAMES` ("map",
             "edax-1" to "edax-4", "oxford"), or the unit quaternion, scalar first, that rotates
-            their axes into the map's. Required, since no file states it.
+            their axes into the map's. Required, since no file states it but EDAX's HDF5, whose
+            setting is the default.
         **options: `container`, the name of one of several scans or slices in an HDF5 file.
     Returns:
         The map; its x and y are the file's, z = x × y (into the specimen where y points down).

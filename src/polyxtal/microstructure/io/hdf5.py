@@ -7,9 +7,10 @@ a thousand times its size before it compares sizes; read such files in a separat
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -23,6 +24,11 @@ MAX_BYTES = 2**33
 
 MAX_NAMES = 10_000
 """Longest list of strings that is read."""
+
+MAX_GROUPS = 10_000
+"""Most groups that are looked through."""
+
+T = TypeVar("T")
 
 _FILTERS = {1, 2, 3}
 """HDF5's numbers of deflate, shuffle and the checksum Fletcher-32."""
@@ -68,6 +74,36 @@ def children(group: h5py.Group) -> dict[str, h5py.Group | h5py.Dataset]:
             isinstance(member, h5py.Dataset) and member.shape is not None
         ):
             found[name] = member
+    return found
+
+
+def find_groups(root: h5py.Group, kind: Callable[[str, h5py.Group], T | None]) -> dict[str, T]:
+    """Return what is found in groups within a group, at any depth, by path.
+
+    Args:
+        root: Group to look through, not itself.
+        kind: Function of a group's name and the group; None to look within it, too.
+    Raises:
+        ValueError: if there are more than `MAX_GROUPS` groups, or one is a link.
+    """
+    found: dict[str, T] = {}
+    seen: set[h5py.Group] = set()  # a group may be its own member
+    left: list[tuple[str, h5py.Group]] = [("", root)]
+    while left:
+        at, group = left.pop(0)
+        for name, member in children(group).items():
+            if not isinstance(member, h5py.Group):
+                continue
+            value = kind(name, member)
+            if value is not None:
+                found[at + name] = value
+            elif member not in seen:
+                left.append((f"{at}{name}/", member))
+            seen.add(member)
+            if len(seen) > MAX_GROUPS:
+                raise ValueError(
+                    f"must hold at most {MAX_GROUPS} groups (MAX_GROUPS), but has more."
+                )
     return found
 
 

@@ -11,13 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyxtal.files.wording import listing, shorten
-from polyxtal.microstructure.io.hdf5 import children, read_attribute, read_numbers
+from polyxtal.microstructure.io.hdf5 import children, find_groups, read_attribute, read_numbers
 
 MAX_VOXELS = 2**30
 """Largest grid that is read."""
-
-MAX_GROUPS = 10_000
-"""Most groups of a file that are looked through for geometries."""
 
 PHASE_NAMES = ("PhaseName", "MaterialName")
 """Usual names of the ensemble array of phase names."""
@@ -101,7 +98,7 @@ def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
             "A DREAM.3D file must hold /DataContainers (SIMPL) or /DataStructure (NX), "
             f"but holds {listing(root) or 'nothing'}."
         )
-    geometries = _geometries(parent)
+    geometries = find_groups(parent, lambda _, group: _geometry(group))
     chosen = [name for name in geometries if name == container] or [
         name
         for name, geometry in geometries.items()
@@ -113,25 +110,6 @@ def open_geometry(file: h5py.File, container: str | None) -> ImageGeometry:
             f"{container} and the file holds {listing(geometries) or 'none'}."
         )
     return geometries[chosen[0]]
-
-
-def _geometries(root: h5py.Group) -> dict[str, ImageGeometry]:
-    """Return the image geometries in a group, and in its groups that are none, by path."""
-    found: dict[str, ImageGeometry] = {}
-    seen: set[h5py.Group] = set()  # a group may be its own member
-    left: list[tuple[str, h5py.Group]] = [("", root)]
-    while left and len(seen) < MAX_GROUPS:
-        at, group = left.pop(0)
-        for name, member in children(group).items():
-            if not isinstance(member, h5py.Group):
-                continue
-            geometry = _geometry(member)
-            if geometry is not None:
-                found[at + name] = geometry
-            elif member not in seen:
-                left.append((f"{at}{name}/", member))
-            seen.add(member)
-    return found
 
 
 def _geometry(group: h5py.Group) -> ImageGeometry | None:

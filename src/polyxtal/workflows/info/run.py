@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from polyxtal.argument_types import require_type
-from polyxtal.microstructure.frames import Frame
+from polyxtal.microstructure.frames import Frame, MissingFrame
 from polyxtal.microstructure.io.files import SourceOptions
 from polyxtal.microstructure.io.registry import is_map, readable_format
 from polyxtal.microstructure.io.stored_materials import read_sections
@@ -92,7 +92,7 @@ class Info:
         rve, seen = self.rve, self.reading.summary()
         if self.reading.file:
             yield "file", f"{self.reading.file} ({self.format})"
-        yield from _map_rows(seen["map"], self.settings.frame)
+        yield from _map_rows(seen["map"])
         grid = " x ".join(map(str, rve.grid))
         yield "grid", f"{grid} voxels of {lengths_label(rve.spacing, max(rve.size))}"
         yield "size", lengths_label(rve.size)
@@ -172,15 +172,16 @@ def info(
 def info_of_file(source: str | Path, settings: MapSettings) -> Info:
     """Look inside a file, see `info`."""
     entry = readable_format(source)
-    # Of a map nothing that is shown depends on the frame, nor is too little measured to be shown.
+    # Too little of a map may be measured to compute with, but not to be shown.
     lenient = replace(settings, max_filled=1.0) if is_map(source) else settings
-    if is_map(source) and settings.frame is None:
-        lenient = replace(lenient, frame="map")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they are shown with the rest
         with remarks() as said:
             sections = read_sections(source)
-            rve, grain_map = read_input(source, ebsd=lenient)
+            try:
+                rve, grain_map = read_input(source, ebsd=lenient)
+            except MissingFrame:  # nothing that is shown in words depends on it
+                rve, grain_map = read_input(source, ebsd=replace(lenient, frame="map"))
     stored = (material_file_beside(source) or Path(source)).name
     materials = known_materials(Path(source), sections)
     reading = Reading(
@@ -220,13 +221,13 @@ def _texture_indices(rve: Polycrystal) -> dict[str, float]:
     return found
 
 
-def _map_rows(seen: Mapping[str, Any] | None, frame: str | None) -> Iterator[tuple[str, str]]:
+def _map_rows(seen: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     if seen is None:
         return
     stack = "sections" in seen
     points = " x ".join(map(str, seen["points"]))
     yield "stack" if stack else "map", f"{points} points, {lengths_label(seen['step'])} apart"
-    yield "frame", frame or "not given, and not stored in the file; nothing here depends on it"
+    yield "frame", seen["frame"] or "not given, and not stored in the file; no number depends on it"
     yield (
         "points",
         f"{100 * seen['indexed']:.3g} % indexed, {100 * seen['excluded']:.3g} % excluded, "

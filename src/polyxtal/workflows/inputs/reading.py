@@ -76,7 +76,7 @@ class Reading:
             "filled": self.map.filled,
             "grains": self.map.grains,
             "grains_at_border": int(self.map.border.sum()),
-            "frame": self.frame,
+            "frame": self.frame or self.map.source.frame,
         }
         if isinstance(self.map, StackGrains):
             shifts = self.map.source.shifts

@@ -27,7 +27,7 @@ STIFFNESS_POINTS = 32**3
 """Voxels of the elastic problem, which costs less than an increment of the load."""
 STIFFNESS_TOLERANCE = 1e-5
 FULL_FIELD = "full_field"
-NAME = "full field on a coarse grid"
+FINE, COARSE = "full field", "full field on a coarse grid"
 
 
 def coarse_field(
@@ -73,7 +73,8 @@ def coarse_field(
     occupied = replace(
         response, orientations=response.orientations[:, grain], weights=response.weights[grain]
     )
-    return Answer(NAME, occupied, stiffness, FULL_FIELD, FULL_FIELD, rve.phase[grain], grain)
+    name = FINE if response.grid == rve.grid else COARSE
+    return Answer(name, occupied, stiffness, FULL_FIELD, FULL_FIELD, rve.phase[grain], grain)
 
 
 def _stiffness(

@@ -148,7 +148,8 @@ def draw_curve_panel(axes: Axes, curves: Mapping[str, Response], curve: CurveNum
         first = next(iter(curves.values()))
         bound = ""
         if isinstance(first, EstimatedResponse):
-            bound = f" ± {curve_bounds(first, curve).proof_stress:.1f}"
+            width = curve_bounds(first, curve).proof_stress
+            bound = f" ± {width:.1f}" if width else ""
         axes.annotate(
             f"0.2 % proof stress\n{curve.proof_stress:.1f}{bound} MPa",
             (strain, curve.proof_stress),

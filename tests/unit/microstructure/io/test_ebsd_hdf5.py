@@ -158,9 +158,48 @@ def test_other_hdf5_files_are_refused(tmp_path):
         px.read_ebsd(tmp_path / "a.h5", frame="map")
 
 
+def test_maps_may_lie_in_groups(tmp_path):
+    scans = ("Sample/Area 1/OIM Map 1", "Sample/Area 1/OIM Map 2")
+    file = hdf5_maps.edax(tmp_path / "a.oh5", scans=scans)
+    with pytest.raises(ValueError, match="one map of Sample/Area 1/OIM Map 1, Sample/Area 1/OIM"):
+        px.read_ebsd(file, frame="map")
+    assert px.read_ebsd(file, frame="map", container=scans[1]).grid == (5, 4)
+    assert px.read_ebsd(file, frame="map", container="OIM Map 1").grid == (5, 4)
+
+
+def test_edax_stores_its_setting_of_frames(tmp_path):
+    file = hdf5_maps.edax(tmp_path / "a.h5", setting=2)
+    said = px.read_ebsd(file)
+    assert same(said.orientations, px.read_ebsd(file, frame="edax-2").orientations)
+    with pytest.warns(UserWarning, match="the frame should be edax-2, as the file says, but is 'm"):
+        px.read_ebsd(file, frame="map")
+    with pytest.raises(ValueError, match="argument `frame` must be one of"):
+        px.read_ebsd(hdf5_maps.edax(tmp_path / "b.h5", setting=7))
+
+
+def test_edax_may_align_crystals_otherwise(tmp_path):
+    kind = {"symmetries": (62,), "alignment": "a* || x, b || y, c* || z"}
+    found = px.read_ebsd(hdf5_maps.edax(tmp_path / "a.h5", **kind), frame="map")
+    text = px.read_ebsd(ctf(tmp_path / "a.ctf", laue=(9,)), frame="map")
+    assert same(found.orientations, text.orientations, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("point_group", "number", "laue"),
+    [
+        ("Cubic (Oh) [m3m]", 43, "m-3m"),
+        ("Hexagonal (D6h) [6/mmm]", 62, "6/mmm"),
+        ("?", 62, "6/mmm"),
+    ],
+)
+def test_symmetry_where_edax_numbers_point_groups(point_group, number, laue, tmp_path):
+    file = hdf5_maps.edax(tmp_path / "a.oh5", symmetries=(number,), point_group=point_group)
+    assert px.read_ebsd(file, frame="map").lattices[0].laue_group.name == laue
+
+
 @pytest.mark.skipif(not (SAMPLES / "EdaxAngOnly.h5").exists(), reason="needs ../shared/samples")
 def test_a_file_of_edax():
-    found = px.read_ebsd(SAMPLES / "EdaxAngOnly.h5", frame="edax-2")
+    found = px.read_ebsd(SAMPLES / "EdaxAngOnly.h5")
     assert found.grid == (186, 151)
     assert found.phase_names == ("Nickel",)
     with h5py.File(SAMPLES / "EdaxAngOnly.h5") as file:

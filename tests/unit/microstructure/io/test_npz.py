@@ -167,7 +167,7 @@ def test_damaged_files_are_refused_or_read_whole(tmp_path: Path) -> None:
 
 def test_extensions(tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"must end in \.vti, \.dream3d or \.npz, or as a map .* ends in '\.xyz'"
+        ValueError, match=r"must end in \.vti, .* or \.npz, or as a map .* ends in '\.xyz'"
     ):
         read(tmp_path / "a.xyz")
     with pytest.raises(ValueError, match=r"as \.vti or \.npz, but the path ends in '\.dream3d'"):

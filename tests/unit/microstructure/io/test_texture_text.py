@@ -10,7 +10,13 @@ from mutants import mutant
 from places import SAMPLES
 
 import polyxtal as px
-from polyxtal.algebra.rotation import bunge_to_quaternion, quaternion_to_matrix
+from polyxtal.algebra.rotation import (
+    bunge_to_quaternion,
+    quaternion_conjugate,
+    quaternion_multiply,
+    quaternion_to_matrix,
+    rotation_angle,
+)
 from polyxtal.microstructure.io.texture_text import read_texture
 
 DEGREES = np.array([[10.0, 40.0, 70.0], [200.0, 100.0, 300.0], [80.0, 5.0, 20.0]])
@@ -185,3 +191,29 @@ def test_files_of_vpsc():
     assert float((sheet.weights * tilt).sum()) > 0.8  # basal: c along the sheet's normal
     assert len(px.read_texture(folder / "zr_plate.tex", laue="6/mmm").points) == 1944
     assert len(px.read_texture(folder / "fcc_rolling_TEX_PH1.OUT").points) == 1000
+
+
+def test_textures_are_written_for_vpsc(tmp_path):
+    q = px.UniformTexture().orientations(50, 1)
+    weights = torch.rand(50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    texture = px.DiscreteTexture(q, weights)
+    px.write_texture(texture, tmp_path / "a.tex", ellipsoid=(2, 1, 0.5), title="rolled")
+    lines = (tmp_path / "a.tex").read_text().splitlines()
+    assert lines[0] == "rolled"
+    assert lines[3].split() == ["B", "50"]
+    angles = np.loadtxt(tmp_path / "a.tex", skiprows=4)
+    assert angles[:, 3].sum() == pytest.approx(1)
+    again = px.read_texture(tmp_path / "a.tex")
+    between = quaternion_multiply(quaternion_conjugate(again.points), texture.points)
+    assert float(rotation_angle(between).max()) < 1e-7
+    torch.testing.assert_close(again.weights, texture.weights, rtol=1e-8, atol=0)
+    for options, sentence in (
+        ({"path": tmp_path / "a.txt"}, "must end in .tex"),
+        ({"path": tmp_path / "no" / "a.tex"}, "folder to write into must exist"),
+        ({"title": "two\nlines"}, "must be one printable line"),
+        ({"ellipsoid": (1, 0, 1)}, "must be three positive axes"),
+    ):
+        with pytest.raises((ValueError, FileNotFoundError), match=sentence):
+            px.write_texture(texture, **{"path": tmp_path / "b.tex", **options})
+    with pytest.raises(TypeError, match="texture"):
+        px.write_texture(q, tmp_path / "b.tex")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import polyxtal as px
+from polyxtal.cli.tables import curve_table
 from polyxtal.mechanics.ladder.accuracy import FINEST
 from polyxtal.viz.curves import draw_responses
 from polyxtal.viz.style import new_figure
@@ -72,6 +73,15 @@ def test_bounds_are_written_beside_the_numbers(prediction, tmp_path):
         rows = list(csv.DictReader(stream))
     assert [int(row["grain"]) for row in rows] == list(range(200))
     assert (tmp_path / "out" / "prediction.png").stat().st_size > 10_000
+
+
+def test_bounds_are_printed_beside_the_numbers(prediction):
+    bounds = curve_bounds(prediction.response, prediction.curve)
+    table = curve_table({"full field": prediction.curve}, bounds)
+    proof, stress, hardening = table.columns[1].cells
+    assert proof == f"{prediction.curve.proof_stress:.1f} ± {bounds.proof_stress:.1f}"
+    assert stress == f"{prediction.curve.stress:.1f} ± {bounds.stress:.1f}"
+    assert "±" not in hardening
 
 
 def test_the_picture_has_the_band(prediction):
