@@ -3,6 +3,7 @@
 import json
 import math
 
+import hdf5_maps
 import numpy as np
 import pytest
 import torch
@@ -99,6 +100,14 @@ def test_maps_need_no_frame(files):
     assert json.loads(invoke(map_file, "--json").stdout)["microstructure"]["map"]["frame"] is None
     coarse = px.info(map_file, threshold=1.0).rve.grains
     assert coarse < 16
+
+
+def test_a_frame_that_the_file_stores_is_used_and_shown(files):
+    file = hdf5_maps.edax(files / "a.h5", np.full((5, 4, 3), 0.3), setting=2)
+    found = px.info(file)
+    assert "edax-2" in str(found)
+    assert not any("frame should be" in one for one in found.reading.remarks)
+    assert torch.equal(found.rve.orientations, px.read(file).orientations)
 
 
 def test_what_is_odd_is_told(files):
