@@ -26,6 +26,7 @@ from .mechanics.bounds.averages import reuss_average as reuss_average
 from .mechanics.bounds.averages import voigt_average as voigt_average
 from .mechanics.bounds.moduli import EngineeringConstants as EngineeringConstants
 from .mechanics.bounds.moduli import engineering_constants as engineering_constants
+from .mechanics.damask.case import write_damask_case as write_damask_case
 from .mechanics.elastic.homogenize import ElasticHomogenization as ElasticHomogenization
 from .mechanics.elastic.homogenize import homogenize as homogenize
 from .mechanics.fullfield.history import FullFieldResponse as FullFieldResponse
@@ -49,10 +50,12 @@ from .microstructure.from_texture import from_texture as from_texture
 from .microstructure.io import read as read
 from .microstructure.io import read_ebsd as read_ebsd
 from .microstructure.io import write as write
+from .microstructure.io.ebsd_stack import read_ebsd_stack as read_ebsd_stack
 from .microstructure.io.stored_materials import read_materials as read_materials
 from .microstructure.io.texture_text import read_texture as read_texture
 from .microstructure.io.vpsc import write_texture as write_texture
 from .microstructure.polycrystal import Polycrystal as Polycrystal
+from .microstructure.stack import EbsdStack as EbsdStack
 from .microstructure.tessellate import tessellate as tessellate
 from .model.foundation import FoundationModel as FoundationModel
 from .model.foundation import load_model as load_model
@@ -77,5 +80,6 @@ from .texture.sheet import rolling_component as rolling_component
 from .texture.sheet import rolling_texture as rolling_texture
 from .texture.zone import orientation_grid as orientation_grid
 from .viz import plot as plot
+from .workflows.info.run import info as info
 
 __version__: str

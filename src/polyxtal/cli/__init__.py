@@ -14,6 +14,7 @@ from polyxtal.cli import (
     finetune,
     generate,
     homogenize,
+    info,
     materials,
     predict,
     pretrain,
@@ -61,6 +62,7 @@ for verb in (
     simulate.simulate,
     generate.generate,
     pretrain.pretrain,
+    info.info,
     convert.convert,
     materials.materials,
 ):

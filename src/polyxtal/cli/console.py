@@ -66,6 +66,7 @@ def deferred_warnings() -> Iterator[Callable[[], None]]:
 
 
 OTHER_NAMES = {
+    "align": "--no-align",
     "elastic": "--elastic-gpa",
     "factor": "--coarsen",
     "fixed": "--axis",
@@ -73,16 +74,17 @@ OTHER_NAMES = {
     "ranges": "--crop",
     "seconds": "--time",
     "source": "--material",
+    "spacing": "--section-spacing",
     "threshold": "--threshold-deg",
 }
 """Option that sets an argument of another name."""
 OPTIONS = {
-    "accelerator", "accuracy", "array", "axis", "checkpoint_every", "coarsen", "container", "crop",
-    "devices", "engine", "ensemble", "epochs", "exclude", "fields", "fields_every", "frame",
-    "grains", "grid", "increment", "leaves", "load",
-    "material", "max_filled", "max_iterations", "model", "nodes", "path", "patience", "rate",
-    "scheduler", "scheme", "seed", "stop_after", "strain", "strategy", "test", "threads",
-    "tol", "unload", "validation", "void", "volume", "workers",
+    "accelerator", "accuracy", "array", "axis", "checkpoint_every", "coarsen", "colors",
+    "container", "crop", "devices", "engine", "ensemble", "epochs", "exclude", "fields",
+    "fields_every", "frame", "grains", "grid", "increment", "leaves", "load",
+    "material", "max_filled", "max_iterations", "model", "nodes", "path", "patience", "picture",
+    "rate", "scheduler", "scheme", "section_spacing", "seed", "stop_after", "strain", "strategy",
+    "test", "threads", "tol", "unload", "validation", "void", "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""
 _ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")

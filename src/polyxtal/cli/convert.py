@@ -9,6 +9,7 @@ import typer
 
 from polyxtal.cli import options
 from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
+from polyxtal.microstructure.io.registry import written_formats
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +21,7 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help=options.KINDS)],
     target: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help=".vti (with material.yaml beside it) or .npz."),
+        typer.Argument(metavar="OUT", help=f"{written_formats()}."),
     ],
     crop: Annotated[
         str | None,
@@ -46,11 +47,19 @@ def convert(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    section_spacing: options.SectionSpacing = None,
+    no_align: options.NoAlign = False,
     container: options.Container = None,
     array: options.Array = None,
     grains: options.Grains = None,
     grid: options.Grid = None,
     increment: options.Increment = None,
+    colors: Annotated[
+        bool,
+        typer.Option(
+            "--colors", help="Add inverse-pole-figure colours along z to a .vti, for ParaView."
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     debug: options.Debug = False,
@@ -64,9 +73,20 @@ def convert(
         from polyxtal.workflows.convert.settings import ConversionSettings
 
         ebsd = options.map_settings(
-            frame, threshold, exclude, volume, max_filled, container, array, grains, grid, increment
+            frame,
+            threshold,
+            exclude,
+            volume,
+            max_filled,
+            container,
+            array,
+            grains,
+            grid,
+            increment,
+            section_spacing,
+            no_align,
         )
-        settings = ConversionSettings(crop, coarsen, renumber, ebsd)
+        settings = ConversionSettings(crop, coarsen, renumber, ebsd, colors)
         with deferred_warnings(), progress_bar() as progress:
             conversion = run(source, target, settings, force, progress)
         if json:
@@ -104,5 +124,6 @@ def _table(conversion: Conversion) -> Table:
     lattices = ([lattice.symbol if lattice else "?" for lattice in rve.lattices] for rve in both)
     table.add_row("lattices", *map(", ".join, lattices))
     properties = ", ".join(conversion.reading.materials) or "none"
-    table.add_row("phases with properties", properties, properties)
+    kept = properties if conversion.keeps_materials else "none"
+    table.add_row("phases with properties", properties, kept)
     return table

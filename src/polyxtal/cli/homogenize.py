@@ -39,6 +39,8 @@ def homogenize(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    section_spacing: options.SectionSpacing = None,
+    no_align: options.NoAlign = False,
     container: options.Container = None,
     array: options.Array = None,
     grains: options.Grains = None,
@@ -91,6 +93,8 @@ def homogenize(
                 grains,
                 grid,
                 increment,
+                section_spacing,
+                no_align,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out

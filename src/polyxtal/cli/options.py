@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyxtal.microstructure.io.registry import describe_formats, readable_format
+from polyxtal.microstructure.io.sections import is_pattern, section_files
 
 if TYPE_CHECKING:
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -65,6 +66,18 @@ Volume = Annotated[
         "N voxels along each edge.",
         show_default=False,
     ),
+]
+SectionSpacing = Annotated[
+    float | None,
+    typer.Option(
+        metavar="UM",
+        help="Distance between serial sections in µm; the input is then a pattern of EBSD maps in "
+        "quotation marks, such as 'S*.ang', in the order of their numbers.",
+        show_default=False,
+    ),
+]
+NoAlign = Annotated[
+    bool, typer.Option("--no-align", help="Leave serial sections where they are, without shifts.")
 ]
 Container = Annotated[
     str | None,
@@ -157,6 +170,8 @@ def map_settings(
     grains: Path | None = None,
     grid: str | None = None,
     increment: int | None = None,
+    section_spacing: float | None = None,
+    no_align: bool = False,
 ) -> MapSettings:
     """Collect the options of EBSD maps and of what to read from a file."""
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -178,6 +193,8 @@ def map_settings(
         grains=None if grains is None else str(grains),
         grid=None if grid is None else _voxels(grid),
         increment=increment,
+        section_spacing=section_spacing,
+        align=not no_align,
     )
 
 
@@ -234,7 +251,10 @@ def require_input(file: Path) -> None:
         ValueError: if its extension is unknown.
     """
     readable_format(file)
-    require_files(file)
+    if is_pattern(file):
+        section_files(file)
+    else:
+        require_files(file)
 
 
 def require_materials(given: list[str] | None) -> None:

@@ -30,6 +30,8 @@ def predict(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    section_spacing: options.SectionSpacing = None,
+    no_align: options.NoAlign = False,
     container: options.Container = None,
     array: options.Array = None,
     grains: options.Grains = None,
@@ -114,6 +116,8 @@ def predict(
                 grains,
                 grid,
                 increment,
+                section_spacing,
+                no_align,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out

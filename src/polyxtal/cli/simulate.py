@@ -33,6 +33,8 @@ def simulate(
     exclude: options.Exclude = None,
     max_filled: options.MaxFilled = None,
     volume: options.Volume = None,
+    section_spacing: options.SectionSpacing = None,
+    no_align: options.NoAlign = False,
     container: options.Container = None,
     array: options.Array = None,
     grains: options.Grains = None,
@@ -123,6 +125,8 @@ def simulate(
                     grains,
                     grid,
                     increment,
+                    section_spacing,
+                    no_align,
                 ),
             )
             out = OUTPUT.default(file) if out is None else out

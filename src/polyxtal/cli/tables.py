@@ -149,22 +149,27 @@ def _phase_label(phase: Mapping[str, Any]) -> str:
 
 
 def map_rows(reading: Reading) -> Iterator[tuple[str, str]]:
-    """Yield rows about the EBSD map that was read, if it was one."""
+    """Yield rows about the EBSD map or stack that was read, if it was one."""
     from polyxtal.viz.lengths import lengths_label
 
     seen = reading.summary()["map"]
     if seen is None:
         return
-    yield "map", f"{product(seen['points'])} points, {lengths_label(seen['step'])} apart"
+    stack = "sections" in seen
+    kind = "stack" if stack else "map"
+    yield kind, f"{product(seen['points'])} points, {lengths_label(seen['step'])} apart"
+    if stack:
+        moved = f"shifted by up to {seen['largest_shift']} steps"
+        yield "sections", f"{seen['sections']}, {moved if seen['largest_shift'] else 'not shifted'}"
     yield "frame", f"{seen['frame']}"
-    yield (
-        "grains of the map",
-        f"{seen['grains']}, {seen['mean_grain_area']:.3g} µm² on average, "
-        f"{seen['grains_at_border']} at the border",
-    )
+    mean = f"{seen['mean_grain_volume']:.3g} µm³" if stack else f"{seen['mean_grain_area']:.3g} µm²"
+    border = f"{seen['grains_at_border']} at the border"
+    yield f"grains of the {kind}", f"{seen['grains']}, {mean} on average, {border}"
     excluded = f", {100 * seen['excluded']:.3g} % excluded" if seen["excluded"] else ""
     yield "points indexed", f"{100 * seen['indexed']:.3g} %{excluded}"
     yield "points filled in", f"{100 * seen['filled']:.3g} %, from neighbouring grains"
+    if stack:
+        return
     volume = "a volume of its grain sizes and texture"
     yield "used as", volume if seen["replaced_by_volume"] else "one layer of voxels"
 

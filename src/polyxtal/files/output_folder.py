@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import tempfile
@@ -27,8 +28,9 @@ class OutputFolder:
     files: tuple[str, ...]
 
     def default(self, file: str | Path) -> Path:
-        """Return the default folder for an input file, `out/<stem>-<kind>`."""
-        return Path("out") / f"{Path(file).stem}-{self.kind}"
+        """Return the default folder for an input file, `out/<stem>-<kind>`, without wildcards."""
+        stem = re.sub(r"[*?\[\]]+", "", Path(file).stem) or "stack"
+        return Path("out") / f"{stem}-{self.kind}"
 
     def check(self, folder: str | Path, force: bool = False) -> Path:
         """Check, before any computation, that results can be written.

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
-from polyxtal.crystal.laue import CUBIC, LaueGroup
-from polyxtal.files.wording import listing, shorten
-from polyxtal.microstructure.polycrystal import UNIT_TOLERANCE, Polycrystal, valid_edges
+from polyxtal.microstructure.measured_grid import MeasuredGrid
+from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.section import (
     Profiles,
     SectionStatistics,
@@ -30,7 +30,7 @@ from polyxtal.microstructure.segment import DEFAULT_THRESHOLD, segment
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EbsdMap:
+class EbsdMap(MeasuredGrid):
     """A map of orientations on a rectangular grid.
 
     Attributes:
@@ -58,6 +58,8 @@ class EbsdMap:
         Polycrystal(grid=(48, 48, 1), grains=68, size=(24, 24, 0.5) µm, phases=('Al',))
     """
 
+    AXES: ClassVar[int] = 2
+
     orientations: Float[Tensor, "nx ny 4"]
     phase: Int[Tensor, "nx ny"]
     phase_names: tuple[str, ...]
@@ -67,34 +69,6 @@ class EbsdMap:
     lattices: tuple[Lattice | None, ...] | None = None
     excluded: float = 0.0
     frame: str | None = None
-
-    def __post_init__(self) -> None:
-        """Validate shapes, phases, quaternions and steps."""
-        shape = tuple(self.phase.shape)
-        shapes = {tuple(field.shape) for field in self.quality.values()}
-        if len(shape) != 2 or tuple(self.orientations.shape) != (*shape, 4) or shapes - {shape}:
-            raise ValueError(
-                "Arguments `orientations`, `phase` and `quality` must have shapes (nx, ny, 4), "
-                f"(nx, ny) and (nx, ny), but have {tuple(self.orientations.shape)}, {shape} and "
-                f"{sorted(shapes)}."
-            )
-        names = len(self.phase_names)
-        low, high = (int(self.phase.min()), int(self.phase.max())) if math.prod(shape) else (0, -2)
-        if not -1 <= low <= high < names or len(set(self.phase_names)) != names:
-            raise ValueError(
-                f"Argument `phase` must index the {names} distinct phase names or be -1, "
-                f"but spans {low} to {high}."
-            )
-        norm = torch.linalg.vector_norm(self.orientations, dim=-1)
-        if not bool(((norm - 1).abs() <= UNIT_TOLERANCE).all()):
-            raise ValueError("Argument `orientations` must hold unit quaternions, but does not.")
-        if len(self.step) != 2 or not valid_edges(self.step):
-            raise ValueError(f"Argument `step` must be two lengths [µm], but is {self.step}.")
-        if self.lattices is not None and len(self.lattices) != names:
-            raise ValueError(
-                f"Argument `lattices` must have one entry for each of {names} phases, "
-                f"but has {len(self.lattices)}."
-            )
 
     def __repr__(self) -> str:
         """Return a short description."""
@@ -115,60 +89,6 @@ class EbsdMap:
     def size(self) -> tuple[float, float]:
         """Edge lengths of the map, one step per point. [µm]"""
         return self.grid[0] * self.step[0], self.grid[1] * self.step[1]
-
-    @property
-    def indexed(self) -> Bool[Tensor, "nx ny"]:
-        """Points with an indexed orientation."""
-        return self.phase >= 0
-
-    def laue_group(self, phase: int) -> LaueGroup:
-        """Return the Laue group of a phase.
-
-        Raises:
-            ValueError: if its symmetry is unknown.
-        """
-        if self.lattices is None:
-            return CUBIC
-        lattice = self.lattices[phase]
-        if lattice is None:
-            raise ValueError(
-                f"{self.path}: the symmetry of phase {shorten(self.phase_names[phase])} must be "
-                "known, but the file does not say it: exclude the phase, so that its points go to "
-                "the neighbouring grains."
-            )
-        return lattice.laue_group
-
-    def exclude(self, *names: str) -> EbsdMap:
-        """Return a map in which the points of these phases are not indexed; the names stay.
-
-        Raises:
-            ValueError: if there is no such phase.
-        """
-        unknown = [name for name in names if name not in self.phase_names]
-        if unknown:
-            raise ValueError(
-                f"{self.path}: phases to exclude must be among {listing(self.phase_names)}, "
-                f"but {listing(unknown)} is not."
-            )
-        dropped = torch.tensor([self.phase_names.index(name) for name in names], dtype=torch.int64)
-        mask = torch.isin(self.phase, dropped)
-        kept = self.keep(~mask)
-        return replace(kept, excluded=self.excluded + float(mask.double().mean()))
-
-    def keep(self, mask: Bool[Tensor, "nx ny"]) -> EbsdMap:
-        """Return a map without the indexed points outside a mask, such as those of low quality."""
-        if tuple(mask.shape) != self.grid:
-            raise ValueError(
-                f"Argument `mask` must have the map's shape {self.grid}, but has "
-                f"{tuple(mask.shape)}."
-            )
-        mask = mask & self.indexed
-        identity = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=self.orientations.dtype)
-        return replace(
-            self,
-            phase=torch.where(mask, self.phase, -1),
-            orientations=torch.where(mask[..., None], self.orientations, identity),
-        )
 
     def grains(
         self, threshold: float = DEFAULT_THRESHOLD, *, minimum: int = 5, fill: bool = True

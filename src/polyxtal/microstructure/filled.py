@@ -1,10 +1,11 @@
-"""Whether enough of a measured map was measured to speak for all of it."""
+"""Whether enough of a measured map or stack was measured to speak for all of it."""
 
 from __future__ import annotations
 
 import warnings
 
 from polyxtal.microstructure.ebsd import GrainMap
+from polyxtal.microstructure.stack import StackGrains
 
 LARGE_SHARE = 0.2
 """Share of points filled from neighbouring grains that is warned of. [-]"""
@@ -13,11 +14,11 @@ MAX_FILLED = 0.5
 """Largest share that is accepted unless told otherwise. [-]"""
 
 
-def check_filled(grains: GrainMap, max_filled: float | None = None) -> None:
+def check_filled(grains: GrainMap | StackGrains, max_filled: float | None = None) -> None:
     """Warn of a large share of points that took the grain of a neighbour, refuse a larger one.
 
     Args:
-        grains: Grains of a map.
+        grains: Grains of a map or stack.
         max_filled: Largest share that is accepted (default: `MAX_FILLED`). [-]
     Raises:
         ValueError: if the share is larger, or `max_filled` is no share.

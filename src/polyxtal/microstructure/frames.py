@@ -50,6 +50,10 @@ Frame = str | Sequence[float] | Tensor
 """Name of a frame, or the rotation itself as a unit quaternion, scalar first."""
 
 
+class MissingFrame(ValueError):
+    """No frame is given, and the file stores none."""
+
+
 def frame_rotation(frame: Frame | None, path: str | Path = "EBSD map") -> Float[Tensor, "4"]:
     """Return the rotation from the Euler angles' axes into the map's.
 
@@ -62,7 +66,7 @@ def frame_rotation(frame: Frame | None, path: str | Path = "EBSD map") -> Float[
     """
     choices = f"must be one of {', '.join(FRAMES)}, or a unit quaternion w,x,y,z"
     if frame is None:
-        raise ValueError(
+        raise MissingFrame(
             f"{path}: argument `frame` {choices} that turns the Euler angles' axes into the map's, "
             "but is missing, and the file can not say it."
         )

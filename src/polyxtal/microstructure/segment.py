@@ -1,4 +1,4 @@
-"""Grains of a measured map: regions whose neighbouring points differ by less than a threshold."""
+"""Grains of a measured map or stack: regions whose neighbours differ by less than a threshold."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _CHUNK = 2**18
 
 @runtime_checkable
 class OrientationMap(Protocol):
-    """What segmentation needs of a measured map, see `EbsdMap`."""
+    """What segmentation needs of a measured map or stack, see `EbsdMap` and `EbsdStack`."""
 
     @property
-    def orientations(self) -> Float[Tensor, "nx ny 4"]:
+    def orientations(self) -> Float[Tensor, "*grid 4"]:
         """Unit quaternions. [-]"""
         ...
 
     @property
-    def phase(self) -> Int[Tensor, "nx ny"]:
+    def phase(self) -> Int[Tensor, "*grid"]:
         """Phase of each point; -1 where nothing was indexed."""
         ...
 
     @property
-    def step(self) -> tuple[float, float]:
-        """Distance of neighbouring points along x and y. [µm]"""
+    def step(self) -> tuple[float, ...]:
+        """Distance of neighbouring points along each axis. [µm]"""
         ...
 
     @property
@@ -66,7 +66,7 @@ class Segmentation(NamedTuple):
         filled: Share of the points that took their grain from a neighbour. [-]
     """
 
-    grain_id: Int[Tensor, "nx ny"]
+    grain_id: Int[Tensor, "*grid"]
     orientations: Float[Tensor, "grains 4"]
     phase: Int[Tensor, " grains"]
     filled: float
@@ -79,15 +79,15 @@ def segment(
     minimum: int = 5,
     fill: bool = True,
 ) -> Segmentation:
-    """Find the grains of a map.
+    """Find the grains of a map, or of a stack of them.
 
-    Neighbours along x and y of the same phase whose disorientation is below the threshold belong to
-    one grain. Regions of fewer points than `minimum` are not grains. With `fill`, their points, and
-    points that were not indexed, are assigned to the grain of the nearest point that has one; they
-    do not enter the grain's mean orientation.
+    Neighbours along an axis of the same phase whose disorientation is below the threshold belong
+    to one grain. Regions of fewer points than `minimum` are not grains. With `fill`, their points,
+    and points that were not indexed, are assigned to the grain of the nearest point that has one;
+    they do not enter the grain's mean orientation.
 
     Args:
-        ebsd: The map.
+        ebsd: The map or stack.
         threshold: Disorientation at a grain boundary (default: 5°). [rad]
         minimum: Smallest number of points in a grain.
         fill: Assign every point to a grain; otherwise points without a grain keep -1.
@@ -136,13 +136,13 @@ def segment(
     return Segmentation(torch.from_numpy(grain), orientations, grain_phase, filled)
 
 
-def _fill(grain: NDArray[np.int64], step: tuple[float, float]) -> NDArray[np.int64]:
+def _fill(grain: NDArray[np.int64], step: tuple[float, ...]) -> NDArray[np.int64]:
     """Give points without a grain that of the nearest point that has one."""
-    nearest = np.empty((2, *grain.shape), dtype=np.int32)
+    nearest = np.empty((grain.ndim, *grain.shape), dtype=np.int32)
     distance_transform_edt(
         grain < 0, sampling=step, return_distances=False, return_indices=True, indices=nearest
     )
-    return grain[nearest[0], nearest[1]]
+    return grain[tuple(nearest)]
 
 
 def _laue_groups(ebsd: OrientationMap) -> dict[int, LaueGroup]:
@@ -165,23 +165,19 @@ def _regions(
     ebsd: OrientationMap, threshold: float, groups: Mapping[int, LaueGroup]
 ) -> NDArray[np.int64]:
     """Label connected regions; -1 where nothing was indexed."""
-    nx, ny = ebsd.phase.shape
-    node = torch.arange(nx * ny).reshape(nx, ny)
+    shape, points = ebsd.phase.shape, ebsd.phase.numel()
+    node = torch.arange(points).reshape(shape)
     q, phase = ebsd.orientations.reshape(-1, 4), ebsd.phase.reshape(-1)
-    pairs = torch.cat(
-        [
-            torch.stack([node[:-1].reshape(-1), node[1:].reshape(-1)]),
-            torch.stack([node[:, :-1].reshape(-1), node[:, 1:].reshape(-1)]),
-        ],
-        dim=1,
-    )
-    same = phase[pairs[0]] == phase[pairs[1]]
-    joined = [
-        part[:, _below(q[part[0]], q[part[1]], threshold, group)]
-        for index, group in groups.items()
-        for part in pairs[:, same & (phase[pairs[0]] == index)].split(_CHUNK, dim=1)
-    ]
+    joined: list[Tensor] = []
+    for axis, length in enumerate(shape):
+        pairs = torch.stack([node.narrow(axis, start, length - 1).reshape(-1) for start in (0, 1)])
+        same = phase[pairs[0]] == phase[pairs[1]]
+        joined += [
+            part[:, _below(q[part[0]], q[part[1]], threshold, group)]
+            for index, group in groups.items()
+            for part in pairs[:, same & (phase[pairs[0]] == index)].split(_CHUNK, dim=1)
+        ]
     one, other = torch.cat(joined, dim=1).numpy() if joined else np.empty((2, 0), np.int64)
-    graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(nx * ny, nx * ny))
+    graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(points, points))
     _, label = connected_components(graph.tocsr(), directed=False)
-    return np.where(phase.numpy() >= 0, label, -1).astype(np.int64).reshape(nx, ny)
+    return np.where(phase.numpy() >= 0, label, -1).astype(np.int64).reshape(shape)

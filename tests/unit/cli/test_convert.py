@@ -60,7 +60,7 @@ def test_what_goes_in_comes_out(case, tmp_path):
     assert list(px.read_materials(back)) == ["Al"]
 
 
-def test_dream3d_is_read_and_not_written(case, tmp_path):
+def test_dream3d_is_read_and_kanapy_not_written(case, tmp_path):
     with h5py.File(tmp_path / "a.dream3d", "w") as file:
         container = file.create_group("DataContainers/Volume")
         geometry = container.create_group("_SIMPL_GEOMETRY")
@@ -72,9 +72,9 @@ def test_dream3d_is_read_and_not_written(case, tmp_path):
     result = invoke(tmp_path / "a.dream3d", tmp_path / "a.npz")
     assert result.exit_code == 0, result.output
     check_same(px.read(tmp_path / "a.npz"), px.read(tmp_path / "a.dream3d"))
-    result = invoke(case / "grid.vti", tmp_path / "b.dream3d")
-    check_error(result, "is written as .vti or .npz, but the path ends in '.dream3d'")
-    assert not (tmp_path / "b.dream3d").exists()
+    result = invoke(case / "grid.vti", tmp_path / "b.json")
+    check_error(result, "is written as .vti, .dream3d, .tesr, .npz or .inp, but the path ends")
+    assert not (tmp_path / "b.json").exists()
 
 
 def test_missing_folders_are_made_for_what_is_written(case, tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,7 +121,10 @@ def read_damask_sections(path: str | Path) -> dict[str, Any]:
 
 
 def write_damask(
-    rve: Polycrystal, path: str | Path, materials: Mapping[str, Phase] | None = None
+    rve: Polycrystal,
+    path: str | Path,
+    materials: Mapping[str, Phase] | None = None,
+    colors: bool = False,
 ) -> None:
     """Write a grid and `material.yaml` beside it, both or neither.
 
@@ -131,6 +135,7 @@ def write_damask(
         rve: The polycrystal.
         path: Grid to write; its folder is for this case only.
         materials: Properties by phase name: materials, or phases of DAMASK as parsed.
+        colors: Add the cell array `IPF z` of inverse-pole-figure colours, which DAMASK ignores.
     Raises:
         FileExistsError: if the folder's `material.yaml` belongs to another grid.
         ValueError: if `materials` names a phase that the polycrystal does not have, or a material
@@ -152,7 +157,18 @@ def write_damask(
     spacing = [s / METRE for s in rve.spacing]
     with atomic_files(beside, path) as (yaml_file, grid_file):
         yaml_file.write_text(_material_yaml(rve, given), encoding="utf-8")
-        write_image(grid_file, {"material": rve.grain_id.numpy()}, spacing)
+        cells = {"material": rve.grain_id.numpy()}
+        write_image(grid_file, cells | (_colors(rve) if colors else {}), spacing)
+
+
+def _colors(rve: Polycrystal) -> dict[str, NDArray[np.uint8]]:
+    """Return red, green and blue of each voxel, as figures colour it.
+
+    Figures lie above files in the order of folders, so they are looked up by name.
+    """
+    by_grain = import_module("polyxtal.viz.texture").grain_colors(rve)
+    shades = np.rint(255 * by_grain.numpy()).clip(0, 255).astype(np.uint8)
+    return {"IPF z": shades[rve.grain_id.numpy()]}
 
 
 def _require_edges(path: Path, spacing: Sequence[float], unit: str) -> None:

@@ -43,7 +43,7 @@ _FEATURE_ORIENTATIONS = ("AvgQuats", "AvgEulerAngles", "EulerAngles")
 _CELL_ORIENTATIONS = ("Quats", "EulerAngles")
 _PHASES = ("Phases",)
 _CRYSTAL_STRUCTURES = ("CrystalStructures",)
-_STRUCTURES = (
+STRUCTURES = (
     "6/mmm", "m-3m", "6/m", "m-3", "-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m",
 )  # fmt: skip
 """Laue groups by DREAM.3D's numbers of `CrystalStructures`; 999 is unknown."""
@@ -254,12 +254,12 @@ def _lattices(geometry: ImageGeometry, highest: int) -> list[Lattice | None]:
     edges = None if cells is None else geometry.rows(cells, (6,)).astype(np.float64)
     lattices: list[Lattice | None] = []
     for k in range(1, highest + 1):
-        if k >= len(table) or not 0 <= table[k] < len(_STRUCTURES):
+        if k >= len(table) or not 0 <= table[k] < len(STRUCTURES):
             lattices.append(None)
             continue
         a, c = (0.0, 0.0) if edges is None or k >= len(edges) else edges[k, [0, 2]].tolist()
         ratio = round(c / a, 6) if a > 0 and c > 0 else None
-        lattices.append(Lattice.of_laue_group(_STRUCTURES[table[k]], ratio))
+        lattices.append(Lattice.of_laue_group(STRUCTURES[table[k]], ratio))
     return lattices
 
 

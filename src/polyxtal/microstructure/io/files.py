@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -108,6 +109,7 @@ def read(
         )
     entry = readable_format(path)
     given = _given(path, entry, options)
+    assert entry.reader is not None
     return entry.function(entry.reader)(path, *[material] * bool(entry.beside), **given)
 
 
@@ -132,7 +134,7 @@ def read_ebsd(
             damaged, too large, or not on a grid.
     """
     entry = format_of(path)
-    if entry is None or entry.holds != "map":
+    if entry is None or entry.holds != "map" or entry.reader is None:
         raise ValueError(
             f"{path}: a map must end in {listed(extensions('map'))}, "
             f"but ends in '{Path(path).suffix.lower()}'."
@@ -144,15 +146,20 @@ def write(
     rve: Polycrystal,
     path: str | Path,
     materials: Mapping[str, Material | Mapping[str, Any]] | None = None,
+    *,
+    colors: bool = False,
 ) -> None:
     """Write a polycrystal to a file, atomically.
 
     Args:
         rve: The polycrystal.
-        path: `.vti` (DAMASK, with `material.yaml` beside it) or `.npz` (lossless).
+        path: `.vti` (DAMASK, with `material.yaml` beside it), `.npz` (lossless), `.dream3d`
+            (DREAM3D-NX), `.tesr` (Neper) or `.inp` (Abaqus).
         materials: Properties by phase name: materials, or phases of DAMASK as parsed;
             `read_materials` returns them. A phase without an entry is written with its lattice
-            only; a `.vti` needs one (cF if unknown), and DAMASK's solver more.
+            only; a `.vti` needs one (cF if unknown), and DAMASK's solver more. Formats that store
+            none leave them out, with a warning.
+        colors: Add inverse-pole-figure colours along z to a `.vti`, for ParaView.
     Raises:
         FileNotFoundError: if the folder does not exist.
         FileExistsError: if `material.yaml` beside a new `.vti` belongs to another grid.
@@ -176,7 +183,15 @@ def write(
             f"{path}: a polycrystal is written as {listed(extensions(written=True))}, "
             f"but the path ends in '{Path(path).suffix.lower()}'."
         )
-    entry.function(entry.writer)(rve, path, *[materials] * bool(entry.sections))
+    if colors and entry.extension != ".vti":
+        raise ValueError(f"{path}: argument `colors` must be left out except for .vti files.")
+    if materials and not entry.sections:
+        warnings.warn(
+            f"{path}: materials are not stored in {entry.extension} files and are left out.",
+            stacklevel=2,
+        )
+    chosen = {"colors": True} if colors else {}
+    entry.function(entry.writer)(rve, path, *[materials] * bool(entry.sections), **chosen)
 
 
 def _given(path: str | Path, entry: FileFormat, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,8 @@ class FileFormat:
         holds: "volume" if the reader returns a `Polycrystal`, "map" if an `EbsdMap`.
         lattices: Where the lattices of the phases come from.
         module: Module beside this one that reads and writes it.
-        reader: Function of the module that reads a path; that of a map takes `frame`.
+        reader: Function of the module that reads a path; that of a map takes `frame`. None if there
+            is none.
         writer: Function that writes a polycrystal to a path; None if there is none.
         beside: Material file that must lie beside it, whose path the reader takes as a further
             argument; empty if there is none.
@@ -41,7 +42,7 @@ class FileFormat:
     holds: Literal["volume", "map"]
     lattices: str
     module: str
-    reader: str
+    reader: str | None
     writer: str | None = None
     beside: str = ""
     sections: str | None = None
@@ -49,8 +50,9 @@ class FileFormat:
     tested: str = ""
 
     def function(self, name: str) -> Callable[..., Any]:
-        """Import the module and return a function of it."""
-        return getattr(import_module(f"{__package__}.{self.module}"), name)
+        """Import the module, or the one before a colon, and return a function of it."""
+        module, _, function = name.rpartition(":")
+        return getattr(import_module(f"{__package__}.{module or self.module}"), function)
 
 
 FORMATS = (
@@ -84,6 +86,7 @@ FORMATS = (
         lattices="`CrystalStructures`",
         module="dream3d",
         reader="read_dream3d",
+        writer="dream3d_writer:write_dream3d",
         options=("container",),
         tested="files of both",
     ),
@@ -104,6 +107,7 @@ FORMATS = (
         lattices="`crysym`",
         module="neper_tesr",
         reader="read_tesr",
+        writer="neper_writer:write_tesr",
         options=("grains",),
         tested="file of Neper 4",
     ),
@@ -137,6 +141,16 @@ FORMATS = (
         writer="write_npz",
         sections="read_npz_sections",
         tested="round trip",
+    ),
+    FileFormat(
+        name="Abaqus voxel mesh",
+        extension=".inp",
+        holds="volume",
+        lattices="not stored",
+        module="abaqus_writer",
+        reader=None,
+        writer="write_inp",
+        tested="layout",
     ),
     FileFormat(
         name="EDAX",
@@ -202,12 +216,13 @@ FORMATS = (
 def extensions(
     holds: str | None = None, written: bool = False, beside: bool = False, option: str = ""
 ) -> tuple[str, ...]:
-    """List extensions: of volumes or maps, of formats written, with a file beside, or an option."""
+    """List extensions of formats read: of volumes or maps, with a file beside, or an option; or
+    written."""
     return tuple(
         entry.extension
         for entry in FORMATS
         if holds in (None, entry.holds)
-        and (entry.writer is not None or not written)
+        and (entry.writer if written else entry.reader) is not None
         and (entry.beside or not beside)
         and (option in entry.options or not option)
     )
@@ -224,9 +239,14 @@ def describe_formats() -> str:
     volumes = [
         entry.extension + (f" (with {entry.beside})" if entry.beside else "")
         for entry in FORMATS
-        if entry.holds == "volume"
+        if entry.holds == "volume" and entry.reader
     ]
     return f"{', '.join(volumes)}, or an EBSD map, {listed(extensions('map'))}"
+
+
+def written_formats() -> str:
+    """Return the extensions that are written in a phrase, as help texts need them."""
+    return listed([f"{e.extension} ({e.name})" for e in FORMATS if e.writer])
 
 
 def format_table() -> str:
@@ -238,7 +258,7 @@ def format_table() -> str:
     for entry in FORMATS:
         beside = f" with `{entry.beside}`" if entry.beside else ""
         options = (("frame",) if entry.holds == "map" else ()) + entry.options
-        reads = ", ".join(["yes", *(f"`--{name}`" for name in options)])
+        reads = ", ".join(["yes" if entry.reader else "no", *(f"`--{name}`" for name in options)])
         writes = "yes" if entry.writer else "no"
         rows.append(
             f"| {entry.name} | `{entry.extension}`{beside} | {entry.holds} | {entry.lattices} "
@@ -254,7 +274,7 @@ def readable_format(path: str | Path) -> FileFormat:
         ValueError: if the extension is unknown.
     """
     entry = format_of(path)
-    if entry is None:
+    if entry is None or entry.reader is None:
         raise ValueError(
             f"{path}: a polycrystal file must end in {listed(extensions('volume'))}, or as a map "
             f"in {listed(extensions('map'))}, but ends in '{Path(path).suffix.lower()}'."

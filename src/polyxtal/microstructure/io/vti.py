@@ -229,7 +229,8 @@ def write_image(
 ) -> None:
     """Write cell arrays like DAMASK: inline base64, zlib, little endian.
 
-    Integers are written as Int64, floats as Float32 or Float64.
+    Integers are written as Int64, colours (one byte, components) as UInt8, floats as Float32 or
+    Float64.
 
     Args:
         path: File, overwritten in place (see `files.atomic` for atomic writing).
@@ -274,6 +275,8 @@ def _data_array(name: str, values: NDArray[np.generic]) -> list[str]:
     kind, more = "Int64", ""
     if values.dtype.kind == "f":
         kind = "Float32" if values.dtype.itemsize <= 4 else "Float64"
+    elif values.dtype == np.uint8 and values.ndim > 3:
+        kind = "UInt8"
     if values.ndim > 3:
         values = np.moveaxis(values.reshape(*values.shape[:3], -1), -1, 0)
         more = f' NumberOfComponents="{len(values)}"'

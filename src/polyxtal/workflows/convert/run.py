@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from polyxtal.algebra.progress import Progress, no_progress
-from polyxtal.crystal.material import Material
 from polyxtal.files.output_folder import check_parents
 from polyxtal.microstructure.io import write
 from polyxtal.microstructure.io.damask import MATERIAL_FILE
-from polyxtal.microstructure.io.stored_materials import read_sections, section_material
+from polyxtal.microstructure.io.registry import format_of
+from polyxtal.microstructure.io.stored_materials import read_sections
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.resample import coarsen, crop, renumber
 from polyxtal.workflows.convert.settings import ConversionSettings
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
-from polyxtal.workflows.inputs.materials import material_file_beside
+from polyxtal.workflows.inputs.materials import known_materials, material_file_beside
 from polyxtal.workflows.inputs.reading import UNITS, Reading, microstructure_summary, remarks
 from polyxtal.workflows.summary.provenance import provenance
 
@@ -44,6 +43,12 @@ class Conversion:
     written: Polycrystal
     files: tuple[Path, ...]
     bare_phases: tuple[str, ...] = ()
+
+    @property
+    def keeps_materials(self) -> bool:
+        """Whether the written file stores the materials of the phases."""
+        entry = format_of(self.files[0])
+        return entry is not None and entry.sections is not None
 
     def summary(self) -> dict[str, Any]:
         """Return what was read and written as numbers, lists and strings, for JSON."""
@@ -99,7 +104,7 @@ def convert(
             whole, rve = rve, coarsen(rve, factors)
             _warn_of_lost_grains(source, whole, rve)
     stored = (material_file_beside(source) or source).name
-    materials = _known_materials(source, sections)
+    materials = known_materials(source, sections)
     reading = Reading(
         str(source),
         original,
@@ -114,7 +119,7 @@ def convert(
         rve = renumber(rve)
     progress("write", 0, 0)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write(rve, target, sections)
+    write(rve, target, sections, colors=settings.colors)
     damask = target.suffix.lower() == ".vti"
     files = (target, target.parent / MATERIAL_FILE) if damask else (target,)
     bare = tuple(name for name in rve.phase_names if damask and name not in sections)
@@ -154,15 +159,6 @@ def _refuse_overwriting(source: Path, target: Path, force: bool) -> None:
 
 def _same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and os.path.samefile(one, other)
-
-
-def _known_materials(source: Path, sections: Mapping[str, Any]) -> dict[str, Material]:
-    """Return the materials stored with a file that polyxtal supports."""
-    materials = {}
-    for name, section in sections.items():
-        with suppress(ValueError):
-            materials[name] = section_material(source, name, section)
-    return materials
 
 
 def _ranges(text: str, grid: Sequence[int]) -> list[tuple[int, int]]:

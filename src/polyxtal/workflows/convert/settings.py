@@ -17,9 +17,11 @@ class ConversionSettings:
         coarsen: Voxels per merged block, "N" or "NX,NY,NZ". None for no coarsening.
         renumber: Remove grains without voxels.
         ebsd: Settings for EBSD maps.
+        colors: Add inverse-pole-figure colours to a `.vti`.
     """
 
     crop: str | None = None
     coarsen: str | None = None
     renumber: bool = False
     ebsd: MapSettings = field(default_factory=MapSettings)
+    colors: bool = False

@@ -1,4 +1,4 @@
-"""How a file, in particular an EBSD map, becomes a polycrystal."""
+"""How a file, in particular an EBSD map or a stack of them, becomes a polycrystal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from polyxtal.microstructure.ebsd import GrainMap
     from polyxtal.microstructure.io.files import SourceOptions
     from polyxtal.microstructure.polycrystal import Polycrystal
+    from polyxtal.microstructure.stack import StackGrains
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class MapSettings:
         max_filled: Largest share of the points to fill from neighbouring points; None for 0.5. [-]
         container, array, grains, grid, increment: What to read of a file that leaves a choice, see
             `SourceOptions`.
+        section_spacing: Distance between the sections of a stack, whose files a pattern names, see
+            `read_ebsd_stack`. [µm]
+        align: Align the sections of a stack.
     """
 
     frame: str | None = None
@@ -36,6 +40,8 @@ class MapSettings:
     volume: int | None = None
     volume_seed: int = 0
     max_filled: float | None = None
+    section_spacing: float | None = None
+    align: bool = True
     container: str | None = None
     array: str | None = None
     grains: str | None = None
@@ -53,8 +59,8 @@ class MapSettings:
             "increment": self.increment,
         }
 
-    def read(self, file: str | Path) -> tuple[Polycrystal, GrainMap | None]:
-        """Read a polycrystal file; for an EBSD map, return its grains, too.
+    def read(self, file: str | Path) -> tuple[Polycrystal, GrainMap | StackGrains | None]:
+        """Read a polycrystal file; for an EBSD map or stack, return its grains, too.
 
         Raises:
             FileNotFoundError: if there is no such file.
@@ -64,7 +70,16 @@ class MapSettings:
         from polyxtal.microstructure.filled import check_filled
         from polyxtal.microstructure.io import read, read_ebsd
         from polyxtal.microstructure.io.registry import extensions, is_map, listed
+        from polyxtal.microstructure.io.sections import is_pattern
 
+        if is_pattern(file):
+            grains = self._read_stack(file)
+            return grains.polycrystal, grains
+        if self.section_spacing is not None or not self.align:
+            raise ValueError(
+                f"{file}: arguments `section_spacing` and `align` must be left out except for "
+                "a stack of sections, a pattern such as 'S*.ang' in quotation marks."
+            )
         if not is_map(file):
             if self.volume is not None:
                 raise ValueError(
@@ -100,3 +115,24 @@ class MapSettings:
                 stacklevel=2,
             )
         return rve, grains
+
+    def _read_stack(self, pattern: str | Path) -> StackGrains:
+        from polyxtal.microstructure.filled import check_filled
+        from polyxtal.microstructure.io.ebsd_stack import read_ebsd_stack
+
+        if self.section_spacing is None:
+            raise ValueError(
+                f"{pattern}: argument `section_spacing` must be the distance between the sections "
+                "in µm, but is missing, and no file states it."
+            )
+        if self.volume is not None:
+            raise ValueError(
+                f"{pattern}: argument `volume` must be left out for a stack of sections, which is "
+                "a volume itself."
+            )
+        stack = read_ebsd_stack(
+            pattern, self.section_spacing, frame=self.frame, align=self.align
+        ).exclude(*self.exclude)
+        grains = stack.grains() if self.threshold is None else stack.grains(self.threshold)
+        check_filled(grains, self.max_filled)
+        return grains

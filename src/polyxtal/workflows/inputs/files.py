@@ -9,7 +9,9 @@ from pathlib import Path
 
 from polyxtal.microstructure.ebsd import GrainMap
 from polyxtal.microstructure.io import read
+from polyxtal.microstructure.io.sections import is_pattern, section_files
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.microstructure.stack import StackGrains
 from polyxtal.viz.lengths import length_label
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.materials import material_file_beside
@@ -20,7 +22,7 @@ HUGE, UNIT_CELL = 1e5, 1e6
 
 def read_input(
     file: str | Path, material: Sequence[str] = (), ebsd: MapSettings | None = None
-) -> tuple[Polycrystal, GrainMap | None]:
+) -> tuple[Polycrystal, GrainMap | StackGrains | None]:
     """Read a file; a grid without `material.yaml` takes its grains from a given material file.
 
     Args:
@@ -28,7 +30,7 @@ def read_input(
         material: Materials given by the user, see `choose_materials`.
         ebsd: Settings for EBSD maps; None for other files.
     Returns:
-        The polycrystal, and the grains of the map that it comes from, if any.
+        The polycrystal, and the grains of the map or stack that it comes from, if any.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if a file is invalid.
@@ -46,7 +48,7 @@ def read_input(
 
 def _read(
     file: str | Path, material: Sequence[str], ebsd: MapSettings | None
-) -> tuple[Polycrystal, GrainMap | None]:
+) -> tuple[Polycrystal, GrainMap | StackGrains | None]:
     settings = ebsd or MapSettings()
     elsewhere = settings.grains is None and len(material) == 1 and Path(material[0]).is_file()
     grid = Path(file).suffix.lower() == ".vti" and Path(file).is_file()
@@ -63,6 +65,8 @@ def identify_inputs(
 ) -> dict[str, tuple[str, str]]:
     """Return name and SHA-256 of each input file, by role."""
     given = {"microstructure": Path(file)}
+    if is_pattern(file):
+        given = {f"section {k + 1}": path for k, path in enumerate(section_files(file))}
     beside = material_file_beside(file)
     if beside is not None:
         given["material"] = beside

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from polyxtal.crystal.damask_phase import phase_to_material
 from polyxtal.crystal.load_material import load_material
@@ -24,6 +26,15 @@ def material_file_beside(file: str | Path) -> Path | None:
     """Return the `material.yaml` of a `.vti` file, or None."""
     beside = Path(file).parent / MATERIAL_FILE
     return beside if Path(file).suffix.lower() == ".vti" and beside.is_file() else None
+
+
+def known_materials(source: Path, sections: Mapping[str, Any]) -> dict[str, Material]:
+    """Return the materials stored with a file that polyxtal supports."""
+    materials = {}
+    for name, section in sections.items():
+        with suppress(ValueError):
+            materials[name] = section_material(source, name, section)
+    return materials
 
 
 def choose_materials(

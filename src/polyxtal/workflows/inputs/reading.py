@@ -11,8 +11,12 @@ from typing import Any
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.ebsd import GrainMap
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.microstructure.stack import StackGrains
 
-UNITS = {"microstructure": "um for size and step, um^2 for mean_grain_area, others -"}
+UNITS = {
+    "microstructure": "um for size and step, um^2 for mean_grain_area, um^3 for mean_grain_volume, "
+    "others -"
+}
 """Entry of a summary's `units`."""
 
 
@@ -25,7 +29,7 @@ class Reading:
         rve: Polycrystal.
         materials: Material of each phase with grains, None for a void; empty if none is used.
         sources: Where each material comes from: a file, a shipped name or constants.
-        map: Grains of the EBSD map that the polycrystal comes from, if any.
+        map: Grains of the EBSD map or stack that the polycrystal comes from, if any.
         frame: Reference frame of the map's Euler angles.
         remarks: Sentences about what may not be meant.
     """
@@ -34,7 +38,7 @@ class Reading:
     rve: Polycrystal
     materials: Mapping[str, Material | None] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
-    map: GrainMap | None = None
+    map: GrainMap | StackGrains | None = None
     frame: str | None = None
     remarks: tuple[str, ...] = ()
 
@@ -64,7 +68,7 @@ class Reading:
     def _map(self) -> dict[str, Any] | None:
         if self.map is None:
             return None
-        return {
+        seen = {
             "points": self.map.source.grid,
             "step": self.map.source.step,
             "indexed": float(self.map.source.indexed.double().mean()),
@@ -72,8 +76,17 @@ class Reading:
             "filled": self.map.filled,
             "grains": self.map.grains,
             "grains_at_border": int(self.map.border.sum()),
-            "mean_grain_area": float(self.map.area.mean()),
             "frame": self.frame or self.map.source.frame,
+        }
+        if isinstance(self.map, StackGrains):
+            shifts = self.map.source.shifts
+            return seen | {
+                "mean_grain_volume": float(self.map.volume.mean()),
+                "sections": len(shifts),
+                "largest_shift": max(abs(steps) for shift in shifts for steps in shift),
+            }
+        return seen | {
+            "mean_grain_area": float(self.map.area.mean()),
             "replaced_by_volume": self.rve.grid[2] > 1,
         }
 

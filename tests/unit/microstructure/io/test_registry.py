@@ -9,12 +9,13 @@ from places import ROOT
 import polyxtal as px
 from polyxtal.cli.options import KINDS
 from polyxtal.microstructure.io import registry
-from polyxtal.microstructure.io.registry import FORMATS, format_table
+from polyxtal.microstructure.io.registry import FORMATS, format_table, written_formats
 
 
 @pytest.mark.parametrize("entry", FORMATS, ids=lambda entry: entry.extension)
 def test_every_function_that_is_registered_exists(entry):
-    assert callable(entry.function(entry.reader))
+    assert entry.reader is None or callable(entry.function(entry.reader))
+    assert entry.reader or entry.writer
     assert entry.writer is None or callable(entry.function(entry.writer))
 
 
@@ -23,7 +24,10 @@ def test_help_docs_and_readme_name_every_format():
     readme = (ROOT / "README.md").read_text()
     line = next(line for line in readme.splitlines() if "rve = px.read(" in line)
     for entry in FORMATS:
-        assert entry.extension in KINDS
+        assert (entry.extension in KINDS) == (entry.reader is not None)
+        assert (f"{entry.extension} (" in written_formats()) == (entry.writer is not None)
+        if entry.reader is None:
+            continue
         assert entry.extension in line
 
 

@@ -1,0 +1,1 @@
+"""`polyxtal info`: what a file holds."""
