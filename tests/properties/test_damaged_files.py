@@ -19,7 +19,7 @@ MODEL = (
     "property.json property.safetensors"
 )
 NAMES = [
-    *(entry.extension for entry in FORMATS),
+    *(entry.extension for entry in FORMATS if entry.reader),
     *("ascii .vti", "array of .npz", "material.yaml of a grid", "material.yaml"),
     *("grains.csv", "load.yaml", "recipe.yaml"),
     *(f"model {name}" for name in f"{MODEL} stiffness.json stiffness.safetensors".split()),

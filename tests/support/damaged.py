@@ -53,6 +53,8 @@ class Reader(NamedTuple):
 def readers(folder: Path) -> Iterator[Reader]:
     """Write intact files and yield their readers."""
     for entry in FORMATS:
+        if not entry.reader:
+            continue
         file = folder / f"sample{entry.extension}"
         globals()[f"write_{entry.extension[1:]}"](file)
         arguments = {"frame": "map"} if entry.holds == "map" else {}

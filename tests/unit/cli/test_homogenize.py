@@ -195,6 +195,13 @@ def test_options_reach_the_solver(case, tmp_path):
             "volume": None,
             "volume_seed": 0,
             "max_filled": None,
+            "section_spacing": None,
+            "align": True,
+            "container": None,
+            "array": None,
+            "grains": None,
+            "grid": None,
+            "increment": None,
         },
     }
 

@@ -51,6 +51,7 @@ def coarse_grid(rve: Polycrystal, points: float) -> tuple[int, int, int]:
 def _lengths(rve: Polycrystal) -> tuple[float, ...]:
     """Return the edges of the volume, in mean intercepts if grains are long or flat."""
     intercepts = mean_intercepts(rve).tolist()
-    if max(intercepts) <= LONG * min(intercepts):
+    single = int((rve.volume_fractions > 0).sum()) == 1
+    if single or max(intercepts) <= LONG * min(intercepts):
         return rve.size
     return tuple(size / one for size, one in zip(rve.size, intercepts, strict=True))

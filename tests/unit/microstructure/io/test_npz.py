@@ -170,8 +170,8 @@ def test_extensions(tmp_path: Path) -> None:
         ValueError, match=r"must end in \.vti, .* or \.npz, or as a map .* ends in '\.xyz'"
     ):
         read(tmp_path / "a.xyz")
-    with pytest.raises(ValueError, match=r"as \.vti or \.npz, but the path ends in '\.dream3d'"):
-        write(two_phases(), tmp_path / "a.dream3d")
+    with pytest.raises(ValueError, match=r"as \.vti, .* but the path ends in '\.ang'"):
+        write(two_phases(), tmp_path / "a.ang")
     with pytest.raises(ValueError, match="`material` must be left out"):
         read(tmp_path / "a.npz", material="material.yaml")
     with pytest.raises(FileNotFoundError):

@@ -167,6 +167,31 @@ def test_inp_is_a_mesh_of_the_voxels(tmp_path):
     assert materials == ["PHASE-AL", "PHASE-TI"]
 
 
+def test_meshio_reads_the_mesh(tmp_path):
+    meshio = pytest.importorskip("meshio")
+    rve = polycrystal()
+    px.write(rve, tmp_path / "a.inp")
+    mesh = meshio.read(tmp_path / "a.inp")
+    (block,) = mesh.cells
+    assert (block.type, len(block.data)) == ("hexahedron", rve.grain_id.numel())
+    np.testing.assert_allclose(np.ptp(mesh.points, axis=0), rve.size)
+    centres = mesh.points[block.data].mean(1)
+    for grain in rve.grain_id.unique().tolist():
+        (members,) = mesh.cell_sets[f"GRAIN-{grain + 1}"]
+        places = tuple((centres[members] / rve.spacing).astype(int).T)
+        assert (rve.grain_id.numpy()[places] == grain).all()
+        assert len(members) == int((rve.grain_id == grain).sum())
+
+
+def test_damask_reads_grains_of_dream3d(tmp_path):
+    damask = pytest.importorskip("damask")
+    rve = polycrystal()
+    px.write(rve, tmp_path / "a.dream3d")
+    grid = damask.GeomGrid.load_DREAM3D(tmp_path / "a.dream3d", feature_IDs="FeatureIds")
+    assert tuple(grid.cells) == rve.grid
+    assert np.array_equal(grid.material, rve.grain_id.numpy() + 1)
+
+
 def test_abaqus_takes_the_names():
     assert labels(("Iron bcc (old)", "γ-Fe 2")) == ["IRON_BCC_OLD", "FE_2"]
     assert labels(("α", "β")) == ["1", "2"]

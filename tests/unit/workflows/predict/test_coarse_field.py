@@ -96,7 +96,8 @@ def test_the_picture_has_the_band(prediction):
 def test_a_finer_answer_within_a_time(file):
     given = settings(file, seconds=1e-3)
     assert given.accuracy == FINEST
-    answer = predict(file, given)
+    with pytest.warns(UserWarning, match="longer than the 0.001 s"):
+        answer = predict(file, given)
     assert len(answer.response.rungs) == 1
     reports = []
     predict(file, settings(file), lambda *r: reports.append(r))
