@@ -4,16 +4,17 @@ A grid of N voxels is a sample of the crystals and of their neighbourhoods. Its 
 from that of another grid as the means of two samples do, without bias, and less than with voxels at
 random because grains, phases and texture are balanced (`coarsen`):
 
-    |e_ij| ~ κ √(s_ij² + (E d_ij)²) √(1 / N + 1 / N_fine),   and 0 on the fine grid itself
+    |e_ij| ~ κ √(s_ij² + q_ij²) √(1 / N + 1 / N_fine),   and 0 on the fine grid itself
 
-s_ij and d_ij are the standard deviations of stress and deformation gradient between grains,
-volume-weighted, in the coarse field itself; E = |ΔP / ΔF| of the loaded component over the
-increment. The second term counts where grains lie in series, so that they share the stress. Where
-the load prescribes the stress, its error is 0, that of the loaded deformation is 1 / E times as
-large, and that of other free ones κ d_ij √(…).
+s_ij is the standard deviation of the stress between grains, volume-weighted, in the coarse field
+itself; q_ij that of Σ E ΔF_ij, the stress that a grain's deformation would cost the polycrystal,
+with E = |ΔP / ΔF| of the loaded component in each increment, at most that of the first. It counts
+where grains lie in series, so that they share the stress. Where the load prescribes the stress, its
+error is 0, that of the loaded deformation is 1 / E times as large, and that of other free ones
+κ d_ij √(…), with the standard deviation d_ij of the deformation gradient.
 
 κ is the same for fcc, bcc and hexagonal metals, for two phases and for all loads, within its
-scatter: 0.6 with the weight of 3 degrees of freedom before a polycrystal is known. The coarser
+scatter: 0.45 with the weight of 3 degrees of freedom before a polycrystal is known. The coarser
 rungs of the ladder, whose errors are independent, correct it for the polycrystal at hand (Bayes'
 rule for a normal sample, with a conjugate prior):
 
@@ -42,7 +43,7 @@ from polyxtal.mechanics.response import loaded_component
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
 
-KAPPA, WEIGHT = 0.6, 3.0
+KAPPA, WEIGHT = 0.45, 3.0
 """Prior κ [-], and its weight in degrees of freedom."""
 CONFIDENCE = 0.9
 """Probability that a bound holds. [-]"""
@@ -182,19 +183,24 @@ def _scales(
     """Return the scales of the errors of F and P, see the module."""
     response = rung.response
     i, j = loaded_component(response)
-    strain, stress = _spread(rung, "F"), _spread(rung, "P")
     change = response.F.diff(dim=0)[:, i, j].abs().clamp_min(1e-12)
     modulus = (response.P.diff(dim=0)[:, i, j].abs() / change).clamp_min(1e-6)
-    modulus = torch.cat([modulus[:1], modulus])[:, None, None]
-    both = (stress**2 + (modulus * strain) ** 2).sqrt()
-    free = torch.where(controlled, strain, 0.0)
+    modulus = torch.cat([modulus[:1], modulus]).clamp_max(float(modulus[0]))[:, None, None]
+    assert response.grain_F is not None
+    assert response.grain_P is not None
+    strain = response.grain_F - response.F[:, None]
+    steps = torch.cat([torch.zeros_like(strain[:1]), strain.diff(dim=0)])
+    cost = (modulus[:, None] * steps).cumsum(0)
+    stress = response.grain_P - response.P[:, None]
+    both = (_deviation(rung, stress) ** 2 + _deviation(rung, cost) ** 2).sqrt()
+    free = torch.where(controlled, _deviation(rung, strain), 0.0)
     free[:, i, j] = torch.where(controlled[:, i, j], (both / modulus)[:, i, j], 0.0)
     return free, torch.where(controlled, 0.0, both)
 
 
-def _spread(rung: Rung, name: str) -> Float[Tensor, "increments 3 3"]:
-    """Return the standard deviation between grains."""
-    grains = getattr(rung.response, f"grain_{name}")
-    mean = getattr(rung.response, name)
+def _deviation(
+    rung: Rung, differences: Float[Tensor, "increments grains 3 3"]
+) -> Float[Tensor, "increments 3 3"]:
+    """Return the volume-weighted rms over grains."""
     weights = rung.coarse.volume_fractions[:, None, None]
-    return ((grains - mean[:, None]) ** 2 * weights).sum(1).sqrt()
+    return (differences**2 * weights).sum(1).sqrt()
