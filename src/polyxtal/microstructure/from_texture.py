@@ -45,7 +45,6 @@ def from_texture(
 
         min Σ_axes |Σ_b sym φ(g_b) ⊗ φ(g_b + e_axis) - N φ̄ ⊗ φ̄|²
 
-    The scatter of the stress over seeds falls by 40 % at 125 grains, by 7 % at 343.
 
     Args:
         texture: Texture.

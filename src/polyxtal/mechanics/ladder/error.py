@@ -1,8 +1,8 @@
 """Error of a coarse full field: what it is to be expected to differ from that of the fine grid.
 
 A grid of N voxels is a sample of the crystals and of their neighbourhoods. Its mean stress differs
-from that of another grid as the means of two samples do, without bias, and less than with voxels at
-random because grains, phases and texture are balanced (`coarsen`):
+from that of another grid as the means of two samples do, taken as without bias, and less than with
+voxels at random because grains, phases and texture are balanced (`coarsen`):
 
     |e_ij| ~ κ √(s_ij² + q_ij²) √(1 / N + 1 / N_fine),   and 0 on the fine grid itself
 
@@ -13,8 +13,8 @@ where grains lie in series, so that they share the stress. Where the load prescr
 error is 0, that of the loaded deformation is 1 / E times as large, and that of other free ones
 κ d_ij √(…), with the standard deviation d_ij of the deformation gradient.
 
-κ is the same for fcc, bcc and hexagonal metals, for two phases and for all loads, within its
-scatter: 0.45 with the weight of 3 degrees of freedom before a polycrystal is known. The coarser
+κ is 0.45 for every crystal, phase and load, with the weight of 3 degrees of freedom before a
+polycrystal is known; `benchmarks/ladder.py calibration` measures what that is worth. The coarser
 rungs of the ladder, whose errors are independent, correct it for the polycrystal at hand (Bayes'
 rule for a normal sample, with a conjugate prior):
 
