@@ -21,6 +21,7 @@ from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.slip.systems import slip_systems
 from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.update.crystal import CrystalPlasticity
+from polyxtal.mechanics.loading.mixed_control import MixedControl
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.step import LoadStep
 from polyxtal.mechanics.loading.stepping import follow
@@ -162,7 +163,7 @@ def test_undeformed_tangents_are_the_stiffness(leaves):
     )
     readable = condense(network.laminates(), update.stress, update.tangent).tangent[-1]
     stepper = network.online(ALUMINIUM)
-    assert stepper.attempt(1e-12, np.eye(3), IN_F, True).converged
+    assert stepper.attempt(1e-12, MixedControl.of(np.eye(3), IN_F), True).converged
     for tangent in (readable, torch.from_numpy(stepper.tangent())):
         torch.testing.assert_close(tensor4_to_mandel(tangent), stiffness, rtol=0, atol=1e-7)
 
@@ -225,11 +226,11 @@ def test_tangent_is_the_derivative_of_the_average_stress(leaves, seed):
 
     def stress(deformation: np.ndarray) -> np.ndarray:
         probe = copy.deepcopy(stepper)
-        assert probe.attempt(0.5, deformation, IN_F, True).converged
+        assert probe.attempt(0.5, MixedControl.of(deformation, IN_F), True).converged
         probe.accept()
         return probe.averages()[1]
 
-    assert stepper.attempt(0.5, goal, IN_F, True).converged
+    assert stepper.attempt(0.5, MixedControl.of(goal, IN_F), True).converged
     tangent = stepper.tangent()
     numerical = np.zeros((3, 3, 3, 3))
     for k, m in np.ndindex(3, 3):
@@ -239,7 +240,7 @@ def test_tangent_is_the_derivative_of_the_average_stress(leaves, seed):
     assert np.abs(tangent - numerical).max() < 1e-8 * np.abs(tangent).max()
     # Slip makes it differ from the tangent of a step without time.
     elastic = copy.deepcopy(stepper)
-    assert elastic.attempt(1e-12, goal, IN_F, True).converged
+    assert elastic.attempt(1e-12, MixedControl.of(goal, IN_F), True).converged
     assert np.abs(tangent - elastic.tangent()).max() > 0.1 * np.abs(tangent).max()
 
 

@@ -14,6 +14,7 @@ from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions, 
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
 from polyxtal.crystal.update.crystal import CrystalPlasticity
+from polyxtal.mechanics.loading.mixed_control import MixedControl
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.step import LoadStep
 from polyxtal.mechanics.loading.stepping import follow
@@ -55,7 +56,7 @@ def random_path(seed: int) -> LoadPath:
 def reach(stepper: Sachs, deformation: np.ndarray, dt: float = 0.1) -> Sachs:
     """Take a copy one step further, to a prescribed F."""
     other = copy.copy(stepper)
-    assert other.attempt(dt, deformation, IN_F, True).converged
+    assert other.attempt(dt, MixedControl.of(deformation, IN_F), True).converged
     other.accept()
     return other
 

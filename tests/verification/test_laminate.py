@@ -14,6 +14,7 @@ import torch
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material
+from polyxtal.mechanics.loading.mixed_control import MixedControl
 from polyxtal.network import laminate
 from polyxtal.network.laminate import interface_operator, laminate_stiffness
 from polyxtal.network.topology import BinaryTree
@@ -213,7 +214,7 @@ def test_under_small_load_two_leaves_are_the_laminate(engine: str) -> None:
 
     def stress(strain: np.ndarray) -> np.ndarray:
         stepper = network.online(materials, engine, tolerance=1e-10)
-        assert stepper.attempt(1.0, np.eye(3) + strain, prescribed, True).converged
+        assert stepper.attempt(1.0, MixedControl.of(np.eye(3) + strain, prescribed), True).converged
         stepper.accept()
         return stepper.averages()[1]
 

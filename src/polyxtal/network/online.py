@@ -31,8 +31,8 @@ from torch import Tensor
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
 from polyxtal.crystal.update.crystal import CrystalPlasticity
-from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
-from polyxtal.mechanics.loading.stepping import StepResult
+from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, MixedControl
+from polyxtal.mechanics.loading.stepper import StepResult
 from polyxtal.network.topology import BinaryTree
 
 MAX_ITERATIONS = 25
@@ -193,11 +193,8 @@ class Online:
         """Return the accepted volume averages F [-] and P [MPa], (3, 3) each."""
         return self._accepted[0].numpy().copy(), self._accepted[1][-1].numpy().copy()
 
-    def attempt(
-        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
-    ) -> StepResult:
+    def attempt(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
         """Try to reach the goal from the accepted state, starting elastically."""
-        target, mask = torch.from_numpy(goal), torch.from_numpy(stress_controlled)
         deformation, _, interaction, start = self._accepted
         state, residual = start, float("inf")
         for iteration in range(MAX_ITERATIONS):
@@ -208,17 +205,16 @@ class Online:
                 return StepResult(False, iteration + 1, residual, crystal_failed=True)
             system = condense(self.laminates, update.stress, update.tangent)
             average = system.stress[-1]
-            off = torch.where(mask, average - target, torch.zeros_like(average)).abs().max()
+            off = control.stress_error(average)
             scale = max(float(update.stress.abs().max()), STRESS_FLOOR)
             residual = max(traction_jump(self.laminates, system.stress), float(off)) / scale
-            reached = torch.equal(torch.where(mask, target, deformation), target)
-            if iteration and reached and residual < self.tolerance:
+            if iteration and control.holds_for(deformation) and residual < self.tolerance:
                 self._attempted = (deformation, system.stress, interaction, update.state)
                 return StepResult(True, iteration + 1, residual)
             root = system.condensed[-1], system.tangent[-1]
-            change = mixed_change(deformation, *root, target, mask)
+            change = control.newton_change(deformation, *root)
             interaction = interaction + substitute(self.laminates, system, change)
-            deformation = torch.where(mask, deformation + change, target)
+            deformation = control.placed(deformation + change)
             state = update.state
         return StepResult(False, MAX_ITERATIONS, residual)
 

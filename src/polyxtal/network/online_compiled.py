@@ -11,8 +11,8 @@ from polyxtal.crystal.kernel.records import EXACT, INACTIVE
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.update.compiled import law_groups
 from polyxtal.crystal.update.crystal import CrystalPlasticity
-from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR
-from polyxtal.mechanics.loading.stepping import StepResult
+from polyxtal.mechanics.loading.mixed_control import DYADS, STRESS_FLOOR, MixedControl
+from polyxtal.mechanics.loading.stepper import StepResult
 from polyxtal.network.condense_kernel import (
     TreeArrays,
     TreeState,
@@ -85,26 +85,23 @@ class CompiledOnline:
             self._accepted.piola[self._root].copy(),
         )
 
-    def attempt(
-        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
-    ) -> StepResult:
+    def attempt(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
         """Try to reach the goal from the accepted state."""
         for current, accepted in zip(self._state, self._accepted, strict=True):
             current[...] = accepted
         new_direction = new_direction or not self._rates
         if not new_direction:
-            self._extrapolate(dt, goal, stress_controlled)
+            self._extrapolate(dt, control)
         place_deformation(self._tree, self._state.interaction, self._state.deformation)
         self._attempted = (dt, new_direction)
-        status, iterations, residual = self._advance(dt, goal, stress_controlled, new_direction)
+        status, iterations, residual = self._advance(dt, control, new_direction)
         self._open = status == CONVERGED
         return StepResult(self._open, iterations, residual, status == LOCAL_FAILURE)
 
     def _advance(
         self,
         dt: float,
-        goal: np.ndarray,
-        stress_controlled: np.ndarray,
+        control: MixedControl,
         elastic_start: bool,
         iterations: int = MAX_ITERATIONS,
         inactive: float = INACTIVE,
@@ -114,8 +111,9 @@ class CompiledOnline:
             self._groups,
             self._state,
             float(dt),
-            np.ascontiguousarray(goal),
-            np.ascontiguousarray(stress_controlled),
+            control.target.numpy(),
+            control.stress_controlled.numpy(),
+            DYADS if control.basis is None else control.basis.numpy(),
             bool(elastic_start),
             self.tolerance,
             STRESS_FLOOR,
@@ -124,7 +122,7 @@ class CompiledOnline:
             self._scratch,
         )
 
-    def _extrapolate(self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray) -> None:
+    def _extrapolate(self, dt: float, control: MixedControl) -> None:
         last, before = self._lengths
         bend = (dt + last) / (last + before) if self._previous else 0.0
         change = {
@@ -137,7 +135,7 @@ class CompiledOnline:
         internal, start = self._state.internal, self._state.internal_start
         np.maximum(internal, 0.5 * start, out=internal, where=self._positive)
         root = self._state.deformation[self._root]
-        root[...] = np.where(stress_controlled, root + change["deformation"], goal)
+        root[...] = control.placed(torch.from_numpy(root + change["deformation"])).numpy()
 
     def accept(self) -> None:
         """Make the state reached by the last attempt the accepted one."""
@@ -170,9 +168,10 @@ class CompiledOnline:
         dt, _ = self._attempted
         if not self._open:
             raise RuntimeError("A tangent must be asked for between `attempt` and `accept`.")
-        goal, free = self._state.deformation[self._root].copy(), np.zeros((3, 3), dtype=bool)
+        held = np.zeros((3, 3), dtype=bool)
+        control = MixedControl.of(self._state.deformation[self._root].copy(), held)
         # One iteration at the solution with all slip systems; its Newton step is negligible.
-        self._advance(dt, goal, free, False, iterations=1, inactive=EXACT)
+        self._advance(dt, control, False, iterations=1, inactive=EXACT)
         return self._scratch.tangent[self._root].reshape(3, 3, 3, 3).copy()
 
     def interfaces(self) -> tuple[np.ndarray, np.ndarray]:

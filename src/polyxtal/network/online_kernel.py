@@ -11,6 +11,7 @@ import numpy as np
 
 from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.points import update_groups
+from polyxtal.mechanics.loading.mixed_control import ROUNDING
 from polyxtal.network.condense_kernel import condense_stresses, condense_tangents
 
 CONVERGED, STALLED, LOCAL_FAILURE = 0, 1, 2
@@ -46,20 +47,32 @@ def _solve_dense(matrix, right):
 
 
 @compiled
-def _root_step(tree, state, tree_ws, goal, stress_controlled, matrix, right):
+def _component(basis, k, tensor):
+    """Return B_k : tensor."""
+    value = 0.0
+    for i in range(3):
+        for j in range(3):
+            value += basis[k, 3 * i + j] * tensor[i, j]
+    return value
+
+
+@compiled
+def _root_step(tree, state, tree_ws, goal, stress_controlled, basis, matrix, right):
     """Compute the Newton step of the macroscopic F under mixed boundary conditions."""
     root = 2 * tree.leaves.shape[0] - 2
-    for r in range(9):
-        i, j = r // 3, r % 3
-        for c in range(9):
-            matrix[r, c] = 0.0
-        if stress_controlled[i, j]:
+    for k in range(9):
+        if stress_controlled[k]:
             for c in range(9):
-                matrix[r, c] = tree_ws.tangent[root, r, c]
-            right[r] = goal[i, j] - tree_ws.condensed[root, i, j]
+                matrix[k, c] = 0.0
+            for r in range(9):
+                share = basis[k, r]
+                for c in range(9):
+                    matrix[k, c] += share * tree_ws.tangent[root, r, c]
+            right[k] = goal[k] - _component(basis, k, tree_ws.condensed[root])
         else:
-            matrix[r, r] = 1.0
-            right[r] = goal[i, j] - state.deformation[root, i, j]
+            for c in range(9):
+                matrix[k, c] = basis[k, c]
+            right[k] = goal[k] - _component(basis, k, state.deformation[root])
     if not _solve_dense(matrix, right):
         return False
     for r in range(9):
@@ -109,6 +122,21 @@ def _apply(tree, state, tree_ws):
 
 
 @compiled
+def _place_prescribed(deformation, goal, stress_controlled, basis):
+    """Give the prescribed components of F their values, dyads to the last bit."""
+    for k in range(9):
+        if stress_controlled[k]:
+            continue
+        if basis[k, k] == 1.0:
+            deformation[k // 3, k % 3] = goal[k]
+            continue
+        gap = goal[k] - _component(basis, k, deformation)
+        for i in range(3):
+            for j in range(3):
+                deformation[i, j] += gap * basis[k, 3 * i + j]
+
+
+@compiled
 def _stress_scale(state, floor):
     """Return the largest stress component in any leaf, at least the floor. [MPa]"""
     scale = floor
@@ -128,6 +156,7 @@ def advance(
     dt,
     goal,
     stress_controlled,
+    basis,
     elastic_start,
     tolerance,
     floor,
@@ -141,7 +170,8 @@ def advance(
         tree, groups: The network, and its leaves by law (see `update_groups`).
         state: Where the step starts; overwritten.
         dt: Time step. [s]
-        goal: Target of each component, (3, 3): P [MPa] where `stress_controlled`, F elsewhere.
+        goal: Target of each component, (9,): P [MPa] where `stress_controlled`, F elsewhere.
+        basis: Tensors B_k of the components, (9, 9).
         elastic_start: Whether the first iteration is elastic (after a change of direction).
         tolerance: Largest traction jump and stress error, relative to the stress in the leaves.
         floor: Smallest stress that residuals are divided by. [MPa]
@@ -180,25 +210,21 @@ def advance(
             condense_tangents(tree, tree_ws)
         residual = condense_stresses(tree, state, tree_ws)
         off = 0.0
-        for i in range(3):
-            for j in range(3):
-                if stress_controlled[i, j]:
-                    residual = max(residual, abs(state.piola[root, i, j] - goal[i, j]))
-                else:
-                    off = max(off, abs(state.deformation[root, i, j] - goal[i, j]))
+        for k in range(9):
+            if stress_controlled[k]:
+                residual = max(residual, abs(_component(basis, k, state.piola[root]) - goal[k]))
+            else:
+                off = max(off, abs(_component(basis, k, state.deformation[root]) - goal[k]))
         residual /= _stress_scale(state, floor)
         if not residual < np.inf:
             return STALLED, iteration + 1, residual
-        if residual < tolerance and off == 0.0 and not elastic:
+        if residual < tolerance and off <= ROUNDING and not elastic:
             return CONVERGED, iteration + 1, residual
-        if not _root_step(tree, state, tree_ws, goal, stress_controlled, matrix, right):
+        if not _root_step(tree, state, tree_ws, goal, stress_controlled, basis, matrix, right):
             return STALLED, iteration + 1, residual
         _substitute_down(tree, tree_ws)
         _apply(tree, state, tree_ws)
-        for i in range(3):
-            for j in range(3):
-                if not stress_controlled[i, j]:  # exactly, not to the last rounding
-                    state.deformation[root, i, j] = goal[i, j]
+        _place_prescribed(state.deformation[root], goal, stress_controlled, basis)
         # A tangent is reused as long as the residual falls fast enough.
         fresh = elastic or residual > CHORD * previous
         previous = residual

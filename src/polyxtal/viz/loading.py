@@ -31,13 +31,21 @@ def step_label(step: LoadStep) -> str:
         (step.stress_kind, step.stress),
     ):
         names: dict[float, list[str]] = {}
-        for i, row in zip(AXES, matrix, strict=True):
-            for j, value in zip(AXES, row, strict=True):
-                kept = value == (float(i == j) if kind == "F" else 0.0) and "P" not in kind
-                if np.isfinite(value) and not kept:
-                    names.setdefault(value, []).append(i + j)
+        start = step.components(np.eye(3) if kind == "F" else np.zeros((3, 3)))
+        for k, (value, kept) in enumerate(zip(np.ravel(matrix), np.ravel(start), strict=True)):
+            if np.isfinite(value) and (value != kept or "P" in kind):
+                names.setdefault(float(value), []).append(_component_name(step, k))
         parts += [f"{kind} {', '.join(n)} = {v:g}{_UNITS[kind]}" for v, n in names.items()]
     return f"{step.duration:g} s: " + ("; ".join(parts) or "hold")
+
+
+def _component_name(step: LoadStep, k: int) -> str:
+    """Name a component: 'xx', or for other tensors '(0.5 xx + 0.5 xy)'."""
+    dyads = [i + j for i in AXES for j in AXES]
+    if step.basis is None:
+        return dyads[k]
+    parts = [f"{b:.3g} {d}" for b, d in zip(step.basis[k], dyads, strict=True) if abs(b) > 1e-9]
+    return "(" + " + ".join(parts).replace("+ -", "- ") + ")"
 
 
 def prescribed_history(
@@ -54,11 +62,13 @@ def prescribed_history(
     for step in path:
         dt, free = step.duration / POINTS, step.stress_controlled
         for k in range(POINTS):
-            start = np.where(np.isnan(F), np.eye(3), F) if step.deformation_kind == "L" else F
+            whole = step.basis is not None or step.deformation_kind == "L"
+            start = np.where(np.isnan(F), np.eye(3), F) if whole else F
             goal = step.goal(start, np.nan_to_num(P), dt, step.duration - k * dt)
             if step.deformation_kind == "F" and k == POINTS - 1:
                 goal = np.where(free, goal, step.deformation)
-            F, P = np.where(free, np.nan, goal), np.where(free, goal, np.nan)
+            F = step.tensor(np.where(free, np.nan, goal))
+            P = step.tensor(np.where(free, goal, np.nan))
             rows.append((now + (k + 1) * dt, F, P))
         now += step.duration
     time, deformation, stress = zip(*rows, strict=True)

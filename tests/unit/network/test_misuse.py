@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import polyxtal as px
+from polyxtal.mechanics.loading.mixed_control import MixedControl
 from polyxtal.network.limits import MAX_LEAVES
 
 RVE = px.Polycrystal([[[0, 1]]], [[1, 0, 0, 0], [0.8, 0.6, 0, 0]])
@@ -45,7 +46,7 @@ def test_a_seed_fits_into_64_bits():
 @pytest.mark.parametrize("engine", ["compiled", "torch"])
 def test_no_engine_turns_a_body_inside_out(engine):
     stepper = network().online(ELASTIC, engine)
-    result = stepper.attempt(1.0, np.diag([-0.5, 1.0, 1.0]), ALL_OF_F, True)
+    result = stepper.attempt(1.0, MixedControl.of(np.diag([-0.5, 1.0, 1.0]), ALL_OF_F), True)
     assert not result.converged
     assert result.crystal_failed
 
@@ -54,7 +55,9 @@ def test_the_tangent_belongs_to_an_open_attempt():
     stepper = network().online(ALUMINIUM)
     with pytest.raises(RuntimeError, match="between `attempt` and `accept`"):
         stepper.tangent()
-    assert stepper.attempt(1.0, np.diag([1.001, 1.0, 1.0]), ALL_OF_F, True).converged
+    assert stepper.attempt(
+        1.0, MixedControl.of(np.diag([1.001, 1.0, 1.0]), ALL_OF_F), True
+    ).converged
     assert np.isfinite(stepper.tangent()).all()
     stepper.accept()
     assert stepper.averages()[1][0, 0] > 100.0

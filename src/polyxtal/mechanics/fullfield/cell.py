@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from polyxtal.mechanics.fullfield.cell_law import CellLaw
@@ -33,7 +33,8 @@ from polyxtal.mechanics.fullfield.fourier import FourierGrid, green_of_tangent
 from polyxtal.mechanics.fullfield.krylov import conjugate_gradients
 from polyxtal.mechanics.fullfield.linearised import LinearisedCell
 from polyxtal.mechanics.fullfield.predictor import Predictor
-from polyxtal.mechanics.loading.stepping import StepResult
+from polyxtal.mechanics.loading.mixed_control import MixedControl
+from polyxtal.mechanics.loading.stepper import StepResult
 
 STRAIN_FLOOR = 1e-7
 """Residuals are relative to at least the stress of this elastic strain. [-]"""
@@ -119,23 +120,18 @@ class PeriodicCell:
         """Return the accepted rotation of F_e of every voxel; undefined in voids. [-]"""
         return self.law.orientations(self._accepted_fields[0])
 
-    def attempt(
-        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
-    ) -> StepResult:
+    def attempt(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
         """Try to reach the goal from the accepted state, at last by damped steps."""
-        target = torch.from_numpy(goal.reshape(9)).to(self._mean)
-        free = torch.from_numpy(stress_controlled.reshape(9)).to(self._mean.device)
-        result = self._newton(dt, target, free, new_direction)
+        control = control.to(self._mean.device)
+        result = self._newton(dt, control, new_direction)
         if result.converged:
             return result
         self._tangent_is_slow = True
-        damped = self._damped(dt, target, free)
+        damped = self._damped(dt, control)
         chosen = damped if damped.converged else result
         return chosen._replace(iterations=result.iterations + damped.iterations)
 
-    def _newton(
-        self, dt: float, target: Tensor, free: Bool[Tensor, "9"], new_direction: bool
-    ) -> StepResult:
+    def _newton(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
         """Iterate from the extrapolated last steps, or elastically from the accepted state."""
         elastic_start = new_direction or not self._predictor.ready
         self._attempted = (dt, elastic_start)
@@ -144,14 +140,14 @@ class PeriodicCell:
             solved = self._evaluate(0.0, with_tangent=True)
         else:
             self._set_unknowns(self._predictor.predict(self._accepted, dt))
-            self._mean = torch.where(free, self._mean, target)
+            self._mean = control.placed(self._mean)
             solved = self._evaluate(dt, with_tangent=self._tangent_is_slow)
         fresh = elastic_start or self._tangent_is_slow
         error = first = float("inf")
         for iteration in range(1, MAX_ITERATIONS + 1):
             if not solved:
                 return StepResult(False, iteration, error, crystal_failed=True)
-            imbalance = self._imbalance(target, free)
+            imbalance = self._imbalance(control)
             before, error = error, imbalance.error
             done_elastically = elastic_start and iteration == 1
             if not done_elastically:
@@ -164,26 +160,26 @@ class PeriodicCell:
                     return StepResult(False, iteration, error)
                 if not fresh and error > SLOW * before and math.isfinite(before):
                     self._evaluate(dt, with_tangent=True)
-            self._correct(imbalance, target, free)
+            self._correct(imbalance, control)
             solved, fresh = self._evaluate(dt, with_tangent=False), False
         return StepResult(False, MAX_ITERATIONS, error)
 
-    def _damped(self, dt: float, target: Tensor, free: Bool[Tensor, "9"]) -> StepResult:
+    def _damped(self, dt: float, control: MixedControl) -> StepResult:
         """Iterate elastically from the accepted state by steps that must reduce the residual."""
         self._set_unknowns(self._accepted)
         self._evaluate(0.0, with_tangent=True)
-        self._correct(self._imbalance(target, free), target, free)
+        self._correct(self._imbalance(control), control)
         if not self._evaluate(dt, with_tangent=True):
             return StepResult(False, 1, float("inf"), crystal_failed=True)
-        at, damping = self._imbalance(target, free), DAMPING
+        at, damping = self._imbalance(control), DAMPING
         for iteration in range(2, MAX_DAMPED_ITERATIONS + 1):
             if at.error <= self.tolerance:
                 self._mean_stress = at.mean_stress
                 return StepResult(True, iteration, at.error)
             before = self._unknowns()
-            self._correct(at, target, free, damping)
+            self._correct(at, control, damping)
             solved = self._evaluate(dt, with_tangent=False)
-            tried = self._imbalance(target, free) if solved else at
+            tried = self._imbalance(control) if solved else at
             if tried.error < at.error:
                 at, damping = tried, damping / 4
                 self._evaluate(dt, with_tangent=True)
@@ -223,7 +219,7 @@ class PeriodicCell:
         self._deformation = self._deform()
         return self.law.evaluate(self._deformation, dt, with_tangent)
 
-    def _imbalance(self, target: Tensor, free: Bool[Tensor, "9"]) -> Imbalance:
+    def _imbalance(self, control: MixedControl) -> Imbalance:
         stress = self.law.piola
         force, mean = self._fourier.force(stress)
         rms = max(
@@ -231,26 +227,31 @@ class PeriodicCell:
         )
         out_of_balance = (torch.view_as_real(force) ** 2).sum((0, -1)) * self._inverse_square
         local = float((out_of_balance * self._fourier.weight).sum()) ** 0.5
-        macroscopic = float(torch.where(free, target - mean, 0.0).abs().max())
+        macroscopic = float(control.stress_error(mean))
         error = max(local, macroscopic) / rms
         return Imbalance(force, mean, error if math.isfinite(error) else float("inf"))
 
-    def linearised(self, free: Bool[Tensor, "9"], damping: float = 0.0) -> LinearisedCell:
-        """Return Newton's linear system for the last tangents, damped or not."""
+    def linearised(self, free: Float[Tensor, "free 9"], damping: float = 0.0) -> LinearisedCell:
+        """Return Newton's linear system for the last tangents, damped or not.
+
+        Args:
+            free: `MixedControl.stress_rows`.
+            damping: Share of the elastic stiffness to add to every tangent. [-]
+        """
         added = damping * self._stiffness if damping > 0 else None
         return LinearisedCell(self.law, self._single, self._green, free, added)
 
-    def _correct(
-        self, imbalance: Imbalance, target: Tensor, free: Bool[Tensor, "9"], damping: float = 0.0
-    ) -> None:
+    def _correct(self, imbalance: Imbalance, control: MixedControl, damping: float = 0.0) -> None:
         """Take the Newton step in displacement and mean F."""
-        system = self.linearised(free, damping)
-        gap = torch.where(free, 0.0, target - self._mean)
-        right = system.pack(-imbalance.force, (target - imbalance.mean_stress)[free])
+        rows, free = control.stress_rows(), control.stress_controlled
+        system = self.linearised(rows, damping)
+        gap = control.deformation_gap(self._mean)
+        wanted = control.target[free] - rows @ imbalance.mean_stress
+        right = system.pack(-imbalance.force, wanted)
         if bool(gap.any()):
             uniform = gap.float()[:, None].expand(9, self.law.piola.shape[1]).contiguous()
             force, mean = self._single.force(self.law.multiply(uniform))
-            right -= system.pack(force, mean[free])
+            right -= system.pack(force, rows.to(mean) @ mean)
         enough = 0.3 * self.tolerance / max(imbalance.error, 1e-300)
         solution = conjugate_gradients(
             system.apply,
@@ -263,9 +264,7 @@ class PeriodicCell:
         self.krylov_iterations += solution.iterations
         displacement, mean = system.unpack(solution.x)
         self._displacement = self._displacement + displacement.to(torch.complex128)
-        change = torch.zeros_like(self._mean)
-        change[free] = mean.to(torch.float64)
-        self._mean = torch.where(free, self._mean + change, target)
+        self._mean = control.placed(self._mean + rows.T @ mean.to(torch.float64))
 
     def state(self) -> dict[str, Tensor]:
         """Return the accepted state, for a checkpoint."""

@@ -126,6 +126,7 @@ _PROGRESS = {
     "counts": torch.zeros(len(COUNTS), dtype=torch.float64),
     "rate": torch.zeros(3, 3, dtype=torch.float64),
     "stress_controlled": torch.zeros(3, 3, dtype=torch.int64),
+    "basis": torch.zeros(9, 9, dtype=torch.float64),
 }
 
 
@@ -188,6 +189,8 @@ def _progress_fields(progress: Progress) -> dict[str, Tensor]:
     if progress.rate is not None and progress.stress_controlled is not None:
         fields["rate"] = torch.from_numpy(progress.rate)
         fields["stress_controlled"] = torch.from_numpy(progress.stress_controlled.astype(np.int64))
+        if progress.basis is not None:
+            fields["basis"] = torch.from_numpy(progress.basis)
     return fields
 
 
@@ -222,5 +225,6 @@ def _progress(fields: Mapping[str, Tensor], lengths: Sequence[np.ndarray]) -> Pr
         time,
         None if rate is None else rate.numpy(),
         None if controlled is None else controlled.numpy().astype(bool),
+        fields["basis"].numpy() if "basis" in fields else None,
         counts,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.mechanics.fullfield.cell_law import CellLaw
@@ -19,7 +19,7 @@ class LinearisedCell:
         law: The law of the voxels, with the tangents of the last evaluation.
         grid: Frequencies, single precision.
         green: `green_of_tangent` of the reference medium, single precision. [1/MPa]
-        free: Mask of the components of which the mean stress is prescribed.
+        free: Unit tensors along which the mean stress is prescribed.
         damping: Stiffness to add to every tangent, single precision; None for Newton's own system.
             [MPa]
     """
@@ -29,11 +29,12 @@ class LinearisedCell:
         law: CellLaw,
         grid: FourierGrid,
         green: Float[Tensor, "6 nx ny nz_half"],
-        free: Bool[Tensor, "9"],
+        free: Float[Tensor, "free 9"],
         damping: Float[Tensor, "9 9"] | None = None,
     ) -> None:
         """Prepare the preconditioner and the weights of inner products."""
-        self.law, self.grid, self.green, self.free = law, grid, green, free
+        self.law, self.grid, self.green, self.free = law, grid, green, free.float()
+        self._touched = (self.free != 0).any(0)  # components of the mean F that may change
         self.damping = damping
         self._shape = grid.k.shape
         self._modes = 2 * math.prod(self._shape)
@@ -41,9 +42,9 @@ class LinearisedCell:
         if damping is not None:
             tangent = tangent + damping
         tangent = 0.5 * (tangent + tangent.mT)
-        kept = tangent[free][:, free]
+        kept = free @ tangent @ free.T
         self._compliance = torch.linalg.pinv(kept, hermitian=True).float()
-        ones = grid.weight.new_ones(int(free.sum()))
+        ones = grid.weight.new_ones(len(free))
         weight = grid.weight[:, None].expand(*self._shape, 2).reshape(-1)
         self._weight = torch.cat([weight, ones])
 
@@ -64,12 +65,12 @@ class LinearisedCell:
         """Return the change of force and mean stress for a change of displacement and mean F."""
         displacement, mean = self.unpack(x)
         gradient = self.grid.gradient(displacement)
-        gradient[self.free] += mean[:, None]
+        gradient[self._touched] += (mean @ self.free)[self._touched, None]
         response = self.law.multiply(gradient)
         if self.damping is not None:
             response.addmm_(self.damping, gradient)
         force, stress = self.grid.force(response)
-        return self.pack(force, stress[self.free])
+        return self.pack(force, self.free @ stress)
 
     def precondition(self, x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Solve the system of the reference medium."""

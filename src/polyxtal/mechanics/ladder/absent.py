@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
@@ -14,9 +13,11 @@ from polyxtal.algebra.mandel import mandel_to_matrix
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.fullfield.accumulated_slip import AccumulatedSlip
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
+from polyxtal.mechanics.loading.mixed_control import MixedControl
 from polyxtal.mechanics.loading.path import LoadPath, LoadStep
 from polyxtal.mechanics.loading.step import load_matrix
-from polyxtal.mechanics.loading.stepping import StepResult, respond
+from polyxtal.mechanics.loading.stepper import StepResult
+from polyxtal.mechanics.loading.stepping import respond
 from polyxtal.mechanics.mean_field.crystals import crystals_of
 from polyxtal.mechanics.mean_field.taylor import Taylor
 from polyxtal.microstructure.phased_materials import MaterialByPhase
@@ -35,12 +36,10 @@ class _Recorder(Taylor):
         self.rows: dict[str, list[Tensor]] = {}
         self.record()
 
-    def attempt(
-        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
-    ) -> StepResult:
+    def attempt(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
         """Remember the length of the step; see `Taylor.attempt`."""
         self._dt = dt
-        return super().attempt(dt, goal, stress_controlled, new_direction)
+        return super().attempt(dt, control, new_direction)
 
     def accept(self) -> None:
         """Add the slip of the step; see `Taylor.accept`."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +12,15 @@ import numpy as np
 
 from polyxtal.argument_types import require_number, require_type
 from polyxtal.mechanics.loading.damask_file import dump_damask_load, parse_damask_load
-from polyxtal.mechanics.loading.step import FREE, MAX_INCREMENTS, LoadStep, load_matrix
-from polyxtal.mechanics.loading.usual_sizes import rate_remark, strain_remark, warn_of_steps
-from polyxtal.mechanics.measures import AXES
+from polyxtal.mechanics.loading.named_paths import NamedPaths
+from polyxtal.mechanics.loading.step import MAX_INCREMENTS, LoadStep
+from polyxtal.mechanics.loading.usual_sizes import warn_of_steps
+from polyxtal.mechanics.loading.usual_tests import axis_index
 from polyxtal.notebook import notebook_html
-
-ELASTIC_RANGE = 5e-3
-"""Strain up to which the default increments are fine. [-]"""
-FINE_INCREMENT, COARSE_INCREMENT = 2e-4, 1e-3
-"""Strain per increment within and beyond `ELASTIC_RANGE`. [-]"""
 
 
 @dataclass(frozen=True, repr=False)
-class LoadPath:
+class LoadPath(NamedPaths):
     """A sequence of load steps.
 
     Example:
@@ -72,127 +66,6 @@ class LoadPath:
         return sum(step.duration for step in self.steps)
 
     @classmethod
-    def uniaxial(
-        cls,
-        strain: float = 0.05,
-        rate: float = 1e-3,
-        axis: str = "x",
-        unload: bool = False,
-        increments: int | None = None,
-    ) -> LoadPath:
-        """Return uniaxial tension or compression: lateral stresses and the shears of F are zero.
-
-        Args:
-            strain: Engineering strain to reach; negative compresses. [-]
-            rate: Engineering strain rate, positive. [1/s]
-            axis: "x", "y" or "z".
-            unload: Whether to unload to zero stress afterwards, under stress control.
-            increments: Number of equal increments of loading; None for fine ones up to
-                `ELASTIC_RANGE` and coarse ones beyond.
-        """
-        loading = _stretch(_axis(axis), (0.0, _strain(strain)), _rate(rate), increments)
-        if unload:
-            loading.append(_release(_axis(axis), rate))
-        return cls(tuple(loading))
-
-    @classmethod
-    def cyclic(
-        cls,
-        strain: float = 0.02,
-        rate: float = 1e-3,
-        axis: str = "x",
-        cycles: int = 1,
-        increments: int | None = None,
-    ) -> LoadPath:
-        """Return cycles of tension and compression between ±strain, ending at zero strain.
-
-        Args:
-            strain: Engineering strain amplitude; its sign is the first direction. [-]
-            rate: Engineering strain rate, positive. [1/s]
-            axis: "x", "y" or "z".
-            cycles: Number of full cycles 0, +strain, -strain, 0.
-            increments: Number of equal increments per quarter cycle; None for automatic.
-        """
-        if cycles < 1:
-            raise ValueError(f"Argument `cycles` must be at least 1, but is {cycles}.")
-        require_number(strain, "strain")
-        if not abs(strain) < 1:
-            raise ValueError(
-                f"Argument `strain` must lie between -1 and 1 in a cycle, but is {strain}."
-            )
-        _strain(strain)
-        peaks = [0.0]
-        for _ in range(cycles):
-            peaks += [strain, -strain]
-        peaks.append(0.0)
-        steps: list[LoadStep] = []
-        for start, end in pairwise(peaks):
-            quarters = round(abs(end - start) / abs(strain))
-            count = None if increments is None else quarters * increments
-            steps += _stretch(_axis(axis), (start, end), _rate(rate), count)
-        return cls(tuple(steps))
-
-    @classmethod
-    def shear(
-        cls,
-        strain: float = 0.05,
-        rate: float = 1e-3,
-        plane: str = "xy",
-        increments: int | None = None,
-    ) -> LoadPath:
-        """Return simple shear F = I + γ e_i ⊗ e_j, all components of F prescribed.
-
-        Args:
-            strain: Amount of shear γ to reach. [-]
-            rate: Rate of γ, positive. [1/s]
-            plane: Two axes: shear direction i and plane normal j, such as "xy".
-            increments: Number of equal increments; None for automatic.
-        """
-        if len(plane) != 2 or plane[0] == plane[1] or any(a not in AXES for a in plane):
-            raise ValueError(
-                f"Argument `plane` must name two different axes, such as 'xy', but is {plane!r}."
-            )
-        _strain(strain)
-        direction = np.zeros((3, 3))
-        direction[AXES[plane[0]], AXES[plane[1]]] = math.copysign(_rate(rate), strain)
-        pieces = _pieces((0.0, strain), increments)
-        return cls(
-            tuple(LoadStep(length / rate, n, load_matrix(direction)) for length, n in pieces)
-        )
-
-    @classmethod
-    def plane_strain(
-        cls,
-        strain: float = -0.05,
-        rate: float = 1e-3,
-        axis: str = "z",
-        fixed: str = "y",
-        increments: int | None = None,
-    ) -> LoadPath:
-        """Return plane strain: load along `axis`, none along `fixed`, a stress-free third axis.
-
-        Args:
-            strain: Engineering strain along `axis`; negative compresses (rolling). [-]
-            rate: Engineering strain rate, positive. [1/s]
-            axis, fixed: Two different axes.
-            increments: Number of equal increments; None for automatic.
-        """
-        i, k = _axis(axis), _axis(fixed)
-        if i == k:
-            raise ValueError(f"Arguments `axis` and `fixed` must differ, but both are {axis!r}.")
-        _strain(strain)
-        load, stress = np.zeros((3, 3)), np.full((3, 3), FREE)
-        free = 3 - i - k
-        load[i, i] = math.copysign(_rate(rate), strain)
-        load[free, free], stress[free, free] = FREE, 0.0
-        return cls(
-            tuple(
-                LoadStep(length / rate, n, load_matrix(load), stress=load_matrix(stress))
-                for length, n in _pieces((0.0, strain), increments)
-            )
-        )
-
-    @classmethod
     def from_damask(cls, loadstep: str | Path | Mapping[str, Any] | Sequence[Any]) -> LoadPath:
         """Read a load path in DAMASK's format.
 
@@ -213,67 +86,42 @@ class LoadPath:
         """Return the load in DAMASK's format (stresses in Pa), to be dumped as YAML."""
         return dump_damask_load(self.steps)
 
+    def turned(self, angle: float, axis: str = "z") -> LoadPath:
+        """Return the path turned about an axis, to load along other directions of the specimen.
+
+        Of a sheet with its rolling direction along x and its normal along z, a tension along x
+        turned by 45 is the tension at 45 degrees to the rolling direction.
+
+        Args:
+            angle: Angle from x towards y about z, and cyclically. [degrees]
+            axis: "x", "y" or "z".
+
+        Example:
+            >>> import polyxtal as px
+            >>> path = px.LoadPath.uniaxial(0.01).turned(45)
+            >>> path.steps[0].axes[:, 0].round(3).tolist()
+            [0.707, 0.707, 0.0]
+        """
+        require_number(angle, "angle")
+        if not math.isfinite(angle):
+            raise ValueError(f"Argument `angle` must be finite, but is {angle} degrees.")
+        rotation = np.roll(_turn_about_z(angle), axis_index(axis) - 2, (0, 1))
+        return LoadPath(tuple(step.turned(rotation) for step in self.steps))
+
+    def __add__(self, other: LoadPath) -> LoadPath:
+        """Return this path followed by another, whose rates go on from where this one ends."""
+        if not isinstance(other, LoadPath):
+            return NotImplemented
+        return LoadPath(self.steps + other.steps)
+
     def __iter__(self) -> Iterator[LoadStep]:
         """Iterate over the steps."""
         return iter(self.steps)
 
 
-def _axis(name: str) -> int:
-    if name not in AXES:
-        raise ValueError(f"An axis must be 'x', 'y' or 'z', but is {name!r}.")
-    return AXES[name]
-
-
-def _strain(strain: float) -> float:
-    require_number(strain, "strain")
-    if not (math.isfinite(strain) and strain != 0 and strain > -1):
-        raise ValueError(
-            f"Argument `strain` must be finite, not zero and above -1, but is {strain}."
-        )
-    if remark := strain_remark(strain):
-        warnings.warn(f"A {remark}.", stacklevel=4)
-    return strain
-
-
-def _rate(rate: float) -> float:
-    require_number(rate, "rate")
-    if not (math.isfinite(rate) and rate > 0):
-        raise ValueError(f"Argument `rate` must be positive and finite, but is {rate} 1/s.")
-    if remark := rate_remark(rate):
-        warnings.warn(f"A {remark}.", stacklevel=4)
-    return rate
-
-
-def _pieces(ends: tuple[float, float], increments: int | None) -> list[tuple[float, int]]:
-    """Split a strain range into pieces (length, increments): fine first, then coarse."""
-    length = abs(ends[1] - ends[0])
-    if increments is not None:
-        return [(length, increments)]
-    fine = min(length, ELASTIC_RANGE)
-    pieces = [(fine, max(1, math.ceil(fine / FINE_INCREMENT - 1e-9)))]
-    if length > fine * (1 + 1e-9):
-        pieces.append((length - fine, math.ceil((length - fine) / COARSE_INCREMENT - 1e-9)))
-    return pieces
-
-
-def _stretch(
-    axis: int, ends: tuple[float, float], rate: float, increments: int | None
-) -> list[LoadStep]:
-    load, stress = np.zeros((3, 3)), np.full((3, 3), FREE)
-    for k in range(3):
-        if k == axis:
-            load[k, k] = math.copysign(rate, ends[1] - ends[0])
-        else:
-            load[k, k], stress[k, k] = FREE, 0.0
-    return [
-        LoadStep(length / rate, n, load_matrix(load), stress=load_matrix(stress))
-        for length, n in _pieces(ends, increments)
-    ]
-
-
-def _release(axis: int, rate: float) -> LoadStep:
-    """Return the step that unloads all normal stresses, as long as `ELASTIC_RANGE` takes."""
-    load = np.zeros((3, 3)) + np.diag([FREE] * 3)
-    stress = np.where(np.eye(3) > 0, 0.0, FREE)
-    count = math.ceil(ELASTIC_RANGE / FINE_INCREMENT - 1e-9)
-    return LoadStep(ELASTIC_RANGE / rate, count, load_matrix(load), stress=load_matrix(stress))
+def _turn_about_z(angle: float) -> np.ndarray:
+    quarter, rest = divmod(angle, 90.0)
+    cosine, sine = math.cos(math.radians(rest)), math.sin(math.radians(rest))
+    for _ in range(round(quarter) % 4):  # quarter turns to the last bit
+        cosine, sine = -sine, cosine
+    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])

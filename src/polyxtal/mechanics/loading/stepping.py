@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,9 @@ from polyxtal.mechanics.loading.limit_load import (
     exhausted_component,
     smallest_piece,
 )
+from polyxtal.mechanics.loading.mixed_control import DYADS, MixedControl
 from polyxtal.mechanics.loading.path import LoadPath, LoadStep
+from polyxtal.mechanics.loading.stepper import CrystalStepper, Stepper, StepResult
 from polyxtal.mechanics.response import Response
 
 MAX_CUTS = 12
@@ -42,43 +44,6 @@ def cut_note(statistics: Mapping[str, float]) -> str | None:
     )
 
 
-class StepResult(NamedTuple):
-    """Outcome of one attempted time step."""
-
-    converged: bool
-    iterations: int
-    residual: float
-    crystal_failed: bool = False  # the local law found no solution; `residual` is an older one
-
-
-@runtime_checkable
-class Stepper(Protocol):
-    """A model with a state that advances by time steps."""
-
-    def attempt(
-        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
-    ) -> StepResult:
-        """Try to reach the goal from the accepted state, without changing that state."""
-        ...
-
-    def accept(self) -> None:
-        """Make the state reached by the last attempt the accepted one."""
-        ...
-
-    def averages(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the accepted volume averages F [-] and P [MPa], (3, 3) each."""
-        ...
-
-
-@runtime_checkable
-class CrystalStepper(Stepper, Protocol):
-    """A stepper that consists of crystals."""
-
-    def elastic_deformation(self) -> Tensor:
-        """Return the accepted F_e of every crystal, (crystals, 3, 3). [-]"""
-        ...
-
-
 @dataclass
 class Progress:
     """The position of a stepper on its path, from which `follow` resumes.
@@ -89,6 +54,7 @@ class Progress:
         time: Time reached. [s]
         rate: Rate of the volume-average F in the last increment, None at the start. [1/s]
         stress_controlled: Mask of the components of which P was prescribed then, None at the start.
+        basis: Tensors that those components are along; None for e_i ⊗ e_j.
         counts: Increments, steps, cuts, iterations and largest relative residual so far.
     """
 
@@ -97,6 +63,7 @@ class Progress:
     time: float = 0.0
     rate: np.ndarray | None = None
     stress_controlled: np.ndarray | None = None
+    basis: np.ndarray | None = None
     counts: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(
             ("increments", "steps", "cuts", "iterations", "residual"), 0.0
@@ -181,11 +148,12 @@ def follow(
             start_f, start_p = stepper.averages()
             goal = step.goal(start_f, start_p, dt, remaining)
             end = step.goal(start_f, start_p, remaining, remaining)
-            new = _changes_direction(step, goal, start_f, dt, at.rate, at.stress_controlled)
-            where = _Place(number, at.time, end)
-            _increment(stepper, dt, goal, step.stress_controlled, new, at.counts, where)
+            new = _changes_direction(step, goal, start_f, dt, at)
+            where = _Place(number, at.time, step, end)
+            _increment(stepper, dt, goal, new, at.counts, where)
             at.rate = (stepper.averages()[0] - start_f) / dt
             at.stress_controlled = step.stress_controlled
+            at.basis = step.basis_matrix
             at.time += dt
             at.counts["increments"] += 1
             at.increment += 1
@@ -196,18 +164,17 @@ def follow(
 
 
 def _changes_direction(
-    step: LoadStep,
-    goal: np.ndarray,
-    start: np.ndarray,
-    dt: float,
-    rate: np.ndarray | None,
-    mask: np.ndarray | None,
+    step: LoadStep, goal: np.ndarray, start: np.ndarray, dt: float, at: Progress
 ) -> bool:
     """Return whether an increment changes the direction of the last one."""
-    if rate is None or mask is None or not np.array_equal(mask, step.stress_controlled):
+    if at.rate is None or not np.array_equal(at.stress_controlled, step.stress_controlled):
+        return True
+    basis, before = (DYADS if b is None else b for b in (step.basis_matrix, at.basis))
+    if basis is not before and not np.array_equal(basis, before):
         return True
     prescribed = ~step.stress_controlled
-    wanted, last = ((goal - start) / dt)[prescribed], rate[prescribed]
+    wanted = ((goal - step.components(start)) / dt)[prescribed]
+    last = step.components(at.rate)[prescribed]
     sizes = [np.abs(v).max(initial=0.0) for v in (wanted, last)]
     if min(sizes) == 0.0:
         return bool(sizes[0] != sizes[1])
@@ -220,8 +187,9 @@ def _changes_direction(
 class _Place(NamedTuple):
     """Where an increment is: its load step, its start [s], and what the step ends with."""
 
-    step: int
+    number: int
     time: float
+    step: LoadStep
     end: np.ndarray
 
 
@@ -229,23 +197,28 @@ def _increment(
     stepper: Stepper,
     dt: float,
     goal: np.ndarray,
-    stress_controlled: np.ndarray,
     new_direction: bool,
     counts: dict[str, float],
     where: _Place,
 ) -> None:
     done, piece = 0.0, 1.0
-    before = at = Averages(*stepper.averages())
+    stress_controlled, basis = where.step.stress_controlled, where.step.basis_matrix
+
+    def averages() -> Averages:
+        return Averages(*map(where.step.components, stepper.averages()))
+
+    before = at = averages()
     start = np.where(stress_controlled, at.stress, at.deformation)
     while done < 1.0:
         piece = min(piece, 1.0 - done)
         waypoint = goal if done + piece == 1.0 else start + (done + piece) * (goal - start)
-        result = stepper.attempt(piece * dt, waypoint, stress_controlled, new_direction)
+        control = MixedControl.of(waypoint, stress_controlled, basis)
+        result = stepper.attempt(piece * dt, control, new_direction)
         counts["steps"] += 1
         counts["iterations"] += result.iterations
         if result.converged:
             stepper.accept()
-            before, at = at, Averages(*stepper.averages())
+            before, at = at, averages()
             counts["residual"] = max(counts["residual"], result.residual)
             done, piece, new_direction = done + piece, piece * 2.0, False
             continue
@@ -259,7 +232,7 @@ def _increment(
                 else _what_it_carries(worn, at.stress, where, where.time + done * dt)
             )
             residual = float("inf") if result.crystal_failed else result.residual
-            raise ConvergenceError(sentence, residual, at.stress)
+            raise ConvergenceError(sentence, residual, stepper.averages()[1])
 
 
 def _why_it_stops(result: StepResult, where: _Place, dt: float, piece: float) -> str:
@@ -271,7 +244,7 @@ def _why_it_stops(result: StepResult, where: _Place, dt: float, piece: float) ->
     stuck = not result.crystal_failed and result.residual < UNREACHABLE
     advice = "allow a larger residual" if stuck else "take smaller increments or a slower rate"
     return (
-        f"The step must converge, but at load step {where.step}, time {where.time + dt:.6g} s, "
+        f"The step must converge, but at load step {where.number}, time {where.time + dt:.6g} s, "
         f"{left} after cutting the increment to {piece * dt:.3g} s; {advice}."
     )
 
@@ -279,9 +252,11 @@ def _why_it_stops(result: StepResult, where: _Place, dt: float, piece: float) ->
 def _what_it_carries(
     component: tuple[int, int], stress: np.ndarray, where: _Place, time: float
 ) -> str:
-    name = "".join("xyz"[k] for k in component)
+    name = "P_" + "".join("xyz"[k] for k in component)
+    if where.step.basis is not None:
+        name = f"the stress along tensor {3 * component[0] + component[1] + 1} of the load"
     return (
-        f"At load step {where.step}, time {time:.6g} s, P_{name} reached "
+        f"At load step {where.number}, time {time:.6g} s, {name} reached "
         f"{stress[component]:.4g} MPa of the prescribed {where.end[component]:.4g} MPa: the "
         "material cannot carry more at this rate; prescribe a strain rate instead."
     )

@@ -52,10 +52,11 @@ def warn_of_steps(steps: Iterable[LoadStep], where: str) -> None:
     for number, step in enumerate(steps, start=1):
         goal = step.goal(deformation, stress, step.duration, step.duration)
         free = step.stress_controlled
-        moved = np.where(free, 0.0, goal - deformation)
-        strain = np.where(free, 0.0, goal - np.eye(3)).reshape(9)
-        deformation = np.where(free, deformation, goal)
-        stress = np.where(free, goal, 0.0)
+        known = step.components(deformation)
+        moved = np.where(free, 0.0, goal - known)
+        strain = np.where(free, 0.0, goal - step.components(np.eye(3))).reshape(9)
+        deformation = step.tensor(np.where(free, known, goal))
+        stress = step.tensor(np.where(free, goal, 0.0))
         remarks = {
             "strain": strain_remark(float(strain[np.abs(strain).argmax()])),
             "rate": rate_remark(float(np.abs(moved).max()) / step.duration)

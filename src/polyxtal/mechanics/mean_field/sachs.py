@@ -40,9 +40,10 @@ from polyxtal.algebra.rotation import rotational_part
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
 from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
-from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
+from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, MixedControl
 from polyxtal.mechanics.loading.path import LoadPath
-from polyxtal.mechanics.loading.stepping import StepResult, respond
+from polyxtal.mechanics.loading.stepper import StepResult
+from polyxtal.mechanics.loading.stepping import respond
 from polyxtal.mechanics.mean_field.crystals import crystals_of
 from polyxtal.mechanics.mean_field.polar import Polar
 from polyxtal.mechanics.response import Response
@@ -144,32 +145,29 @@ class Sachs:
         """Return the accepted F_e of every grain. [-]"""
         return self.deformation() @ self._accepted.state.plastic_inverse
 
-    def attempt(
-        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
-    ) -> StepResult:
+    def attempt(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
         """Try to reach the goal by Newton's method for U_g and the free components of F.
 
         It starts from the extrapolated last rates; after a change of direction, or if that fails,
         elastically.
         """
-        target, mask = torch.from_numpy(goal), torch.from_numpy(stress_controlled)
         spent = 0
         if self._rates is not None and not new_direction:
-            result = self._newton(dt, target, mask, self._rates)
+            result = self._newton(dt, control, self._rates)
             if result.converged:
                 return result
             spent = result.iterations
-        result = self._newton(dt, target, mask, None)
+        result = self._newton(dt, control, None)
         return result._replace(iterations=result.iterations + spent)
 
     def _newton(
-        self, dt: float, target: Tensor, mask: Tensor, rates: tuple[Tensor, Tensor] | None
+        self, dt: float, control: MixedControl, rates: tuple[Tensor, Tensor] | None
     ) -> StepResult:
         """Iterate from the extrapolation by `rates`, or elastically from the accepted state."""
         start, residual = self._accepted, float("inf")
         deformation, stretches = start.deformation, start.stretches
         if rates is not None:
-            deformation = torch.where(mask, deformation + dt * rates[0], target)
+            deformation = control.placed(deformation + dt * rates[0])
             stretches = stretches + dt * rates[1]
         update = self._law(stretches, start.state, 0.0 if rates is None else dt)
         for iteration in range(MAX_ITERATIONS):
@@ -179,11 +177,11 @@ class Sachs:
             system, polar = IsoStress.of(stretches, update, self.weights), Polar.of(deformation)
             biot = system.stress(polar.stretch)
             stress = polar.stress(biot)
-            off = torch.where(mask, stress - target, 0.0).abs().max()
+            off = control.stress_error(stress)
             spread = (system.grains - biot).abs().max()
             scale = max(float(system.grains.abs().max()), STRESS_FLOOR)
             residual = max(float(off), float(spread)) / scale
-            reached = torch.equal(torch.where(mask, target, deformation), target)
+            reached = control.holds_for(deformation)
             if reached and residual < self.tolerance and not elastic:
                 self._attempted = _Point(deformation, stretches, biot, update.state)
                 self._length = dt
@@ -191,18 +189,18 @@ class Sachs:
             if not residual < float("inf"):
                 break
             tangent = polar.tangent(biot, system.stiffness)
-            change = mixed_change(deformation, stress, tangent, target, mask)
-            change = torch.where(mask, deformation + change, target) - deformation
+            change = control.newton_change(deformation, stress, tangent)
+            change = control.placed(deformation + change) - deformation
             if not torch.linalg.det(deformation + change) > 0:
                 break
             step = system.changes(Polar.of(deformation + change).stretch)
-            work = float((torch.where(mask, target, 0.0) * change).sum())
+            work = control.work(change)
             slope = None if elastic or not reached else self._slope(system.grains, step, work)
             share, update = self._search(stretches, step, dt, update.state, slope, work)
             stretches = stretches + share * step
             deformation = deformation + share * change
             if share == 1.0:
-                deformation = torch.where(mask, deformation, target)
+                deformation = control.placed(deformation)
         return StepResult(False, MAX_ITERATIONS, residual)
 
     def _slope(self, grains: Tensor, step: Tensor, work: float) -> float:

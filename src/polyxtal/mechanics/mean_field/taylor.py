@@ -13,9 +13,10 @@ from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
-from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, mixed_change
+from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR, MixedControl
 from polyxtal.mechanics.loading.path import LoadPath
-from polyxtal.mechanics.loading.stepping import StepResult, respond
+from polyxtal.mechanics.loading.stepper import StepResult
+from polyxtal.mechanics.loading.stepping import respond
 from polyxtal.mechanics.mean_field.crystals import crystals_of
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -48,11 +49,8 @@ class Taylor:
         deformation, _, state = self._accepted
         return deformation @ state.plastic_inverse
 
-    def attempt(
-        self, dt: float, goal: np.ndarray, stress_controlled: np.ndarray, new_direction: bool
-    ) -> StepResult:
+    def attempt(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
         """Try to reach the goal by Newton's method for the free components of F."""
-        target, mask = torch.from_numpy(goal), torch.from_numpy(stress_controlled)
         deformation, _, start = self._accepted
         state, residual = start, float("inf")
         for iteration in range(MAX_ITERATIONS):
@@ -65,13 +63,12 @@ class Taylor:
             stress = torch.einsum("g,gij->ij", self.weights, update.stress)
             tangent = torch.einsum("g,gijkl->ijkl", self.weights, update.tangent)
             scale = max(float(update.stress.abs().max()), STRESS_FLOOR)
-            residual = float(torch.where(mask, stress - target, 0.0).abs().max()) / scale
-            reached = torch.equal(torch.where(mask, target, deformation), target)
-            if iteration and reached and residual < self.tolerance:
+            residual = float(control.stress_error(stress)) / scale
+            if iteration and control.holds_for(deformation) and residual < self.tolerance:
                 self._attempted = (deformation, stress, update.state)
                 return StepResult(True, iteration + 1, residual)
-            change = mixed_change(deformation, stress, tangent, target, mask)
-            deformation = torch.where(mask, deformation + change, target)
+            change = control.newton_change(deformation, stress, tangent)
+            deformation = control.placed(deformation + change)
             state = update.state
         return StepResult(False, MAX_ITERATIONS, residual)
 

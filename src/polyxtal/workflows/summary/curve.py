@@ -71,8 +71,9 @@ def elastic_slope(stiffness: Float[Tensor, "6 6"], path: LoadPath, component: st
     free = step.stress_controlled.reshape(9)
     dt = float(step.time_increments()[0])
     goal = step.goal(np.eye(3), np.zeros((3, 3)), dt, step.duration).reshape(9)
-    rows = np.where(free[:, None], c / scale, np.eye(9))
-    right = np.where(free, goal / scale, goal - np.eye(3).reshape(9))
+    basis = np.eye(9) if step.basis_matrix is None else step.basis_matrix
+    rows = np.where(free[:, None], basis @ c / scale, basis)
+    right = np.where(free, goal / scale, goal - step.components(np.eye(3)).reshape(9))
     # Least squares, because a free rotation makes the system singular.
     strain = np.linalg.lstsq(rows, right, rcond=None)[0]
     k = 3 * "xyz".index(component[0]) + "xyz".index(component[1])

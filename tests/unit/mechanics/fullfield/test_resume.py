@@ -307,9 +307,9 @@ def test_an_interrupted_increment_is_given_up(tmp_path, monkeypatch, attempts, c
     path = px.LoadPath.uniaxial(0.006, increments=3)
     calls = []
 
-    def attempt(self, dt, goal, mask, new_direction):
+    def attempt(self, dt, control, new_direction):
         calls.append(dt)
-        result = whole_attempt(self, dt, goal, mask, new_direction)
+        result = whole_attempt(self, dt, control, new_direction)
         if pressed and len(calls) == attempts:
             raise KeyboardInterrupt
         # The second increment fails at first, and is cut.

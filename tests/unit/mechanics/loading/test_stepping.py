@@ -11,7 +11,8 @@ import pytest
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.step import LoadStep
-from polyxtal.mechanics.loading.stepping import MAX_CUTS, Stepper, StepResult, cut_note, follow
+from polyxtal.mechanics.loading.stepper import Stepper, StepResult
+from polyxtal.mechanics.loading.stepping import MAX_CUTS, cut_note, follow
 
 X = math.nan
 RATE = ((1e-3, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
@@ -27,7 +28,10 @@ class Toy:
         self.time = self.dt = 0.0
         self.log: list[tuple[float, bool, bool]] = []
 
-    def attempt(self, dt, goal, stress_controlled, new_direction) -> StepResult:
+    def attempt(self, dt, control, new_direction) -> StepResult:
+        goal, stress_controlled = (
+            part.numpy().reshape(3, 3) for part in (control.target, control.stress_controlled)
+        )
         accepted = self.converges(self.time, dt)
         self.log.append((dt, bool(new_direction), accepted))
         self.dt = dt

@@ -11,7 +11,7 @@ import torch
 import polyxtal as px
 from polyxtal.algebra.mandel import mandel_to_matrix, matrix_to_mandel
 from polyxtal.algebra.rotation import quaternion_to_matrix, random_quaternions
-from polyxtal.mechanics.loading.stepping import CrystalStepper
+from polyxtal.mechanics.loading.stepper import CrystalStepper
 from polyxtal.mechanics.mean_field.crystals import crystals_of
 from polyxtal.mechanics.mean_field.sachs import Polar, Sachs
 
