@@ -45,6 +45,10 @@ def simulate(
     rate: options.Rate = 1e-3,
     axis: options.Axis = None,
     unload: options.Unload = False,
+    angle: options.Angle = 0.0,
+    stress_ratio: options.StressRatio = None,
+    hold: options.Hold = None,
+    stress: options.Stress = None,
     load: options.Load = None,
     tol: Annotated[
         float, typer.Option(help="Tolerance of the relative equilibrium residual.")
@@ -105,6 +109,10 @@ def simulate(
                 rate=rate,
                 axis=axis,
                 unload=unload,
+                angle=angle,
+                stress_ratio=stress_ratio,
+                hold=hold,
+                stress=stress,
                 load=None if load is None else str(load),
                 tol=tol,
                 scheme=scheme,

@@ -70,6 +70,11 @@ def write_damask_case(
 def load_to_damask(path: LoadPath) -> dict[str, Any]:
     """Return the load in DAMASK's format; each step states whether to extrapolate into it."""
     load = path.to_damask()
+    if any(step.axes is None for step in path.steps):
+        raise ValueError(
+            "A load for DAMASK must be along three perpendicular axes, but one is along other "
+            "tensors, such as those of a proportional stress."
+        )
     before = None
     for step in load["loadstep"]:
         step["estimate_rate"] = step["boundary_conditions"] == before

@@ -1,4 +1,8 @@
-"""DAMASK's load files: YAML with a list of load steps, stresses in Pa."""
+"""DAMASK's load files: YAML with a list of load steps, stresses in Pa.
+
+The key `R` turns the load: the quaternion of its axes, as `O` is that of a crystal's. The key
+`basis` is not DAMASK's: nine tensors that are no dyads of turned axes, see `LoadStep`.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from polyxtal.algebra.rotation import matrix_to_quaternion, quaternion_to_matrix
 from polyxtal.files.wording import shorten, shorten_text
 from polyxtal.files.yaml import read_yaml
-from polyxtal.mechanics.loading.step import FREE, LoadStep, Matrix, load_matrix
+from polyxtal.mechanics.loading.step import FREE, LoadStep, Matrix, checked_basis, load_matrix
 
 MAX_FILE = 2**24
 """Largest load file. [bytes]"""
+
+UNIT = 1e-3
+"""Largest deviation of the length of a quaternion from 1. [-]"""
 
 PASCAL = 1e-6
 """One pascal. [MPa]"""
@@ -50,6 +59,11 @@ def dump_damask_load(steps: Iterable[LoadStep]) -> dict[str, Any]:
     dumped = []
     for step in steps:
         mechanical: dict[str, Any] = {}
+        if step.basis is not None:
+            if step.axes is None:
+                mechanical["basis"] = [list(row) for row in step.basis]
+            else:
+                mechanical["R"] = matrix_to_quaternion(torch.from_numpy(step.axes)).tolist()
         if not np.isnan(step.deformation).all():
             mechanical[step.deformation_kind] = rows(step.deformation, 1.0)
         if not np.isnan(step.stress).all():
@@ -81,7 +95,7 @@ def _parse_step(step: Any, where: str) -> LoadStep:
     for mapping, known in (
         (step, _STEP_KEYS),
         (step["boundary_conditions"], {"mechanical"}),
-        (mechanical, {"dot_F", "F", "L", "P", "dot_P"}),
+        (mechanical, {"dot_F", "F", "L", "P", "dot_P", "R", "basis"}),
         (discretization, {"t", "N", "r"}),
     ):
         if not isinstance(mapping, Mapping):
@@ -111,7 +125,7 @@ def _parse_step(step: Any, where: str) -> LoadStep:
             if kinds_p
             else load_matrix([[FREE] * 3] * 3)
         )
-        return LoadStep(
+        step = LoadStep(
             duration,
             int(count),
             deformation,
@@ -119,7 +133,9 @@ def _parse_step(step: Any, where: str) -> LoadStep:
             stress,
             kinds_p[0] if kinds_p else "P",  # type: ignore[arg-type]
             _number(discretization.get("r", 1.0)),
+            checked_basis(mechanical["basis"]) if "basis" in mechanical else None,
         )
+        return step.turned(_parse_rotation(mechanical["R"])) if "R" in mechanical else step
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{where} is invalid: {shorten_text(error)}") from error
 
@@ -128,6 +144,16 @@ def _number(value: Any) -> float:
     if isinstance(value, bool):
         raise ValueError(f"a number is needed, but {value} was given.")
     return float(value)
+
+
+def _parse_rotation(values: Any) -> np.ndarray:
+    """Return the rotation matrix of a unit quaternion."""
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != 4:
+        raise ValueError(f"`R` must be a quaternion, four numbers, but is {shorten(values)}.")
+    quaternion = torch.tensor([_number(v) for v in values], dtype=torch.float64)
+    if not abs(float(quaternion.norm()) - 1) < UNIT:
+        raise ValueError(f"`R` must be a unit quaternion, but is {shorten(values)}.")
+    return quaternion_to_matrix(quaternion / quaternion.norm()).numpy()
 
 
 def _is_triple(value: Any) -> bool:

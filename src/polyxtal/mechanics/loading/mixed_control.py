@@ -60,8 +60,8 @@ class MixedControl:
         basis = None if self.basis is None else self.basis.to(device)
         return MixedControl(self.target.to(device), self.stress_controlled.to(device), basis)
 
-    def components(self, tensor: Float[Tensor, "3 3"]) -> Float[Tensor, "9"]:
-        """Return B_k : tensor."""
+    def components(self, tensor: Float[Tensor, "*nine"]) -> Float[Tensor, "9"]:
+        """Return B_k : tensor, of a tensor as (3, 3) or (9,)."""
         flat = tensor.reshape(9)
         return flat if self.basis is None else self.basis @ flat
 
@@ -72,24 +72,24 @@ class MixedControl:
             basis = torch.eye(9, dtype=torch.float64, device=self.target.device)
         return basis[self.stress_controlled]
 
-    def deformation_gap(self, deformation: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
+    def deformation_gap(self, deformation: Float[Tensor, "*nine"]) -> Float[Tensor, "*nine"]:
         """Return the change of F that gives the prescribed components their values. [-]"""
         distance = self.target - self.components(deformation)
         gap = torch.where(self.stress_controlled, 0.0, distance)
         return (gap if self.basis is None else self.basis.T @ gap).reshape(deformation.shape)
 
-    def placed(self, deformation: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
+    def placed(self, deformation: Float[Tensor, "*nine"]) -> Float[Tensor, "*nine"]:
         """Return F with its prescribed components at their values. [-]"""
         if self.basis is None:  # to the last bit
             flat = torch.where(self.stress_controlled, deformation.reshape(9), self.target)
             return flat.reshape(deformation.shape)
         return deformation + self.deformation_gap(deformation)
 
-    def holds_for(self, deformation: Float[Tensor, "3 3"]) -> bool:
+    def holds_for(self, deformation: Float[Tensor, "*nine"]) -> bool:
         """Return whether the prescribed components of F have their values."""
         return bool(self.deformation_gap(deformation).abs().max() <= ROUNDING)
 
-    def stress_error(self, stress: Float[Tensor, "3 3"]) -> Float[Tensor, ""]:
+    def stress_error(self, stress: Float[Tensor, "*nine"]) -> Float[Tensor, ""]:
         """Return the largest deviation of P from its prescribed components. [MPa]"""
         distance = self.components(stress) - self.target
         return torch.where(self.stress_controlled, distance, 0.0).abs().max()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ from polyxtal.mechanics.loading.usual_tests import (
     symmetric_matrix,
 )
 
+P = TypeVar("P", bound="NamedPaths")
+
 
 class NamedPaths:
     """Constructors of `LoadPath`."""
@@ -43,13 +45,13 @@ class NamedPaths:
 
     @classmethod
     def uniaxial(
-        cls,
+        cls: type[P],
         strain: float = 0.05,
         rate: float = 1e-3,
         axis: str = "x",
         unload: bool = False,
         increments: int | None = None,
-    ) -> Self:
+    ) -> P:
         """Return uniaxial tension or compression: lateral stresses and the shears of F are zero.
 
         Args:
@@ -69,13 +71,13 @@ class NamedPaths:
 
     @classmethod
     def cyclic(
-        cls,
+        cls: type[P],
         strain: float = 0.02,
         rate: float = 1e-3,
         axis: str = "x",
         cycles: int = 1,
         increments: int | None = None,
-    ) -> Self:
+    ) -> P:
         """Return cycles of tension and compression between ±strain, ending at zero strain.
 
         Args:
@@ -106,12 +108,12 @@ class NamedPaths:
 
     @classmethod
     def shear(
-        cls,
+        cls: type[P],
         strain: float = 0.05,
         rate: float = 1e-3,
         plane: str = "xy",
         increments: int | None = None,
-    ) -> Self:
+    ) -> P:
         """Return simple shear F = I + γ e_i ⊗ e_j, all components of F prescribed.
 
         Args:
@@ -124,20 +126,22 @@ class NamedPaths:
         checked_strain(strain)
         direction = np.zeros((3, 3))
         direction[i, j] = math.copysign(checked_rate(rate), strain)
-        pieces = pieces((0.0, strain), increments)
         return cls(
-            tuple(LoadStep(length / rate, n, load_matrix(direction)) for length, n in pieces)
+            tuple(
+                LoadStep(length / rate, n, load_matrix(direction))
+                for length, n in pieces((0.0, strain), increments)
+            )
         )
 
     @classmethod
     def plane_strain(
-        cls,
+        cls: type[P],
         strain: float = -0.05,
         rate: float = 1e-3,
         axis: str = "z",
         fixed: str = "y",
         increments: int | None = None,
-    ) -> Self:
+    ) -> P:
         """Return plane strain: load along `axis`, none along `fixed`, a stress-free third axis.
 
         Args:
@@ -154,13 +158,13 @@ class NamedPaths:
 
     @classmethod
     def proportional(
-        cls,
+        cls: type[P],
         stress: Any,
         strain: float = 0.05,
         rate: float = 1e-3,
         unload: bool = False,
         increments: int | None = None,
-    ) -> Self:
+    ) -> P:
         """Return a stress that keeps its direction N while its magnitude is free.
 
             P_sym ∝ N,   N : (F - I) = ε σ_vm(N),   F without spin
@@ -196,13 +200,13 @@ class NamedPaths:
 
     @classmethod
     def biaxial(
-        cls,
+        cls: type[P],
         strain: float = 0.05,
         ratio: float = 1.0,
         rate: float = 1e-3,
         axes: str = "xy",
         increments: int | None = None,
-    ) -> Self:
+    ) -> P:
         """Return plane stress with a fixed ratio of two normal stresses, see `proportional`.
 
         Args:
@@ -220,12 +224,12 @@ class NamedPaths:
 
     @classmethod
     def velocity_gradient(
-        cls,
+        cls: type[P],
         gradient: Any,
         strain: float = 0.05,
         rate: float = 1e-3,
         increments: int | None = None,
-    ) -> Self:
+    ) -> P:
         """Return a velocity gradient L of constant direction, Ḟ = L F.
 
         Args:
@@ -241,7 +245,7 @@ class NamedPaths:
         return cls(tuple(stretching(matrix, abs(strain), checked_rate(rate), increments)))
 
     @classmethod
-    def creep(cls, stress: Any, hold: float, ramp: float = 1.0, increments: int = 40) -> Self:
+    def creep(cls: type[P], stress: Any, hold: float, ramp: float = 1.0, increments: int = 40) -> P:
         """Return creep: nominal stresses that rise to given ones and stay.
 
         Args:
@@ -256,14 +260,29 @@ class NamedPaths:
         return cls((rise, stay))
 
     @classmethod
+    def uniaxial_creep(
+        cls: type[P],
+        stress: float,
+        hold: float,
+        axis: str = "x",
+        ramp: float = 1.0,
+        increments: int = 40,
+    ) -> P:
+        """Return creep under a nominal stress along one axis [MPa], see `creep`."""
+        require_number(stress, "stress")
+        target = np.zeros((3, 3))
+        target[axis_index(axis), axis_index(axis)] = stress
+        return cls.creep(target, hold, ramp, increments)
+
+    @classmethod
     def relaxation(
-        cls,
+        cls: type[P],
         strain: float = 0.02,
         hold: float = 1000.0,
         rate: float = 1e-3,
         axis: str = "x",
         increments: int = 40,
-    ) -> Self:
+    ) -> P:
         """Return uniaxial loading, then relaxation: the strain stays, and the stress falls.
 
         Args:

@@ -83,7 +83,11 @@ class LoadPath(NamedPaths):
         return path
 
     def to_damask(self) -> dict[str, Any]:
-        """Return the load in DAMASK's format (stresses in Pa), to be dumped as YAML."""
+        """Return the load in DAMASK's format (stresses in Pa), to be dumped as YAML.
+
+        Components that are not along three perpendicular axes, as those of `proportional`, need the
+        key `basis`, which DAMASK itself does not know.
+        """
         return dump_damask_load(self.steps)
 
     def turned(self, angle: float, axis: str = "z") -> LoadPath:

@@ -38,7 +38,8 @@ LEAST_HOLD = 1e-3
 """Smallest component along a rotation that holds it. [-]"""
 
 
-def _checked_basis(basis: Any) -> Basis:
+def checked_basis(basis: Any) -> Basis:
+    """Return nine orthonormal tensors, given as the rows of a (9, 9) matrix."""
     rows = number_array(basis, "basis").astype(np.float64)
     if rows.shape != (9, 9) or not np.allclose(rows @ rows.T, np.eye(9), atol=1e-9):
         raise ValueError(
@@ -125,7 +126,7 @@ class LoadStep:
         if np.isinf(self.deformation).any() or np.isinf(self.stress).any():
             raise ValueError("A load must be finite, but holds an infinite component.")
         if self.basis is not None:
-            object.__setattr__(self, "basis", _checked_basis(self.basis))
+            object.__setattr__(self, "basis", checked_basis(self.basis))
         self._check_rotation_is_fixed(free_f)
         whole = self.tensor(np.asarray(self.deformation))
         if self.deformation_kind == "F" and not free_f.any() and not np.linalg.det(whole) > 0:
