@@ -17,6 +17,7 @@ from polyxtal.mechanics.fullfield.history import FullFieldResponse, LocalFields
 from polyxtal.mechanics.fullfield.simulate import simulate
 from polyxtal.mechanics.ladder.absent import complete
 from polyxtal.mechanics.ladder.accuracy import ACCURACY, check_accuracy
+from polyxtal.mechanics.ladder.along_load import along_axes, along_load
 from polyxtal.mechanics.ladder.error import (
     ErrorBounds,
     Rung,
@@ -183,13 +184,15 @@ def predict(
     started = perf_counter()
     controlled = stress_controlled(path)
     rungs: list[Rung] = []
+    along: list[Rung] = []  # with components along the load
     records: list[RungRecord] = []
     grid = coarse_grid(rve, FIRST_POINTS)
     while True:
         rung = _solve(rve, material, path, grid, scheme, threads, seed, on_progress)
         rungs.append(rung)
-        bounds = error_bounds(rungs, whole, controlled)
-        error = relative_error(rung.response, bounds, controlled)
+        along.append(rung._replace(response=along_load(rung.response, path)))
+        bounds = error_bounds(along, whole, controlled)
+        error = relative_error(along[-1].response, bounds, controlled)
         records.append(RungRecord(grid, rung.seconds, error))
         if error <= accuracy or grid == rve.grid:
             break
@@ -207,7 +210,7 @@ def predict(
     given = _complete(rve, material, rungs[-1])
     return EstimatedResponse(
         **given,
-        bounds=bounds,
+        bounds=along_axes(bounds, path),
         rotation_error=rotation_error(rungs, whole),
         rungs=tuple(records),
         coarse=rungs[-1].coarse,

@@ -138,21 +138,35 @@ def symmetric_matrix(values: Any, argument: str) -> np.ndarray:
     return matrix
 
 
-def symmetric_basis(first: np.ndarray) -> Basis:
-    """Return nine orthonormal tensors: along `first`, five other symmetric ones, three spins.
+def symmetric_basis(stress: np.ndarray) -> tuple[Basis, int]:
+    """Return nine orthonormal tensors of which one is along a stress, and its place.
+
+    The upper triangle holds symmetric tensors, as near to those of the axes as the stress allows,
+    which has the place of its largest component; the lower triangle holds spins.
 
     Args:
-        first: A symmetric matrix, (3, 3).
+        stress: A symmetric matrix, (3, 3), not zero.
     """
-    dyads = np.eye(9).reshape(3, 3, 3, 3)
-    upper = [(i, j) for i in range(3) for j in range(i, 3)]
-    symmetric = np.stack([(dyads[i, j] + dyads[j, i]).reshape(9) for i, j in upper])
-    symmetric /= np.linalg.norm(symmetric, axis=1, keepdims=True)
-    columns = np.column_stack([symmetric @ first.reshape(9), np.eye(6)])
-    along = np.linalg.qr(columns)[0].T @ symmetric
-    along[0] = first.reshape(9) / np.linalg.norm(first)
-    spins = [(dyads[i, j] - dyads[j, i]).reshape(9) / math.sqrt(2) for i, j in upper if i != j]
-    return tuple(tuple(row) for row in np.vstack([along, spins]).tolist())
+    dyads = np.eye(9).reshape(3, 3, 9)
+    tensors, upper = dyads.copy(), []
+    for i in range(3):
+        upper.append((i, i))
+        for j in range(i + 1, 3):
+            upper.append((i, j))
+            tensors[i, j] = (dyads[i, j] + dyads[j, i]) / math.sqrt(2)
+            tensors[j, i] = (dyads[i, j] - dyads[j, i]) / math.sqrt(2)
+    first = stress.reshape(9) / np.linalg.norm(stress)
+    sizes = [abs(float(tensors[at] @ first)) for at in upper]
+    largest = upper.pop(int(np.argmax(sizes)))
+    tensors[largest] = first
+    done = [first]
+    for at in upper:  # Gram and Schmidt
+        for other in done:
+            tensors[at] -= (tensors[at] @ other) * other
+        tensors[at] /= np.linalg.norm(tensors[at])
+        done.append(tensors[at])
+    basis = tuple(tuple(row) for row in tensors.reshape(9, 9).tolist())
+    return basis, 3 * largest[0] + largest[1]
 
 
 def proportional(stress: np.ndarray, strain: float, rate: float, increments: int | None) -> Steps:
@@ -163,16 +177,18 @@ def proportional(stress: np.ndarray, strain: float, rate: float, increments: int
         raise ValueError(
             "Argument `stress` must have a deviator, but is a pressure, which no crystal yields to."
         )
-    load, held = np.zeros(9), np.full(9, FREE)
-    load[0] = math.copysign(rate, strain) * mises / norm
-    load[1:6], held[1:6] = FREE, 0.0
+    basis, place = symmetric_basis(stress)
+    load, held = np.zeros((3, 3)), np.full((3, 3), FREE)
+    upper = np.triu_indices(3)
+    load[upper], held[upper] = FREE, 0.0
+    load.flat[place], held.flat[place] = math.copysign(rate, strain) * mises / norm, FREE
     return [
         LoadStep(
             length / rate,
             n,
-            load_matrix(load.reshape(3, 3)),
-            stress=load_matrix(held.reshape(3, 3)),
-            basis=symmetric_basis(stress),
+            load_matrix(load),
+            stress=load_matrix(held),
+            basis=basis,
         )
         for length, n in pieces((0.0, strain), increments)
     ]
@@ -182,15 +198,15 @@ def stress_ramp(
     stress: np.ndarray, duration: float, increments: int, ratio: float = 1.0
 ) -> LoadStep:
     """Return the step that leads all stresses to given ones, without a spin."""
-    basis = symmetric_basis(stress if stress.any() else np.eye(3))
-    goal = np.asarray(basis) @ stress.reshape(9)
-    load = np.full(9, FREE)
-    load[6:], goal[6:] = 0.0, FREE
+    basis, _ = symmetric_basis(stress if stress.any() else np.eye(3))
+    goal = (np.asarray(basis) @ stress.reshape(9)).reshape(3, 3)
+    load, lower = np.full((3, 3), FREE), np.tril_indices(3, -1)
+    load[lower], goal[lower] = 0.0, FREE
     return LoadStep(
         duration,
         increments,
-        load_matrix(load.reshape(3, 3)),
-        stress=load_matrix(goal.reshape(3, 3)),
+        load_matrix(load),
+        stress=load_matrix(goal),
         ratio=ratio,
         basis=basis,
     )
