@@ -79,6 +79,9 @@ from .texture.sheet import basal_texture as basal_texture
 from .texture.sheet import rolling_component as rolling_component
 from .texture.sheet import rolling_texture as rolling_texture
 from .texture.zone import orientation_grid as orientation_grid
+from .virtual_lab.result import Laboratory as Laboratory
+from .virtual_lab.run import laboratory as laboratory
+from .virtual_lab.settings import LaboratorySettings as LaboratorySettings
 from .viz import plot as plot
 from .workflows.info.run import info as info
 

@@ -1,0 +1,128 @@
+"""Virtual laboratory: its bounds against the full field on the file's own grid, and its cost.
+
+    python benchmarks/laboratory.py bounds
+    python benchmarks/laboratory.py random
+    python benchmarks/laboratory.py cost
+
+`bounds`: rolled and random sheets of 15³ voxels, each with the laboratory on a coarse grid and on
+its own: shares of r-values and yield stresses whose difference is below the bound `grid`.
+`random`: r-values of random textures, which are 1 in the material: share below both bounds.
+`cost`: seconds of the whole laboratory for 45³ voxels, and of Taylor's model alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+from time import perf_counter, process_time
+
+import polyxtal as px
+
+STORED = Path(__file__).parent.parent / "docs/results/laboratory"
+ROLLED = {"copper": 0.25, "s": 0.25, "brass": 0.15, "cube": 0.1}
+FEW = px.LaboratorySettings(section=12, directions=4, strain=0.03, taylor=False)
+FINE = px.LaboratorySettings(section=12, directions=4, strain=0.03, accuracy=1e-4, taylor=False)
+
+
+def sheet(grid: int, grains: int, seed: int, rolled: bool) -> px.Polycrystal:
+    """Return a sheet, with flat grains if rolled."""
+    texture = px.rolling_texture(ROLLED) if rolled else None
+    aspect = (2.0, 1.4, 0.7) if rolled else (1.0, 1.0, 1.0)
+    return px.tessellate(grid=grid, grains=grains, seed=seed, texture=texture, aspect=aspect)
+
+
+def bounds(seeds: int) -> list[dict[str, float | str]]:
+    """Compare coarse laboratories with those on the sheet's own grid."""
+    rows: list[dict[str, float | str]] = []
+    alloy = px.load_material("AA6022-T4")
+    for rolled in (True, False):
+        for seed in range(seeds):
+            rve = sheet(15, 150, 100 + seed, rolled)
+            coarse = px.laboratory(rve, alloy, FEW)
+            fine = px.laboratory(rve, alloy, FINE)
+            for quantity in ("r", "yield stress"):
+                pairs = (
+                    zip(coarse.r_values(), fine.r_values(), strict=True)
+                    if quantity == "r"
+                    else zip(coarse.yield_stresses(), fine.yield_stresses(), strict=True)
+                )
+                for one, truth in pairs:
+                    rows.append(
+                        {
+                            "sheet": f"{'rolled' if rolled else 'random'} {seed}",
+                            "quantity": quantity,
+                            "angle [degrees]": one.angle,
+                            "coarse grid": "x".join(map(str, coarse.grid)),
+                            "value": one.value,
+                            "bound": one.grid,
+                            "own grid": truth.value,
+                        }
+                    )
+            print(f"{'rolled' if rolled else 'random'} {seed}: {coarse.grid}", flush=True)
+    return rows
+
+
+def random(seeds: int) -> list[dict[str, float | str]]:
+    """Return r-values of random textures with their bounds."""
+    alloy = px.load_material("AA6022-T4")
+    few = px.LaboratorySettings(section=8, directions=0, strain=0.03, taylor=False)
+    rows: list[dict[str, float | str]] = []
+    for seed in range(seeds):
+        found = px.laboratory(sheet(15, 150, 200 + seed, rolled=False), alloy, few)
+        for one in found.r_values():
+            rows.append(
+                {
+                    "sheet": seed,
+                    "angle [degrees]": one.angle,
+                    "r": one.value,
+                    "bound": (one.grid**2 + one.sampling**2) ** 0.5,
+                }
+            )
+        print(seed, [round(one.value, 2) for one in found.r_values()], flush=True)
+    return rows
+
+
+def cost() -> None:
+    """Print the time of a whole laboratory."""
+    rve = sheet(45, 800, 0, rolled=True)
+    alloy = px.load_material("AA6022-T4")
+    px.laboratory(sheet(5, 20, 0, rolled=False), alloy, px.LaboratorySettings((0.0,), 8, 0))
+    for taylor in (False, True):
+        wall, cpu = perf_counter(), process_time()
+        found = px.laboratory(rve, alloy, px.LaboratorySettings(taylor=taylor))
+        print(
+            f"{len(found.records)} tests on {found.grid}{', with Taylor' if taylor else ''}: "
+            f"{perf_counter() - wall:.1f} s wall, {process_time() - cpu:.1f} s CPU"
+        )
+
+
+def main() -> None:
+    """Run what is asked for and store its table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("bounds", "random", "cost"))
+    parser.add_argument("--seeds", type=int, default=5)
+    arguments = parser.parse_args()
+    if arguments.what == "cost":
+        cost()
+        return
+    rows = (bounds if arguments.what == "bounds" else random)(arguments.seeds)
+    STORED.mkdir(parents=True, exist_ok=True)
+    with (STORED / f"{arguments.what}.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    for quantity in sorted({str(row.get("quantity", "r")) for row in rows}):
+        chosen = [row for row in rows if row.get("quantity", "r") == quantity]
+        truth = [float(row.get("own grid", 1.0)) for row in chosen]
+        value = [float(row.get("value", row.get("r", 0.0))) for row in chosen]
+        within = [
+            abs(v - t) <= float(row["bound"])
+            for v, t, row in zip(value, truth, chosen, strict=True)
+        ]
+        print(f"{quantity}: {100 * sum(within) / len(within):.0f} % of {len(within)} within")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

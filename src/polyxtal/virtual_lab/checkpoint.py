@@ -1,0 +1,88 @@
+"""Finished virtual tests in one archive, from which a laboratory resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from polyxtal.files.arrays import open_arrays, write_arrays
+from polyxtal.files.atomic import atomic_file
+from polyxtal.mechanics.response import Response
+from polyxtal.virtual_lab.measure import TestRecord
+from polyxtal.virtual_lab.programme import VirtualTest
+
+FORMAT = 1
+MAX_FILE = 1 << 28
+"""Largest checkpoint. [bytes]"""
+_SHAPES: dict[str, tuple[int, ...]] = {
+    "time": (), "F": (3, 3), "P": (3, 3), "stress_spread": (), "width_spread": ()
+}  # fmt: skip
+
+
+def write_records(
+    path: Path, identity: str, grid: tuple[int, int, int], records: Mapping[str, TestRecord]
+) -> None:
+    """Write finished tests.
+
+    Args:
+        path: Checkpoint, `.npz`.
+        identity: Hash of what determines the numbers of the laboratory.
+        grid: Voxels along x, y, z.
+        records: Tests by name.
+    """
+    arrays: dict[str, Any] = {}
+    for name, one in records.items():
+        response = one.response
+        arrays[f"{name}/time"] = response.time
+        arrays[f"{name}/F"], arrays[f"{name}/P"] = response.F, response.P
+        arrays[f"{name}/stress_spread"] = one.stress_spread
+        arrays[f"{name}/width_spread"] = one.width_spread
+    about = {
+        "format": FORMAT,
+        "identity": identity,
+        "grid": list(grid),
+        "statistics": {name: one.response.statistics for name, one in records.items()},
+    }
+    with atomic_file(path) as temporary:
+        write_arrays(temporary, arrays, about)
+
+
+def read_records(
+    path: Path | None, identity: str, tests: Sequence[VirtualTest]
+) -> tuple[tuple[int, int, int] | None, dict[str, TestRecord]]:
+    """Return the grid and the finished tests of a checkpoint; None and none if there is no file.
+
+    Raises:
+        ValueError: if it is damaged or of another laboratory.
+    """
+    if path is None or not path.exists():
+        return None, {}
+    known = {test.name: test for test in tests}
+    records = {}
+    with open_arrays(path, MAX_FILE) as archive:
+        about = archive.about
+        if about.get("format") != FORMAT or about.get("identity") != identity:
+            raise ValueError("it is of other tests, another polycrystal or other materials")
+        nx, ny, nz = (int(n) for n in about["grid"])
+        for name in {stored.rsplit("/", 1)[0] for stored in archive.names}:
+            test = known[name]
+            rows = test.path.increments + 1
+            fields = {}
+            for part, shape in _SHAPES.items():
+                values = archive.read(f"{name}/{part}")
+                if values.shape != (rows, *shape) or values.dtype.kind != "f":
+                    raise ValueError(f"its {name}/{part} must be {(rows, *shape)} numbers")
+                fields[part] = torch.from_numpy(values)
+            response = Response(
+                fields["time"],
+                fields["F"],
+                fields["P"],
+                statistics={k: float(v) for k, v in about["statistics"][name].items()},
+            )
+            records[name] = TestRecord(
+                test, response, fields["stress_spread"], fields["width_spread"]
+            )
+    return (nx, ny, nz), records

@@ -1,0 +1,222 @@
+"""`laboratory`: many virtual tests of one polycrystal, on one coarse grid."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+
+from polyxtal.algebra.threads import one_thread
+from polyxtal.argument_types import require_seed, require_type
+from polyxtal.crystal.elasticity import Elasticity
+from polyxtal.crystal.material import Material
+from polyxtal.crystal.plasticity.phenopowerlaw.parameters import PhenoPowerlaw
+from polyxtal.crystal.plasticity.voce_kinematic.parameters import VoceKinematic
+from polyxtal.mechanics.elastic.homogenize import homogenize
+from polyxtal.mechanics.fullfield.build import fingerprint
+from polyxtal.mechanics.fullfield.history import FullFieldResponse
+from polyxtal.mechanics.fullfield.simulate import TOLERANCE, simulate
+from polyxtal.mechanics.ladder.error import Rung
+from polyxtal.mechanics.ladder.predict import EstimatedResponse, predict
+from polyxtal.mechanics.mean_field.taylor import taylor_response
+from polyxtal.mechanics.response import Response
+from polyxtal.microstructure.coarse import coarsen
+from polyxtal.microstructure.phased_materials import MaterialByPhase
+from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.virtual_lab.checkpoint import read_records, write_records
+from polyxtal.virtual_lab.measure import TestRecord, record
+from polyxtal.virtual_lab.programme import VirtualTest
+from polyxtal.virtual_lab.result import Laboratory
+from polyxtal.virtual_lab.settings import LaboratorySettings
+
+
+def laboratory(
+    rve: Polycrystal,
+    material: MaterialByPhase,
+    settings: LaboratorySettings | None = None,
+    *,
+    threads: int | None = None,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Laboratory:
+    """Make the virtual tests of a sheet: yield surface, r-values, curves, with their bounds.
+
+    Tension along x is computed to the wanted accuracy as in `predict`, and all other tests on the
+    grid that it needed.
+
+    Args:
+        rve: Polycrystal; x is the rolling, y the transverse and z the normal direction.
+        material: One material for all grains, or one for each phase name.
+        settings: Tests and accuracy; None for the defaults.
+        threads: Number of tests at a time; None for one per core.
+        seed: Random seed of the coarse voxels and of deviatoric directions.
+        checkpoint: File, `.npz`, with the tests that are finished; the same laboratory resumes
+            from it.
+        on_progress: Called after every test with its name, the number of finished tests and that
+            of all.
+    Raises:
+        ConvergenceError: if an increment of a test does not converge.
+        ValueError: if an argument is invalid, a phase is a void, or the checkpoint is of another
+            laboratory.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve, alloy = px.tessellate(grid=5, grains=20, seed=0), px.load_material("AA6022-T4")
+        >>> few = px.LaboratorySettings((0.0, 90.0), 8, 0, (0.002,), 0.01, taylor=False)
+        >>> sheet = px.laboratory(rve, alloy, few)
+        >>> [f"{r.angle:g}" for r in sheet.r_values()]
+        ['0', '90']
+    """
+    require_type(rve, Polycrystal, "rve")
+    require_seed(seed)
+    chosen = settings or LaboratorySettings()
+    solid = _solid(material)
+    crystals = [solid] if isinstance(solid, Material) else list(solid.values())
+    half = all(_symmetric(one) for one in crystals)
+    tests = chosen.tests(half, seed)
+    began = perf_counter()
+    identity = _identity(rve, solid, chosen, tests, seed)
+    file = None if checkpoint is None else Path(checkpoint)
+    grid, done = read_records(file, identity, tests)
+    if grid is None:
+        with one_thread():
+            first = predict(rve, solid, tests[0].path, chosen.accuracy, threads=threads, seed=seed)
+        grid = first.grid
+        done[tests[0].name] = record(tests[0], Rung(_grid_of(first), first, 0.0))
+    coarse = rve if grid == rve.grid else coarsen(rve, grid, seed)
+    keep = _Keeper(file, identity, grid, done, len(tests), on_progress)
+    missing = [test for test in tests if test.name not in done]
+    _run(missing, coarse, solid, threads, keep)
+    stiffness = homogenize(coarse, _elasticity(solid), tol=1e-4).stiffness
+    taylor = _taylor(coarse, solid, tests, threads) if chosen.taylor else {}
+    return Laboratory(
+        chosen,
+        grid,
+        rve.grid,
+        float(rve.volume_fractions.square().sum()),
+        half,
+        stiffness,
+        tuple(done[test.name] for test in tests),
+        taylor,
+        perf_counter() - began,
+    )
+
+
+class _Keeper:
+    """Finished tests, written to the checkpoint one by one."""
+
+    def __init__(
+        self,
+        file: Path | None,
+        identity: str,
+        grid: tuple[int, int, int],
+        done: dict[str, TestRecord],
+        count: int,
+        on_progress: Callable[[str, int, int], None] | None,
+    ) -> None:
+        """Write the tests that are done already."""
+        self.file, self.identity, self.grid, self.done = file, identity, grid, done
+        self.count, self.on_progress = count, on_progress
+        self._lock = Lock()
+        self._write()
+
+    def add(self, one: TestRecord) -> None:
+        """Keep one more test."""
+        with self._lock:
+            self.done[one.test.name] = one
+            self._write()
+            if self.on_progress is not None:
+                self.on_progress(one.test.name, len(self.done), self.count)
+
+    def _write(self) -> None:
+        if self.file is not None:
+            write_records(self.file, self.identity, self.grid, self.done)
+
+
+def _run(
+    tests: Sequence[VirtualTest],
+    coarse: Polycrystal,
+    material: MaterialByPhase,
+    threads: int | None,
+    keep: _Keeper,
+) -> None:
+    """Make tests on several threads; each field runs on one."""
+
+    def make(test: VirtualTest) -> None:
+        response = simulate(coarse, material, test.path, threads=1)
+        assert isinstance(response, FullFieldResponse)
+        keep.add(record(test, Rung(coarse, response, 0.0)))
+
+    with one_thread(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        waiting = [pool.submit(make, test) for test in tests]
+        try:
+            for one in as_completed(waiting):
+                one.result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _taylor(
+    coarse: Polycrystal,
+    material: Mapping[str, Material] | Material,
+    tests: Sequence[VirtualTest],
+    threads: int | None,
+) -> dict[str, Response]:
+    """Return the responses of Taylor's model by name of the test."""
+
+    def make(test: VirtualTest) -> Response:
+        return taylor_response(coarse, material, test.path)
+
+    with one_thread(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        responses = list(pool.map(make, tests))
+    return {test.name: one for test, one in zip(tests, responses, strict=True)}
+
+
+def _grid_of(response: EstimatedResponse) -> Polycrystal:
+    assert response.coarse is not None
+    return response.coarse
+
+
+def _solid(material: MaterialByPhase) -> Material | dict[str, Material]:
+    """Return the materials without voids, which have no yield surface of a dense sheet."""
+    if isinstance(material, Material):
+        return material
+    voids = [name for name, one in material.items() if one is None]
+    if voids:
+        raise ValueError(
+            f"Every phase of a sheet must have a material, but {voids[0]!r} is a void."
+        )
+    return {name: one for name, one in material.items() if one is not None}
+
+
+def _elasticity(material: Material | dict[str, Material]) -> Elasticity | dict[str, Elasticity]:
+    if isinstance(material, Material):
+        return material.elasticity
+    return {name: one.elasticity for name, one in material.items()}
+
+
+def _symmetric(material: Material) -> bool:
+    """Return whether a crystal yields to opposite stresses alike, as by slip without twins."""
+    law = material.plasticity
+    twins = getattr(law, "twinning", None) is not None
+    return not twins and (law is None or isinstance(law, PhenoPowerlaw | VoceKinematic))
+
+
+def _identity(
+    rve: Polycrystal,
+    material: MaterialByPhase,
+    settings: LaboratorySettings,
+    tests: Sequence[VirtualTest],
+    seed: int,
+) -> str:
+    """Return a hash of everything that determines the numbers."""
+    parts = [fingerprint(rve, material, test.path, TOLERANCE, "fourier", "") for test in tests]
+    text = json.dumps([parts, settings.accuracy, seed])
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""`polyxtal lab`: the virtual laboratory of a file."""

@@ -1,0 +1,129 @@
+"""Write a virtual laboratory to a folder atomically."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from polyxtal.files.plain import write_csv, write_json
+from polyxtal.mechanics.response import loaded_component
+from polyxtal.virtual_lab.result import TAYLOR, Laboratory
+from polyxtal.workflows.inputs.reading import UNITS
+from polyxtal.workflows.lab.run import LabReport
+from polyxtal.workflows.lab.settings import DIRECTIONS, EARS, OUTPUT, PICTURE, POINTS, SUMMARY
+from polyxtal.workflows.summary.provenance import provenance
+from polyxtal.workflows.summary.tables import write_curve
+
+COMPONENTS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+
+
+def write_lab(
+    report: LabReport, folder: str | Path, force: bool = False, picture: bool = True
+) -> Path:
+    """Write all files of a laboratory atomically.
+
+    Args:
+        report: The laboratory.
+        folder: Output folder.
+        force: Overwrite an earlier laboratory.
+        picture: Also draw `laboratory.png`.
+    Returns:
+        The folder.
+    Raises:
+        FileExistsError, NotADirectoryError, PermissionError: see `OutputFolder.check`.
+    """
+    found = report.laboratory
+    with OUTPUT.write(folder, force) as temporary:
+        write_json(temporary / SUMMARY, summary(report))
+        level = "plastic strain of tension along x [-]"
+        header = ["model", "test", "kind", "angle [degrees]", level]
+        header += [f"true_stress_{'xyz'[i]}{'xyz'[j]} [MPa]" for i, j in COMPONENTS]
+        header += ["bound of the grid [MPa]", "bound of the sampling [MPa]"]
+        write_csv(temporary / POINTS, header, _points(found))
+        header = ["model", "quantity", level, "angle [degrees]"]
+        header += ["value", "unit", "bound of the grid", "bound of the sampling"]
+        write_csv(temporary / DIRECTIONS, header, _directions(found))
+        ears = found.ears(*report.settings.cup).tolist()
+        write_csv(temporary / EARS, ["angle [degrees]", "height [mm]"], ears)
+        for one in found.records:
+            name = one.test.name.replace(" ", "-")
+            i, j = loaded_component(one.response)
+            write_curve(temporary / f"curve-{name}.csv", one.response, "xyz"[i] + "xyz"[j])
+        if picture:
+            from polyxtal.viz.laboratory import draw_laboratory
+
+            draw_laboratory(found, cup=report.settings.cup).savefig(temporary / PICTURE)
+    return Path(folder)
+
+
+def summary(report: LabReport) -> dict[str, Any]:
+    """Return the content of `laboratory.json`."""
+    found, reading = report.laboratory, report.reading
+    return {
+        **provenance(report.inputs, report.settings, reading.materials),
+        "microstructure": reading.summary(),
+        "units": {
+            **UNITS,
+            "r_values": "-",
+            "yield_stresses": "MPa",
+            "stiffness": "MPa",
+            "angle": "degrees",
+            "cup": "mm",
+        },
+        "convention": {
+            "axes": "x rolling, y transverse, z normal direction of the sheet",
+            "yield": "where the plastic work is that of tension along x at the plastic strain `level`",
+            "bounds": "of 90 %: `grid` against the full field on the file's own grid, `sampling` "
+            "against the material that the grains are a sample of",
+            "stiffness": "Mandel 6x6 in the order 11, 22, 33, 23, 13, 12",
+        },
+        "grid": list(found.grid),
+        "stiffness": found.stiffness.tolist(),
+        "r_values": [one._asdict() for one in found.r_values()],
+        "mean_r": found.mean_r()._asdict() if _three(found) else None,
+        "planar_anisotropy": found.planar_anisotropy()._asdict() if _three(found) else None,
+        "biaxial_r": found.biaxial_r()._asdict(),
+        "levels": [
+            {
+                "level": level,
+                "yield_stresses": [one._asdict() for one in found.yield_stresses(level)],
+                "biaxial": found.biaxial(level)._asdict(),
+            }
+            for level in found.settings.levels
+        ],
+    }
+
+
+def _three(found: Laboratory) -> bool:
+    return {0.0, 45.0, 90.0} <= set(found.settings.angles)
+
+
+def _models(found: Laboratory) -> list[str | None]:
+    return [None, TAYLOR] if found.taylor else [None]
+
+
+def _points(found: Laboratory) -> Iterator[list[Any]]:
+    for model in _models(found):
+        for level in found.settings.levels:
+            for p in found.yield_points(level, model):
+                stress = [float(p.stress[i, j]) for i, j in COMPONENTS]
+                bounds = [_known(p.grid), _known(p.sampling)]
+                angle = "" if p.angle is None else p.angle
+                yield [model or "full field", p.test, p.kind, angle, level, *stress, *bounds]
+
+
+def _directions(found: Laboratory) -> Iterator[list[Any]]:
+    for model in _models(found):
+        name = model or "full field"
+        for r in found.r_values(model):
+            yield [name, "r-value", "", r.angle, r.value, "-", _known(r.grid), _known(r.sampling)]
+        for level in found.settings.levels:
+            for s in found.yield_stresses(level, model):
+                bounds = [_known(s.grid), _known(s.sampling)]
+                yield [name, "yield stress", level, s.angle, s.value, "MPa", *bounds]
+
+
+def _known(bound: float) -> float | str:
+    return "" if math.isnan(bound) else bound
