@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import hypot
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -210,15 +211,14 @@ def _results(found: Laboratory) -> Iterator[RenderableType]:
     table.add_row("ears at a drawing ratio of 1.8, (max - min) / mean [%]", f"{100 * earing:.1f}")
     yield table
     yield (
-        f"{len(found.records)} tests on {product(found.grid)} voxels. The first ± is the bound of "
-        "the difference from the file's own grid, the second that from the material of which the "
-        "grains are a sample, each with 90 % probability. Yield at equal plastic work."
+        f"{len(found.records)} tests on {product(found.grid)} voxels, yield at equal plastic work. "
+        "±: 90 % bound of the coarse grid and of the grains as a sample of the material, together."
     )
 
 
 def _plus_minus(estimate: Estimate, digits: int) -> str:
     value, grid, sampling = estimate
-    return f"{value:.{digits}f} ± {grid:.{digits}f} ± {sampling:.{digits}f}"
+    return f"{value:.{digits}f} ± {hypot(grid, sampling):.{digits}f}"
 
 
 def _shown(found: list, digits: int) -> list[str]:  # type: ignore[type-arg]

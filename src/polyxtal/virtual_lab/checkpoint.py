@@ -11,7 +11,7 @@ import torch
 from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.mechanics.response import Response
-from polyxtal.virtual_lab.measure import TestRecord
+from polyxtal.virtual_lab.measure import FinishedTest
 from polyxtal.virtual_lab.programme import VirtualTest
 
 FORMAT = 1
@@ -23,7 +23,7 @@ _SHAPES: dict[str, tuple[int, ...]] = {
 
 
 def write_records(
-    path: Path, identity: str, grid: tuple[int, int, int], records: Mapping[str, TestRecord]
+    path: Path, identity: str, grid: tuple[int, int, int], records: Mapping[str, FinishedTest]
 ) -> None:
     """Write finished tests.
 
@@ -52,7 +52,7 @@ def write_records(
 
 def read_records(
     path: Path | None, identity: str, tests: Sequence[VirtualTest]
-) -> tuple[tuple[int, int, int] | None, dict[str, TestRecord]]:
+) -> tuple[tuple[int, int, int] | None, dict[str, FinishedTest]]:
     """Return the grid and the finished tests of a checkpoint; None and none if there is no file.
 
     Raises:
@@ -82,7 +82,7 @@ def read_records(
                 fields["P"],
                 statistics={k: float(v) for k, v in about["statistics"][name].items()},
             )
-            records[name] = TestRecord(
+            records[name] = FinishedTest(
                 test, response, fields["stress_spread"], fields["width_spread"]
             )
     return (nx, ny, nz), records

@@ -43,7 +43,7 @@ class Estimate(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class TestRecord:
+class FinishedTest:
     """A finished virtual test.
 
     Attributes:
@@ -60,14 +60,14 @@ class TestRecord:
     width_spread: Float[Tensor, " increments"]
 
 
-def record(test: VirtualTest, rung: Rung) -> TestRecord:
+def record(test: VirtualTest, rung: Rung) -> FinishedTest:
     """Keep of a full field what the numbers of a test need."""
     along = rung._replace(response=along_load(rung.response, test.path))
     bounds = error_bounds([along], ANY, stress_controlled(test.path))
     one = math.sqrt(rung.points)
     i, j = loaded_component(along.response)
     response = rung.response
-    return TestRecord(
+    return FinishedTest(
         test,
         Response(response.time, response.F, response.P, statistics=dict(response.statistics)),
         bounds.P[:, i, j] * one,
@@ -127,7 +127,7 @@ def plastic_work(
     return torch.cat([torch.zeros(1, dtype=torch.float64), gains.cumsum(0)])
 
 
-def work_at(record: TestRecord, compliance: Tensor, level: float) -> float | None:
+def work_at(record: FinishedTest, compliance: Tensor, level: float) -> float | None:
     """Return the plastic work of a tension at a plastic strain; None if it stays below it."""
     strain = along_tension(record.test, plastic_strain(record.response, compliance))
     place = _crossing(strain.numpy(), level)
@@ -137,7 +137,7 @@ def work_at(record: TestRecord, compliance: Tensor, level: float) -> float | Non
 
 
 def yielding(
-    record: TestRecord, compliance: Tensor, level: float, work: float, shares: Shares
+    record: FinishedTest, compliance: Tensor, level: float, work: float, shares: Shares
 ) -> Yielding | None:
     """Return where a test has done the plastic work; None if it does less."""
     place = _crossing(plastic_work(record.response, compliance).numpy(), work)
@@ -157,7 +157,7 @@ def yielding(
     )
 
 
-def r_value(record: TestRecord, compliance: Tensor, shares: Shares, at: int = -1) -> Estimate:
+def r_value(record: FinishedTest, compliance: Tensor, shares: Shares, at: int = -1) -> Estimate:
     """Return the r-value of a tension in the plane, from the plastic strains at an increment.
 
     With ε_l of the tension given, and no change of plastic volume, r = -ε_w / (ε_l + ε_w), so that
@@ -174,7 +174,7 @@ def r_value(record: TestRecord, compliance: Tensor, shares: Shares, at: int = -1
     return Estimate(across / thickness, slope * shares.grid, slope * shares.sampling)
 
 
-def biaxial_r(record: TestRecord, compliance: Tensor, shares: Shares) -> Estimate:
+def biaxial_r(record: FinishedTest, compliance: Tensor, shares: Shares) -> Estimate:
     """Return r_b = ε_p,y / ε_p,x of equibiaxial tension, whose sum of both strains is given."""
     strain = plastic_strain(record.response, compliance)[-1]
     x, y = float(strain[0, 0]), float(strain[1, 1])

@@ -18,8 +18,8 @@ from polyxtal.mechanics.response import Response
 from polyxtal.virtual_lab.earing import ear_profile
 from polyxtal.virtual_lab.measure import (
     Estimate,
+    FinishedTest,
     Shares,
-    TestRecord,
     Yielding,
     along_tension,
     biaxial_r,
@@ -78,7 +78,7 @@ class Laboratory:
     concentration: float
     half: bool
     stiffness: Float[Tensor, "6 6"]
-    records: tuple[TestRecord, ...]
+    records: tuple[FinishedTest, ...]
     taylor: Mapping[str, Response]
     seconds: float
 
@@ -231,14 +231,14 @@ class Laboratory:
             )
         return level
 
-    def _record(self, name: str) -> TestRecord:
+    def _record(self, name: str) -> FinishedTest:
         for one in self.records:
             if one.test.name == name:
                 return one
         known = ", ".join(one.test.name for one in self.records)
         raise ValueError(f"Argument `name` must be one of {known}, but is {name!r}.")
 
-    def _records(self, model: str | None) -> list[TestRecord]:
+    def _records(self, model: str | None) -> list[FinishedTest]:
         if model is None:
             return list(self.records)
         if model != TAYLOR or not self.taylor:
@@ -246,7 +246,7 @@ class Laboratory:
             raise ValueError(f"Argument `model` must be {there}, but is {model!r}.")
         nothing = torch.zeros(0, dtype=torch.float64)
         return [
-            TestRecord(one.test, response, nothing.new_zeros(n), nothing.new_zeros(n))
+            FinishedTest(one.test, response, nothing.new_zeros(n), nothing.new_zeros(n))
             for one in self.records
             for response in (self.taylor[one.test.name],)
             for n in (len(response.time),)

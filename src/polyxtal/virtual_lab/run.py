@@ -29,7 +29,7 @@ from polyxtal.microstructure.coarse import coarsen
 from polyxtal.microstructure.phased_materials import MaterialByPhase
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.virtual_lab.checkpoint import read_records, write_records
-from polyxtal.virtual_lab.measure import TestRecord, record
+from polyxtal.virtual_lab.measure import FinishedTest, record
 from polyxtal.virtual_lab.programme import VirtualTest
 from polyxtal.virtual_lab.result import Laboratory
 from polyxtal.virtual_lab.settings import LaboratorySettings
@@ -116,7 +116,7 @@ class _Keeper:
         file: Path | None,
         identity: str,
         grid: tuple[int, int, int],
-        done: dict[str, TestRecord],
+        done: dict[str, FinishedTest],
         count: int,
         on_progress: Callable[[str, int, int], None] | None,
     ) -> None:
@@ -126,7 +126,7 @@ class _Keeper:
         self._lock = Lock()
         self._write()
 
-    def add(self, one: TestRecord) -> None:
+    def add(self, one: FinishedTest) -> None:
         """Keep one more test."""
         with self._lock:
             self.done[one.test.name] = one

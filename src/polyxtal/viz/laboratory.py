@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ CURVES = (0.0, 45.0, 90.0)
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1)))
 
 
+@runtime_checkable
 class YieldFunction(Protocol):
     """What a fitted yield function is drawn by."""
 

@@ -74,7 +74,8 @@ def summary(report: LabReport) -> dict[str, Any]:
         },
         "convention": {
             "axes": "x rolling, y transverse, z normal direction of the sheet",
-            "yield": "where the plastic work is that of tension along x at the plastic strain `level`",
+            "yield": "where the plastic work is that of tension along x at a plastic strain of "
+            "`level`",
             "bounds": "of 90 %: `grid` against the full field on the file's own grid, `sampling` "
             "against the material that the grains are a sample of",
             "stiffness": "Mandel 6x6 in the order 11, 22, 33, 23, 13, 12",

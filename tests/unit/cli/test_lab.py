@@ -1,0 +1,68 @@
+"""`polyxtal lab`."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import polyxtal as px
+from polyxtal.cli import app
+
+SMALL = ("--angles", "45", "--section", "8", "--directions", "0", "--levels", "0.002")
+SMALL += ("--strain", "0.01", "--material", "AA6022-T4")
+
+
+@pytest.fixture(scope="module")
+def sheet(tmp_path_factory):
+    file = tmp_path_factory.mktemp("lab") / "sheet.npz"
+    px.write(px.tessellate(grid=4, grains=10, seed=0), file)
+    return file
+
+
+def lab(*arguments):
+    return CliRunner().invoke(app, ["lab", *map(str, arguments)])
+
+
+def test_numbers_are_printed_and_written(sheet, tmp_path):
+    out = tmp_path / "out"
+    result = lab(sheet, *SMALL, "--out", out)
+    assert result.exit_code == 0, result.output
+    for text in ("Tension in the plane", "mean r-value", "equibiaxial", "Taylor", "ears"):
+        assert text in result.stdout
+    assert not list(tmp_path.glob("*.npz"))  # the checkpoint
+    content = json.loads((out / "laboratory.json").read_text(encoding="utf-8"))
+    assert [row["angle"] for row in content["r_values"]] == [0, 45, 90]
+    r = {row["angle"]: row["value"] for row in content["r_values"]}
+    assert content["mean_r"]["value"] == pytest.approx((r[0] + 2 * r[45] + r[90]) / 4)
+    with (out / "yield_points.csv").open(newline="", encoding="utf-8") as stream:
+        points = list(csv.DictReader(stream))
+    assert {row["model"] for row in points} == {"full field", "Taylor"}
+    tension = next(row for row in points if row["test"] == "uniaxial 0")
+    first = content["levels"][0]["yield_stresses"][0]["value"]
+    assert float(tension["true_stress_xx [MPa]"]) == pytest.approx(first, abs=0.1)
+    with (out / "ears.csv").open(newline="", encoding="utf-8") as stream:
+        assert len(list(csv.reader(stream))) == 361
+    assert (out / "curve-uniaxial-45.csv").is_file()
+    assert (out / "laboratory.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--angles", "7"), "a step that divides 90 degrees"),
+        (("--angles", "0,x"), "numbers divided by commas"),
+        (("--angles", "10,20"), "must hold 0"),
+        (("--cup", "50"), "two radii"),
+        (("--cup", "50,90"), "radius of a blank"),
+        (("--accuracy", "a lot"), "--accuracy must be a number such as 5%"),
+        (("--threads", "0"), "at least 1"),
+    ],
+)
+def test_wrong_options_get_one_sentence(sheet, tmp_path, arguments, sentence):
+    result = lab(sheet, "--material", "AA6022-T4", "--out", tmp_path / "out", *arguments)
+    assert result.exit_code != 0
+    assert sentence in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
