@@ -107,7 +107,14 @@ def aa6022(seeds: int) -> list[dict[str, float | str]]:
     alloy = px.load_material("AA6022-T4")
     few = px.LaboratorySettings(section=8, directions=0, strain=0.1, levels=(0.01,), taylor=False)
     rows: list[dict[str, float | str]] = [
-        {"texture": "measured", "angle [degrees]": a, "r": r, "yield": s, "r bound": "", "bound": ""}
+        {
+            "texture": "measured",
+            "angle [degrees]": a,
+            "r": r,
+            "yield": s,
+            "r bound": "",
+            "bound": "",
+        }
         for a, r, s in zip(*MEASURED.values(), strict=True)
     ]
     for name, shares in PLAUSIBLE.items():
