@@ -18,7 +18,7 @@ FORMAT = 1
 MAX_FILE = 1 << 28
 """Largest checkpoint. [bytes]"""
 _SHAPES: dict[str, tuple[int, ...]] = {
-    "time": (), "F": (3, 3), "P": (3, 3), "stress_spread": (), "width_spread": ()
+    "time": (), "F": (3, 3), "P": (3, 3), "stress_spread": (), "cross_spread": ()
 }  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def write_records(
         arrays[f"{name}/time"] = response.time
         arrays[f"{name}/F"], arrays[f"{name}/P"] = response.F, response.P
         arrays[f"{name}/stress_spread"] = one.stress_spread
-        arrays[f"{name}/width_spread"] = one.width_spread
+        arrays[f"{name}/cross_spread"] = one.cross_spread
     about = {
         "format": FORMAT,
         "identity": identity,
@@ -83,6 +83,6 @@ def read_records(
                 statistics={k: float(v) for k, v in about["statistics"][name].items()},
             )
             records[name] = FinishedTest(
-                test, response, fields["stress_spread"], fields["width_spread"]
+                test, response, fields["stress_spread"], fields["cross_spread"]
             )
     return (nx, ny, nz), records

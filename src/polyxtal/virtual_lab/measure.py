@@ -4,6 +4,15 @@
 
 with S the elastic compliance of the polycrystal. A test yields where its plastic work is that of
 the tension along x at a plastic strain, so that all points of a yield surface belong to one state.
+
+Bounds. Other voxels or grains have another mean stress. Of the stress along the load, that is the
+error itself; of the stress across, it must be made up for by another strain across:
+
+    δ ln r = |∂ ln r / ∂ (σ_w/σ_l)| δσ_w / σ_l
+
+The derivative is measured by a test with a little stress across, the spread of σ_w is that between
+the grains. The means of coarse grids differ by κ times it (see `ladder/error.py`), those of grains
+that were drawn by itself, over the root of their number.
 """
 
 from __future__ import annotations
@@ -15,16 +24,32 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_to_matrix, matrix_to_mandel
 from polyxtal.mechanics.ladder.along_load import along_load
-from polyxtal.mechanics.ladder.error import Rung, error_bounds, stress_controlled
+from polyxtal.mechanics.ladder.error import (
+    CONFIDENCE,
+    KAPPA,
+    WEIGHT,
+    Rung,
+    error_bounds,
+    stress_controlled,
+)
 from polyxtal.mechanics.response import Response, loaded_component
 from polyxtal.virtual_lab.programme import VirtualTest
 
 ANY = 10**18
 """Number of points of an infinitely fine grid."""
+COARSE = KAPPA * float(stdtrit(WEIGHT, 0.5 * (1 + CONFIDENCE)))
+"""90 % bound of the mean of balanced voxels over the standard deviation of their mean. [-]"""
+DRAWN = float(ndtri(0.5 * (1 + CONFIDENCE)))
+"""The same of grains that were drawn independently. [-]"""
+SMALLEST = 1e-6
+"""Smallest stress that others are related to. [MPa]"""
+CROSS = 0.1
+"""Stress across over that along, in tests that measure what it does to r. [-]"""
 
 
 class Estimate(NamedTuple):
@@ -49,29 +74,32 @@ class FinishedTest:
     Attributes:
         test: The test.
         response: Averages at every increment, in the sheet's axes.
-        stress_spread: Bound of the stress along the load for one grain or voxel alone, at every
-            increment; it falls with the root of their number. [MPa]
-        width_spread: That of the strain across, for a tension in the plane. [-]
+        stress_spread: Standard deviation between grains of the stress along the load, with what
+            their strains would cost, see `ladder/error.py`, at every increment. [MPa]
+        cross_spread: Standard deviation between grains of the stress across the load, over the
+            stress along it. [-]
     """
 
     test: VirtualTest
     response: Response
     stress_spread: Float[Tensor, " increments"]
-    width_spread: Float[Tensor, " increments"]
+    cross_spread: Float[Tensor, " increments"]
 
 
 def record(test: VirtualTest, rung: Rung) -> FinishedTest:
     """Keep of a full field what the numbers of a test need."""
     along = rung._replace(response=along_load(rung.response, test.path))
     bounds = error_bounds([along], ANY, stress_controlled(test.path))
-    one = math.sqrt(rung.points)
     i, j = loaded_component(along.response)
-    response = rung.response
+    response, grains = rung.response, along.response.grain_P
+    assert grains is not None
+    across = (grains[:, :, 1, 1] - along.response.P[:, None, 1, 1]) ** 2
+    loaded = along.response.P[:, i, j].abs().clamp_min(SMALLEST)
     return FinishedTest(
         test,
         Response(response.time, response.F, response.P, statistics=dict(response.statistics)),
-        bounds.P[:, i, j] * one,
-        bounds.F[:, 1, 1] * one,
+        bounds.P[:, i, j] * math.sqrt(rung.points) / COARSE,
+        (across @ rung.coarse.volume_fractions).sqrt() / loaded,
     )
 
 
@@ -97,7 +125,7 @@ class Yielding:
 
 
 class Shares(NamedTuple):
-    """What the bounds are scaled with: 1/√N of voxels and of grains. [-]"""
+    """90 % bounds of means over the standard deviation between grains. [-]"""
 
     grid: float
     sampling: float
@@ -157,29 +185,67 @@ def yielding(
     )
 
 
-def r_value(record: FinishedTest, compliance: Tensor, shares: Shares, at: int = -1) -> Estimate:
+def r_value(
+    record: FinishedTest,
+    compliance: Tensor,
+    shares: Shares,
+    sensitivity: float,
+    at: int = -1,
+) -> Estimate:
     """Return the r-value of a tension in the plane, from the plastic strains at an increment.
 
-    With ε_l of the tension given, and no change of plastic volume, r = -ε_w / (ε_l + ε_w), so that
-    an error of ε_w changes r by |ε_l| / ε_t² times it.
+    Args:
+        record: The test.
+        compliance: Mandel compliance of the polycrystal. [1/MPa]
+        shares: See `Shares`.
+        sensitivity: |∂ ln r / ∂ (σ_w/σ_l)|. [-]
+        at: Increment.
     """
     strain = plastic_strain(record.response, compliance)[at]
-    length = _tension_axis(record.test)
-    width = torch.stack([-length[1], length[0], length[2]])
-    along, across = (float(n @ strain @ n) for n in (length, width))
-    thickness = float(strain[2, 2])
-    if not thickness < -1e-6:
+    if not float(strain[2, 2]) < -1e-6:
         return Estimate(math.nan, math.nan, math.nan)
-    slope = abs(along) / thickness**2 * float(record.width_spread[at])
-    return Estimate(across / thickness, slope * shares.grid, slope * shares.sampling)
+    r = _in_plane_ratio(record.test, strain, biaxial=False)
+    return _ratio(r, sensitivity * float(record.cross_spread[at]), shares)
 
 
-def biaxial_r(record: FinishedTest, compliance: Tensor, shares: Shares) -> Estimate:
+def biaxial_r(
+    record: FinishedTest, compliance: Tensor, shares: Shares, sensitivity: float
+) -> Estimate:
     """Return r_b = ε_p,y / ε_p,x of equibiaxial tension, whose sum of both strains is given."""
     strain = plastic_strain(record.response, compliance)[-1]
-    x, y = float(strain[0, 0]), float(strain[1, 1])
-    slope = (abs(x) + abs(y)) / x**2 / math.sqrt(2) * float(record.width_spread[-1])
-    return Estimate(y / x, slope * shares.grid, slope * shares.sampling)
+    ratio = float(strain[1, 1] / strain[0, 0])
+    return _ratio(ratio, sensitivity * float(record.cross_spread[-1]), shares)
+
+
+def sensitivity_of_r(record: FinishedTest, crossed: FinishedTest, compliance: Tensor) -> float:
+    """Return |∂ ln r / ∂ (σ_w/σ_l)| from a test and one with `CROSS` more stress across. [-]
+
+    Both at the plastic work that the second one ends with; NaN if the plastic strains do not tell.
+    """
+    work = float(plastic_work(crossed.response, compliance)[-1])
+    place = _crossing(plastic_work(record.response, compliance).numpy(), work)
+    if place is None:
+        return math.nan
+    here = _between(plastic_strain(record.response, compliance), place)
+    there = plastic_strain(crossed.response, compliance)[-1]
+    biaxial = record.test.kind == "plane stress"
+    ratios = [_in_plane_ratio(record.test, strain, biaxial) for strain in (here, there)]
+    if not min(ratios) > 0:
+        return math.nan
+    return abs(math.log(ratios[1] / ratios[0])) / CROSS
+
+
+def _in_plane_ratio(test: VirtualTest, strain: Tensor, biaxial: bool) -> float:
+    """Return ε_w/ε_t of a tension, or ε_y/ε_x of equibiaxial tension."""
+    if biaxial:
+        return float(strain[1, 1] / strain[0, 0])
+    length = _tension_axis(test)
+    width = torch.stack([-length[1], length[0], length[2]])
+    return float(width @ strain @ width / strain[2, 2])
+
+
+def _ratio(value: float, spread: float, shares: Shares) -> Estimate:
+    return Estimate(value, abs(value) * spread * shares.grid, abs(value) * spread * shares.sampling)
 
 
 def along_tension(

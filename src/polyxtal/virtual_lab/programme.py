@@ -16,7 +16,7 @@ from polyxtal.mechanics.loading.step import LoadStep
 STAGES = ((0.004, 4e-4), (0.014, 1e-3), (math.inf, 2.5e-3))
 """End of each stage of a test, and strain per increment within it. [-]"""
 
-Kind = Literal["uniaxial", "plane stress", "plane strain", "shear", "deviatoric"]
+Kind = Literal["uniaxial", "plane stress", "plane strain", "shear", "deviatoric", "crossed"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class VirtualTest:
     Attributes:
         name: Name, such as "uniaxial 45".
         kind: "uniaxial" (tension in the plane), "plane stress" (ratio of two normal stresses),
-            "plane strain" (tension without strain across), "shear" (in the plane) or "deviatoric"
-            (any stress without pressure).
+            "plane strain" (tension without strain across), "shear" (in the plane), "deviatoric"
+            (any stress without pressure) or "crossed" (tension with a little stress across).
         path: Its load.
         angle: Angle of the tension to x, or of (σ_x, σ_y) in the plane of the stresses; None for
             deviatoric stresses. [degrees]
@@ -97,6 +97,23 @@ def section_tests(points: int, strain: float, rate: float, half: bool) -> list[V
         path = proportional_test(stress, strain, rate)
         tests.append(VirtualTest(f"plane stress {angle:g}", "plane stress", path, angle))
     return tests
+
+
+def crossed_tests(
+    angles: Sequence[float], cross: float, strain: float, rate: float
+) -> list[VirtualTest]:
+    """Return tensions in the plane with a little stress across, and one beside equibiaxial.
+
+    Args:
+        angles: Angles of the tensions to x. [degrees]
+        cross: Stress across over that along. [-]
+        strain: Equivalent strain to reach. [-]
+        rate: Its rate. [1/s]
+    """
+    along_x = proportional_test(np.diag([1.0, cross, 0.0]), strain, rate)
+    tests = [VirtualTest(f"crossed {a:g}", "crossed", along_x.turned(a), a) for a in angles]
+    beside = proportional_test(np.diag([1.0, 1.0 + cross, 0.0]), strain, rate)
+    return [*tests, VirtualTest("crossed biaxial", "crossed", beside)]
 
 
 def shear_test(strain: float, rate: float) -> VirtualTest:

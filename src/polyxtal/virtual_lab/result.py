@@ -17,6 +17,8 @@ from torch import Tensor
 from polyxtal.mechanics.response import Response
 from polyxtal.virtual_lab.earing import ear_profile
 from polyxtal.virtual_lab.measure import (
+    COARSE,
+    DRAWN,
     Estimate,
     FinishedTest,
     Shares,
@@ -25,6 +27,7 @@ from polyxtal.virtual_lab.measure import (
     biaxial_r,
     plastic_strain,
     r_value,
+    sensitivity_of_r,
     work_at,
     yielding,
 )
@@ -93,8 +96,8 @@ class Laboratory:
     def shares(self) -> Shares:
         """What bounds are scaled with."""
         n, fine = math.prod(self.grid), math.prod(self.fine_grid)
-        on_grid = 0.0 if n == fine else math.sqrt(1 / n + 1 / fine)
-        return Shares(on_grid, math.sqrt(self.concentration))
+        on_grid = 0.0 if n == fine else COARSE * math.sqrt(1 / n + 1 / fine)
+        return Shares(on_grid, DRAWN * math.sqrt(self.concentration))
 
     @cached_property
     def compliance(self) -> Float[Tensor, "6 6"]:
@@ -138,9 +141,10 @@ class Laboratory:
         """Return the r-values of the tensions in the plane, at their last increment."""
         shares = self.shares if model is None else Shares(math.nan, math.nan)
         return [
-            Directional(one.test.angle, *r_value(one, self.compliance, shares))
+            Directional(a, *r_value(one, self.compliance, shares, self._sensitivity(a)))
             for one in self._records(model)
-            if one.test.kind == "uniaxial" and one.test.angle is not None
+            for a in (one.test.angle,)
+            if one.test.kind == "uniaxial" and a is not None
         ]
 
     def biaxial(self, level: float | None = None, model: str | None = None) -> Estimate:
@@ -156,7 +160,9 @@ class Laboratory:
         """Return r_b = ε_p,y / ε_p,x of equibiaxial tension. [-]"""
         shares = self.shares if model is None else Shares(math.nan, math.nan)
         (one,) = [r for r in self._records(model) if r.test.name == "plane stress 45"]
-        return biaxial_r(one, self.compliance, shares)
+        crossed = self._record("crossed biaxial")
+        slope = sensitivity_of_r(self._record(one.test.name), crossed, self.compliance)
+        return biaxial_r(one, self.compliance, shares, slope)
 
     def r_history(self, angle: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the true strain along a tension and the r-value up to there, once it yields."""
@@ -164,7 +170,7 @@ class Laboratory:
         strains = along_tension(one.test, one.response.true_strain).numpy()
         plastic = along_tension(one.test, plastic_strain(one.response, self.compliance))
         rows = (plastic > R_FROM).nonzero().flatten().tolist()
-        r = [r_value(one, self.compliance, self.shares, k).value for k in rows]
+        r = [r_value(one, self.compliance, self.shares, 0.0, k).value for k in rows]
         return strains[rows], np.array(r)
 
     def mean_r(self) -> Estimate:
@@ -221,6 +227,26 @@ class Laboratory:
             for name in ("grid", "sampling")
         )
         return Estimate(value, grid, sampling)
+
+    @cached_property
+    def _sensitivities(self) -> dict[float, float]:
+        """|∂ ln r / ∂ (σ_w/σ_l)| by angle of the tension [degrees], where it was measured."""
+        found = {
+            one.test.angle: sensitivity_of_r(
+                self._record(f"uniaxial {one.test.angle:g}"), one, self.compliance
+            )
+            for one in self.records
+            if one.test.kind == "crossed" and one.test.angle is not None
+        }
+        return {a: s for a, s in found.items() if not math.isnan(s)}
+
+    def _sensitivity(self, angle: float) -> float:
+        known = self._sensitivities
+        if not known:
+            return math.nan
+        folded = abs((angle + 90.0) % 180.0 - 90.0)  # a sheet is nearly orthotropic
+        angles = sorted(known)
+        return float(np.interp(folded, angles, [known[a] for a in angles]))
 
     def _level(self, level: float | None) -> float:
         if level is None:

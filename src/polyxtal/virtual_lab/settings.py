@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from polyxtal.argument_types import require_number, require_type
 from polyxtal.mechanics.ladder.accuracy import check_accuracy
+from polyxtal.virtual_lab.measure import CROSS
 from polyxtal.virtual_lab.programme import (
     VirtualTest,
+    crossed_tests,
     deviatoric_tests,
     plane_strain_tests,
     section_tests,
@@ -19,6 +21,8 @@ from polyxtal.virtual_lab.programme import (
 ACCURACY = 0.01
 ANGLES = (0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0)
 LEVELS = (0.002, 0.01)
+MAIN = (0.0, 45.0, 90.0)
+"""Angles at which is measured what a stress across does to r, if tested. [degrees]"""
 MARGIN = 2.0
 """Equivalent strain of tests for yielding alone, over the largest level, beyond the elastic one."""
 ELASTIC = 0.004
@@ -102,4 +106,5 @@ class LaboratorySettings:
         chosen = [t for t in chosen if (t.kind, t.angle) != ("plane stress", 45.0)] + [biaxial]
         chosen += plane_strain_tests((0.0, 45.0, 90.0), *short)
         chosen.append(shear_test(*short))
+        chosen += crossed_tests([a for a in MAIN if a in self.angles], CROSS, *short)
         return chosen + deviatoric_tests(self.directions, *short, seed)

@@ -17,6 +17,7 @@ from polyxtal.virtual_lab.measure import (
     biaxial_r,
     plastic_work,
     r_value,
+    sensitivity_of_r,
     work_at,
     yielding,
 )
@@ -48,18 +49,15 @@ def tension(angle: float, r: float, rows: int = 41) -> FinishedTest:
     cauchy = R @ torch.diag_embed(stress[:, None] * torch.tensor([1.0, 0, 0]).double()) @ R.T
     P = torch.linalg.det(F)[:, None, None] * cauchy @ torch.linalg.inv(F).mT
     response = px.Response(torch.arange(rows).double(), F, P)
-    return FinishedTest(test, response, torch.full((rows,), 30.0), torch.full((rows,), 1e-3))
+    return FinishedTest(test, response, torch.full((rows,), 30.0), torch.full((rows,), 0.3))
 
 
 @pytest.mark.parametrize(("angle", "r"), [(0.0, 1.0), (45.0, 2.0), (90.0, 0.5)])
 def test_numbers_of_an_ideal_tension(angle, r):
     one, compliance, shares = tension(angle, r), isotropic_compliance(), Shares(0.1, 0.2)
-    found = r_value(one, compliance, shares)
+    found = r_value(one, compliance, shares, sensitivity=7.0)
     assert found.value == pytest.approx(r, rel=1e-7)
-    # r = -w / (l + w): its derivative by the width strain w, with l = 0.008.
-    w = -0.008 * r / (1 + r)
-    slope = abs((-(w + 1e-7) / (0.008 + w + 1e-7)) - r) / 1e-7
-    assert found.grid == pytest.approx(slope * 1e-3 * 0.1, rel=1e-3)
+    assert found.grid == pytest.approx(r * 7 * 0.3 * 0.1, rel=1e-6)
     assert found.sampling == pytest.approx(2 * found.grid)
     work = plastic_work(one.response, compliance)[-1]
     # The first step is elastic and plastic at once: half of the yield stress is missed there.
@@ -78,8 +76,8 @@ def test_numbers_of_an_ideal_tension(angle, r):
 def test_an_elastic_test_has_no_r_value():
     one = tension(0.0, 1.0)
     flat = px.Response(one.response.time[:1], one.response.F[:1], one.response.P[:1])
-    alone = FinishedTest(one.test, flat, one.stress_spread[:1], one.width_spread[:1])
-    assert math.isnan(r_value(alone, isotropic_compliance(), Shares(0.1, 0.1)).value)
+    alone = FinishedTest(one.test, flat, one.stress_spread[:1], one.cross_spread[:1])
+    assert math.isnan(r_value(alone, isotropic_compliance(), Shares(0.1, 0.1), 7.0).value)
 
 
 def test_equibiaxial_r_of_isotropic_plasticity_is_one():
@@ -87,12 +85,23 @@ def test_equibiaxial_r_of_isotropic_plasticity_is_one():
     e = torch.linspace(0, 0.01, 5, dtype=torch.float64)
     F = torch.diag_embed(torch.stack([e, e, -2 * e], -1).exp())
     response = px.Response(e, F, torch.zeros(5, 3, 3, dtype=torch.float64))
-    one = FinishedTest(test, response, torch.zeros(5), torch.full((5,), 1e-4))
-    found = biaxial_r(one, isotropic_compliance(), Shares(1.0, 0.0))
+    one = FinishedTest(test, response, torch.zeros(5), torch.full((5,), 0.2))
+    found = biaxial_r(one, isotropic_compliance(), Shares(0.1, 0.0), 3.0)
     assert found.value == pytest.approx(1)
-    # An error δ of (ε_y - ε_x)/√2 moves x by -δ/√2 and y by as much the other way.
-    x = 0.01
-    assert found.grid == pytest.approx(abs((x + 1e-4 / 2**0.5) / (x - 1e-4 / 2**0.5) - 1), rel=0.02)
+    assert found.grid == pytest.approx(0.06)
+
+
+def test_the_sensitivity_of_r_is_measured_by_a_stress_across():
+    """Flow with ln r = -7 σ_w/σ_l, as of Hosford's yield function of exponent 8."""
+    one, crossed = tension(0.0, 1.0), tension(0.0, math.exp(-0.7))
+    shorter = px.Response(
+        crossed.response.time[:21], crossed.response.F[:21], crossed.response.P[:21]
+    )
+    other = FinishedTest(crossed.test, shorter, one.stress_spread, one.cross_spread)
+    found = sensitivity_of_r(one, other, isotropic_compliance())
+    assert found == pytest.approx(7, rel=1e-6)
+    longer = FinishedTest(one.test, shorter, one.stress_spread, one.cross_spread)
+    assert math.isnan(sensitivity_of_r(longer, crossed, isotropic_compliance()))
 
 
 def test_directions_of_the_programme():
@@ -183,7 +192,7 @@ def test_a_laboratory_resumes_from_its_checkpoint(sheet, tmp_path):
     assert not first & set(seen[len(first) :])
     for one, other in zip(again.records, found.records, strict=True):
         assert torch.equal(one.response.P, other.response.P)
-        assert torch.equal(one.width_spread, other.width_spread)
+        assert torch.equal(one.cross_spread, other.cross_spread)
     with pytest.raises(ValueError, match="of other tests, another polycrystal"):
         px.laboratory(rve, ALUMINIUM, FEW, seed=1, checkpoint=file)
 
