@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -70,12 +70,12 @@ class CPB06(TransformedNorm):
         return np.array((*self.C, self.k), dtype=float)
 
     @classmethod
-    def from_vector(cls, vector: Array, exponent: float = 2.0) -> Self:
+    def from_vector(cls, vector: Array, exponent: float = 2.0) -> CPB06:
         """Return the function of the parameters of C and k."""
         values = tuple(map(float, vector))
         return cls(values[:9], values[9], exponent)
 
-    def normalised(self) -> Self:
+    def normalised(self) -> CPB06:
         """Return the function with C scaled such that σ̄ = σ_xx in tension along x."""
         scale = float(self.yield_stress(0.0))
         return replace(self, C=tuple(scale * value for value in self.C))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class YieldPoints:
     """
 
     names: tuple[str, ...]
-    kinds: NDArray[np.str_]
+    kinds: NDArray[Any]
     directions: Array
     first: Array
     second: Array
@@ -85,7 +85,7 @@ class YieldPoints:
         compression: bool = False,
         stress_uncertainty: Any = None,
         r_uncertainty: Any = R_UNCERTAINTY,
-    ) -> Self:
+    ) -> YieldPoints:
         """Return yield stresses and r-values in tension along angles in the sheet.
 
         Args:
@@ -120,7 +120,7 @@ class YieldPoints:
         *,
         stress_uncertainty: float | None = None,
         r_uncertainty: float = R_UNCERTAINTY,
-    ) -> Self:
+    ) -> YieldPoints:
         """Return the yield stress and the r-value in equibiaxial tension.
 
         Args:
@@ -147,7 +147,9 @@ class YieldPoints:
         return _not_empty(points, "`yield_stress` or `r_value`")
 
     @classmethod
-    def plane_strain(cls, angles: Any, yield_stress: Any, *, uncertainty: Any = None) -> Self:
+    def plane_strain(
+        cls, angles: Any, yield_stress: Any, *, uncertainty: Any = None
+    ) -> YieldPoints:
         """Return yield stresses in tension of wide specimens, whose width stays constant.
 
         Args:
@@ -166,7 +168,7 @@ class YieldPoints:
         )
 
     @classmethod
-    def shear(cls, angles: Any, yield_stress: Any, *, uncertainty: Any = None) -> Self:
+    def shear(cls, angles: Any, yield_stress: Any, *, uncertainty: Any = None) -> YieldPoints:
         """Return yield stresses in shear within the sheet.
 
         Args:
@@ -182,7 +184,7 @@ class YieldPoints:
         return _points(cls, STRESS, labels, shear, shear, shear, yield_stress, uncertainty, name)
 
     @classmethod
-    def stresses(cls, stress: Any, *, uncertainty: Any = None) -> Self:
+    def stresses(cls, stress: Any, *, uncertainty: Any = None) -> YieldPoints:
         """Return stresses at yield, as tensors; each counts by its von Mises equivalent.
 
         Args:
@@ -260,11 +262,20 @@ def _points(
             f"Argument `{argument}` must be finite with positive uncertainties, but a value is "
             f"{given[kept][np.argmin(spread[kept])]:g} ± {spread[kept].min():g}."
         )
-    rows = [np.broadcast_to(a, (count, 6))[kept] for a in (directions, first, second)]
-    names = tuple(
-        f"{name} {label}".strip() for label, keep in zip(labels, kept, strict=True) if keep
+    names = [f"{name} {label}".strip() for label, keep in zip(labels, kept, strict=True) if keep]
+
+    def rows(vectors: Array) -> Array:
+        return np.broadcast_to(vectors, (count, 6))[kept]
+
+    return cls(
+        names=tuple(names),
+        kinds=np.full(len(names), kind),
+        directions=rows(directions),
+        first=rows(first),
+        second=rows(second),
+        values=given[kept],
+        uncertainties=spread[kept],
     )
-    return cls(names, np.full(len(names), kind), *rows, given[kept], spread[kept])
 
 
 def _not_empty(points: Any, wanted: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class YieldFunction(ABC):
 
     @classmethod
     @abstractmethod
-    def from_vector(cls, vector: Array, exponent: float) -> Self:
+    def from_vector(cls, vector: Array, exponent: float) -> YieldFunction:
         """Return the function of given parameters, in the order of `names`."""
 
     @abstractmethod

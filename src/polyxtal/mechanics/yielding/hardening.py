@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import astuple, dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class HardeningLaw(ABC):
         return np.array(astuple(self), dtype=float)  # pyright: ignore[reportArgumentType]
 
     @classmethod
-    def from_vector(cls, vector: Array) -> Self:
+    def from_vector(cls, vector: Array) -> HardeningLaw:
         """Return the law of given parameters, in the order of `names`."""
         return cls(*map(float, vector))
 

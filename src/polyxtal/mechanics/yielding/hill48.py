@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class Hill48(YieldFunction):
         return 2.0
 
     @classmethod
-    def from_r_values(cls, r0: float, r45: float, r90: float) -> Self:
+    def from_r_values(cls, r0: float, r45: float, r90: float) -> Hill48:
         """Return the function with given r-values, and σ̄ = σ_xx in tension along x.
 
         G = 1 / (1 + r0), H = r0 G, F = H / r90, N = (F + G) (r45 + ½); L = M = 3/2
@@ -75,7 +75,7 @@ class Hill48(YieldFunction):
         return cls(F, G, H, 1.5, 1.5, (F + G) * (r45 + 0.5))
 
     @classmethod
-    def from_yield_stresses(cls, s0: float, s45: float, s90: float, biaxial: float) -> Self:
+    def from_yield_stresses(cls, s0: float, s45: float, s90: float, biaxial: float) -> Hill48:
         """Return the function with given yield stresses over the reference stress.
 
         G + H = 1 / s0², F + H = 1 / s90², F + G = 1 / biaxial², F + G + 2N = 4 / s45²
@@ -103,7 +103,7 @@ class Hill48(YieldFunction):
         return np.array(astuple(self), dtype=float)
 
     @classmethod
-    def from_vector(cls, vector: Array, exponent: float = 2.0) -> Self:
+    def from_vector(cls, vector: Array, exponent: float = 2.0) -> Hill48:
         """Return the function of F, G, H, L, M, N; there is no exponent to choose."""
         return cls(*map(float, vector))
 

@@ -15,8 +15,8 @@ from polyxtal.algebra.mandel import MANDEL_PAIRS
 from polyxtal.algebra.number_arrays import number_array
 
 Array = NDArray[np.float64]
-Values = NDArray[np.float64] | np.float64
-"""Results of shape (...): of one input, a number."""
+Values = Any
+"""NDArray[np.float64] of shape (...), which for a single input is an np.float64."""
 
 _ROW, _COLUMN = (list(indices) for indices in zip(*MANDEL_PAIRS, strict=True))
 SCALE: Array = np.array([1.0] * 3 + [2.0**0.5] * 3)
@@ -81,7 +81,7 @@ def axes_at(angle: Any) -> tuple[Array, Array]:
     return _dyad(c, s), _dyad(-s, c)
 
 
-def _dyad(x: Array, y: Array) -> Array:
+def _dyad(x: Values, y: Values) -> Array:
     zero = np.zeros_like(x)
     return np.stack([x * x, y * y, zero, zero, zero, SCALE[5] * x * y], axis=-1)
 

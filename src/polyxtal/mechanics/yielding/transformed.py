@@ -52,10 +52,13 @@ class TransformedNorm(YieldFunction):
         values, axes = np.linalg.eigh(vector_to_tensor(moved)[..., :d, :d])
         flat = values.reshape(*values.shape[:-2], -1)
         lengths, slopes = self._lengths(flat @ self.arms.T)
-        longest = np.maximum(lengths.max(-1, keepdims=True), np.finfo(float).tiny)
+        tiny = np.finfo(float).tiny  # of no stress, the equivalent and its gradient are zero
+        longest = np.maximum(lengths.max(-1, keepdims=True), tiny)
         powers = ((lengths / longest) ** self.exponent).sum(-1) / self._count
         equivalent = longest[..., 0] * powers ** (1.0 / self.exponent)
-        weights = (lengths / equivalent[..., None]) ** (self.exponent - 1.0) / self._count
+        weights = (lengths / np.maximum(equivalent, tiny)[..., None]) ** (
+            self.exponent - 1.0
+        ) / self._count
         by_value = ((weights * slopes) @ self.arms).reshape(values.shape)
         tensor = np.zeros((*values.shape[:-1], 3, 3))
         tensor[..., :d, :d] = (axes * by_value[..., None, :]) @ axes.swapaxes(-1, -2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class Yld2000(TransformedNorm):
         return np.array(self.alpha, dtype=float)
 
     @classmethod
-    def from_vector(cls, vector: Array, exponent: float = 8.0) -> Self:
+    def from_vector(cls, vector: Array, exponent: float = 8.0) -> Yld2000:
         """Return the function of α_1 to α_8."""
         return cls(tuple(map(float, vector)), exponent)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class Yld2004(TransformedNorm):
         return np.array(self.first + self.second, dtype=float)
 
     @classmethod
-    def from_vector(cls, vector: Array, exponent: float = 8.0) -> Self:
+    def from_vector(cls, vector: Array, exponent: float = 8.0) -> Yld2004:
         """Return the function of the parameters of C', then those of C''."""
         values = tuple(map(float, vector))
         return cls(values[:9], values[9:], exponent)

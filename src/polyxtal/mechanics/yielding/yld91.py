@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class Yld91(TransformedNorm):
         return np.array([self.a, self.b, self.c, self.f, self.g, self.h], dtype=float)
 
     @classmethod
-    def from_vector(cls, vector: Array, exponent: float = 8.0) -> Self:
+    def from_vector(cls, vector: Array, exponent: float = 8.0) -> Yld91:
         """Return the function of a, b, c, f, g, h."""
         return cls(*map(float, vector), exponent=exponent)
 

@@ -119,8 +119,5 @@ def _field(value: Field) -> str:
         return f"{value or '':>10}"
     if isinstance(value, int):
         return f"{value:>10d}"
-    for digits in range(9, 2, -1):
-        text = f"{value:.{digits}g}"
-        if len(text) < 10:
-            break
-    return f"{text:>10}"
+    texts = (f"{value:.{digits}g}" for digits in range(9, 1, -1))
+    return f"{next(text for text in texts if len(text) < 10):>10}"

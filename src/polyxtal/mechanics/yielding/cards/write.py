@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyxtal.algebra.mandel import stiffness_mandel_to_voigt
+from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.argument_types import require_number, require_path, require_type
 from polyxtal.files.atomic import atomic_file
 from polyxtal.mechanics.bounds.moduli import symmetric_stiffness
@@ -76,7 +77,7 @@ def write_card(
         >>> import tempfile
         >>> from pathlib import Path
         >>> import polyxtal as px
-        >>> elasticity = px.Elasticity.isotropic(c11=107.3e3, c12=60.8e3)
+        >>> elasticity = px.Elasticity.isotropic(young=70e3, poisson=0.33)
         >>> file = Path(tempfile.mkdtemp()) / "sheet.inp"
         >>> px.write_card(
         ...     file, px.Hill48(), px.Voce(s0=214.0, Q=222.0, b=6.75), elasticity.stiffness()
@@ -177,7 +178,8 @@ def _sheet(
             f"A card must have a convex yield function, but this {yields.kind} is not."
         )
     law = hardening.law if isinstance(hardening, HardeningFit) else hardening
-    voigt = stiffness_mandel_to_voigt(symmetric_stiffness(stiffness)).detach().cpu().numpy()
+    mandel = symmetric_stiffness(number_tensor(stiffness, "stiffness"))
+    voigt = stiffness_mandel_to_voigt(mandel).detach().cpu().numpy()
     origin = _origin(function, hardening)
     return Sheet(name, yields, law, voigt, density, UNITS[units], float(largest_strain), origin)
 
