@@ -1,0 +1,1 @@
+"""Yield functions of sheets, hardening laws, their fits, and cards for finite elements."""
