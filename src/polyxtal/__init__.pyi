@@ -98,6 +98,9 @@ from .texture.sheet import basal_texture as basal_texture
 from .texture.sheet import rolling_component as rolling_component
 from .texture.sheet import rolling_texture as rolling_texture
 from .texture.zone import orientation_grid as orientation_grid
+from .virtual_lab.fits import fit_laboratory as fit_laboratory
+from .virtual_lab.fits import flow_curve as flow_curve
+from .virtual_lab.fits import yield_data as yield_data
 from .virtual_lab.result import Laboratory as Laboratory
 from .virtual_lab.run import laboratory as laboratory
 from .virtual_lab.settings import LaboratorySettings as LaboratorySettings

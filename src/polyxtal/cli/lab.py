@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from polyxtal.virtual_lab.measure import Estimate
     from polyxtal.virtual_lab.result import Laboratory
     from polyxtal.workflows.inputs.reading import Reading
+    from polyxtal.workflows.lab.run import LabReport
     from polyxtal.workflows.lab.settings import LabSettings
 
 
@@ -61,6 +62,27 @@ def lab(
         str,
         typer.Option(metavar="BLANK,CUP", help="Radii of a blank and of its cup, for ears [mm]."),
     ] = "90,50",
+    fits: Annotated[
+        str | None,
+        typer.Option(
+            help="Yield functions to fit, of hill48, yld91, yld2000, yld2004, cpb06, or none "
+            "(default: hill48,yld2000; with twins hill48,cpb06).",
+            show_default=False,
+        ),
+    ] = None,
+    cards: Annotated[
+        str | None,
+        typer.Option(
+            help="Material cards to write, of abaqus, ls-dyna, table.", show_default=False
+        ),
+    ] = None,
+    units: Annotated[
+        str, typer.Option(help="Units of the cards: mm-t-s, m-kg-s or mm-kg-ms.")
+    ] = "mm-t-s",
+    density: Annotated[
+        float | None,
+        typer.Option(help="Density, which LS-DYNA's cards need [kg/m³].", show_default=False),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(help="Number of tests at a time (default: one per core).", show_default=False),
@@ -101,6 +123,10 @@ def lab(
             tuple(material or ()),
             tests,
             (radii[0], radii[1]),
+            None if fits is None else _names(fits),
+            _names(cards or "none"),
+            units,
+            density,
             threads,
             seed,
             options.map_settings(
@@ -132,6 +158,10 @@ def _numbers(text: str, name: str) -> tuple[float, ...]:
         raise ValueError(
             f"Argument `{name}` must be numbers divided by commas, but is {text!r}."
         ) from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return () if text == "none" else tuple(part.strip() for part in text.split(","))
 
 
 def _angles(text: str) -> tuple[float, ...]:
@@ -170,7 +200,7 @@ def _lab(file: Path, settings: LabSettings, folder: Path, force: bool, picture: 
         progress("write", 0, 0)
         write_lab(report, folder, force, picture)
         checkpoint.unlink(missing_ok=True)
-    for part in _results(report.laboratory):
+    for part in (*_results(report.laboratory), *_fitted(report)):
         console.print(part)
     print_timing(report.seconds)
     typer.echo(f"Written to {folder}")
@@ -214,6 +244,23 @@ def _results(found: Laboratory) -> Iterator[RenderableType]:
         f"{len(found.records)} tests on {product(found.grid)} voxels, yield at equal plastic work. "
         "±: 90 % bound of the coarse grid and of the grains as a sample of the material, together."
     )
+
+
+def _fitted(report: LabReport) -> Iterator[RenderableType]:
+    from rich.table import Table
+
+    if report.fits:
+        columns = ("yield function", "rms of stresses [%]", "rms of r-values [-]", "parameters")
+        table = Table(*columns, title="Fits")
+        for name, fit in report.fits.items():
+            values = ", ".join(f"{k} {v:.4g}" for k, v in fit.function.parameters.items())
+            table.add_row(name, f"{100 * fit.rms_stress:.2f}", f"{fit.rms_ratio:.3f}", values)
+        yield table
+    if report.flow is not None:
+        values = ", ".join(f"{k} {v:.4g}" for k, v in report.flow.law.parameters.items())
+        law = report.flow.law.kind
+        yield f"Flow curve along x: {law}, {values}; rms {report.flow.rms:.2g} MPa."
+        yield report.flow.remark
 
 
 def _plus_minus(estimate: Estimate, digits: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from polyxtal.mechanics.response import Response
+from polyxtal.mechanics.yielding.result import YieldFit
 from polyxtal.virtual_lab.result import TAYLOR, Directional, Laboratory
 from polyxtal.viz.style import LINE_COLORS, TICK_SIZE, new_figure, style_axes
 
@@ -22,26 +22,9 @@ CURVES = (0.0, 45.0, 90.0)
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1)))
 
 
-@runtime_checkable
-class YieldFunction(Protocol):
-    """What a fitted yield function is drawn by."""
-
-    def yield_stress(self, angle: float) -> float:
-        """Return the yield stress in tension at an angle [degrees] to x. [MPa]"""
-        ...
-
-    def r_value(self, angle: float) -> float:
-        """Return the r-value in tension at an angle [degrees] to x. [-]"""
-        ...
-
-    def contour(self, points: int = 361) -> NDArray[np.float64]:
-        """Return σ_x and σ_y at yield in plane stress, (points, 2). [MPa]"""
-        ...
-
-
 def draw_laboratory(
     laboratory: Laboratory,
-    fits: Mapping[str, YieldFunction] | None = None,
+    fits: Mapping[str, YieldFit] | None = None,
     cup: tuple[float, float] | None = None,
 ) -> Figure:
     """Return the page of a laboratory.
@@ -64,7 +47,7 @@ def draw_laboratory(
 
 
 def draw_section(
-    axes: Axes, laboratory: Laboratory, fits: Mapping[str, YieldFunction] | None = None
+    axes: Axes, laboratory: Laboratory, fits: Mapping[str, YieldFit] | None = None
 ) -> Axes:
     """Draw σ_x and σ_y at yield, over the yield stress along x at the first level."""
     unit = _along_x(laboratory)
@@ -79,7 +62,13 @@ def draw_section(
     if laboratory.taylor:
         axes.plot([], [], "-", lw=0.8, alpha=0.6, color="#222222", label=TAYLOR)
     for style, (name, fit) in zip(_STYLES[1:], (fits or {}).items(), strict=False):
-        axes.plot(*(fit.contour() / unit).T, linestyle=style, lw=1, color="#222222", label=name)
+        axes.plot(
+            *(fit.function.contour(reference=fit.reference) / unit).T,
+            linestyle=style,
+            lw=1,
+            color="#222222",
+            label=name,
+        )
     axes.set_xlabel("σ_x / σ_0 [-]")
     axes.set_ylabel("σ_y / σ_0 [-]")
     axes.set_aspect("equal")
@@ -89,7 +78,7 @@ def draw_section(
 
 
 def draw_directional(
-    axes: Axes, laboratory: Laboratory, fits: Mapping[str, YieldFunction] | None, label: str
+    axes: Axes, laboratory: Laboratory, fits: Mapping[str, YieldFit] | None, label: str
 ) -> Axes:
     """Draw r-values or yield stresses over the angle to x, with the bounds of both kinds."""
     of_r = label.startswith("r-value")
@@ -116,7 +105,8 @@ def draw_directional(
                   color="#888888", label=TAYLOR)  # fmt: skip
     fine = np.linspace(min(angles), max(angles), 91)
     for style, (name, fit) in zip(_STYLES[1:], (fits or {}).items(), strict=False):
-        drawn = [fit.r_value(a) if of_r else fit.yield_stress(a) / unit for a in fine]
+        stress = fit.function.yield_stress(fine, reference=fit.reference) / unit
+        drawn = fit.function.r_value(fine) if of_r else stress
         axes.plot(fine, drawn, linestyle=style, lw=1, color="#222222", label=name)
     axes.set_xlabel("angle to x [degrees]")
     axes.set_ylabel(label)

@@ -28,7 +28,8 @@ def lab(*arguments):
 
 def test_numbers_are_printed_and_written(sheet, tmp_path):
     out = tmp_path / "out"
-    result = lab(sheet, *SMALL, "--out", out)
+    cards = ("--cards", "abaqus,ls-dyna", "--density", 2700)
+    result = lab(sheet, *SMALL, *cards, "--out", out)
     assert result.exit_code == 0, result.output
     for text in ("Tension in the plane", "mean r-value", "equibiaxial", "Taylor", "ears"):
         assert text in result.stdout
@@ -47,6 +48,11 @@ def test_numbers_are_printed_and_written(sheet, tmp_path):
         assert len(list(csv.reader(stream))) == 361
     assert (out / "curve-uniaxial-45.csv").is_file()
     assert (out / "laboratory.png").stat().st_size > 10_000
+    assert set(content["fits"]) == {"hill48", "yld2000"}
+    assert content["fits"]["yld2000"]["rms_stress"] < 0.05
+    assert content["hardening"]["law"] in ("swift", "voce")
+    assert "*POTENTIAL" in (out / "card-abaqus.inp").read_text(encoding="ascii")
+    assert "*MAT_" in (out / "card-ls-dyna.k").read_text(encoding="ascii")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +65,11 @@ def test_numbers_are_printed_and_written(sheet, tmp_path):
         (("--cup", "50,90"), "radius of a blank"),
         (("--accuracy", "a lot"), "--accuracy must be a number such as 5%"),
         (("--threads", "0"), "at least 1"),
+        (("--fits", "mises"), "must be of hill48"),
+        (("--cards", "nastran"), "must be of abaqus"),
+        (("--cards", "ls-dyna"), "must be given for cards of LS-DYNA"),
+        (("--cards", "abaqus", "--fits", "none"), "needs a fitted yield function"),
+        (("--units", "inch"), "must be of mm-t-s"),
     ],
 )
 def test_wrong_options_get_one_sentence(sheet, tmp_path, arguments, sentence):

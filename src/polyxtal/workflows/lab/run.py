@@ -8,12 +8,18 @@ from pathlib import Path
 
 from polyxtal.algebra.progress import Progress, Stages
 from polyxtal.crystal.material import Material
+from polyxtal.mechanics.yielding.hardening_fit import HardeningFit
+from polyxtal.mechanics.yielding.result import YieldFit
+from polyxtal.virtual_lab.fits import fit_laboratory, flow_curve
 from polyxtal.virtual_lab.result import Laboratory
 from polyxtal.virtual_lab.run import laboratory
 from polyxtal.workflows.inputs.files import identify_inputs, read_input
 from polyxtal.workflows.inputs.materials import choose_materials, material_sources, with_lattices
 from polyxtal.workflows.inputs.reading import Reading, remarks
 from polyxtal.workflows.lab.settings import LabSettings
+
+FCC, BCC = 8.0, 6.0
+"""Exponents of yield functions of crystals with the slip systems of cF and cI. [-]"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +31,8 @@ class LabReport:
         inputs: Name and SHA-256 of each input file, by role.
         reading: What was read and assumed.
         laboratory: The laboratory.
+        fits: Fitted yield functions by name.
+        flow: Hardening law fitted to tension along x; None without a yield function.
         seconds: Wall time of each stage. [s]
     """
 
@@ -32,6 +40,8 @@ class LabReport:
     inputs: Mapping[str, tuple[str, str]]
     reading: Reading
     laboratory: Laboratory
+    fits: Mapping[str, YieldFit] = field(default_factory=dict)
+    flow: HardeningFit | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -83,4 +93,11 @@ def lab(
             checkpoint=checkpoint,
             on_progress=after_test,
         )
-    return LabReport(settings, inputs, reading, found, stages.seconds)
+    fits: dict[str, YieldFit] = {}
+    flow = None
+    if settings.fits != ():
+        with stages.stage("fits"):
+            cubic_i = all(m is not None and m.lattice.symbol == "cI" for m in materials.values())
+            fits = fit_laboratory(found, settings.fits, exponent=BCC if cubic_i else FCC)
+            flow = flow_curve(found)
+    return LabReport(settings, inputs, reading, found, fits, flow, stages.seconds)

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from polyxtal.files.output_folder import OutputFolder
+from polyxtal.mechanics.yielding.cards.units import UNITS
+from polyxtal.mechanics.yielding.cards.write import CODES
+from polyxtal.mechanics.yielding.fit import KINDS
 from polyxtal.virtual_lab.settings import LaboratorySettings
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
 
 SUMMARY, POINTS, DIRECTIONS = "laboratory.json", "yield_points.csv", "directions.csv"
 EARS, CURVES, PICTURE = "ears.csv", "curve-*.csv", "laboratory.png"
-OUTPUT = OutputFolder("laboratory", (SUMMARY, POINTS, DIRECTIONS, EARS, CURVES, PICTURE))
+CARD = "card"
+"""First part of the names of material cards."""
+OUTPUT = OutputFolder(
+    "laboratory", (SUMMARY, POINTS, DIRECTIONS, EARS, CURVES, f"{CARD}-*", PICTURE)
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,10 @@ class LabSettings:
         material: Materials, see `choose_materials`; empty for those of the file.
         tests: Tests and accuracy.
         cup: Radii of a blank and of the cup drawn from it. [mm]
+        fits: Yield functions to fit, see `fit_laboratory`; None for the usual ones, empty for none.
+        cards: Codes to write material cards for, see `write_cards`.
+        units: System of units of the cards.
+        density: Density for cards that need it. [kg/m³]
         threads: Number of tests at a time; None for one per core.
         seed: Random seed.
         ebsd: Settings for EBSD maps.
@@ -29,6 +40,10 @@ class LabSettings:
     material: tuple[str, ...] = ()
     tests: LaboratorySettings = field(default_factory=LaboratorySettings)
     cup: tuple[float, float] = (90.0, 50.0)
+    fits: tuple[str, ...] | None = None
+    cards: tuple[str, ...] = ()
+    units: str = "mm-t-s"
+    density: float | None = None
     threads: int | None = None
     seed: int = 0
     ebsd: MapSettings = field(default_factory=MapSettings)
@@ -40,5 +55,20 @@ class LabSettings:
                 "Argument `cup` must be the radius of a blank and the smaller one of its cup, "
                 f"but is {self.cup}."
             )
+        for name in self.fits or ():
+            if name not in KINDS:
+                raise ValueError(
+                    f"Argument `fits` must be of {', '.join(KINDS)}, but holds {name!r}."
+                )
+        for name, values, known in (("cards", self.cards, CODES), ("units", (self.units,), UNITS)):
+            for value in values:
+                if value not in known:
+                    raise ValueError(
+                        f"Argument `{name}` must be of {', '.join(known)}, but holds {value!r}."
+                    )
+        if self.cards and self.fits == ():
+            raise ValueError("Argument `cards` needs a fitted yield function, but `fits` is empty.")
+        if self.density is None and any(code.startswith("ls-dyna") for code in self.cards):
+            raise ValueError("Argument `density` must be given for cards of LS-DYNA, but is not.")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"Argument `threads` must be at least 1, but is {self.threads}.")

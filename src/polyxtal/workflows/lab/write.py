@@ -9,10 +9,12 @@ from typing import Any
 
 from polyxtal.files.plain import write_csv, write_json
 from polyxtal.mechanics.response import loaded_component
+from polyxtal.mechanics.yielding.cards.write import write_cards
+from polyxtal.mechanics.yielding.result import YieldFit
 from polyxtal.virtual_lab.result import TAYLOR, Laboratory
 from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.lab.run import LabReport
-from polyxtal.workflows.lab.settings import DIRECTIONS, EARS, OUTPUT, PICTURE, POINTS, SUMMARY
+from polyxtal.workflows.lab.settings import CARD, DIRECTIONS, EARS, OUTPUT, PICTURE, POINTS, SUMMARY
 from polyxtal.workflows.summary.provenance import provenance
 from polyxtal.workflows.summary.tables import write_curve
 
@@ -51,10 +53,11 @@ def write_lab(
             name = one.test.name.replace(" ", "-")
             i, j = loaded_component(one.response)
             write_curve(temporary / f"curve-{name}.csv", one.response, "xyz"[i] + "xyz"[j])
+        _write_cards(temporary, report)
         if picture:
             from polyxtal.viz.laboratory import draw_laboratory
 
-            draw_laboratory(found, cup=report.settings.cup).savefig(temporary / PICTURE)
+            draw_laboratory(found, report.fits, report.settings.cup).savefig(temporary / PICTURE)
     return Path(folder)
 
 
@@ -71,6 +74,8 @@ def summary(report: LabReport) -> dict[str, Any]:
             "stiffness": "MPa",
             "angle": "degrees",
             "cup": "mm",
+            "fits": "MPa for reference, others -",
+            "hardening": "MPa and -",
         },
         "convention": {
             "axes": "x rolling, y transverse, z normal direction of the sheet",
@@ -86,6 +91,15 @@ def summary(report: LabReport) -> dict[str, Any]:
         "mean_r": found.mean_r()._asdict() if _three(found) else None,
         "planar_anisotropy": found.planar_anisotropy()._asdict() if _three(found) else None,
         "biaxial_r": found.biaxial_r()._asdict(),
+        "fits": {name: _fit(fit) for name, fit in report.fits.items()},
+        "hardening": None
+        if report.flow is None
+        else {
+            "law": report.flow.law.kind,
+            "parameters": report.flow.law.parameters,
+            "rms": report.flow.rms,
+            "remark": report.flow.remark,
+        },
         "levels": [
             {
                 "level": level,
@@ -95,6 +109,39 @@ def summary(report: LabReport) -> dict[str, Any]:
             for level in found.settings.levels
         ],
     }
+
+
+def _fit(fit: YieldFit) -> dict[str, Any]:
+    return {
+        "parameters": fit.function.parameters,
+        "uncertainties": fit.uncertainties,
+        "exponent": fit.function.exponent,
+        "reference": fit.reference,
+        "rms_stress": fit.rms_stress,
+        "rms_ratio": fit.rms_ratio,
+        "remark": fit.remark,
+    }
+
+
+def _write_cards(folder: Path, report: LabReport) -> None:
+    """Write a card for each code from the function that it has."""
+    settings = report.settings
+    for code in settings.cards:
+        wanted = "yld2000" if code in ("ls-dyna", "ls-dyna-133") else "hill48"
+        if not report.fits or report.flow is None:
+            raise ValueError("A card needs a fitted yield function, but none could be fitted.")
+        fit = report.fits.get(wanted) or next(iter(report.fits.values()))
+        stiffness = report.laboratory.stiffness
+        write_cards(
+            folder,
+            fit,
+            report.flow,
+            stiffness,
+            (code,),
+            settings.units,
+            density=settings.density,
+            name=CARD,
+        )
 
 
 def _three(found: Laboratory) -> bool:
