@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from polyxtal.argument_types import require_type
-from polyxtal.mechanics.yielding.data import YieldPoints
+from polyxtal.mechanics.yielding.data import R_UNCERTAINTY, YieldPoints
 from polyxtal.mechanics.yielding.fit import fit_yield_function
 from polyxtal.mechanics.yielding.hardening_fit import HardeningFit, fit_hardening
 from polyxtal.mechanics.yielding.result import YieldFit
@@ -125,7 +125,9 @@ def flow_curve(laboratory: Laboratory, law: str | None = None) -> HardeningFit:
 
 
 def _deviation(one: Estimate | Directional) -> float:
-    return max(math.hypot(one.grid, one.sampling) / DRAWN, LEAST * abs(one.value))
+    """Return the standard uncertainty of a number; that of a ratio may be unknown."""
+    bound = math.hypot(one.grid, one.sampling) / DRAWN
+    return R_UNCERTAINTY if math.isnan(bound) else max(bound, LEAST * abs(one.value))
 
 
 def _spread(point: Yielding) -> float:

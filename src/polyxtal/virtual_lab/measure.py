@@ -220,17 +220,21 @@ def biaxial_r(
 def sensitivity_of_r(record: FinishedTest, crossed: FinishedTest, compliance: Tensor) -> float:
     """Return |∂ ln r / ∂ (σ_w/σ_l)| from a test and one with `CROSS` more stress across. [-]
 
-    Both at the plastic work that the second one ends with; NaN if the plastic strains do not tell.
+    Both at the plastic work that both reach; NaN if the plastic strains do not tell.
     """
-    work = float(plastic_work(crossed.response, compliance)[-1])
-    place = _crossing(plastic_work(record.response, compliance).numpy(), work)
-    if place is None:
-        return math.nan
-    here = _between(plastic_strain(record.response, compliance), place)
-    there = plastic_strain(crossed.response, compliance)[-1]
+    both = (record, crossed)
+    work = [plastic_work(one.response, compliance) for one in both]
+    common = min(float(one[-1]) for one in work)
+    places = [_crossing(one.numpy(), common) for one in work]
     biaxial = record.test.kind == "plane stress"
-    ratios = [_in_plane_ratio(record.test, strain, biaxial) for strain in (here, there)]
-    if not min(ratios) > 0:
+    ratios = [
+        _in_plane_ratio(
+            record.test, _between(plastic_strain(one.response, compliance), place), biaxial
+        )
+        for one, place in zip(both, places, strict=True)
+        if place is not None
+    ]
+    if len(ratios) < 2 or not min(ratios) > 0:
         return math.nan
     return abs(math.log(ratios[1] / ratios[0])) / CROSS
 
