@@ -42,12 +42,12 @@ def sheet(grid: int, grains: int, seed: int, rolled: bool) -> px.Polycrystal:
     return px.tessellate(grid=grid, grains=grains, seed=seed, texture=texture, aspect=aspect)
 
 
-def bounds(seeds: int) -> list[dict[str, float | str]]:
+def bounds(seeds: range) -> list[dict[str, float | str]]:
     """Compare coarse laboratories with those on the sheet's own grid."""
     rows: list[dict[str, float | str]] = []
     alloy = px.load_material("AA6022-T4")
     for rolled in (True, False):
-        for seed in range(seeds):
+        for seed in seeds:
             rve = sheet(15, 150, 100 + seed, rolled)
             coarse = px.laboratory(rve, alloy, FEW)
             fine = px.laboratory(rve, alloy, FINE)
@@ -73,12 +73,12 @@ def bounds(seeds: int) -> list[dict[str, float | str]]:
     return rows
 
 
-def random(seeds: int) -> list[dict[str, float | str]]:
+def random(seeds: range) -> list[dict[str, float | str]]:
     """Return r-values of random textures with their bounds."""
     alloy = px.load_material("AA6022-T4")
     few = px.LaboratorySettings(section=8, directions=0, strain=0.03, taylor=False)
     rows: list[dict[str, float | str]] = []
-    for seed in range(seeds):
+    for seed in seeds:
         found = px.laboratory(sheet(15, 150, 200 + seed, rolled=False), alloy, few)
         for quantity, values in (("r", found.r_values()), ("yield", found.yield_stresses())):
             for one in values:
@@ -114,7 +114,7 @@ PLAUSIBLE = {
 """Textures of recrystallised and partly recrystallised aluminium sheet, shares by volume."""
 
 
-def aa6022(seeds: int) -> list[dict[str, float | str]]:
+def aa6022(seeds: range) -> list[dict[str, float | str]]:
     """Return r-values and yield stresses of plausible textures beside the measured ones."""
     alloy = px.load_material("AA6022-T4")
     few = px.LaboratorySettings(section=8, directions=0, strain=0.1, levels=(0.01,), taylor=False)
@@ -130,7 +130,7 @@ def aa6022(seeds: int) -> list[dict[str, float | str]]:
         for a, r, s in zip(*MEASURED.values(), strict=True)
     ]
     for name, shares in PLAUSIBLE.items():
-        for seed in range(seeds):
+        for seed in seeds:
             texture = px.rolling_texture(shares, 0.26) if shares else None
             rve = px.tessellate(grid=15, grains=400, seed=300 + seed, texture=texture)
             found = px.laboratory(rve, alloy, few)
@@ -188,11 +188,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("bounds", "random", "aa6022", "cost"))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="first seed")
     arguments = parser.parse_args()
     if arguments.what == "cost":
         cost()
         return
-    rows = {"bounds": bounds, "random": random, "aa6022": aa6022}[arguments.what](arguments.seeds)
+    rows = {"bounds": bounds, "random": random, "aa6022": aa6022}[arguments.what](
+        range(arguments.first, arguments.first + arguments.seeds)
+    )
     STORED.mkdir(parents=True, exist_ok=True)
     with (STORED / f"{arguments.what}.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))

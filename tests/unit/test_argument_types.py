@@ -193,6 +193,36 @@ CALLS = {
     "px.Material(elasticity, elasticity)": (
         "Argument `name` must be a str, but is a CubicElasticity."
     ),
+    "px.fit_yield_function(rve)": "Argument `points` must be a YieldPoints, but is a Polycrystal.",
+    "px.fit_yield_function(px.YieldPoints.biaxial(1), starts='2')": (
+        "Argument `starts` must be an int, but is a str."
+    ),
+    "px.YieldPoints.uniaxial('x')": (
+        "Argument `angles` must be an array of numbers, but is a str of <U1."
+    ),
+    "px.YieldPoints.uniaxial(0, material)": (
+        "Argument `yield_stress` must be an array of numbers, but is a Material."
+    ),
+    "px.YieldPoints.biaxial(1) + 2": "Argument `other` must be a YieldPoints, but is an int.",
+    "px.Hill48('a')": "Argument `F` must be a number, but is a str.",
+    "px.Yld2000([1.0] * 8)": "Argument `alpha` must be a tuple, but is a list.",
+    "px.CPB06(k='a')": "Argument `k` must be a number, but is a str.",
+    "px.Hill48().equivalent(nested)": (
+        "Argument `stress` must be an array, but its nested lists differ in length."
+    ),
+    "px.Voce('a', 1, 1)": "Argument `s0` must be a number, but is a str.",
+    "px.fit_hardening([0, 1], 'ab')": (
+        "Argument `stress` must be an array of numbers, but is a str of <U2."
+    ),
+    "px.write_card('a.inp', material, px.Voce(1, 1, 1), nested)": (
+        "Argument `function` must be a YieldFunction or a YieldFit, but is a Material."
+    ),
+    "px.write_card('a.inp', px.Hill48(), material, nested)": (
+        "Argument `hardening` must be a HardeningLaw or a HardeningFit, but is a Material."
+    ),
+    "px.write_cards(3, px.Hill48(), px.Voce(1, 1, 1), nested)": (
+        "Argument `folder` must be a path, but is an int."
+    ),
     "px.simulate(rve, material, path, '1e-4')": "Argument `tol` must be a number, but is a str.",
 }
 

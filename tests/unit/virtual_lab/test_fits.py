@@ -80,7 +80,8 @@ def test_hill_is_found_again(sheet):
 def test_points_of_the_plane_alone_for_plane_stress(sheet):
     every, in_plane = px.yield_data(sheet), px.yield_data(sheet, in_plane=True)
     assert len(every) - len(in_plane) == LEVELS.directions
-    assert px.fit_laboratory(sheet, ["yld2000"])["yld2000"].rms_stress < 0.02
+    fit = px.fit_laboratory(sheet, ["yld2000"], exponent=2.0)["yld2000"]
+    assert fit.rms_stress < 5e-3  # of exponent 2 it holds Hill's function in the plane
 
 
 def test_the_flow_curve_along_x(sheet):

@@ -25,7 +25,7 @@ class CPB06(TransformedNorm):
     """CPB06: yield in tension and compression may differ.
 
         (|S_1| - k S_1)^a + (|S_2| - k S_2)^a + (|S_3| - k S_3)^a = c σ̄^a,   S = C s
-        c = [⅔ (1 - k)]^a + 2 [⅓ (1 + k)]^a    [Cazacu2006, Eqs. 3 and 13]
+        c = [⅔ (1 - k)]^a + 2 [⅓ (1 + k)]^a    [Cazacu2006]
 
     s is the stress deviator, C symmetric: c_11, c_22, c_33, c_12, c_13, c_23 for normal stresses,
     c_44 (yz), c_55 (xz), c_66 (xy) for shear. With the divisor c, the defaults give σ̄ = σ_xx in

@@ -17,7 +17,7 @@ class Hill48(YieldFunction):
     """Hill's quadratic yield function.
 
         σ̄² = F (σ_yy - σ_zz)² + G (σ_zz - σ_xx)² + H (σ_xx - σ_yy)²
-             + 2 L σ_yz² + 2 M σ_xz² + 2 N σ_xy²    [Hill1948, Eq. 1]
+             + 2 L σ_yz² + 2 M σ_xz² + 2 N σ_xy²    [Hill1948]
 
     The defaults are von Mises'. It is convex where FG + GH + HF, F + G, L, M and N are not
     negative.

@@ -44,8 +44,7 @@ class YieldFit:
     @property
     def rms_stress(self) -> float:
         """Root mean square of the differences of yield stresses over the reference stress. [-]"""
-        of_stress = (self.points.kinds != RATIO) & (self.points.values > 0)
-        return self._rms(of_stress) / self.reference
+        return self._rms(self.points.kinds != RATIO) / self.reference
 
     @property
     def rms_ratio(self) -> float:

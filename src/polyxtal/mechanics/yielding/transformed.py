@@ -3,7 +3,7 @@
     σ̄ = [ Σ_k y_k^a / c ]^(1/a),   y = |A λ|,   λ: eigenvalues of the tensors L_p σ
 
 Such a function is convex for a ≥ 1, because y is a symmetric convex function of the eigenvalues of
-each tensor and the tensors are linear in σ [Barlat2005, Sec. 2]. Its gradient is Σ_p L_pᵀ Q_p
+each tensor and the tensors are linear in σ [Barlat2005]. Its gradient is Σ_p L_pᵀ Q_p
 diag(∂σ̄/∂λ_p) Q_pᵀ with the eigenvectors Q_p, also where eigenvalues coincide.
 """
 

@@ -25,7 +25,7 @@ class Yld2000(TransformedNorm):
     """Yld2000-2d: eight parameters for a sheet in plane stress.
 
         |X'_1 - X'_2|^a + |2 X''_2 + X''_1|^a + |2 X''_1 + X''_2|^a = 2 σ̄^a
-        X' = L' σ,   X'' = L'' σ    [Barlat2003, Eqs. 12 to 17]
+        X' = L' σ,   X'' = L'' σ    [Barlat2003]
 
     X'_i and X''_i are principal values in the sheet. Pressure has no effect, so a stress σ_zz is
     subtracted from all normal stresses; shear out of the sheet is refused. With all α = 1 it is

@@ -21,7 +21,7 @@ _PLACES = ("12", "13", "21", "23", "31", "32", "44", "55", "66")
 class Yld2004(TransformedNorm):
     """Yld2004-18p: eighteen parameters for any stress.
 
-        Σ_i Σ_j |S'_i - S''_j|^a = 4 σ̄^a,   S' = C' s,   S'' = C'' s    [Barlat2005, Eq. 15]
+        Σ_i Σ_j |S'_i - S''_j|^a = 4 σ̄^a,   S' = C' s,   S'' = C'' s    [Barlat2005]
 
     s is the stress deviator, and C (primed or twice primed) has -c_12, -c_13, -c_21, -c_23, -c_31,
     -c_32 beside a zero diagonal for normal stresses, and c_44 (yz), c_55 (xz), c_66 (xy) for shear.

@@ -22,7 +22,7 @@ PAIRS: Array = np.array([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0], [-1.0, 0.0, 1.0]])
 class Yld91(TransformedNorm):
     """Yld91: Hosford's function of a linearly transformed stress deviator.
 
-        |S_1 - S_2|^m + |S_2 - S_3|^m + |S_3 - S_1|^m = 2 σ̄^m    [Barlat1991, Eq. 3]
+        |S_1 - S_2|^m + |S_2 - S_3|^m + |S_3 - S_1|^m = 2 σ̄^m    [Barlat1991]
         S_xx = [c (σ_xx - σ_yy) - b (σ_zz - σ_xx)] / 3,   S_yz = f σ_yz
         S_yy = [a (σ_yy - σ_zz) - c (σ_xx - σ_yy)] / 3,   S_xz = g σ_xz
         S_zz = [b (σ_zz - σ_xx) - a (σ_yy - σ_zz)] / 3,   S_xy = h σ_xy

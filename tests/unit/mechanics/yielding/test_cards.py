@@ -171,7 +171,7 @@ def test_table(tmp_path, stiffness):
     values = {name: float(value) for name, value in (line.split("\t") for line in lines[:at])}
     assert values["alpha_8"] == 1.4858
     assert values["density"] == 2700.0
-    assert values["YRDIR1"] == pytest.approx(1.0)
+    assert values["R11"] == pytest.approx(1.0)
     voigt = stiffness_mandel_to_voigt(stiffness)
     assert values["C26"] == pytest.approx(1e6 * float(voigt[1, 5]), rel=1e-8)
     curve = np.array([[float(x) for x in line.split("\t")] for line in lines[at + 1 :]])

@@ -1,4 +1,4 @@
-"""Parameters and flow curve as a table, for codes whose dialogs take them, as Marc's do."""
+"""Parameters and flow curve as a table, for codes whose dialogs take them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ def table_card(sheet: Sheet) -> str:
     rows |= {"exponent": float(function.exponent), **function.parameters}
     rows |= {"r0": r0, "r45": r45, "r90": r90}
     hill, _, _ = sheet.hill()
-    ratios = ("YRDIR1", "YRDIR2", "YRDIR3", "YRSHR1", "YRSHR2", "YRSHR3")
-    r11, r22, r33, r12, r13, r23 = map(float, stress_ratios(hill))
-    rows |= dict(zip(ratios, (r11, r22, r33, r12, r23, r13), strict=True))
+    names = ("R11", "R22", "R33", "R12", "R13", "R23")
+    rows |= dict(zip(names, map(float, stress_ratios(hill)), strict=True))
     remarks = (
-        f"Yield function {function.kind}. Stiffness: C11 to C66 by rows of the upper triangle in "
-        "the order 11, 22, 33, 23, 13, 12.",
-        "YRDIR1 to YRSHR3: ratios of Hill's function as Marc names them, shear 12, 23, 31 over "
-        "the reference stress divided by sqrt(3).",
+        "C11 to C66: stiffness in the order 11, 22, 33, 23, 13, 12.",
+        "R11 to R23: yield stresses of Hill's function over the reference stress, those of shear "
+        "over the reference stress divided by sqrt(3).",
     )
     for i in range(6):
         rows |= {
