@@ -24,6 +24,7 @@ import polyxtal as px
 from polyxtal.algebra.compiling import compiled
 from polyxtal.algebra.rotation import quaternion_conjugate, quaternion_multiply, rotation_angle
 from polyxtal.crystal.damask_phase import phase_to_material
+from polyxtal.crystal.kernel.records import ACCURATE
 from polyxtal.crystal.kernel.solve import solve_point
 from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
 
@@ -172,6 +173,7 @@ def solve_all(laws, deformation, plastic_start, state_start, dt, stress, state, 
             plastic_start[point],
             state_start[point],
             dt,
+            ACCURATE,
             stress[point],
             state[point],
             ws,

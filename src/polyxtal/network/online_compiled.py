@@ -54,7 +54,7 @@ class CompiledOnline:
             np.zeros(leaves, dtype=np.int8),
         )
         groups = law_groups(law.materials, law.laws, law.index(leaves).numpy())
-        self._groups = tuple((g.constants, g.phase, g.members, g.workspace()) for g in groups)
+        self._groups = tuple((*g.points(), *g.scratch()) for g in groups)
         self._positive = law.positive(leaves).numpy()
         inverse = start.plastic_inverse.numpy().copy()
         internal = start.internal.numpy().copy()

@@ -10,13 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from polyxtal.algebra.compiling import compiled
-from polyxtal.crystal.kernel.points import update_groups
+from polyxtal.crystal.kernel.batches import SOLVED, linearise_groups, solve_groups
 from polyxtal.mechanics.loading.mixed_control import ROUNDING
 from polyxtal.network.condense_kernel import condense_stresses, condense_tangents
 
 CONVERGED, STALLED, LOCAL_FAILURE = 0, 1, 2
 CHORD = 0.05
 """A tangent is reused while each iteration reduces the residual by this factor. [-]"""
+LAW_SHARE = 0.1
+"""Relative error of the law, in units of the tolerance of equilibrium. [-]"""
 
 
 @compiled
@@ -167,7 +169,7 @@ def advance(
     """Advance the tree by one time step towards the macroscopic goal.
 
     Args:
-        tree, groups: The network, and its leaves by law (see `update_groups`).
+        tree, groups: The network, and its leaves by law (see `solve_groups`).
         state: Where the step starts; overwritten.
         dt: Time step. [s]
         goal: Target of each component, (9,): P [MPa] where `stress_controlled`, F elsewhere.
@@ -185,28 +187,44 @@ def advance(
     matrix, right = np.empty((9, 9)), np.empty(9)
     residual, previous = np.inf, np.inf
     fresh = iterations > 0
+    rows, piola = np.empty((9, leaves)), np.empty((9, leaves))
     for iteration in range(iterations):
         # Without time there is no slip: the accepted stresses and elastic tangents.
         elastic = elastic_start and iteration == 0
         step = 0.0 if elastic else dt
-        failed = update_groups(
+        for leaf in range(leaves):
+            for c in range(9):
+                rows[c, leaf] = state.deformation[leaf, c // 3, c % 3]
+        failed = solve_groups(
             groups,
-            state.deformation,
+            rows,
             state.plastic_start,
             state.internal_start,
             step,
+            LAW_SHARE * tolerance,
             state.stress,
             state.internal,
             state.plastic_inverse,
-            state.piola,
-            tree_ws.tangent,
-            tree_ws.stress_gradient,
-            fresh,
-            inactive,
+            piola,
         )
-        if failed >= 0:
+        if failed != SOLVED:
             return LOCAL_FAILURE, iteration + 1, residual
+        for leaf in range(leaves):
+            for c in range(9):
+                state.piola[leaf, c // 3, c % 3] = piola[c, leaf]
         if fresh:
+            linearise_groups(
+                groups,
+                rows,
+                state.plastic_start,
+                state.internal_start,
+                step,
+                state.stress,
+                state.internal,
+                inactive,
+                tree_ws.tangent,
+                tree_ws.stress_gradient,
+            )
             condense_tangents(tree, tree_ws)
         residual = condense_stresses(tree, state, tree_ws)
         off = 0.0

@@ -86,6 +86,20 @@ def fill_limits(law, slip, dt, ws):  # type: ignore[no-untyped-def]
     raise NotImplementedError
 
 
+def evaluate_lanes(law, dt, first, ws):  # type: ignore[no-untyped-def]
+    """Evaluate the law in all lanes, `first` at their start values; optional, see `lanes.py`.
+
+    Fills `slip`, `softening`, `state_residual`, and `error` with the largest residual of the state,
+    each relative to the variable or its scale.
+    """
+    raise NotImplementedError
+
+
+def sweep_lanes(law, ws):  # type: ignore[no-untyped-def]
+    """Fill `state_step` (L dΔγ - r_z) from `slip_step` (dΔγ), and `slip_by_state` (M dz)."""
+    raise NotImplementedError
+
+
 @compiled_overload(evaluate_law)
 def _evaluate_law(law, state_start, dt, state, ws):  # type: ignore[no-untyped-def]
     return _implementation(law, "evaluate_law")
@@ -109,3 +123,13 @@ def _fill_drive(law, resolved, state, out):  # type: ignore[no-untyped-def]
 @compiled_overload(fill_limits)
 def _fill_limits(law, slip, dt, ws):  # type: ignore[no-untyped-def]
     return _implementation(law, "fill_limits")
+
+
+@compiled_overload(evaluate_lanes)
+def _evaluate_lanes(law, dt, first, ws):  # type: ignore[no-untyped-def]
+    return _implementation(law, "evaluate_lanes")
+
+
+@compiled_overload(sweep_lanes)
+def _sweep_lanes(law, ws):  # type: ignore[no-untyped-def]
+    return _implementation(law, "sweep_lanes")

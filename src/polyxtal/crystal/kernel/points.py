@@ -1,17 +1,15 @@
-"""Stress and consistent tangent of solved points, and batches of points."""
+"""Stress and consistent tangent of a solved point."""
 
 from __future__ import annotations
 
-from polyxtal.algebra.compiling import compiled, compiled_overload
+from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.linear import (
     SQRT1_2,
-    determinant,
     fill_symmetric,
     multiply,
     substitute,
 )
 from polyxtal.crystal.kernel.newton import linearise, slip_velocity
-from polyxtal.crystal.kernel.solve import solve_point
 
 
 @compiled
@@ -114,85 +112,3 @@ def point_tangent(law, plastic_start, stress, state, inactive, ws, out):
             )
             for i in range(3):
                 out[3 * i + k, 3 * i + j] += value
-
-
-@compiled
-def update_points(
-    laws,
-    phase,
-    members,
-    ws,
-    deformation,
-    plastic_start,
-    state_start,
-    dt,
-    stress,
-    state,
-    plastic_inverse,
-    piola,
-    tangent,
-    stress_gradient,
-    with_tangent,
-    inactive,
-):
-    """Solve the points of one law; return the first that failed, or -1.
-
-    Point `members[k]` is of phase `laws[phase[k]]`. `stress` and `state` hold Newton's start and
-    are overwritten, as are `plastic_inverse` (not normalised), `piola` and, `with_tangent`, the
-    (points, 9, 9) `tangent` ∂P/∂F and the (points, 6, 9) `stress_gradient` ∂S/∂F.
-    """
-    for k in range(len(members)):
-        point, law = members[k], laws[phase[k]]
-        if not determinant(deformation[point]) > 0.0:
-            return point
-        used = solve_point(
-            law,
-            deformation[point],
-            plastic_start[point],
-            state_start[point],
-            dt,
-            stress[point],
-            state[point],
-            ws,
-        )
-        if used < 0:
-            return point
-        point_stress(plastic_start[point], stress[point], law, ws, piola[point])
-        if not determinant(ws.plastic_inverse) > 0.0:  # a root without physical meaning
-            return point
-        for i in range(3):
-            for j in range(3):
-                plastic_inverse[point, i, j] = ws.plastic_inverse[i, j]
-        if with_tangent:
-            point_tangent(
-                law, plastic_start[point], stress[point], state[point], inactive, ws, tangent[point]
-            )
-            for m in range(6):
-                for c in range(9):
-                    stress_gradient[point, m, c] = ws.stress_gradient[m, c]
-    return -1
-
-
-def update_groups(groups, *points):  # type: ignore[no-untyped-def]
-    """Solve groups of points, each with another law; return the first that failed, or -1.
-
-    Args:
-        groups: Arguments (laws, phase, members, ws) of `update_points`, one tuple per group.
-        points: Remaining arguments of `update_points`.
-    """
-    raise NotImplementedError
-
-
-@compiled_overload(update_groups)
-def _update_groups(groups, *points):  # type: ignore[no-untyped-def]
-    if len(groups) == 0:
-        return lambda groups, *points: -1
-
-    def update(groups, *points):  # type: ignore[no-untyped-def]
-        laws, phase, members, ws = groups[0]
-        failed = update_points(laws, phase, members, ws, *points)
-        if failed >= 0:
-            return failed
-        return update_groups(groups[1:], *points)
-
-    return update

@@ -14,6 +14,12 @@ INACTIVE, EXACT = 1e-7, 1e-14
 """Share of the largest slip below which systems are omitted from Newton's matrix, and from the
 consistent tangents that are returned. [-]"""
 
+ACCURATE = 1e-11
+"""Relative error of drives that is left where no larger one is asked for. [-]"""
+
+LANES = 64
+"""Points that are solved at once."""
+
 Field = tuple[str, tuple[int, ...]]
 """Name and shape of an array of doubles."""
 
@@ -86,6 +92,44 @@ def workspace_dtype(systems: int, states: int, more: Iterable[Field] = ()) -> np
     ]
     indices = np.dtype([("active", "i8", each_system)])  # indices of active systems
     return np.dtype([*_dtype(fields).descr, *indices.descr])
+
+
+def lanes_dtype(systems: int, states: int, more: Iterable[Field] = ()) -> np.dtype[np.void]:
+    """Return the record type of the scratch of a batch of points, see `lanes.py`."""
+    each_system, each_state, matrix = (systems, LANES), (states, LANES), (3, 3, LANES)
+    return _dtype(
+        [
+            ("deformation", matrix),  # F
+            ("plastic_start", matrix),  # F_p⁻¹(old)
+            ("trial", matrix),  # A = F F_p⁻¹(old)
+            ("flow", matrix),  # I - Σ_a Δγ_a s_a ⊗ n_a
+            ("spread", matrix),
+            ("elastic", matrix),  # F_e
+            ("product", matrix),
+            ("pull", matrix),  # F_eᵀ A
+            ("plastic_inverse", matrix),  # F_p⁻¹(new), not normalised
+            ("piola", matrix),  # P
+            ("stress", (6, LANES)),  # S
+            ("step", (6, LANES)),
+            ("residual", (6, LANES)),  # strain
+            ("strain", (6, LANES)),
+            ("jacobian", (6, 6, LANES)),  # LU factors, inverse pivots
+            ("resolved", each_system),  # τ
+            ("resolved_step", each_system),
+            ("slip", each_system),  # Δγ
+            ("slip_step", each_system),
+            ("slip_by_state", each_system),  # M dz
+            ("softening", each_system),  # ∂Δγ/∂τ at fixed state
+            ("state", each_state),  # z
+            ("state_start", each_state),
+            ("state_step", each_state),
+            ("state_residual", each_state),  # z - z(old) - E
+            ("norm", (LANES,)),
+            ("largest", (LANES,)),
+            ("error", (LANES,)),  # largest relative error
+            *more,
+        ]
+    )
 
 
 def _dtype(fields: Iterable[Field]) -> np.dtype[np.void]:

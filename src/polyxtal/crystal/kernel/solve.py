@@ -16,8 +16,8 @@ DIRECT, SWEEPS, CONTINUATION, HALF_SWEEPS, QUARTER_SWEEPS = range(5)
 """Solution strategies, in the order in which they are tried."""
 FIRST_STRIDE, SMALLEST_STRIDE = 0.125, 1e-5
 """First and smallest step of the continuation parameter. [-]"""
-QUADRATIC = 1e-11
-"""Newton stops when n δ², the error that remains after a relative step δ, is below this. [-]"""
+SOLVED = 1e-9
+"""Largest residual of a solution, in units of strain. [-]"""
 SMALL_STEP = 1e-2
 """Relative steps below this need neither growth limit nor line search. [-]"""
 SMALL_RESIDUAL = 1e-2
@@ -69,8 +69,10 @@ def _keep(law, stress, state, stress_copy, state_copy):
 
 
 @compiled
-def _newton(law, deformation, plastic_start, state_start, dt, stress, state, coupled, ws):
+def _newton(law, deformation, plastic_start, state_start, dt, accuracy, stress, state, coupled, ws):
     """Solve for (S, z) from the start values in place, for S alone if not `coupled`.
+
+    Newton stops when n δ², the error that remains after a relative step δ, is below `accuracy`.
 
     Returns:
         Newton iterations, or -1 where no solution was found.
@@ -116,7 +118,7 @@ def _newton(law, deformation, plastic_start, state_start, dt, stress, state, cou
             if norm <= best or relative < SMALL_STEP:
                 break
             share *= 0.5
-        if share == 1.0 and law.exponent * relative * relative < QUADRATIC and norm < 1e-9:
+        if share == 1.0 and law.exponent * relative * relative < accuracy and norm < SOLVED:
             return iteration + 1
     return -1
 
@@ -136,7 +138,7 @@ def _sweep_state(law, state, share, ws):
 
 
 @compiled
-def solve_point(law, deformation, plastic_start, state_start, dt, stress, state, ws):
+def solve_point(law, deformation, plastic_start, state_start, dt, accuracy, stress, state, ws):
     """Solve the law at one point for the end of the step.
 
     `stress` (6,) and `state` hold Newton's initial values and are overwritten by the solution. If
@@ -147,6 +149,9 @@ def solve_point(law, deformation, plastic_start, state_start, dt, stress, state,
     the stress-free trial state and the wanted one, in adaptive steps (continuation). The sweeps
     overshoot where the state changes much, as in soft crystals within a large step; at last they
     are repeated with a half and a quarter of each change of state.
+
+    Args:
+        accuracy: Largest relative error of drives. [-]
 
     Returns:
         Newton iterations, or -1 where no solution was found.
@@ -167,6 +172,7 @@ def solve_point(law, deformation, plastic_start, state_start, dt, stress, state,
             plastic_start,
             state_start,
             dt,
+            accuracy,
             stress,
             state,
             not sweeping,

@@ -28,7 +28,7 @@ from torch import Tensor
 from polyxtal.algebra.mandel import matrix_to_mandel
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.kernel.dispatch import kernel_marker
-from polyxtal.crystal.kernel.records import constants_dtype, workspace_dtype
+from polyxtal.crystal.kernel.records import constants_dtype, lanes_dtype, workspace_dtype
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.plasticity.state import StateField
 
@@ -197,6 +197,13 @@ class PlasticityLaw(ABC):
         """Allocate the scratch record of one thread."""
         systems, states = len(self.schmid), self.states
         return np.zeros(1, workspace_dtype(systems, states, self.kernel.scratch(systems)))[0]
+
+    def lanes(self) -> np.void | None:
+        """Allocate the scratch record of a batch of points; None without a form for batches."""
+        if not hasattr(self.kernel, "evaluate_lanes"):
+            return None
+        systems, states = len(self.schmid), self.states
+        return np.zeros(1, lanes_dtype(systems, states, self.kernel.lane_scratch(systems)))[0]
 
 
 _LAWS: dict[str, type[PlasticityLaw]] = {}

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyxtal.crystal.kernel.points import update_points
-from polyxtal.crystal.kernel.records import EXACT
+from polyxtal.crystal.kernel.batches import SOLVED, linearise_points, solve_points
+from polyxtal.crystal.kernel.records import ACCURATE, EXACT, LANES
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.law import PlasticityLaw
 from polyxtal.crystal.plasticity.state import CrystalState, LawUpdate
@@ -26,18 +26,24 @@ class LawGroup:
     Attributes:
         constants: One record for each phase.
         phase: Index into `constants` of every point of the group.
-        members: The points, ascending.
+        members: The points, ascending in each phase.
+        batches: First and last (exclusive) member of every batch, of one phase each; (batches, 2).
         law: The law of one of the phases, for the shape of the scratch.
     """
 
     constants: np.ndarray
     phase: np.ndarray
     members: np.ndarray
+    batches: np.ndarray
     law: PlasticityLaw
 
-    def workspace(self) -> np.void:
-        """Allocate the scratch record of one thread."""
-        return self.law.workspace()
+    def points(self) -> tuple[np.ndarray, ...]:
+        """Return the first arguments of `solve_points`."""
+        return self.constants, self.phase, self.members, self.batches
+
+    def scratch(self) -> tuple[np.void, np.void | None]:
+        """Allocate the scratch records of one thread."""
+        return self.law.workspace(), self.law.lanes()
 
 
 def law_groups(
@@ -59,8 +65,21 @@ def law_groups(
         members = np.flatnonzero(np.isin(phase, phases))
         if len(members):
             constants = np.concatenate([records[index] for index in phases])
-            groups.append(LawGroup(constants, place[phase[members]], members, laws[phases[0]]))
+            members = members[np.argsort(place[phase[members]], kind="stable")]
+            index = place[phase[members]]
+            group = LawGroup(constants, index, members, _batches(index), laws[phases[0]])
+            groups.append(group)
     return groups
+
+
+def _batches(phase: np.ndarray) -> np.ndarray:
+    """Divide members, sorted by phase, into batches of one phase."""
+    found = []
+    for kind in np.unique(phase):
+        first, last = np.searchsorted(phase, [kind, kind + 1])
+        starts = np.arange(first, last, LANES)
+        found.append(np.stack([starts, np.minimum(starts + LANES, last)], 1))
+    return np.concatenate(found)
 
 
 class CompiledCrystalPlasticity:
@@ -74,7 +93,7 @@ class CompiledCrystalPlasticity:
     ) -> None:
         """Build the law of every material."""
         self.reference = CrystalPlasticity(materials, phase)
-        self._groups: list[tuple[LawGroup, np.void]] | None = None
+        self._groups: list[tuple[LawGroup, tuple[np.void, np.void | None]]] | None = None
 
     def initial_state(self, orientations: Float[Tensor, "points 4"]) -> CrystalState:
         """Return the stress-free state of crystals with given orientations."""
@@ -87,46 +106,36 @@ class CompiledCrystalPlasticity:
         check_deformation(deformation)
         points = len(deformation)
         stress, internal = state.stress.numpy().copy(), state.internal.numpy().copy()
-        inverse, piola = np.empty((points, 3, 3)), np.empty((points, 3, 3))
+        inverse, piola = np.empty((points, 3, 3)), np.empty((9, points))
         tangent = np.empty((points, 9, 9))
         start = (
-            np.ascontiguousarray(deformation.detach().numpy()),
+            np.ascontiguousarray(deformation.detach().numpy().reshape(points, 9).T),
             *(np.ascontiguousarray(a.numpy()) for a in (state.plastic_inverse, state.internal)),
         )
         gradient = np.empty((points, 6, 9))
         for group, scratch in self._law_groups(points):
-            failed = update_points(
-                group.constants,
-                group.phase,
-                group.members,
-                scratch,
-                *start,
-                float(dt),
-                stress,
-                internal,
-                inverse,
-                piola,
-                tangent,
-                gradient,
-                True,
-                EXACT,
-            )
-            if failed >= 0:
+            given = *group.points(), *scratch, *start, float(dt)
+            out = stress, internal, inverse, piola
+            failed = solve_points(*given, ACCURATE, *out, 0, len(group.batches))
+            if failed != SOLVED:
                 raise self._failure(failed, deformation, state, dt, stress, internal)
+            linearise_points(*given, stress, internal, EXACT, tangent, gradient)
         unit = inverse / np.linalg.det(inverse)[:, None, None] ** (1 / 3)
         new = CrystalState(*(torch.from_numpy(a) for a in (unit, internal, stress)))
         return LawUpdate(
-            torch.from_numpy(piola), torch.from_numpy(tangent).reshape(points, 3, 3, 3, 3), new
+            torch.from_numpy(piola.T.copy()).reshape(points, 3, 3),
+            torch.from_numpy(tangent).reshape(points, 3, 3, 3, 3),
+            new,
         )
 
-    def _law_groups(self, points: int) -> list[tuple[LawGroup, np.void]]:
+    def _law_groups(self, points: int) -> list[tuple[LawGroup, tuple[np.void, np.void | None]]]:
         """Return groups with scratch records, rebuilt if the number of points changes."""
         law = self.reference
         if self._groups is None or (
             law.phase is None and len(self._groups[0][0].members) != points
         ):
             groups = law_groups(law.materials, law.laws, law.index(points).numpy())
-            self._groups = [(group, group.workspace()) for group in groups]
+            self._groups = [(group, group.scratch()) for group in groups]
         return self._groups
 
     def _failure(

@@ -16,8 +16,12 @@ from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.microstructure.phased_materials import VOID, MaterialByPhase, PhasedMaterials
 from polyxtal.microstructure.polycrystal import Polycrystal
 
-CELL_FORMAT = 4
+CELL_FORMAT = 5
 """Raised whenever the method changes, so that no checkpoint continues under another one."""
+
+
+LAW_SHARE = 1e-2
+"""Relative error of the law, in units of the tolerance of equilibrium. [-]"""
 
 
 def build_cell(
@@ -42,7 +46,7 @@ def build_cell(
     on_cpu = device is None or torch.device(device).type == "cpu"
     if compiled or (compiled is None and on_cpu):
         count = torch.get_num_threads() if threads is None else threads
-        law = CompiledCellLaw(phased.materials, phase, orientations, count)
+        law = CompiledCellLaw(phased.materials, phase, orientations, count, LAW_SHARE * tol)
     else:
         law = ReadableCellLaw(phased.materials, phase, orientations, device)
     return PeriodicCell(law, rve.grid, rve.spacing, scheme, tol)

@@ -9,8 +9,8 @@ displacements and the free components of F̄ together, preconditioned by a refer
 mean stiffness of the undeformed cell. They run in single precision, which is enough for a Newton
 step; equilibrium itself is always checked in double precision.
 
-A tangent costs about half as much as solving the law, and is reused as long as it reduces the
-residual.
+A tangent costs about twice as much as solving the law, and is reused as long as it reduces the
+residual. It also tells how a correction of F changes the stress that the law starts from.
 
 Where systems harden each other more than themselves, soft crystals within a large step make the
 tangent indefinite. If Newton's method fails, it starts again with steps that are damped by a share
@@ -21,15 +21,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.mechanics.fullfield.cell_law import CellLaw
 from polyxtal.mechanics.fullfield.fourier import FourierGrid, green_of_tangent
+from polyxtal.mechanics.fullfield.imbalance import Imbalance
 from polyxtal.mechanics.fullfield.krylov import conjugate_gradients
 from polyxtal.mechanics.fullfield.linearised import LinearisedCell
 from polyxtal.mechanics.fullfield.predictor import Predictor
@@ -49,21 +49,6 @@ DIVERGED = 1e3
 DAMPING, MAX_DAMPING = 0.1, 10.0
 """First and largest share of the elastic stiffness that damps Newton's steps. [-]"""
 MAX_DAMPED_ITERATIONS = 40
-
-
-class Imbalance(NamedTuple):
-    """The distance from equilibrium.
-
-    Attributes:
-        force: P̂ k.
-        mean_stress: <P>. [MPa]
-        error: The larger of the stress out of balance, the rms of P̂ k / |k|, and the largest
-            deviation of the mean stress from its prescribed value; relative to the rms of P. [-]
-    """
-
-    force: Complex[Tensor, "3 nx ny nz_half"]
-    mean_stress: Float[Tensor, "9"]
-    error: float
 
 
 class PeriodicCell:
@@ -96,7 +81,8 @@ class PeriodicCell:
         self._mean_stress = self._accepted_stress
         self._attempted = (0.0, True)
         self._tangent_is_slow = False
-        law.evaluate(self._deformation, 0.0, with_tangent=True)
+        law.evaluate(self._deformation, 0.0)
+        law.linearise()
         stiffness = law.mean_tangent()
         self._stiffness = stiffness.float()
         self._green = green_of_tangent(self._fourier.k, stiffness).float()
@@ -137,12 +123,14 @@ class PeriodicCell:
         self._attempted = (dt, elastic_start)
         if elastic_start:
             self._set_unknowns(self._accepted)
-            solved = self._evaluate(0.0, with_tangent=True)
+            solved = self._evaluate(0.0)
         else:
             self._set_unknowns(self._predictor.predict(self._accepted, dt))
             self._mean = control.placed(self._mean)
-            solved = self._evaluate(dt, with_tangent=self._tangent_is_slow)
+            solved = self._evaluate(dt)
         fresh = elastic_start or self._tangent_is_slow
+        if solved and fresh:
+            self._linearise()
         error = first = float("inf")
         for iteration in range(1, MAX_ITERATIONS + 1):
             if not solved:
@@ -159,18 +147,20 @@ class PeriodicCell:
                 if not error < DIVERGED * first:
                     return StepResult(False, iteration, error)
                 if not fresh and error > SLOW * before and math.isfinite(before):
-                    self._evaluate(dt, with_tangent=True)
+                    self._linearise()
             self._correct(imbalance, control)
-            solved, fresh = self._evaluate(dt, with_tangent=False), False
+            solved, fresh = self._evaluate(dt, anticipate=not done_elastically), False
         return StepResult(False, MAX_ITERATIONS, error)
 
     def _damped(self, dt: float, control: MixedControl) -> StepResult:
         """Iterate elastically from the accepted state by steps that must reduce the residual."""
         self._set_unknowns(self._accepted)
-        self._evaluate(0.0, with_tangent=True)
+        self._evaluate(0.0)
+        self._linearise()
         self._correct(self._imbalance(control), control)
-        if not self._evaluate(dt, with_tangent=True):
+        if not self._evaluate(dt):
             return StepResult(False, 1, float("inf"), crystal_failed=True)
+        self._linearise()
         at, damping = self._imbalance(control), DAMPING
         for iteration in range(2, MAX_DAMPED_ITERATIONS + 1):
             if at.error <= self.tolerance:
@@ -178,11 +168,11 @@ class PeriodicCell:
                 return StepResult(True, iteration, at.error)
             before = self._unknowns()
             self._correct(at, control, damping)
-            solved = self._evaluate(dt, with_tangent=False)
+            solved = self._evaluate(dt)
             tried = self._imbalance(control) if solved else at
             if tried.error < at.error:
                 at, damping = tried, damping / 4
-                self._evaluate(dt, with_tangent=True)
+                self._linearise()
                 continue
             self._set_unknowns(before)
             damping *= 8
@@ -213,11 +203,16 @@ class PeriodicCell:
         """Return F of every voxel."""
         return self._fourier.gradient(self._displacement).add_(self._mean[:, None])
 
-    def _evaluate(self, dt: float, with_tangent: bool) -> bool:
+    def _evaluate(self, dt: float, anticipate: bool = False) -> bool:
         self.evaluations += 1
-        self.tangents += with_tangent
-        self._deformation = self._deform()
-        return self.law.evaluate(self._deformation, dt, with_tangent)
+        before, self._deformation = self._deformation, self._deform()
+        if anticipate:
+            self.law.anticipate(self._deformation - before)
+        return self.law.evaluate(self._deformation, dt)
+
+    def _linearise(self) -> None:
+        self.tangents += 1
+        self.law.linearise()
 
     def _imbalance(self, control: MixedControl) -> Imbalance:
         stress = self.law.piola
@@ -245,10 +240,10 @@ class PeriodicCell:
         """Take the Newton step in displacement and mean F."""
         rows, free = control.stress_rows(), control.stress_controlled
         system = self.linearised(rows, damping)
-        gap = control.deformation_gap(self._mean)
         wanted = control.target[free] - rows @ imbalance.mean_stress
         right = system.pack(-imbalance.force, wanted)
-        if bool(gap.any()):
+        if not control.holds_for(self._mean):
+            gap = control.deformation_gap(self._mean)
             uniform = gap.float()[:, None].expand(9, self.law.piola.shape[1]).contiguous()
             force, mean = self._single.force(self.law.multiply(uniform))
             right -= system.pack(force, rows.to(mean) @ mean)

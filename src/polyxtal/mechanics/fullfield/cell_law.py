@@ -33,18 +33,23 @@ class CellLaw(Protocol):
     piola: Tensor
     void: Tensor
 
-    def evaluate(
-        self, deformation: Float[Tensor, "9 voxels"], dt: float, with_tangent: bool
-    ) -> bool:
+    def evaluate(self, deformation: Float[Tensor, "9 voxels"], dt: float) -> bool:
         """Solve the law for the end of a step of length dt [s]; dt = 0 is the elastic response.
 
         Args:
             deformation: F of every voxel. [-]
             dt: Length of the step from the accepted state. [s]
-            with_tangent: Replace the tangent by the consistent one, ∂P/∂F.
         Returns:
             Whether every voxel found a solution.
         """
+        ...
+
+    def linearise(self) -> None:
+        """Replace the tangent by the consistent one, ∂P/∂F, of the last evaluation."""
+        ...
+
+    def anticipate(self, change: Float[Tensor, "9 voxels"]) -> None:
+        """Move the guess by what a change of F from the last evaluation is likely to cause."""
         ...
 
     def accept(self) -> None:
@@ -131,9 +136,7 @@ class ReadableCellLaw:
         self.piola = torch.zeros(9, voxels, dtype=torch.float64, device=device)
         self._tangent = torch.zeros(9, 9, voxels, dtype=torch.float32, device=device)
 
-    def evaluate(
-        self, deformation: Float[Tensor, "9 voxels"], dt: float, with_tangent: bool
-    ) -> bool:
+    def evaluate(self, deformation: Float[Tensor, "9 voxels"], dt: float) -> bool:
         """Solve the law; see `CellLaw`."""
         here = deformation[:, self._solid].mT.reshape(-1, 3, 3)
         start = CrystalState(
@@ -143,13 +146,18 @@ class ReadableCellLaw:
             update = self._law.update(here, start, dt)
         except (ConvergenceError, ValueError):
             return False
-        self._reached, self._dt = update.state, dt
+        self._reached, self._latest, self._dt = update.state, update.tangent, dt
         self.guess["stress"] = update.state.stress
         self.piola[:, self._solid] = update.stress.reshape(-1, 9).mT
-        if with_tangent:
-            tangent = update.tangent.reshape(-1, 9, 9).permute(1, 2, 0)
-            self._tangent[:, :, self._solid] = tangent.to(self._tangent)
         return True
+
+    def linearise(self) -> None:
+        """Replace the tangent; see `CellLaw`."""
+        tangent = self._latest.reshape(-1, 9, 9).permute(1, 2, 0)
+        self._tangent[:, :, self._solid] = tangent.to(self._tangent)
+
+    def anticipate(self, change: Float[Tensor, "9 voxels"]) -> None:
+        """Leave the guess as it is; see `CellLaw`."""
 
     def accept(self) -> None:
         """Make the state last found the start of the next step."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import TypeVar
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from polyxtal.crystal.kernel.batches import SOLVED, solve_points
+from polyxtal.crystal.kernel.records import ACCURATE
 from polyxtal.crystal.kernel.rotation import crystal_orientations, normalise
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.update.compiled import law_groups
@@ -19,11 +21,13 @@ from polyxtal.mechanics.fullfield.accumulated_slip import AccumulatedSlip
 from polyxtal.mechanics.fullfield.cell_law import check_state
 from polyxtal.mechanics.fullfield.voxel_kernel import (
     BLOCK,
-    SOLVED,
-    evaluate_voxels,
+    ROWS,
+    linearise_voxels,
     multiply_tangents,
 )
 from polyxtal.microstructure.phased_materials import VOID
+
+T = TypeVar("T")
 
 BLOCKS_A_THREAD = 16
 """Smallest number of blocks for which a thread pays off."""
@@ -38,12 +42,13 @@ class CompiledCellLaw:
         phase: Int[Tensor, " voxels"],
         orientations: Float[Tensor, "voxels 4"],
         threads: int = 1,
+        accuracy: float = ACCURATE,
     ) -> None:
-        """Start undeformed; `phase` indexes `materials` or is `VOID`."""
+        """Start undeformed; `phase` indexes `materials` or is `VOID`; see `solve_point`."""
         self.void = phase == VOID
         law = CrystalPlasticity(materials, phase.clamp_min(0))
         start = law.initial_state(orientations)
-        self._laws, self._phase = law.laws, phase
+        self._laws, self._phase, self._accuracy = law.laws, phase, accuracy
         self._groups = law_groups(law.materials, law.laws, phase.numpy())
         self._plastic_start = start.plastic_inverse.clone()
         self._internal_start = start.internal.clone()
@@ -54,53 +59,65 @@ class CompiledCellLaw:
         voxels = len(phase)
         self.piola = torch.zeros(9, voxels, dtype=torch.float64)
         blocks = -(-voxels // BLOCK)
-        self._tangent = torch.zeros(blocks, 81, BLOCK, dtype=torch.float32)
+        self._tangent = torch.zeros(blocks, 9 * ROWS, BLOCK, dtype=torch.float32)
         pieces = max(1, min(threads, blocks // BLOCKS_A_THREAD))
         ends = [round(piece * blocks / pieces) for piece in range(pieces + 1)]
         self._pieces = list(pairwise(ends))
-        self._scratch = [[group.workspace() for group in self._groups] for _ in self._pieces]
+        self._scratch = [[group.scratch() for group in self._groups] for _ in self._pieces]
         self._pool = ThreadPoolExecutor(pieces) if pieces > 1 else None
 
     def _voxels(self, first: int, last: int) -> tuple[int, int]:
         return first * BLOCK, min(last * BLOCK, len(self._phase))
 
-    def _each_piece(self, task: Callable[[int, int, int], object]) -> list[object]:
+    def _each_piece(self, task: Callable[[int, int, int], T]) -> list[T]:
         arguments = [(piece, *ends) for piece, ends in enumerate(self._pieces)]
         if self._pool is None:
             return [task(*a) for a in arguments]
         return list(self._pool.map(lambda a: task(*a), arguments))
 
-    def evaluate(
-        self, deformation: Float[Tensor, "9 voxels"], dt: float, with_tangent: bool
-    ) -> bool:
+    def evaluate(self, deformation: Float[Tensor, "9 voxels"], dt: float) -> bool:
         """Solve the law; see `CellLaw`."""
         # A wild guess must not make a slip resistance negative.
         least = torch.where(self._positive, 0.5 * self._internal_start, -torch.inf)
         torch.maximum(self.guess["internal"], least, out=self.guess["internal"])
-        self._dt = float(dt)
-        shared = (
-            deformation.contiguous().numpy(),
-            self._plastic_start.numpy(),
-            self._internal_start.numpy(),
+        self._deformation, self._dt = deformation.contiguous(), float(dt)
+        failed = self._each_group(
+            solve_points,
             self._dt,
+            self._accuracy,
             self.guess["stress"].numpy(),
             self.guess["internal"].numpy(),
             self._plastic_inverse.numpy(),
             self.piola.numpy(),
-            self._tangent.numpy(),
-            bool(with_tangent),
         )
+        return all(voxel == SOLVED for voxel in failed)
 
-        def task(piece: int, first: int, last: int) -> object:
+    def linearise(self) -> None:
+        """Replace the tangent; see `CellLaw`."""
+        stress, internal = self.guess["stress"].numpy(), self.guess["internal"].numpy()
+        self._each_group(linearise_voxels, self._dt, stress, internal, self._tangent.numpy())
+
+    def _each_group(self, kernel: Callable[..., int | None], *more: object) -> list[int | None]:
+        """Call a kernel for all batches of every law, in as many pieces as there are threads."""
+        fields = self._deformation, self._plastic_start, self._internal_start
+        arrays = *(field.numpy() for field in fields), *more
+
+        def task(piece: int, first: int, last: int) -> list[int | None]:
+            results = []
             for group, scratch in zip(self._groups, self._scratch[piece], strict=True):
-                ends = np.searchsorted(group.members, self._voxels(first, last)).tolist()
-                points = group.constants, group.phase, group.members
-                failed = evaluate_voxels(*points, *shared, *ends, scratch)
-                if failed != SOLVED:
-                    return failed
-            return SOLVED
+                count, pieces = len(group.batches), len(self._pieces)
+                ends = count * piece // pieces, count * (piece + 1) // pieces
+                results.append(kernel(*group.points(), *scratch, *arrays, *ends))
+            return results
 
-        return all(failed == SOLVED for failed in self._each_piece(task))
+        return [result for results in self._each_piece(task) for result in results]
+
+    def anticipate(self, change: Float[Tensor, "9 voxels"]) -> None:
+        """Move the guess of S by ∂S/∂F : δF; see `CellLaw`."""
+        out = torch.empty(ROWS - 9, change.shape[1], dtype=torch.float32)
+        arrays = self._tangent[:, 81:].numpy(), change.float().numpy(), out.numpy()
+        self._each_piece(lambda _, first, last: multiply_tangents(*arrays, first, last))
+        self.guess["stress"].add_(out.mT)
 
     def accept(self) -> None:
         """Make the state last found the start of the next step."""
@@ -113,13 +130,13 @@ class CompiledCellLaw:
     def multiply(self, gradient: Float[Tensor, "9 voxels"]) -> Float[Tensor, "9 voxels"]:
         """Return the tangent times a gradient at every voxel; see `CellLaw`."""
         out = torch.empty_like(gradient)
-        arrays = self._tangent.numpy(), gradient.numpy(), out.numpy()
+        arrays = self._tangent[:, :81].numpy(), gradient.numpy(), out.numpy()
         self._each_piece(lambda _, first, last: multiply_tangents(*arrays, first, last))
         return out
 
     def mean_tangent(self) -> Float[Tensor, "9 9"]:
         """Return the volume average of the tangent. [MPa]"""
-        total = self._tangent.sum((0, 2), dtype=torch.float64)
+        total = self._tangent[:, :81].sum((0, 2), dtype=torch.float64)
         return (total / len(self._phase)).reshape(9, 9)
 
     def orientations(self, deformation: Float[Tensor, "9 voxels"]) -> Float[Tensor, "voxels 4"]:

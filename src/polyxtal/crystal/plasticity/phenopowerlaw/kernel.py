@@ -12,6 +12,9 @@ import numpy as np
 
 from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.records import Field
+from polyxtal.crystal.plasticity.phenopowerlaw.lane_kernel import evaluate_lanes as evaluate_lanes
+from polyxtal.crystal.plasticity.phenopowerlaw.lane_kernel import lane_scratch as lane_scratch
+from polyxtal.crystal.plasticity.phenopowerlaw.lane_kernel import sweep_lanes as sweep_lanes
 
 TINY = 1e-300
 
