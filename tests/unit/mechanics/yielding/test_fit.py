@@ -156,6 +156,12 @@ def test_the_table_and_its_text():
     assert f"rms {fit.rms_stress:.3g} of stresses" in text
 
 
+def test_a_fit_that_does_not_converge_is_not_returned(monkeypatch):
+    monkeypatch.setattr("polyxtal.mechanics.yielding.fit.EVALUATIONS", 3)
+    with pytest.raises(px.ConvergenceError, match="must converge, but has not after 3 evaluations"):
+        px.fit_yield_function(aa2090(), "yld2000")
+
+
 def test_a_seed_gives_the_same_fit():
     first, second = (px.fit_yield_function(aa2090(), "yld91", seed=4) for _ in range(2))
     np.testing.assert_array_equal(first.function.vector, second.function.vector)
