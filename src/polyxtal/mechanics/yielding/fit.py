@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import OptimizeResult, least_squares
 
+from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.argument_types import require_number, require_seed, require_type
 from polyxtal.mechanics.yielding.cpb06 import CPB06
 from polyxtal.mechanics.yielding.data import STRESS, YieldPoints
@@ -25,6 +26,8 @@ KINDS: dict[str, type[YieldFunction]] = {
 """Yield functions by name."""
 SPREAD = 0.1
 """Standard deviation of the parameters of further starts about the isotropic ones. [-]"""
+EVALUATIONS = 1000
+"""Largest number of evaluations from one start."""
 
 
 def fit_yield_function(
@@ -57,6 +60,7 @@ def fit_yield_function(
     Raises:
         ValueError: if there are fewer points than parameters, the kind is unknown, or the best
             function is not convex.
+        ConvergenceError: if no start converges.
 
     Example:
         >>> import polyxtal as px
@@ -87,7 +91,7 @@ def fit_yield_function(
 
     random = np.random.default_rng(seed)
     first = isotropic + SPREAD * random.standard_normal(len(isotropic))
-    free = _influential(residual, _within(function, first))
+    free = _influential(residual, np.clip(first, *_bounds(function)))
     needed = int(free.sum()) - function.redundant
     if len(points) < needed:
         raise ValueError(
@@ -97,7 +101,13 @@ def fit_yield_function(
     trials = [isotropic, first]
     trials += [isotropic + SPREAD * random.standard_normal(len(isotropic)) for _ in range(starts)]
     found = [_minimize(residual, function, isotropic, trial, free) for trial in trials[:starts]]
-    best = min(found, key=lambda one: one.cost)
+    converged = [one for one in found if one.status > 0]
+    if not converged:
+        raise ConvergenceError(
+            f"The fit of {kind} must converge, but has not after {EVALUATIONS} evaluations; its "
+            "points may need another yield function."
+        )
+    best = min(converged, key=lambda one: one.cost)
     vector = isotropic.copy()
     vector[free] = best.x
     return _checked(function.from_vector(vector, exponent), points, scale, best, free)
@@ -120,12 +130,6 @@ def _with_scale(points: YieldPoints, reference: float | None) -> tuple[YieldPoin
         return points, float(points.values[along_x].mean())
     yields = points.kinds != "ratio"
     return points, float((points.values * von_mises(points.directions))[yields].mean())
-
-
-def _within(function: type[YieldFunction], vector: Array) -> Array:
-    """Return parameters within the bounds of a function."""
-    low, high = _bounds(function)
-    return np.clip(vector, low, high)
 
 
 def _bounds(function: type[YieldFunction]) -> tuple[Array, Array]:
@@ -159,7 +163,7 @@ def _minimize(
     inside = np.clip(trial, low + 1e-3, high - 1e-3)[free]
     limits = (low[free], high[free])
     return least_squares(
-        reduced, inside, bounds=limits, ftol=1e-10, xtol=1e-12, gtol=1e-12, max_nfev=200
+        reduced, inside, bounds=limits, ftol=1e-10, xtol=1e-12, gtol=1e-12, max_nfev=EVALUATIONS
     )
 
 
@@ -179,16 +183,12 @@ def _checked(
         )
     names = np.array(function.names)
     _, singular, right = np.linalg.svd(best.jac, full_matrices=True)
-    known = np.zeros(len(best.x), dtype=bool)
-    known[: len(singular)] = singular > 1e-6 * singular[0]
-    rank = int(known.sum())
-    lost = (right[~known] ** 2).sum(0) > 1e-6
+    rank = int((singular > 1e-6 * singular[0]).sum())
+    lost = (right[rank:] ** 2).sum(0) > 1e-6
     lost &= len(best.x) - rank > function.redundant
     surplus = len(points) - rank
     inflation = max(1.0, 2.0 * best.cost / surplus) if surplus > 0 else 1.0
-    variance = (right[known] ** 2 / singular[: len(known)][known[: len(singular)], None] ** 2).sum(
-        0
-    )
+    variance = (right[:rank] ** 2 / singular[:rank, None] ** 2).sum(0)
     spread = np.where(lost, np.inf, np.sqrt(inflation * variance))
     return YieldFit(
         function=function,

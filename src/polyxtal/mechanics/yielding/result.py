@@ -56,6 +56,13 @@ class YieldFit:
         return float(np.sqrt(np.mean(difference**2))) if len(difference) else float("nan")
 
     @property
+    def summary(self) -> str:
+        """Number of points and rms of the differences, in words."""
+        count = f"{len(self.points)} points: rms {self.rms_stress:.3g} of yield stresses"
+        ratios = f", {self.rms_ratio:.3g} of r-values" * bool((self.points.kinds == RATIO).any())
+        return f"{count} over {self.reference:.6g} MPa{ratios}"
+
+    @property
     def remark(self) -> str:
         """What the points do not determine, in a sentence; empty if they determine all."""
         said = []
@@ -87,7 +94,7 @@ class YieldFit:
     def __str__(self) -> str:
         """Return parameters and residuals as a text of lines."""
         width = max(len(name) for name in self.points.names)
-        lines = [f"{self.function.kind}, reference stress {self.reference:g}"]
+        lines = [f"{self.function.kind}, exponent {self.function.exponent:g}"]
         lines += [
             f"  {name} = {value:.4f}"
             + (f" ± {self.uncertainties[name]:.2g}" if name in self.uncertainties else " (held)")
@@ -99,5 +106,5 @@ class YieldFit:
             f"{row['difference']:+10.3g}"
             for row in self.table()
         ]
-        lines.append(f"rms {self.rms_stress:.3g} of stresses, {self.rms_ratio:.3g} of r-values")
+        lines.append(self.summary)
         return "\n".join([*lines, *([self.remark] if self.remark else [])])

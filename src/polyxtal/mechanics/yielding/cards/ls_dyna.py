@@ -86,9 +86,9 @@ def _text(
     sheet: Sheet, keyword: str, cards: list[str], scale: float, remarks: tuple[str, ...]
 ) -> str:
     strains, stresses = sheet.flow_curve(scale)
-    young, _ = sheet.isotropic
-    average = f"E and PR are those of Hill's isotropic average (E = {young:.6g})."
-    lines = ["*KEYWORD", *sheet.header("$", (*remarks, average))]
+    elastic = "E and PR are those of Hill's isotropic average of the stiffness."
+    axes = "AOPT 2: the rolling direction is the global x, the transverse direction the global y."
+    lines = ["*KEYWORD", *sheet.header("$", (*remarks, elastic, axes))]
     lines += [keyword, sheet.name, *cards, "*DEFINE_CURVE_TITLE", f"{sheet.name} flow curve"]
     lines += [_comment("lcid sidr sfa sfo offa offo"), _row(CURVE, "0", 1.0, 1.0, 0.0, 0.0)]
     lines.append(f"${'plastic strain':>19}{'flow stress':>20}")

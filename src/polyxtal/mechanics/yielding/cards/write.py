@@ -193,10 +193,7 @@ def _origin(
     values = ", ".join(f"{key} {value:.6g}" for key, value in yields.parameters.items())
     lines.append(f"Yield function {yields.kind}, exponent {yields.exponent:g}: {values}.")
     if isinstance(function, YieldFit):
-        lines.append(
-            f"Fitted to {len(function.points)} points: rms {function.rms_stress:.3g} of yield "
-            f"stresses over {function.reference:.6g} MPa, {function.rms_ratio:.3g} of r-values."
-        )
+        lines.append(f"Fitted to {function.summary}.")
     law = hardening.law if isinstance(hardening, HardeningFit) else hardening
     values = ", ".join(f"{key} {value:.6g}" for key, value in law.parameters.items())
     lines.append(f"Hardening law {law.kind}, in MPa: {values}.")
