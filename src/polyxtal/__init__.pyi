@@ -59,6 +59,8 @@ from .microstructure.stack import EbsdStack as EbsdStack
 from .microstructure.tessellate import tessellate as tessellate
 from .model.foundation import FoundationModel as FoundationModel
 from .model.foundation import load_model as load_model
+from .network.batch import BatchIncrement as BatchIncrement
+from .network.batch import NetworkBatch as NetworkBatch
 from .network.fit import CurveTarget as CurveTarget
 from .network.fit import NetworkFit as NetworkFit
 from .network.fit import StiffnessTarget as StiffnessTarget
