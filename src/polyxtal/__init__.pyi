@@ -67,6 +67,7 @@ from .network.fit import StiffnessTarget as StiffnessTarget
 from .network.fit import fit_network as fit_network
 from .network.tree import MaterialNetwork as MaterialNetwork
 from .network.tree import NetworkEnsemble as NetworkEnsemble
+from .network.umat.write import write_umat as write_umat
 from .texture.components import FibreTexture as FibreTexture
 from .texture.components import UnimodalTexture as UnimodalTexture
 from .texture.components import miller_orientation as miller_orientation
