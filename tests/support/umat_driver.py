@@ -55,7 +55,7 @@ class UserMaterial:
         states: int,
         points: int = 1,
         name: str = "umat",
-        flags: tuple[str, ...] = ("-O2",),
+        flags: tuple[str, ...] = ("-O1",),
     ) -> None:
         driver, library = file.with_name(f"{file.stem}_points.f90"), file.with_suffix(".so")
         driver.write_text(POINTS.replace("{name}", name))
@@ -68,21 +68,21 @@ class UserMaterial:
         self.states = np.zeros((points, states))
         self.deformation = np.tile(np.eye(3), (points, 1, 1))
 
+    def reset(self) -> None:
+        self.states[:] = 0.0
+        self.deformation = np.tile(np.eye(3), (len(self.states), 1, 1))
+
     def attempt(
         self, wanted: np.ndarray, dt: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return Cauchy stress (points, 6), DDSDDE (points, 6, 6), PNEWDT, and the new states."""
         points = len(wanted)
         # Fortran's order: the transpose of each matrix.
-        starts, ends = (
-            np.ascontiguousarray(f.swapaxes(1, 2)) for f in (self.deformation, wanted)
-        )
+        starts, ends = (np.ascontiguousarray(f.swapaxes(1, 2)) for f in (self.deformation, wanted))
         stress, moduli = np.zeros((points, 6)), np.zeros((points, 6, 6))
         shortened, states = np.ones(points), self.states.copy()
         arrays = [a.ctypes.data_as(ctypes.c_void_p) for a in (starts, ends)]
-        results = [
-            a.ctypes.data_as(ctypes.c_void_p) for a in (stress, states, moduli, shortened)
-        ]
+        results = [a.ctypes.data_as(ctypes.c_void_p) for a in (stress, states, moduli, shortened)]
         self._points(points, states.shape[1], *arrays, ctypes.c_double(dt), *results)
         return stress, moduli.swapaxes(1, 2), shortened, states
 

@@ -11,7 +11,6 @@ import numpy as np
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.update.compiled import LawGroup, law_groups
 from polyxtal.crystal.update.crystal import CrystalPlasticity
-from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR
 from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.network.batch_kernel import advance_points
 from polyxtal.network.condense_kernel import (
@@ -21,6 +20,7 @@ from polyxtal.network.condense_kernel import (
     tree_workspace,
 )
 from polyxtal.network.point_state import Network, PointArrays, point_arrays, scratch
+from polyxtal.network.stress_floor import stress_floor
 from polyxtal.network.tree import MaterialNetwork
 
 
@@ -75,7 +75,7 @@ class PointGroup:
             law.positive(self.leaves).numpy(),
             interfaces,
             tolerance,
-            STRESS_FLOOR,
+            stress_floor(law.materials, tolerance),
         )
         start = law.initial_state(network.orientations.detach())
         self._start = np.ascontiguousarray(start.plastic_inverse.numpy())

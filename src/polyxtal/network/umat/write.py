@@ -15,9 +15,9 @@ from polyxtal.argument_types import require_path, require_type
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.update.crystal import CrystalPlasticity
 from polyxtal.files.atomic import atomic_file
-from polyxtal.mechanics.loading.mixed_control import STRESS_FLOOR
 from polyxtal.microstructure.phased_materials import PhasedMaterials
 from polyxtal.network.online_compiled import TOLERANCE
+from polyxtal.network.stress_floor import stress_floor
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.network.umat.numbers import law_arrays, template_of
 from polyxtal.version import __version__
@@ -119,7 +119,8 @@ def write_umat(
     )
     arrays |= _geometry(network, law)
     sizes = {"nl": network.leaves, "np": len(law.laws), "ns": len(arrays["rate"]), "nz": internal}
-    parts = [_data_module(sizes, arrays, tolerance, solver == "calculix")]
+    floor = stress_floor(phased.materials, tolerance)
+    parts = [_data_module(sizes, arrays, tolerance, floor, solver == "calculix")]
     parts += [
         (HERE / file).read_text(encoding="ascii")
         for file in (template.file, "crystal.f90", "network.f90", "umat.f90")
@@ -152,7 +153,11 @@ def _geometry(network: MaterialNetwork, law: CrystalPlasticity) -> dict[str, np.
 
 
 def _data_module(
-    sizes: Mapping[str, int], arrays: Mapping[str, np.ndarray], tolerance: float, corotational: bool
+    sizes: Mapping[str, int],
+    arrays: Mapping[str, np.ndarray],
+    tolerance: float,
+    floor: float,
+    corotational: bool,
 ) -> str:
     lines = [
         "! Numbers of this network and of its phases.",
@@ -161,7 +166,7 @@ def _data_module(
         "  implicit none",
         *(f"  integer, parameter :: {name} = {value}" for name, value in sizes.items()),
         f"  real(8), parameter :: tolerance = {_number(tolerance)}",
-        f"  real(8), parameter :: stress_floor = {_number(STRESS_FLOOR)}",
+        f"  real(8), parameter :: stress_floor = {_number(floor)}",
         f"  logical, parameter :: corotational = .{str(corotational).lower()}.",
         "  integer, private :: i",
     ]
