@@ -11,6 +11,7 @@ import typer
 
 from polyxtal.cli import (
     convert,
+    export,
     finetune,
     generate,
     homogenize,
@@ -69,4 +70,5 @@ for verb in (
     materials.materials,
 ):
     app.command()(verb)
+app.add_typer(export.app, name="export")
 app.add_typer(finetune.app, name="finetune")

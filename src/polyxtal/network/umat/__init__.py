@@ -1,0 +1,1 @@
+"""User material subroutines in Fortran with a network inside: templates and what fills them."""

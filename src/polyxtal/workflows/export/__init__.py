@@ -1,0 +1,1 @@
+"""`polyxtal export`: behaviour of polycrystals for finite-element programs."""
