@@ -153,5 +153,5 @@ class PointGroup:
             deformation=np.zeros((nodes, 3, 3)),
             piola=np.zeros((nodes, 3, 3)),
         )
-        laws = tuple((g.constants, g.phase, g.members, g.workspace()) for g in self.laws)
+        laws = tuple((*g.points(), *g.scratch()) for g in self.laws)
         return laws, state, tree_workspace(self.leaves), scratch()

@@ -151,6 +151,58 @@ def _stress_scale(state, floor):
 
 
 @compiled
+def solve_leaves(groups, state, dt, tolerance, rows, piola):
+    """Solve the law in all leaves at their F; return whether all have a solution.
+
+    Args:
+        groups: The leaves by law (see `solve_groups`).
+        state: F and the start of the step; P, stresses and internal variables are written.
+        dt: Time step; 0 for the elastic answer. [s]
+        tolerance: Relative error of the law. [-]
+        rows, piola: Scratch, (9, leaves); `rows` holds F afterwards.
+    """
+    leaves = rows.shape[1]
+    for leaf in range(leaves):
+        for c in range(9):
+            rows[c, leaf] = state.deformation[leaf, c // 3, c % 3]
+    failed = solve_groups(
+        groups,
+        rows,
+        state.plastic_start,
+        state.internal_start,
+        dt,
+        tolerance,
+        state.stress,
+        state.internal,
+        state.plastic_inverse,
+        piola,
+    )
+    if failed != SOLVED:
+        return False
+    for leaf in range(leaves):
+        for c in range(9):
+            state.piola[leaf, c // 3, c % 3] = piola[c, leaf]
+    return True
+
+
+@compiled
+def linearise_leaves(groups, state, dt, inactive, tree_ws, rows):
+    """Compute the tangents of all leaves after `solve_leaves`, whose `rows` are given."""
+    linearise_groups(
+        groups,
+        rows,
+        state.plastic_start,
+        state.internal_start,
+        dt,
+        state.stress,
+        state.internal,
+        inactive,
+        tree_ws.tangent,
+        tree_ws.stress_gradient,
+    )
+
+
+@compiled
 def advance(
     tree,
     groups,
@@ -192,39 +244,10 @@ def advance(
         # Without time there is no slip: the accepted stresses and elastic tangents.
         elastic = elastic_start and iteration == 0
         step = 0.0 if elastic else dt
-        for leaf in range(leaves):
-            for c in range(9):
-                rows[c, leaf] = state.deformation[leaf, c // 3, c % 3]
-        failed = solve_groups(
-            groups,
-            rows,
-            state.plastic_start,
-            state.internal_start,
-            step,
-            LAW_SHARE * tolerance,
-            state.stress,
-            state.internal,
-            state.plastic_inverse,
-            piola,
-        )
-        if failed != SOLVED:
+        if not solve_leaves(groups, state, step, LAW_SHARE * tolerance, rows, piola):
             return LOCAL_FAILURE, iteration + 1, residual
-        for leaf in range(leaves):
-            for c in range(9):
-                state.piola[leaf, c // 3, c % 3] = piola[c, leaf]
         if fresh:
-            linearise_groups(
-                groups,
-                rows,
-                state.plastic_start,
-                state.internal_start,
-                step,
-                state.stress,
-                state.internal,
-                inactive,
-                tree_ws.tangent,
-                tree_ws.stress_gradient,
-            )
+            linearise_leaves(groups, state, step, inactive, tree_ws, rows)
             condense_tangents(tree, tree_ws)
         residual = condense_stresses(tree, state, tree_ws)
         off = 0.0

@@ -11,10 +11,17 @@ import numpy as np
 
 from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.linear import determinant
-from polyxtal.crystal.kernel.points import update_groups
 from polyxtal.crystal.kernel.records import EXACT, INACTIVE
 from polyxtal.network.condense_kernel import place_deformation
-from polyxtal.network.online_kernel import CONVERGED, LOCAL_FAILURE, STALLED, advance
+from polyxtal.network.online_kernel import (
+    CONVERGED,
+    LAW_SHARE,
+    LOCAL_FAILURE,
+    STALLED,
+    advance,
+    linearise_leaves,
+    solve_leaves,
+)
 
 MAX_PIECES = 64
 """Largest number of pieces of an increment. [-]"""
@@ -98,8 +105,9 @@ def _solve(tree, groups, network, dt, goal, elastic_start, final, state, tree_ws
             groups,
             state,
             dt,
-            goal,
+            goal.reshape(9),
             own.free,
+            own.basis,
             elastic_start,
             network.tolerance,
             network.floor,
@@ -110,23 +118,12 @@ def _solve(tree, groups, network, dt, goal, elastic_start, final, state, tree_ws
         return CONVERGED if final and status == STALLED else status
     for node in range(state.deformation.shape[0]):
         state.deformation[node] = goal
-    failed = update_groups(
-        groups,
-        state.deformation,
-        state.plastic_start,
-        state.internal_start,
-        dt,
-        state.stress,
-        state.internal,
-        state.plastic_inverse,
-        state.piola,
-        tree_ws.tangent,
-        tree_ws.stress_gradient,
-        final,
-        EXACT,
-    )
-    if failed >= 0:
+    leaves = len(network.weights)
+    rows, piola = np.empty((9, leaves)), np.empty((9, leaves))
+    if not solve_leaves(groups, state, dt, LAW_SHARE * network.tolerance, rows, piola):
         return LOCAL_FAILURE
+    if final:
+        linearise_leaves(groups, state, dt, EXACT, tree_ws, rows)
     _average(network, state, tree_ws)
     return CONVERGED
 

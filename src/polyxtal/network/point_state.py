@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from polyxtal.mechanics.loading.mixed_control import DYADS
+
 
 class PointArrays(NamedTuple):
     """State of points that have networks of one size, in the networks' own axes."""
@@ -29,13 +31,14 @@ class Network(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Scratch of a thread: all (3, 3), except the mask and the last two."""
+    """Scratch of a thread; matrices of which nothing else is said are (3, 3)."""
 
     local: np.ndarray  # wanted F in the network's axes
     varied: np.ndarray
     waypoint: np.ndarray  # F at the end of a piece
     interim: np.ndarray
-    free: np.ndarray  # mask: no stress is prescribed
+    free: np.ndarray  # (9,) mask: no stress is prescribed
+    basis: np.ndarray  # (9, 9) tensors that F is prescribed along
     tangent: np.ndarray  # (9, 9)
     turn: np.ndarray  # (9, 9)
 
@@ -43,7 +46,8 @@ class Scratch(NamedTuple):
 def scratch() -> Scratch:
     """Allocate the scratch of a thread."""
     matrices = (np.zeros((3, 3)) for _ in range(4))
-    return Scratch(*matrices, np.zeros((3, 3), bool), np.zeros((9, 9)), np.zeros((9, 9)))
+    held = np.zeros(9, bool)
+    return Scratch(*matrices, held, DYADS.copy(), np.zeros((9, 9)), np.zeros((9, 9)))
 
 
 def point_arrays(points: int, leaves: int, width: int) -> PointArrays:
