@@ -51,7 +51,8 @@ def fit_yield_function(
     Args:
         points: Yield stresses and ratios of plastic strains.
         kind: "hill48", "yld91", "yld2000", "yld2004" or "cpb06".
-        exponent: Exponent of the function: 8 for cF, 6 for cI crystals; "hill48" has none.
+        exponent: Exponent of the function: 8 for cF, 6 for cI crystals, often 2 for hexagonal ones
+            with "cpb06"; "hill48" has none.
         reference: Stress that σ̄ equals at yield, to which the hardening law belongs; by default
             the yield stress in tension along x, or where there is none the mean von Mises
             equivalent of the yield stresses, or 1. [MPa]
@@ -76,6 +77,7 @@ def fit_yield_function(
         (0.0, 0.0)
     """
     require_type(points, YieldPoints, "points")
+    require_type(kind, str, "kind")
     require_seed(seed)
     require_type(starts, int, "starts")
     require_exponent(exponent)
