@@ -206,27 +206,32 @@ class YieldPoints:
         labels = [str(i) for i in range(len(vectors))]
         return _points(cls, STRESS, labels, unit, unit, unit, size, uncertainty, "yield point")
 
-    def predicted(self, function: YieldFunction, reference: float = 1.0) -> Array:
+    def loaded(self, function: YieldFunction) -> Array:
+        """Return the directions of stress (n, 6), in plane strain with the transverse stress."""
+        stress = self.directions.copy()
+        wide = self.kinds == PLANE_STRAIN
+        if wide.any():
+            stress[wide] = function.with_constant_width(stress[wide], self.first[wide])
+        return stress
+
+    def predicted(
+        self, function: YieldFunction, reference: float = 1.0, loaded: Array | None = None
+    ) -> Array:
         """Return what a yield function says in place of the values (n,).
 
         Args:
             function: The yield function.
             reference: Value of σ̄ at yield. [MPa]
+            loaded: Result of `loaded`, if known. It hardly depends on the function: a change of
+                the transverse stress changes the yield stress in plane strain by second order only.
         """
         require_type(function, YieldFunction, "function")
         require_number(reference, "reference")
-        answer = np.empty(len(self))
-        constant = self.kinds == PLANE_STRAIN
-        if constant.any():
-            along, across = self.directions[constant], self.first[constant]
-            answer[constant] = reference / function._at_constant_width(along, across)
-        equivalent, flow = function._evaluate(self.directions[~constant])
-        top = (self.first[~constant] * flow).sum(-1)
-        bottom = (self.second[~constant] * flow).sum(-1)
+        stress = self.loaded(function) if loaded is None else loaded
+        equivalent, flow = function._evaluate(stress)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = self.kinds[~constant] == RATIO
-            answer[~constant] = np.where(ratio, top / bottom, reference / equivalent)
-        return answer
+            ratio = (self.first * flow).sum(-1) / (self.second * flow).sum(-1)
+            return np.where(self.kinds == RATIO, ratio, reference / equivalent)
 
 
 def _points(

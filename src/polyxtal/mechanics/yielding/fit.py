@@ -26,6 +26,8 @@ KINDS: dict[str, type[YieldFunction]] = {
 """Yield functions by name."""
 SPREAD = 0.1
 """Standard deviation of the parameters of further starts about the isotropic ones. [-]"""
+STEP = 1e-7
+"""Step of the differences that approximate derivatives by parameters. [-]"""
 EVALUATIONS = 1000
 """Largest number of evaluations from one start."""
 
@@ -49,7 +51,8 @@ def fit_yield_function(
     Args:
         points: Yield stresses and ratios of plastic strains.
         kind: "hill48", "yld91", "yld2000", "yld2004" or "cpb06".
-        exponent: Exponent of the function: 8 for cF, 6 for cI crystals; "hill48" has none.
+        exponent: Exponent of the function: 8 for cF, 6 for cI crystals, often 2 for hexagonal ones
+            with "cpb06"; "hill48" has none.
         reference: Stress that σ̄ equals at yield, to which the hardening law belongs; by default
             the yield stress in tension along x, or where there is none the mean von Mises
             equivalent of the yield stresses, or 1. [MPa]
@@ -74,6 +77,7 @@ def fit_yield_function(
         (0.0, 0.0)
     """
     require_type(points, YieldPoints, "points")
+    require_type(kind, str, "kind")
     require_seed(seed)
     require_type(starts, int, "starts")
     require_exponent(exponent)
@@ -85,13 +89,20 @@ def fit_yield_function(
     function = KINDS[kind]
     isotropic = function().vector
 
-    def residual(vector: Array) -> Array:
-        predicted = points.predicted(function.from_vector(vector, exponent), scale)
+    def residual(vector: Array, loaded: Array | None = None) -> Array:
+        predicted = points.predicted(function.from_vector(vector, exponent), scale, loaded)
         return (predicted - points.values) / points.uncertainties
+
+    def jacobian(vector: Array) -> Array:
+        loaded = points.loaded(function.from_vector(vector, exponent))
+        start = residual(vector, loaded)
+        steps = STEP * np.where(vector < 0, -1.0, 1.0) * np.maximum(np.abs(vector), 1.0)
+        moved = vector - np.diag(steps)  # towards zero, so that bounds hold
+        return np.array([residual(v, loaded) - start for v in moved]).T / -steps
 
     random = np.random.default_rng(seed)
     first = isotropic + SPREAD * random.standard_normal(len(isotropic))
-    free = _influential(residual, np.clip(first, *_bounds(function)))
+    free = np.abs(jacobian(np.clip(first, *_bounds(function)))).max(0) > 1e-6
     needed = int(free.sum()) - function.redundant
     if len(points) < needed:
         raise ValueError(
@@ -100,7 +111,10 @@ def fit_yield_function(
         )
     trials = [isotropic, first]
     trials += [isotropic + SPREAD * random.standard_normal(len(isotropic)) for _ in range(starts)]
-    found = [_minimize(residual, function, isotropic, trial, free) for trial in trials[:starts]]
+    found = [
+        _minimize(residual, jacobian, trial, isotropic, free, _bounds(function))
+        for trial in trials[:starts]
+    ]
     converged = [one for one in found if one.status > 0]
     if not converged:
         raise ConvergenceError(
@@ -138,32 +152,31 @@ def _bounds(function: type[YieldFunction]) -> tuple[Array, Array]:
     return low, high
 
 
-def _influential(residual: Callable[[Array], Array], vector: Array) -> np.ndarray:
-    """Return which parameters have an effect on the residuals."""
-    start = residual(vector)
-    steps = 1e-4 * np.eye(len(vector))
-    return np.array([np.abs(residual(vector + step) - start).max() > 1e-9 for step in steps])
-
-
 def _minimize(
     residual: Callable[[Array], Array],
-    function: type[YieldFunction],
-    isotropic: Array,
+    jacobian: Callable[[Array], Array],
     trial: Array,
+    isotropic: Array,
     free: np.ndarray,
+    bounds: tuple[Array, Array],
 ) -> OptimizeResult:
     """Return the least squares of the free parameters from one start."""
-    low, high = _bounds(function)
+    low, high = bounds
 
-    def reduced(values: Array) -> Array:
+    def whole(values: Array) -> Array:
         vector = isotropic.copy()
         vector[free] = values
-        return residual(vector)
+        return vector
 
-    inside = np.clip(trial, low + 1e-3, high - 1e-3)[free]
-    limits = (low[free], high[free])
     return least_squares(
-        reduced, inside, bounds=limits, ftol=1e-10, xtol=1e-12, gtol=1e-12, max_nfev=EVALUATIONS
+        lambda values: residual(whole(values)),
+        np.clip(trial, low + 1e-3, high - 1e-3)[free],
+        jac=lambda values: jacobian(whole(values))[:, free],  # pyright: ignore[reportArgumentType]
+        bounds=(low[free], high[free]),
+        ftol=1e-10,
+        xtol=1e-12,
+        gtol=1e-12,
+        max_nfev=EVALUATIONS,
     )
 
 

@@ -126,24 +126,31 @@ class YieldFunction(ABC):
             angle: Angles (...) between tension and rolling direction. [degrees]
             reference: Value of σ̄ at yield.
         """
-        return reference / self._at_constant_width(*axes_at(angle))
+        along, across = axes_at(angle)
+        return reference / self._evaluate(self.with_constant_width(along, across))[0]
 
-    def _at_constant_width(self, along: Array, across: Array, steps: int = 9) -> Values:
-        """Return σ̄ under unit stress along and the stress q across that lets no width flow.
+    def with_constant_width(self, along: Array, across: Array) -> Array:
+        """Return stresses along + q across whose plastic flow across is zero.
 
         That q minimizes σ̄, a convex function of it. The flow across, its slope, grows with q;
         its root is found by the Illinois variant of false position [Dowell1971].
+
+        Args:
+            along: Mandel vectors of unit tension (..., 6). [-]
+            across: Mandel vectors of unit tension across it (..., 6). [-]
+        Returns:
+            Mandel vectors (..., 6). [-]
         """
         q = [np.full(along.shape[:-1], -2.0), np.full(along.shape[:-1], 3.0)]
         slope = [self._flow_across(along, across, end) for end in q]
-        for _ in range(steps):
+        for _ in range(9):
             width = np.where(slope[1] == slope[0], 1.0, slope[1] - slope[0])
             new = q[1] - slope[1] * (q[1] - q[0]) / width
             flow = self._flow_across(along, across, new)
             crossed = flow * slope[1] <= 0
             q[0], slope[0] = np.where(crossed, (q[1], slope[1]), (q[0], 0.5 * slope[0]))
             q[1], slope[1] = new, flow
-        return self._evaluate(along + q[1][..., None] * across)[0]
+        return along + q[1][..., None] * across
 
     def _flow_across(self, along: Array, across: Array, q: Values) -> Values:
         return (across * self._evaluate(along + q[..., None] * across)[1]).sum(-1)

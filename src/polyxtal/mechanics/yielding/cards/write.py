@@ -121,6 +121,21 @@ def write_cards(
         The files, `<name>-<code>` with `.inp`, `.k` or `.txt`.
     Raises:
         ValueError: as in `write_card`; no file is written then.
+
+    Example:
+        >>> import tempfile
+        >>> import polyxtal as px
+        >>> stiffness = px.Elasticity.isotropic(young=70e3, poisson=0.33).stiffness()
+        >>> files = px.write_cards(
+        ...     tempfile.mkdtemp(),
+        ...     px.Yld2000(),
+        ...     px.Voce(s0=214.0, Q=222.0, b=6.75),
+        ...     stiffness,
+        ...     codes=["abaqus", "ls-dyna"],
+        ...     density=2700.0,
+        ... )
+        >>> [file.name for file in files]
+        ['SHEET-abaqus.inp', 'SHEET-ls-dyna.k']
     """
     require_path(folder, "folder")
     require_type(codes, Sequence, "codes")
