@@ -123,6 +123,30 @@ def _stress_scale(state, floor):
 
 
 @compiled
+def _update_leaves(groups, state, dt, accuracy, fresh, inactive, rows, piola, tree_ws):
+    """Solve the law in all leaves, with `fresh` tangents; return the leaf that failed, or -1.
+
+    `rows` and `piola` are scratch for F and P of the leaves, (9, leaves).
+    """
+    for leaf in range(rows.shape[1]):
+        for c in range(9):
+            rows[c, leaf] = state.deformation[leaf, c // 3, c % 3]
+    given = (rows, state.plastic_start, state.internal_start, dt)
+    failed = solve_groups(
+        groups, *given, accuracy, state.stress, state.internal, state.plastic_inverse, piola
+    )
+    if failed != SOLVED:
+        return failed
+    for leaf in range(rows.shape[1]):
+        for c in range(9):
+            state.piola[leaf, c // 3, c % 3] = piola[c, leaf]
+    if fresh:
+        out = (tree_ws.tangent, tree_ws.stress_gradient)
+        linearise_groups(groups, *given, state.stress, state.internal, inactive, *out)
+    return failed
+
+
+@compiled
 def advance(
     tree,
     groups,
@@ -162,39 +186,12 @@ def advance(
         # Without time there is no slip: the accepted stresses and elastic tangents.
         elastic = elastic_start and iteration == 0
         step = 0.0 if elastic else dt
-        for leaf in range(leaves):
-            for c in range(9):
-                rows[c, leaf] = state.deformation[leaf, c // 3, c % 3]
-        failed = solve_groups(
-            groups,
-            rows,
-            state.plastic_start,
-            state.internal_start,
-            step,
-            LAW_SHARE * tolerance,
-            state.stress,
-            state.internal,
-            state.plastic_inverse,
-            piola,
+        failed = _update_leaves(
+            groups, state, step, LAW_SHARE * tolerance, fresh, inactive, rows, piola, tree_ws
         )
         if failed != SOLVED:
             return LOCAL_FAILURE, iteration + 1, residual
-        for leaf in range(leaves):
-            for c in range(9):
-                state.piola[leaf, c // 3, c % 3] = piola[c, leaf]
         if fresh:
-            linearise_groups(
-                groups,
-                rows,
-                state.plastic_start,
-                state.internal_start,
-                step,
-                state.stress,
-                state.internal,
-                inactive,
-                tree_ws.tangent,
-                tree_ws.stress_gradient,
-            )
             condense_tangents(tree, tree_ws)
         residual = condense_stresses(tree, state, tree_ws)
         off = 0.0
