@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.crystal.kernel.records import EXACT, INACTIVE
+from polyxtal.crystal.kernel.rotation import normalise
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.update.compiled import law_groups
 from polyxtal.crystal.update.crystal import CrystalPlasticity
@@ -142,8 +143,7 @@ class CompiledOnline:
         dt, new_direction = self._attempted
         self._open = False
         state, accepted = self._state, self._accepted
-        determinant = np.linalg.det(state.plastic_inverse)
-        state.plastic_inverse[...] /= np.cbrt(determinant)[:, None, None]
+        normalise(state.plastic_inverse, 0, len(state.plastic_inverse))
         state.plastic_start[...] = state.plastic_inverse
         state.internal_start[...] = state.internal
         self._previous = {} if new_direction else self._rates

@@ -151,55 +151,27 @@ def _stress_scale(state, floor):
 
 
 @compiled
-def solve_leaves(groups, state, dt, tolerance, rows, piola):
-    """Solve the law in all leaves at their F; return whether all have a solution.
+def update_leaves(groups, state, dt, accuracy, fresh, inactive, rows, piola, tree_ws):
+    """Solve the law in all leaves, with `fresh` tangents; return the leaf that failed, or -1.
 
-    Args:
-        groups: The leaves by law (see `solve_groups`).
-        state: F and the start of the step; P, stresses and internal variables are written.
-        dt: Time step; 0 for the elastic answer. [s]
-        tolerance: Relative error of the law. [-]
-        rows, piola: Scratch, (9, leaves); `rows` holds F afterwards.
+    `rows` and `piola` are scratch for F and P of the leaves, (9, leaves).
     """
-    leaves = rows.shape[1]
-    for leaf in range(leaves):
+    for leaf in range(rows.shape[1]):
         for c in range(9):
             rows[c, leaf] = state.deformation[leaf, c // 3, c % 3]
+    given = (rows, state.plastic_start, state.internal_start, dt)
     failed = solve_groups(
-        groups,
-        rows,
-        state.plastic_start,
-        state.internal_start,
-        dt,
-        tolerance,
-        state.stress,
-        state.internal,
-        state.plastic_inverse,
-        piola,
+        groups, *given, accuracy, state.stress, state.internal, state.plastic_inverse, piola
     )
     if failed != SOLVED:
-        return False
-    for leaf in range(leaves):
+        return failed
+    for leaf in range(rows.shape[1]):
         for c in range(9):
             state.piola[leaf, c // 3, c % 3] = piola[c, leaf]
-    return True
-
-
-@compiled
-def linearise_leaves(groups, state, dt, inactive, tree_ws, rows):
-    """Compute the tangents of all leaves after `solve_leaves`, whose `rows` are given."""
-    linearise_groups(
-        groups,
-        rows,
-        state.plastic_start,
-        state.internal_start,
-        dt,
-        state.stress,
-        state.internal,
-        inactive,
-        tree_ws.tangent,
-        tree_ws.stress_gradient,
-    )
+    if fresh:
+        out = (tree_ws.tangent, tree_ws.stress_gradient)
+        linearise_groups(groups, *given, state.stress, state.internal, inactive, *out)
+    return failed
 
 
 @compiled
@@ -244,10 +216,12 @@ def advance(
         # Without time there is no slip: the accepted stresses and elastic tangents.
         elastic = elastic_start and iteration == 0
         step = 0.0 if elastic else dt
-        if not solve_leaves(groups, state, step, LAW_SHARE * tolerance, rows, piola):
+        failed = update_leaves(
+            groups, state, step, LAW_SHARE * tolerance, fresh, inactive, rows, piola, tree_ws
+        )
+        if failed != SOLVED:
             return LOCAL_FAILURE, iteration + 1, residual
         if fresh:
-            linearise_leaves(groups, state, step, inactive, tree_ws, rows)
             condense_tangents(tree, tree_ws)
         residual = condense_stresses(tree, state, tree_ws)
         off = 0.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from polyxtal.algebra.compiling import compiled
+from polyxtal.crystal.kernel.batches import SOLVED
 from polyxtal.crystal.kernel.linear import determinant
 from polyxtal.crystal.kernel.records import EXACT, INACTIVE
 from polyxtal.network.condense_kernel import place_deformation
@@ -19,8 +20,7 @@ from polyxtal.network.online_kernel import (
     LOCAL_FAILURE,
     STALLED,
     advance,
-    linearise_leaves,
-    solve_leaves,
+    update_leaves,
 )
 
 MAX_PIECES = 64
@@ -120,10 +120,10 @@ def _solve(tree, groups, network, dt, goal, elastic_start, final, state, tree_ws
         state.deformation[node] = goal
     leaves = len(network.weights)
     rows, piola = np.empty((9, leaves)), np.empty((9, leaves))
-    if not solve_leaves(groups, state, dt, LAW_SHARE * network.tolerance, rows, piola):
+    accuracy = LAW_SHARE * network.tolerance
+    failed = update_leaves(groups, state, dt, accuracy, final, EXACT, rows, piola, tree_ws)
+    if failed != SOLVED:
         return LOCAL_FAILURE
-    if final:
-        linearise_leaves(groups, state, dt, EXACT, tree_ws, rows)
     _average(network, state, tree_ws)
     return CONVERGED
 

@@ -10,6 +10,9 @@ law implements the five in one module (`kernel.py` of its folder), decorated wit
     fill_drive      drive of each system
     fill_limits     drive of each system at a given slip
 
+A law may also implement `evaluate_lanes` and `sweep_lanes`, see `lanes.py`, and then tells the
+scratch of a batch of points by `lane_scratch`, as `scratch` does for a point.
+
 Systems are slip or twin systems, the state is the row of internal variables z of a point.
 """
 

@@ -12,6 +12,8 @@ are solved by sweeps over dz, which converge fast because little hardening takes
 
 from __future__ import annotations
 
+import numpy as np
+
 from polyxtal.algebra.compiling import compiled
 from polyxtal.crystal.kernel.dispatch import evaluate_lanes, sweep_lanes
 from polyxtal.crystal.kernel.linear import SQRT1_2
@@ -25,6 +27,12 @@ FEW = LANES // 16
 """Number of lanes that are not worth another iteration of all."""
 SMALLEST_STRAIN = 1e-6
 """Errors of stress are relative to at least the stress of this strain. [-]"""
+
+
+@compiled
+def _size(value):
+    """Return the magnitude; infinite if it is NaN, which `max` might lose."""
+    return abs(value) if value == value else np.inf
 
 
 @compiled
@@ -115,7 +123,7 @@ def _evaluate(law, dt, first, ws):
             ws.largest[lane] = max(ws.largest[lane], abs(value))
             value += unit - 0.5 * ws.strain[m, lane]
             ws.residual[m, lane] = value
-            ws.norm[lane] = max(ws.norm[lane], abs(value))
+            ws.norm[lane] = max(ws.norm[lane], _size(value))
     for lane in range(LANES):
         ws.error[lane] = max(ws.error[lane], ws.norm[lane] / ws.largest[lane])
 
@@ -186,18 +194,19 @@ def _measure(law, ws):
         ws.norm[lane], ws.largest[lane] = 0.0, floor
     for m in range(6):
         for lane in range(LANES):
-            ws.norm[lane] = max(ws.norm[lane], abs(ws.step[m, lane]))
+            ws.norm[lane] = max(ws.norm[lane], _size(ws.step[m, lane]))
             ws.largest[lane] = max(ws.largest[lane], abs(ws.stress[m, lane]))
     for lane in range(LANES):
         ws.norm[lane] /= ws.largest[lane]
     for s in range(law.state_scale.shape[0]):
         scale = law.state_scale[s]
         for lane in range(LANES):
-            size = abs(ws.state_step[s, lane])
+            size = _size(ws.state_step[s, lane])
             size /= ws.state[s, lane] if scale == 0.0 else scale
             ws.norm[lane] = max(ws.norm[lane], size)
     for lane in range(LANES):
-        ws.error[lane] = min(ws.error[lane], ws.norm[lane])
+        if ws.norm[lane] < ws.error[lane]:
+            ws.error[lane] = ws.norm[lane]
 
 
 @compiled

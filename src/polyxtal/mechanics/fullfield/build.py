@@ -20,8 +20,8 @@ CELL_FORMAT = 5
 """Raised whenever the method changes, so that no checkpoint continues under another one."""
 
 
-LAW_SHARE = 1e-2
-"""Relative error of the law, in units of the tolerance of equilibrium. [-]"""
+LAW_SHARE, COARSEST_LAW = 1e-2, 1e-6
+"""Relative error of the law, in units of the tolerance of equilibrium, and at most. [-]"""
 
 
 def build_cell(
@@ -46,7 +46,9 @@ def build_cell(
     on_cpu = device is None or torch.device(device).type == "cpu"
     if compiled or (compiled is None and on_cpu):
         count = torch.get_num_threads() if threads is None else threads
-        law = CompiledCellLaw(phased.materials, phase, orientations, count, LAW_SHARE * tol)
+        law = CompiledCellLaw(
+            phased.materials, phase, orientations, count, min(LAW_SHARE * tol, COARSEST_LAW)
+        )
     else:
         law = ReadableCellLaw(phased.materials, phase, orientations, device)
     return PeriodicCell(law, rve.grid, rve.spacing, scheme, tol)

@@ -84,6 +84,24 @@ def test_both_laws_agree_at_every_voxel():
     assert float(laws[1].piola[:, phase == VOID].abs().max()) == 0.0
 
 
+def test_the_guess_follows_the_deformation():
+    generator = torch.Generator().manual_seed(3)
+    voxels = 150
+    phase = torch.zeros(voxels, dtype=torch.int64)
+    law = CompiledCellLaw((ALUMINIUM,), phase, random_quaternions(voxels, generator), 2)
+    rate = torch.randn(9, voxels, generator=generator, dtype=torch.float64)
+    deformation = torch.eye(3, dtype=torch.float64).reshape(9, 1) + 3e-3 * rate
+    assert law.evaluate(deformation, 1.0)
+    law.linearise()
+    before = law.guess["stress"].clone()
+    change = 1e-6 * torch.randn(9, voxels, generator=generator, dtype=torch.float64)
+    law.anticipate(change)
+    guess = law.guess["stress"].clone()
+    assert law.evaluate(deformation + change, 1.0)
+    after = law.guess["stress"]
+    assert float((guess - after).norm()) < 0.01 * float((before - after).norm())
+
+
 def test_a_law_without_a_solution_says_so():
     q = random_quaternions(3)
     deformation = torch.eye(3, dtype=torch.float64).reshape(9, 1).repeat(1, 3)
