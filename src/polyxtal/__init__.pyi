@@ -32,8 +32,11 @@ from .mechanics.elastic.homogenize import homogenize as homogenize
 from .mechanics.fullfield.history import FullFieldResponse as FullFieldResponse
 from .mechanics.fullfield.history import LocalFields as LocalFields
 from .mechanics.fullfield.simulate import simulate as simulate
-from .mechanics.ladder.predict import EstimatedResponse as EstimatedResponse
+from .mechanics.ladder.estimated_response import Estimate as Estimate
+from .mechanics.ladder.estimated_response import EstimatedResponse as EstimatedResponse
 from .mechanics.ladder.predict import predict as predict
+from .mechanics.ladder.stiffness import EstimatedStiffness as EstimatedStiffness
+from .mechanics.ladder.stiffness import estimate_stiffness as estimate_stiffness
 from .mechanics.loading.path import LoadPath as LoadPath
 from .mechanics.loading.step import LoadStep as LoadStep
 from .mechanics.mean_field.sachs import sachs_response as sachs_response

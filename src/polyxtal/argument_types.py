@@ -37,6 +37,12 @@ def require_number(value: Any, argument: str) -> None:
         )
 
 
+def require_numbers(**values: object) -> None:
+    """Raise TypeError at the first keyword whose value is no number, see `require_number`."""
+    for name, value in values.items():
+        require_number(value, name)
+
+
 def require_seed(value: Any, argument: str = "seed") -> None:
     """Make sure that an argument is a random seed: a whole number that is not negative.
 

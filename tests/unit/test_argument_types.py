@@ -54,6 +54,13 @@ CALLS = {
     "px.from_texture(texture, lattice='cF')": (
         "Argument `lattice` must be a Lattice, but is a str."
     ),
+    "px.Elasticity.hexagonal('a', 1, 1, 1, 1)": ("Argument `c11` must be a number, but is a str."),
+    "px.Elasticity.trigonal(1, 1, 1, 'a', 1, 1)": (
+        "Argument `c14` must be a number, but is a str."
+    ),
+    "px.estimate_stiffness(elasticity, rve)": (
+        "Argument `rve` must be a Polycrystal, but is a CubicElasticity."
+    ),
     "px.predict(rve, material, path, seed=None)": (
         "Argument `seed` must be a whole number, but is None."
     ),

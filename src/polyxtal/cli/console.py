@@ -81,7 +81,7 @@ OTHER_NAMES = {
 OPTIONS = {
     "accelerator", "accuracy", "array", "axis", "checkpoint_every", "coarsen", "colors",
     "container", "crop", "devices", "engine", "ensemble", "epochs", "exclude", "fields",
-    "fields_every", "frame", "grains", "grid", "increment", "leaves", "load",
+    "aspect", "fields_every", "frame", "grains", "grid", "increment", "leaves", "load",
     "material", "max_filled", "max_iterations", "model", "nodes", "path", "patience", "picture",
     "rate", "scheduler", "scheme", "section_spacing", "seed", "stop_after", "strain", "strategy",
     "test", "threads", "tol", "unload", "validation", "void", "volume", "workers",

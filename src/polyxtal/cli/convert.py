@@ -60,6 +60,15 @@ def convert(
             "--colors", help="Add inverse-pole-figure colours along z to a .vti, for ParaView."
         ),
     ] = False,
+    case: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LOAD",
+            help="Write a case of DAMASK under this load file to the folder OUT.",
+            show_default=False,
+        ),
+    ] = None,
+    material: options.Material = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     debug: options.Debug = False,
@@ -87,6 +96,16 @@ def convert(
             no_align,
         )
         settings = ConversionSettings(crop, coarsen, renumber, ebsd, colors)
+        if case is not None:
+            from polyxtal.workflows.convert.case import convert_to_case
+
+            options.require_files(case)
+            with deferred_warnings():
+                convert_to_case(source, target, case, material or (), settings)
+            typer.echo(f"Written to {target}")
+            return
+        if material:
+            raise ValueError("Option --material must be left out without --case.")
         with deferred_warnings(), progress_bar() as progress:
             conversion = run(source, target, settings, force, progress)
         if json:

@@ -13,6 +13,7 @@ import typer
 
 from polyxtal.microstructure.io.registry import describe_formats, readable_format
 from polyxtal.microstructure.io.sections import is_pattern, section_files
+from polyxtal.microstructure.io.texture_files import EXTENSIONS, is_texture
 
 if TYPE_CHECKING:
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -21,6 +22,9 @@ MAX_THRESHOLD = 62.0
 """About the largest disorientation of two cubic crystals. [degrees]"""
 KINDS = f"{describe_formats()}."
 File = Annotated[Path, typer.Argument(help=KINDS)]
+FileOrTexture = Annotated[
+    Path, typer.Argument(help=f"{KINDS} Or a texture ({', '.join(EXTENSIONS)}).")
+]
 Frame = Annotated[
     str | None,
     typer.Option(
@@ -98,9 +102,18 @@ Array = Annotated[
 Grains = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE",
+        metavar="FILE|N",
         help="Table of grains (.csv: id; phi1, Phi, phi2 in degrees, or w, x, y, z; phase) for an "
-        "image or a file without orientations.",
+        "image or a file without orientations; of a texture, the number of grains (default: 729).",
+        show_default=False,
+    ),
+]
+Aspect = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X,Y,Z",
+        help="Ratio of the edges of a grain of the volume that stands for a texture, such as "
+        "4,2,1 (default: 1,1,1).",
         show_default=False,
     ),
 ]
@@ -200,6 +213,7 @@ def map_settings(
     increment: int | None = None,
     section_spacing: float | None = None,
     no_align: bool = False,
+    aspect: str | None = None,
 ) -> MapSettings:
     """Collect the options of EBSD maps and of what to read from a file."""
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -223,7 +237,17 @@ def map_settings(
         increment=increment,
         section_spacing=section_spacing,
         align=not no_align,
+        aspect=None if aspect is None else _ratios(aspect),
     )
+
+
+def _ratios(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"Option --aspect must be three ratios such as 4,2,1, but is {text!r}."
+        ) from None
 
 
 def _voxels(text: str) -> int | tuple[int, ...]:
@@ -271,14 +295,15 @@ def require_files(*paths: Path | None) -> None:
             raise FileNotFoundError(ENOENT, strerror(ENOENT), str(path))
 
 
-def require_input(file: Path) -> None:
-    """Make sure that a polycrystal file can be read, before anything slow is imported.
+def require_input(file: Path, textures: bool = False) -> None:
+    """Make sure that a polycrystal file, or a texture, can be read, before slow imports.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if its extension is unknown.
     """
-    readable_format(file)
+    if not (textures and is_texture(file)):
+        readable_format(file)
     if is_pattern(file):
         section_files(file)
     else:

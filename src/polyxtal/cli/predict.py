@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from polyxtal.mechanics.ladder.predict import EstimatedResponse
+    from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
     from polyxtal.mechanics.loading.path import LoadPath
     from polyxtal.workflows.inputs.reading import Reading
     from polyxtal.workflows.predict.run import Prediction, PredictionSettings
 
 
 def predict(
-    file: options.File,
+    file: options.FileOrTexture,
     material: options.Material = None,
     frame: options.Frame = None,
     threshold: options.Threshold = None,
@@ -35,6 +35,7 @@ def predict(
     container: options.Container = None,
     array: options.Array = None,
     grains: options.Grains = None,
+    aspect: options.Aspect = None,
     grid: options.Grid = None,
     increment: options.Increment = None,
     path: options.Kind = "uniaxial",
@@ -126,11 +127,12 @@ def predict(
                 increment,
                 section_spacing,
                 no_align,
+                aspect,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)
-        options.require_input(file)
+        options.require_input(file, textures=True)
         options.require_files(load)
         options.require_materials(material)
         _predict(file, settings, folder, force, not no_picture)
@@ -175,9 +177,10 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
         constants_table,
         curve_note,
         curve_table,
+        stiffness_note,
         stiffness_table,
     )
-    from polyxtal.mechanics.ladder.predict import EstimatedResponse
+    from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
     from polyxtal.workflows.summary.curve import curve_bounds
 
     bounds = None
@@ -185,6 +188,8 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
         bounds = curve_bounds(prediction.response, prediction.curve)
     answer = prediction.stiffness[prediction.answer]
     yield stiffness_table(answer, "Stiffness")
+    if prediction.estimated is not None and prediction.estimated.error > 0:
+        yield stiffness_note(prediction.estimated)
     columns = {"Reuss": "reuss", "model": "model", "network": "network"}
     columns |= {"full field": "full_field", "Voigt": "voigt"}
     columns = {title: name for title, name in columns.items() if name in prediction.stiffness}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from polyxtal.mechanics.bounds.moduli import EngineeringConstants
+    from polyxtal.mechanics.ladder.stiffness import EstimatedStiffness
     from polyxtal.workflows.inputs.reading import Reading
     from polyxtal.workflows.summary.curve import CurveBounds, CurveNumbers
 
@@ -43,6 +44,14 @@ def stiffness_table(stiffness: Tensor, title: str) -> Table:
     for row in stiffness_mandel_to_voigt(stiffness).tolist():
         table.add_row(*(f"{GPA * value:.2f}" for value in row))
     return table
+
+
+def stiffness_note(estimated: EstimatedStiffness) -> str:
+    """Return the grid of a stiffness and the bounds of its error."""
+    return (
+        f"On {product(estimated.grid)} voxels; the bounds of its components are "
+        f"{100 * estimated.error:.2g} % of it (Frobenius norm)."
+    )
 
 
 def constants_table(
@@ -91,12 +100,16 @@ def curve_table(curves: Mapping[str, CurveNumbers], bounds: CurveBounds | None =
         ("0.2 % proof stress", "proof_stress"),
         (f"stress at {end:.3g} % strain", "stress"),
         ("hardening modulus there", "hardening"),
+        ("r-value [-]", "r_value"),
     ):
+        if name == "r_value" and answer.r_value is None:
+            continue
+        digits = ".3f" if name == "r_value" else ".1f"
         values = [getattr(curve, name) for curve in curves.values()]
-        texts = ["not reached" if v is None else f"{v:.1f}" for v in values]
+        texts = ["not reached" if v is None else f"{v:{digits}}" for v in values]
         bound = getattr(bounds, name, None)
         if bound:
-            texts[0] += f" ± {bound:.1f}"
+            texts[0] += f" ± {bound:{digits}}"
         table.add_row(label, *texts)
     return table
 
@@ -106,7 +119,8 @@ def curve_note(curve: CurveNumbers) -> str:
     return (
         f"Engineering strain and first Piola-Kirchhoff stress, {curve.component}, up to the first "
         "reversal. Proof stress: where the curve meets the elastic line shifted by 0.2 % strain. "
-        "Hardening modulus: slope of the curve over the last tenth of that strain."
+        "Hardening modulus: slope of the curve over the last tenth of that strain. r-value: ratio "
+        "of the strains along width and thickness (z) over its last half."
     )
 
 

@@ -17,7 +17,7 @@ from polyxtal.algebra.mandel import (
 )
 from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.algebra.rotation import quaternion_to_matrix
-from polyxtal.argument_types import require_number
+from polyxtal.argument_types import require_number, require_numbers
 from polyxtal.crystal.laue import LaueGroup
 from polyxtal.crystal.usual_units import warn_of_units
 
@@ -109,6 +109,7 @@ class Elasticity:
         Raises:
             ValueError: unless young > 0 and -1 < poisson < 1/2.
         """
+        require_numbers(young=young, poisson=poisson)
         if not (young > 0 and -1 < poisson < 0.5):
             raise ValueError(
                 "An isotropic solid must have young > 0 and -1 < poisson < 1/2, "
@@ -121,7 +122,8 @@ class Elasticity:
     @classmethod
     def hexagonal(cls, c11: float, c12: float, c13: float, c33: float, c44: float) -> Elasticity:
         """Build a hexagonal crystal (6/mmm, 6/m) from its five constants. [MPa]"""
-        return cls._built(c11, c11, c33, c12, c13, c13, c44, c44, 0.5 * (c11 - c12))
+        require_numbers(c11=c11, c12=c12)
+        return cls._built((c11, c11, c33), (c12, c13, c13), (c44, c44, 0.5 * (c11 - c12)))
 
     @classmethod
     def tetragonal(
@@ -135,8 +137,9 @@ class Elasticity:
         c16: float = 0.0,
     ) -> Elasticity:
         """Build a tetragonal crystal from its six constants, or seven for 4/m. [MPa]"""
+        require_numbers(c11=c11, c12=c12, c16=c16)
         more = {(0, 5): c16, (1, 5): -c16}
-        return cls._built(c11, c11, c33, c12, c13, c13, c44, c44, c66, more)
+        return cls._built((c11, c11, c33), (c12, c13, c13), (c44, c44, c66), more)
 
     @classmethod
     def trigonal(
@@ -153,8 +156,9 @@ class Elasticity:
 
         The two-fold axis is x ∥ a1; the other setting has the opposite sign of c14.
         """
+        require_numbers(c11=c11, c12=c12, c14=c14, c15=c15)
         more = {(0, 3): c14, (1, 3): -c14, (4, 5): c14, (0, 4): c15, (1, 4): -c15, (3, 5): -c15}
-        return cls._built(c11, c11, c33, c12, c13, c13, c44, c44, 0.5 * (c11 - c12), more)
+        return cls._built((c11, c11, c33), (c12, c13, c13), (c44, c44, 0.5 * (c11 - c12)), more)
 
     @classmethod
     def orthotropic(
@@ -170,26 +174,22 @@ class Elasticity:
         c66: float,
     ) -> Elasticity:
         """Build an orthorhombic crystal from its nine constants. [MPa]"""
-        return cls._built(c11, c22, c33, c12, c13, c23, c44, c55, c66)
+        return cls._built((c11, c22, c33), (c12, c13, c23), (c44, c55, c66))
 
     @classmethod
     def _built(
         cls,
-        c11: float,
-        c22: float,
-        c33: float,
-        c12: float,
-        c13: float,
-        c23: float,
-        c44: float,
-        c55: float,
-        c66: float,
+        normal: tuple[float, float, float],
+        coupling: tuple[float, float, float],
+        shear: tuple[float, float, float],
         more: dict[tuple[int, int], float] | None = None,
     ) -> Elasticity:
         c = torch.zeros(6, 6, dtype=torch.float64)
-        for k, value in enumerate((c11, c22, c33, c44, c55, c66)):
-            c[k, k] = value
-        for (i, j), value in {(0, 1): c12, (0, 2): c13, (1, 2): c23, **(more or {})}.items():
+        names = ["c11", "c22", "c33", "c12", "c13", "c23", "c44", "c55", "c66"]
+        values = dict(zip(names, (*normal, *coupling, *shear), strict=True))
+        require_numbers(**values)
+        places = {(int(n[1]) - 1, int(n[2]) - 1): value for n, value in values.items()}
+        for (i, j), value in (places | (more or {})).items():
             c[i, j] = c[j, i] = value
         warn_of_units(float(c.abs().max()))
         return Elasticity(tuple(tuple(row) for row in c.tolist()))

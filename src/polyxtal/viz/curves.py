@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from polyxtal.mechanics.ladder.predict import EstimatedResponse
+from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
 from polyxtal.mechanics.response import Response, loaded_component
 from polyxtal.viz.style import LINE_COLORS, TICK_SIZE, style_axes
 

@@ -45,6 +45,8 @@ from polyxtal.texture.measure import volume_shares
 
 KAPPA, WEIGHT = 0.45, 3.0
 """Prior κ [-], and its weight in degrees of freedom."""
+KAPPA_HARDENING, KAPPA_WIDENING = 1.0, 1.0
+"""κ of the hardening modulus and of the r-value, over that of the stress. [-]"""
 CONFIDENCE = 0.9
 """Probability that a bound holds. [-]"""
 SMALLEST = 1e-9
@@ -77,11 +79,13 @@ class ErrorBounds(NamedTuple):
         F: Bound of each component of the mean deformation gradient at every time. [-]
         P: Bound of each component of the mean stress. [MPa]
         kappa: κ of this polycrystal. [-]
+        factor: Bound of a mean over its deviation between grains. [-]
     """
 
     F: Float[Tensor, "increments 3 3"]
     P: Float[Tensor, "increments 3 3"]
     kappa: float
+    factor: float = 0.0
 
 
 def stress_controlled(path: LoadPath) -> Bool[Tensor, "increments 3 3"]:
@@ -109,7 +113,7 @@ def error_bounds(
     differs = last.points < fine_points
     scale = quantile * kappa * math.sqrt(1 / last.points + 1 / fine_points) * differs
     strain, stress = _scales(last, controlled)
-    return ErrorBounds(scale * strain, scale * stress, kappa)
+    return ErrorBounds(scale * strain, scale * stress, kappa, scale)
 
 
 def relative_error(
@@ -181,26 +185,45 @@ def _scales(
     rung: Rung, controlled: Bool[Tensor, "increments 3 3"]
 ) -> tuple[Float[Tensor, "increments 3 3"], Float[Tensor, "increments 3 3"]]:
     """Return the scales of the errors of F and P, see the module."""
-    response = rung.response
+    strain, stress, cost, modulus = grain_histories(rung.response)
+    i, j = loaded_component(rung.response)
+    both = torch.hypot(deviation(stress, rung.coarse), deviation(cost, rung.coarse))
+    free = torch.where(controlled, deviation(strain, rung.coarse), 0.0)
+    free[:, i, j] = torch.where(controlled[:, i, j], both[:, i, j] / modulus, 0.0)
+    return free, torch.where(controlled, 0.0, both)
+
+
+def grain_histories(
+    response: FullFieldResponse,
+) -> tuple[
+    Float[Tensor, "increments grains 3 3"],
+    Float[Tensor, "increments grains 3 3"],
+    Float[Tensor, "increments grains 3 3"],
+    Float[Tensor, " increments"],
+]:
+    """Return deviations of the grains from the mean, and the modulus of every increment.
+
+    Returns:
+        Those of the deformation gradient [-] and of the stress [MPa], Σ E ΔF [MPa], and E [MPa].
+    """
     i, j = loaded_component(response)
     change = response.F.diff(dim=0)[:, i, j].abs().clamp_min(1e-12)
     modulus = (response.P.diff(dim=0)[:, i, j].abs() / change).clamp_min(1e-6)
-    modulus = torch.cat([modulus[:1], modulus]).clamp_max(float(modulus[0]))[:, None, None]
+    modulus = torch.cat([modulus[:1], modulus]).clamp_max(float(modulus[0]))
     assert response.grain_F is not None
     assert response.grain_P is not None
     strain = response.grain_F - response.F[:, None]
     steps = torch.cat([torch.zeros_like(strain[:1]), strain.diff(dim=0)])
-    cost = (modulus[:, None] * steps).cumsum(0)
-    stress = response.grain_P - response.P[:, None]
-    both = (_deviation(rung, stress) ** 2 + _deviation(rung, cost) ** 2).sqrt()
-    free = torch.where(controlled, _deviation(rung, strain), 0.0)
-    free[:, i, j] = torch.where(controlled[:, i, j], (both / modulus)[:, i, j], 0.0)
-    return free, torch.where(controlled, 0.0, both)
+    cost = (modulus[:, None, None, None] * steps).cumsum(0)
+    return strain, response.grain_P - response.P[:, None], cost, modulus
 
 
-def _deviation(
-    rung: Rung, differences: Float[Tensor, "increments grains 3 3"]
-) -> Float[Tensor, "increments 3 3"]:
-    """Return the volume-weighted rms over grains."""
-    weights = rung.coarse.volume_fractions[:, None, None]
-    return (differences**2 * weights).sum(1).sqrt()
+def deviation(
+    differences: Float[Tensor, "*increments grains"] | Float[Tensor, "increments grains 3 3"],
+    coarse: Polycrystal,
+) -> Float[Tensor, "*left"]:
+    """Return the volume-weighted rms over the grains on a coarse grid."""
+    weights = coarse.volume_fractions
+    if differences.ndim == 4:
+        return torch.einsum("ngij,g->nij", differences**2, weights).sqrt()
+    return (differences**2 @ weights).sqrt()

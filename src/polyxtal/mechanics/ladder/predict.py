@@ -5,32 +5,27 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from time import perf_counter
-from typing import Any, NamedTuple
-
-from jaxtyping import Float
-from torch import Tensor
+from typing import Any
 
 from polyxtal.argument_types import require_seed, require_type
-from polyxtal.mechanics.fullfield.history import FullFieldResponse, LocalFields
+from polyxtal.mechanics.fullfield.history import FullFieldResponse
 from polyxtal.mechanics.fullfield.simulate import simulate
 from polyxtal.mechanics.ladder.absent import complete
 from polyxtal.mechanics.ladder.accuracy import ACCURACY, check_accuracy
 from polyxtal.mechanics.ladder.along_load import along_axes, along_load
 from polyxtal.mechanics.ladder.error import (
-    ErrorBounds,
     Rung,
     error_bounds,
     relative_error,
     rotation_error,
     stress_controlled,
 )
+from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse, RungRecord
 from polyxtal.mechanics.ladder.grids import coarse_grid
 from polyxtal.mechanics.loading.path import LoadPath
-from polyxtal.mechanics.measures import component_index
-from polyxtal.mechanics.response import loaded_component
-from polyxtal.microstructure.coarse import coarse_voxels, coarsen
+from polyxtal.microstructure.coarse import coarsen
 from polyxtal.microstructure.phased_materials import MaterialByPhase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
@@ -42,96 +37,6 @@ MARGIN = 1.2
 """Voxels beyond those that the last error asks for."""
 NEARLY_ALL = 0.6
 """Share of the fine grid beyond which a coarse one is not worth its error. [-]"""
-
-
-class RungRecord(NamedTuple):
-    """A full field on the way to an answer.
-
-    Attributes:
-        grid: Voxels along x, y, z.
-        seconds: Wall time. [s]
-        error: Largest bound of the loaded stress over its largest magnitude, see
-            `EstimatedResponse.error`. [-]
-    """
-
-    grid: tuple[int, int, int]
-    seconds: float
-    error: float
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class EstimatedResponse(FullFieldResponse):
-    """A response with the bounds of its error, from a full field on a coarse grid.
-
-    Averages over grains, orientations and `weights` are those of all grains of the polycrystal. A
-    grain without voxels on the coarse grid follows the mean deformation, as in Taylor's model.
-
-    Attributes:
-        bounds: Bounds of the difference from the full field on the polycrystal's own grid, each of
-            which holds with a probability of 90 %; zero on that grid itself.
-        rotation_error: Mean error of the grains' final orientations, estimated from the last two
-            rungs; None if there is one only. [rad]
-        rungs: Every full field that was computed, from coarse to fine.
-        coarse: The polycrystal on the grid of `fields`.
-    """
-
-    bounds: ErrorBounds | None = None
-    rotation_error: float | None = None
-    rungs: tuple[RungRecord, ...] = ()
-    coarse: Polycrystal | None = None
-
-    @property
-    def grid(self) -> tuple[int, int, int]:
-        """Voxels along x, y, z of the full field that gave the response."""
-        assert self.fields is not None
-        nx, ny, nz = self.fields.F.shape[:3]
-        return nx, ny, nz
-
-    def fields_on(self, rve: Polycrystal) -> LocalFields:
-        """Return the last local fields on the grid of the polycrystal, see `coarse_voxels`.
-
-        Args:
-            rve: The polycrystal that was given to `predict`.
-        """
-        require_type(rve, Polycrystal, "rve")
-        assert self.fields is not None
-        assert self.coarse is not None
-        if rve.size != self.coarse.size or rve.grains != self.coarse.grains:
-            raise ValueError(
-                "Argument `rve` must be the polycrystal that was predicted, of "
-                f"{self.coarse.grains} grains and {self.coarse.size} µm, but has {rve.grains} and "
-                f"{rve.size} µm."
-            )
-        voxel = coarse_voxels(rve, self.coarse)
-
-        def fine(field: Tensor) -> Tensor:
-            return field.flatten(0, 2)[voxel]
-
-        return LocalFields(
-            F=fine(self.fields.F),
-            P=fine(self.fields.P),
-            orientation=fine(self.fields.orientation),
-            plastic_deformation=fine(self.fields.plastic_deformation),
-            internal={name: fine(values) for name, values in self.fields.internal.items()},
-        )
-
-    def stress_bound(self, component: str | None = None) -> Float[Tensor, " increments"]:
-        """Return the bound of a component of the first Piola-Kirchhoff stress. [MPa]
-
-        Args:
-            component: Two of x, y, z; None for the loaded one.
-        """
-        assert self.bounds is not None
-        i, j = loaded_component(self) if component is None else component_index(component)
-        return self.bounds.P[:, i, j]
-
-    @property
-    def error(self) -> float:
-        """Largest bound of the loaded stress over its largest magnitude. [-]
-
-        Of the strain, where the load prescribes this stress.
-        """
-        return self.rungs[-1].error
 
 
 def predict(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,10 +29,11 @@ class MapSettings:
         volume_seed: Random seed of that volume.
         max_filled: Largest share of the points to fill from neighbouring points; None for 0.5. [-]
         container, array, grains, grid, increment: What to read of a file that leaves a choice, see
-            `SourceOptions`.
+            `SourceOptions`; of a texture, `grains` is the number of grains.
         section_spacing: Distance between the sections of a stack, whose files a pattern names, see
             `read_ebsd_stack`. [µm]
         align: Align the sections of a stack.
+        aspect: Ratio of the edges of a grain along x, y, z, of a texture only. [-]
     """
 
     frame: str | None = None
@@ -47,6 +49,7 @@ class MapSettings:
     grains: str | None = None
     grid: int | tuple[int, ...] | None = None
     increment: int | None = None
+    aspect: tuple[float, ...] | None = None
 
     @property
     def source(self) -> SourceOptions:
@@ -59,9 +62,21 @@ class MapSettings:
             "increment": self.increment,
         }
 
-    def read(self, file: str | Path) -> tuple[Polycrystal, GrainMap | StackGrains | None]:
+    def check_texture(self, file: str | Path) -> None:
+        """Raise ValueError if a setting that does not fit a texture is given."""
+        allowed = ("grains", "aspect", "volume_seed")
+        for field in fields(self):
+            if field.name not in allowed and getattr(self, field.name) != field.default:
+                raise ValueError(f"{file}: argument `{field.name}` must be left out for a texture.")
+
+    def read(
+        self, file: str | Path, check: Callable[[Polycrystal], None] | None = None
+    ) -> tuple[Polycrystal, GrainMap | StackGrains | None]:
         """Read a polycrystal file; for an EBSD map or stack, return its grains, too.
 
+        Args:
+            file: File.
+            check: Called with the map as a polycrystal before a volume is made from it.
         Raises:
             FileNotFoundError: if there is no such file.
             ValueError: if the file is invalid or a setting does not fit it.
@@ -106,6 +121,8 @@ class MapSettings:
                 stacklevel=2,
             )
             return grains.polycrystal, grains
+        if check is not None:
+            check(grains.polycrystal)
         rve = equivalent_rve(grains, self.volume, seed=self.volume_seed)
         placed = max(1, round(math.prod(rve.grid) / VOXELS_PER_GRAIN))
         if rve.grains < placed:

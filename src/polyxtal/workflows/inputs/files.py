@@ -10,11 +10,17 @@ from pathlib import Path
 from polyxtal.microstructure.ebsd import GrainMap
 from polyxtal.microstructure.io import read
 from polyxtal.microstructure.io.sections import is_pattern, section_files
+from polyxtal.microstructure.io.texture_files import is_texture
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.microstructure.stack import StackGrains
 from polyxtal.viz.lengths import length_label
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
-from polyxtal.workflows.inputs.materials import material_file_beside
+from polyxtal.workflows.inputs.materials import (
+    choose_materials,
+    material_file_beside,
+    with_lattices,
+)
+from polyxtal.workflows.inputs.texture import texture_volume
 
 HUGE, UNIT_CELL = 1e5, 1e6
 """Edge from which a unit is in doubt, and that of DAMASK's unit cell, a metre. [µm]"""
@@ -50,11 +56,24 @@ def _read(
     file: str | Path, material: Sequence[str], ebsd: MapSettings | None
 ) -> tuple[Polycrystal, GrainMap | StackGrains | None]:
     settings = ebsd or MapSettings()
+    if is_texture(file):
+        settings.check_texture(file)
+        return texture_volume(file, material, settings.grains, settings.aspect), None
+    if settings.aspect is not None:
+        raise ValueError(f"{file}: argument `aspect` must be left out except for textures.")
     elsewhere = settings.grains is None and len(material) == 1 and Path(material[0]).is_file()
     grid = Path(file).suffix.lower() == ".vti" and Path(file).is_file()
     if grid and elsewhere and material_file_beside(file) is None:
         return read(file, material=material[0], **settings.source), None
-    return settings.read(file)
+
+    def check(rve: Polycrystal) -> None:
+        """Refuse materials that do not fit before minutes are spent on a volume."""
+        if material:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # the volume's are shown
+                with_lattices(rve, choose_materials(rve, file, material, elastic_only=True))
+
+    return settings.read(file, check)
 
 
 def identify_inputs(
@@ -77,7 +96,7 @@ def identify_inputs(
             given[f"material of {phase}" if separator else "material given"] = path
     if load is not None:
         given["load"] = Path(load)
-    if ebsd is not None and ebsd.grains is not None:
+    if ebsd is not None and ebsd.grains is not None and not is_texture(file):
         given["grains"] = Path(ebsd.grains)
     return {part: (path.name, sha256(path)) for part, path in given.items()}
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from polyxtal.mechanics.ladder.stiffness import EstimatedStiffness
 from polyxtal.mechanics.response import Response
 
 
@@ -25,6 +26,7 @@ class Answer(NamedTuple):
         grain: Grain of each crystal; None for the leaves of networks.
         out_of_distribution_score: See `FoundationModel.out_of_distribution_score`; None without
             a model. [-]
+        estimated: Stiffness of a full field with the bounds of its error; None of networks.
     """
 
     name: str
@@ -35,3 +37,4 @@ class Answer(NamedTuple):
     phase: Int[Tensor, " crystals"]
     grain: Int[Tensor, " crystals"] | None = None
     out_of_distribution_score: float | None = None
+    estimated: EstimatedStiffness | None = None

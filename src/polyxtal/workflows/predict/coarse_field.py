@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from jaxtyping import Float
-from torch import Tensor
-
 from polyxtal.algebra.progress import COMPILING, Stages
-from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.averages import elastic_averages
-from polyxtal.mechanics.elastic.homogenize import homogenize
-from polyxtal.mechanics.ladder.grids import coarse_grid
 from polyxtal.mechanics.ladder.predict import predict as climb
+from polyxtal.mechanics.ladder.stiffness import estimate_stiffness
 from polyxtal.mechanics.loading.path import LoadPath
-from polyxtal.microstructure.coarse import coarsen
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.workflows.predict.answer import Answer
 from polyxtal.workflows.predict.settings import PredictionSettings
 
-STIFFNESS_POINTS = 32**3
-"""Voxels of the elastic problem, which costs less than an increment of the load."""
-STIFFNESS_TOLERANCE = 1e-5
 FULL_FIELD = "full_field"
 FINE, COARSE = "full field", "full field on a coarse grid"
 
@@ -45,8 +35,9 @@ def coarse_field(
     elasticity = {name: material.elasticity for name, material in materials.items()}
     started = time.perf_counter()
     with stages.stage("stiffness"):
+        estimated = estimate_stiffness(rve, elasticity, seed=settings.seed)
         stiffness = {
-            FULL_FIELD: _stiffness(rve, elasticity, settings.seed),
+            FULL_FIELD: estimated.stiffness,
             **elastic_averages(rve, elasticity)._asdict(),
         }
     left = None
@@ -74,13 +65,13 @@ def coarse_field(
         response, orientations=response.orientations[:, grain], weights=response.weights[grain]
     )
     name = FINE if response.grid == rve.grid else COARSE
-    return Answer(name, occupied, stiffness, FULL_FIELD, FULL_FIELD, rve.phase[grain], grain)
-
-
-def _stiffness(
-    rve: Polycrystal, elasticity: Mapping[str, Elasticity], seed: int
-) -> Float[Tensor, "6 6"]:
-    """Return the elastic stiffness on at most so many voxels. [MPa]"""
-    few = math.prod(rve.grid) <= STIFFNESS_POINTS
-    cell = rve if few else coarsen(rve, coarse_grid(rve, STIFFNESS_POINTS), seed)
-    return homogenize(cell, elasticity, STIFFNESS_TOLERANCE).stiffness
+    return Answer(
+        name,
+        occupied,
+        stiffness,
+        FULL_FIELD,
+        FULL_FIELD,
+        rve.phase[grain],
+        grain,
+        estimated=estimated,
+    )

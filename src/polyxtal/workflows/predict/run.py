@@ -12,6 +12,7 @@ from torch import Tensor
 
 from polyxtal.algebra.progress import COMPILING, Progress, Stages, time_of_load
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
+from polyxtal.mechanics.ladder.stiffness import EstimatedStiffness
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import cut_note
 from polyxtal.mechanics.mean_field.taylor import taylor_response
@@ -76,6 +77,7 @@ class Prediction:
             without a model. [-]
         properties: Predictions of the model's property head by label, with its unit; empty
             without one.
+        estimated: Stiffness of a full field with the bounds of its error; None of networks.
     """
 
     settings: PredictionSettings
@@ -96,6 +98,7 @@ class Prediction:
     seconds: Mapping[str, float] = field(default_factory=dict)
     out_of_distribution_score: float | None = None
     properties: Mapping[str, float] = field(default_factory=dict)
+    estimated: EstimatedStiffness | None = None
 
     @property
     def rve(self) -> Polycrystal:
@@ -206,6 +209,7 @@ def predict(
         seconds=stages.seconds,
         out_of_distribution_score=answer.out_of_distribution_score,
         properties=properties,
+        estimated=answer.estimated,
     )
 
 

@@ -12,8 +12,11 @@ from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.load import LoadSettings
 
 STIFFNESS, CURVE, ORIENTATIONS = "stiffness.json", "curve.csv", "orientations.csv"
+NUMBERS, TEXTURE = "numbers.csv", "texture.tex"
 PICTURE = "prediction.png"
-OUTPUT = OutputFolder("prediction", (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, PICTURE))
+OUTPUT = OutputFolder(
+    "prediction", (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, NUMBERS, TEXTURE, PICTURE)
+)
 UNTRAINED, PREDICTED = (256, 4), (32, 1)
 """Leaves of each network and number of networks if not given: untrained, and from a model."""
 NETWORK, COARSE_FIELD = "network", "coarse field"

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
-from polyxtal.files.plain import write_json
-from polyxtal.mechanics.ladder.predict import EstimatedResponse
+from polyxtal.files.plain import write_csv, write_json
+from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
 from polyxtal.mechanics.loading.stepping import cut_note
+from polyxtal.microstructure.io.texture_files import is_texture
+from polyxtal.microstructure.io.vpsc import write_texture
+from polyxtal.texture.distribution import DiscreteTexture
 from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.predict.run import Prediction
-from polyxtal.workflows.predict.settings import CURVE, ORIENTATIONS, OUTPUT, PICTURE, STIFFNESS
+from polyxtal.workflows.predict.settings import (
+    CURVE,
+    NUMBERS,
+    ORIENTATIONS,
+    OUTPUT,
+    PICTURE,
+    STIFFNESS,
+    TEXTURE,
+)
 from polyxtal.workflows.summary.curve import curve_bounds
 from polyxtal.workflows.summary.provenance import provenance
 from polyxtal.workflows.summary.tables import write_curve, write_orientations
@@ -46,10 +59,31 @@ def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
     leading = {} if prediction.grain is None else {"grain": prediction.grain}
     leading |= {"phase": prediction.phase, "weight [-]": prediction.weights}
     write_orientations(folder / ORIENTATIONS, leading, prediction.orientations)
+    write_csv(folder / NUMBERS, ("number", "value", "bound", "unit"), _numbers(prediction))
+    if is_texture(prediction.reading.file):
+        final = DiscreteTexture(
+            prediction.orientations[-1], prediction.weights, laue=prediction.rve.laue_group(0)
+        )
+        write_texture(final, folder / TEXTURE)
     if picture:
         from polyxtal.workflows.predict.draw import draw_prediction
 
         draw_prediction(prediction).savefig(folder / PICTURE)
+
+
+def _numbers(prediction: Prediction) -> Iterator[tuple[str, float | str, float | str, str]]:
+    """Yield name, value, bound and unit of the key numbers; empty where there is none."""
+    curve, response = prediction.curve, prediction.response
+    bounds = curve_bounds(response, curve) if isinstance(response, EstimatedResponse) else None
+    for name in ("proof_stress", "stress", "hardening", "r_value"):
+        value, bound = getattr(curve, name), getattr(bounds, name, None)
+        unit = "-" if name == "r_value" else "MPa"
+        yield name, *("" if one is None else one for one in (value, bound)), unit
+    estimated = prediction.estimated
+    for i, j in combinations_with_replacement(range(6), 2):
+        value = float(prediction.stiffness[prediction.answer][i, j])
+        bound = "" if estimated is None else float(estimated.bound[i, j])
+        yield f"stiffness_{i + 1}{j + 1}", value, bound, "MPa"
 
 
 def summary(prediction: Prediction) -> dict[str, Any]:
@@ -65,7 +99,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "materials": "MPa, and 1/s for slip_rate_reference",
             "load": "1/s, s, Pa: DAMASK's own",
             "curve and baselines": "MPa, -",
-            "error": "MPa for proof_stress and stress, rad for rotation, s of wall time for "
+            "error": "MPa for proof_stress, stress, hardening and stiffness, rad for rotation, s of wall time for "
             "seconds, - for others",
             "mean_rotation": "rad",
             "out_of_distribution_score": "-, above 1: out of distribution",
@@ -105,6 +139,7 @@ def error_summary(prediction: Prediction) -> dict[str, Any] | None:
         "largest": response.error,
         "grid": response.grid,
         **numbers._asdict(),
+        "stiffness": None if prediction.estimated is None else prediction.estimated.bound.tolist(),
         "rotation": response.rotation_error,
         "rungs": [rung._asdict() for rung in response.rungs],
     }

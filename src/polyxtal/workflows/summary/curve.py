@@ -10,14 +10,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.mandel import mandel_to_tensor4
-from polyxtal.mechanics.ladder.predict import EstimatedResponse
+from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
+from polyxtal.mechanics.ladder.key_numbers import (
+    first_loading,
+    hardening_modulus,
+    proof_stress,
+    r_value,
+)
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.response import Response, loaded_component
-
-PROOF_OFFSET = 2e-3
-"""Plastic strain at the proof stress. [-]"""
-HARDENING_SHARE = 0.1
-"""Final fraction of the strain over which the hardening modulus is measured. [-]"""
 
 
 class CurveBounds(NamedTuple):
@@ -26,10 +27,14 @@ class CurveBounds(NamedTuple):
     Attributes:
         proof_stress: That of the proof stress. [MPa]
         stress: That of the stress at the first reversal, or at the end. [MPa]
+        hardening: That of the hardening modulus. [MPa]
+        r_value: That of the r-value. [-]
     """
 
     proof_stress: float | None
     stress: float
+    hardening: float | None
+    r_value: float | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class CurveNumbers:
         strain: Engineering strain at the first reversal, or at the end. [-]
         stress: Stress at that strain. [MPa]
         hardening: Secant slope over the last tenth of that strain; None without strain. [MPa]
+        r_value: Ratio of the strains along width and thickness in plastic tension or compression
+            along x or y, z the normal of the sheet; None of other loads. [-]
     """
 
     component: str
@@ -53,6 +60,7 @@ class CurveNumbers:
     strain: float
     stress: float
     hardening: float | None
+    r_value: float | None = None
 
 
 def elastic_slope(stiffness: Float[Tensor, "6 6"], path: LoadPath, component: str) -> float | None:
@@ -98,60 +106,27 @@ def curve_numbers(
     """
     row, column = loaded_component(response)
     component = component or "xyz"[row] + "xyz"[column]
-    strain, stress = _first_loading(response, component)
+    curve = first_loading(response, component)
     slope = elastic_slope(stiffness, path, component)
-    sign = -1.0 if strain[-1] < 0 else 1.0
     return CurveNumbers(
         component,
         slope,
-        None if slope is None else _proof_stress(sign * strain, sign * stress, slope, sign),
-        float(strain[-1]),
-        float(stress[-1]),
-        _hardening(sign * strain, sign * stress),
+        None if slope is None else proof_stress(curve, slope),
+        float(curve.strain[-1]),
+        float(curve.stress[-1]),
+        hardening_modulus(curve),
+        r_value(response, component),
     )
 
 
 def curve_bounds(response: EstimatedResponse, numbers: CurveNumbers) -> CurveBounds:
-    """Return the bounds of key numbers of a response: those of the curve at the same strain."""
-    strain, _ = _first_loading(response, numbers.component)
-    bound = response.stress_bound(numbers.component).numpy()[: len(strain)]
-    proof = None
-    if numbers.proof_stress is not None and numbers.elastic_slope is not None:
-        sign = -1.0 if strain[-1] < 0 else 1.0
-        at = sign * numbers.proof_stress / numbers.elastic_slope + PROOF_OFFSET
-        proof = float(np.interp(at, sign * strain, bound))
-    return CurveBounds(proof, float(bound[-1]))
-
-
-def _first_loading(response: Response, component: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the curve up to the first strain reversal."""
-    strain = response.strain(component).detach().numpy()
-    stress = response.stress(component).detach().numpy()
-    steps = np.diff(strain)
-    moving = np.flatnonzero(np.abs(steps) > 1e-12)
-    if len(moving) == 0:
-        return strain[:1], stress[:1]
-    back = np.flatnonzero(steps * np.sign(steps[moving[0]]) < -1e-12)
-    end = len(strain) if len(back) == 0 else int(back[0]) + 1
-    return strain[:end], stress[:end]
-
-
-def _proof_stress(
-    strain: np.ndarray, stress: np.ndarray, slope: float, sign: float
-) -> float | None:
-    """Return the intersection of the curve with the elastic line shifted by the offset strain."""
-    above = stress - slope * (strain - PROOF_OFFSET)
-    crossed = np.flatnonzero((above <= 0) & (strain > PROOF_OFFSET))
-    if len(crossed) == 0:
-        return None
-    k = int(crossed[0])
-    share = above[k - 1] / (above[k - 1] - above[k])
-    return float(sign * (stress[k - 1] + share * (stress[k] - stress[k - 1])))
-
-
-def _hardening(strain: np.ndarray, stress: np.ndarray) -> float | None:
-    end = float(strain[-1])
-    if not end > 0:
-        return None
-    before = np.interp((1 - HARDENING_SHARE) * end, strain, stress)
-    return float((stress[-1] - before) / (HARDENING_SHARE * end))
+    """Return the bounds of key numbers of a response, see `EstimatedResponse`."""
+    component, slope = numbers.component, numbers.elastic_slope
+    end = len(first_loading(response, component).strain) - 1
+    estimates = (
+        None if numbers.proof_stress is None else response.proof_stress(slope, component),
+        response.hardening_modulus(component),
+        None if numbers.r_value is None else response.r_value(),
+    )
+    proof, hardening, widening = (None if one is None else one.bound for one in estimates)
+    return CurveBounds(proof, float(response.stress_bound(component)[end]), hardening, widening)

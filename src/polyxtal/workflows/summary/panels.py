@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
-from polyxtal.mechanics.ladder.predict import EstimatedResponse
+from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.viz.curves import draw_responses

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from polyxtal.files.plain import write_csv
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
-from polyxtal.mechanics.ladder.predict import EstimatedResponse
+from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
 from polyxtal.mechanics.quantities import label
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.tables import history_columns

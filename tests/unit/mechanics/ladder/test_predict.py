@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import polyxtal as px
+from polyxtal.algebra.rotation import random_quaternions
+from polyxtal.mechanics.ladder import key_numbers
 from polyxtal.mechanics.ladder import predict as ladder
 from polyxtal.mechanics.ladder.error import KAPPA, Rung, error_bounds, relative_error
 from polyxtal.mechanics.ladder.grids import coarse_grid
@@ -294,3 +296,56 @@ def test_the_same_again(rve, answer):
     again = px.predict(rve, ALUMINIUM, PATH, 0.01)
     assert torch.equal(again.P, answer.P)
     assert again.error == answer.error
+
+
+def test_hardening_and_r_value_lie_within_their_bounds(rve):
+    path = px.LoadPath.uniaxial(0.03, increments=12)
+    full, answer = px.simulate(rve, ALUMINIUM, path), px.predict(rve, ALUMINIUM, path, 0.2)
+    curve = key_numbers.first_loading(full, "xx")
+    exact = {
+        "hardening_modulus": key_numbers.hardening_modulus(curve),
+        "r_value": key_numbers.r_value(full, "xx"),
+        "proof_stress": key_numbers.proof_stress(curve, float(curve.stress[1] / curve.strain[1])),
+    }
+    for name, value in exact.items():
+        estimate = getattr(answer, name)()
+        assert 0 < abs(estimate.value - value) < 2 * estimate.bound < abs(value), name
+    strain = full.true_strain[-1] - full.true_strain[len(full.time) // 2]
+    assert exact["r_value"] == pytest.approx(float(strain[1, 1] / strain[2, 2]), rel=0.02)
+    late = (full.P[-1] - full.P[-2])[0, 0] / (full.F[-1] - full.F[-2])[0, 0]
+    assert exact["hardening_modulus"] == pytest.approx(float(late), rel=0.02)
+
+
+def test_numbers_that_a_load_does_not_have(rve, answer):
+    shear = px.predict(rve, ALUMINIUM, px.LoadPath.shear(0.02, increments=4), 0.2)
+    assert shear.r_value() is None
+    elastic = px.predict(rve, ALUMINIUM, px.LoadPath.uniaxial(5e-4, increments=4), 0.2)
+    assert elastic.proof_stress() is None
+    assert elastic.r_value() is None
+    assert answer.hardening_modulus().bound > 0
+    exact = px.predict(rve, ALUMINIUM, PATH, 1e-4)
+    assert exact.hardening_modulus().bound == exact.r_value().bound == 0
+    with pytest.raises(ValueError, match="`slope` must be positive"):
+        answer.proof_stress(-1.0)
+
+
+def test_the_stiffness_of_a_coarse_grid_has_bounds(rve):
+    exact = px.estimate_stiffness(rve, ALUMINIUM.elasticity)
+    coarse = px.estimate_stiffness(rve, ALUMINIUM.elasticity, 300)
+    finer = px.estimate_stiffness(rve, ALUMINIUM.elasticity, 800)
+    assert exact.grid == rve.grid
+    assert exact.error == 0
+    assert 0 < finer.error < coarse.error < 0.01
+    off = (coarse.stiffness - exact.stiffness).abs()
+    assert float((off <= 2 * coarse.bound).double().mean()) > 0.8
+    with pytest.raises(ValueError, match="`points` must be at least 1"):
+        px.estimate_stiffness(rve, ALUMINIUM.elasticity, 0)
+
+
+@pytest.mark.parametrize("grid", [(1, 1, 1), (12, 12, 2), (2, 2, 2)])
+def test_a_single_voxel_and_two_along_an_axis_are_answered(grid):
+    ids = np.arange(math.prod(grid)).reshape(grid) % 8
+    cell = px.Polycrystal(ids, random_quaternions(int(ids.max()) + 1, 0))
+    answer = px.predict(cell, ALUMINIUM, px.LoadPath.uniaxial(0.01, increments=3), 0.2)
+    assert all(m <= n for m, n in zip(answer.grid, grid, strict=True))
+    assert (answer.error == 0) == (answer.grid == grid)
