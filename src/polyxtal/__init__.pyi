@@ -75,6 +75,7 @@ from .texture.distribution import UniformTexture as UniformTexture
 from .texture.hull import sample_texture_hull as sample_texture_hull
 from .texture.odf import odf_distance as odf_distance
 from .texture.odf import texture_index as texture_index
+from .texture.orientation_density import ODF as ODF
 from .texture.sheet import basal_texture as basal_texture
 from .texture.sheet import rolling_component as rolling_component
 from .texture.sheet import rolling_texture as rolling_texture
