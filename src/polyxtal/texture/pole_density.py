@@ -9,36 +9,17 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix, vstack
 from scipy.spatial import KDTree
-from scipy.special import i0e, i1e
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_matrix
 from polyxtal.crystal.laue import LaueGroup
-from polyxtal.texture.kernel import concentration
+from polyxtal.texture.kernels import RotationKernel
 from polyxtal.texture.pole_figure import PoleFigure
 
 DROPPED = 1e-4
 """Share of the kernel's peak below which its tail is left out of a sparse matrix. [-]"""
-_PAIRS = 1 << 24
-_TABLE = 4096
-
-
-def pole_kernel(cosine: Float[Tensor, "*batch"], halfwidth: float) -> Float[Tensor, "*batch"]:
-    """Return the pole density of a von Mises-Fisher kernel, of mean 1 over the sphere.
-
-        P(η) = exp(κ (cos η - 1)) e^-x I₀(x) / (e^-κ (I₀(κ) - I₁(κ))),   x = κ (1 + cos η) / 2
-
-    the mean of exp(κ cos ω) over all rotations that turn the pole by η: on that fibre cos ω =
-    ½ (1 + cos η) (1 + cos 2t) - 1 with t uniform.
-
-    Args:
-        cosine: cos η, η the angle between direction and the kernel's own pole. [-]
-        halfwidth: Half-width of the kernel. [rad]
-    """
-    kappa = concentration(halfwidth)
-    bessel = torch.from_numpy(np.asarray(i0e(0.5 * kappa * (1 + cosine.numpy()))))
-    scale = 1 / float(i0e(kappa) - i1e(kappa))
-    return torch.exp(kappa * (cosine - 1)) * bessel * scale
+_PAIRS = 1 << 21
+_TABLE = 1 << 16
 
 
 def pole_axes(
@@ -61,7 +42,7 @@ def pole_axes(
 def pole_density_matrix(
     figure: PoleFigure,
     centres: Float[Tensor, "m 4"],
-    halfwidth: float,
+    kernel: RotationKernel,
     laue: LaueGroup,
     sample: LaueGroup,
 ) -> csr_matrix:
@@ -73,16 +54,17 @@ def pole_density_matrix(
     Args:
         figure: Directions and reflections.
         centres: Centres of the kernels. [-]
-        halfwidth: Half-width of the kernels. [rad]
+        kernel: The kernel.
         laue: Laue group of the crystals.
         sample: Symmetry of the sample.
     Returns:
         (directions, centres), sparse, single precision. [multiples of random]
     """
     axes, share = pole_axes(figure, laue)
-    table, low = _table(halfwidth)
+    table, low = _table(kernel)
+    scale = (_TABLE - 1) / (1 - low)
     directions = figure.directions.to(torch.float32)
-    step = max(1, _PAIRS // (len(directions) * len(axes) * sample.order))
+    step = max(1, _PAIRS // len(directions))
     parts = []
     for part in centres.split(step):
         copies = quaternion_multiply(sample.rotations[:, None], part[None])
@@ -90,26 +72,27 @@ def pole_density_matrix(
         columns = torch.zeros(len(part), len(directions))
         for turned in poles.to(torch.float32):  # one copy by sample symmetry
             for axis, weight in zip(turned.unbind(1), share.tolist(), strict=True):
-                cosine = (axis @ directions.T).abs_()
-                place = (cosine - low) * ((_TABLE - 1) / (1 - low))
-                inside = place > 0
-                index = place[inside].clamp_max_(_TABLE - 1.001)
-                left = index.to(torch.int64)
-                value = torch.lerp(table[left], table[left + 1], index - left)
-                columns[inside] += value * (weight / sample.order)
+                place = (axis @ directions.T).abs_().sub_(low).mul_(scale).clamp_(0, _TABLE - 1)
+                columns += (weight / sample.order) * table[place.round_().to(torch.int32)]
         parts.append(csr_matrix(columns.numpy()))
     return csr_matrix(vstack(parts).T)
 
 
-def _table(halfwidth: float) -> tuple[Float[Tensor, " entries"], float]:
+def _table(kernel: RotationKernel) -> tuple[Float[Tensor, " entries"], float]:
     """Return the kernel, even in the pole, over a range of |cos η|, and where that begins."""
     cosine = torch.linspace(0, 1, 100_001, dtype=torch.float64)
-    even = 0.5 * (pole_kernel(cosine, halfwidth) + pole_kernel(-cosine, halfwidth))
-    above = (even > DROPPED * float(even[-1])).nonzero()[0]
-    low = float(cosine[int(above)]) - 1e-9
-    fine = torch.linspace(low, 1, _TABLE, dtype=torch.float64)
-    even = 0.5 * (pole_kernel(fine, halfwidth) + pole_kernel(-fine, halfwidth))
-    return even.to(torch.float32), low
+    value = even_density(kernel, cosine)
+    low = float(cosine[int((value > DROPPED * float(value[-1])).nonzero()[0])]) - 1e-9
+    table = even_density(kernel, torch.linspace(low, 1, _TABLE, dtype=torch.float64)).float()
+    table[0] = 0.0
+    return table, low
+
+
+def even_density(
+    kernel: RotationKernel, cosine: Float[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Return the kernel's pole density of ±h. [multiples of random]"""
+    return 0.5 * (kernel.pole_density(cosine) + kernel.pole_density(-cosine))
 
 
 def solid_angles(directions: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:

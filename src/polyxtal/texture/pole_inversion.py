@@ -19,89 +19,176 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from polyxtal.algebra.rotation import (
+    quaternion_conjugate,
+    quaternion_multiply,
+    random_quaternions,
+)
 from polyxtal.argument_types import require_number, require_type
 from polyxtal.crystal.laue import LaueGroup
-from polyxtal.texture.distribution import DiscreteTexture, MixedTexture, Texture, UniformTexture
+from polyxtal.texture.determined import determined_degree, require_determined
+from polyxtal.texture.kernels import DE_LA_VALLEE_POUSSIN
+from polyxtal.texture.orientation_density import ODF, SAMPLE_SYMMETRIES
 from polyxtal.texture.pole_density import pole_density_matrix, solid_angles
+from polyxtal.texture.pole_error import PoleFigureError, compared
 from polyxtal.texture.pole_figure import PoleFigure
-from polyxtal.texture.zone import as_group, orientation_grid
+from polyxtal.texture.pole_solver import Problem, solve, uniform_part
+from polyxtal.texture.zone import zone_orientations
 
-FLOOR = 0.2
-"""Smallest pole density whose variance is told from that of 0. [multiples of random]"""
-QUANTILE = 0.01
-"""Share of a figure's solid angle that may lie below the uniform part, as noise."""
+FINEST, COARSEST = 2.0, 30.0
+"""Finest and coarsest resolution. [degrees]"""
+MAX_PAIRS = 10**9
+"""Most pairs of direction and kernel: about 1 GB of matrices. [-]"""
+REQUIRED_DEGREE = 4
+"""Degree of the even coefficients that figures must determine: that of the elastic stiffness."""
+NEGLIGIBLE = 1e-4
+"""Weight, relative to the largest, below which a kernel is left out. [-]"""
 
 
-@dataclass
-class Problem:
-    """The linear system of several figures: pole density of each kernel, and the data.
+@dataclass(frozen=True)
+class PoleFigureInversion:
+    """An ODF from pole figures.
 
     Attributes:
-        matrices: Ψ_i of each figure.
-        data: Intensities I_i of each.
-        areas: Solid angles a_i of each; they sum to 1.
+        odf: The ODF.
+        figures: The figures it was fitted to.
+        errors: Of each figure: scale ν, RP_0, RP_1 and mean difference.
+        iterations: Taken by the last solution.
+        degree: Even degree to which complete figures of these reflections determine the ODF
+            without its being non-negative.
     """
 
-    matrices: list[csr_matrix]
-    data: list[NDArray[np.float64]]
-    areas: list[NDArray[np.float64]]
-
-    def densities(self, kernels: NDArray[np.float64], uniform: float) -> list[NDArray[np.float64]]:
-        """Return the pole densities P_i = u + Ψ_i c."""
-        c = kernels.astype(np.float32)
-        return [uniform + (psi @ c).astype(np.float64) for psi in self.matrices]
-
-    def scales(self, densities: Sequence[NDArray[np.float64]]) -> list[float]:
-        """Return the scales ν_i that give data and model the same mean where measured."""
-        rows = zip(self.areas, self.data, densities, strict=True)
-        return [float(a @ i / max(float(a @ p), 1e-12)) for a, i, p in rows]
+    odf: ODF
+    figures: tuple[PoleFigure, ...]
+    errors: tuple[PoleFigureError, ...]
+    iterations: int
+    degree: int
 
 
-def solve(
-    problem: Problem, kernels: NDArray[np.float64], uniform: float, iterations: int, tol: float
-) -> tuple[NDArray[np.float64], int]:
-    """Return the kernel weights c, and the number of iterations taken.
+def invert_pole_figures(
+    figures: Sequence[PoleFigure],
+    resolution: float = 5.0,
+    halfwidth: float | None = None,
+    sample_symmetry: str = "triclinic",
+    ghost_correction: bool = True,
+    iterations: int = 200,
+    tol: float = 1e-2,
+    kernel: str = DE_LA_VALLEE_POUSSIN,
+) -> PoleFigureInversion:
+    """Return the ODF that pole figures determine, with the errors of each figure.
+
+    Complete or incomplete figures, of one or several superposed reflections; their scales are
+    unknown. The method is that of the module's docstring.
 
     Args:
-        problem: The system.
-        kernels: First estimate; sums to 1 - u.
-        uniform: Uniform part u.
-        iterations: Largest number.
-        tol: Relative decrease of the misfit in one iteration at which to stop.
+        figures: Of one lattice.
+        resolution: Distance of the kernels' centres, 2 to 30; about that of the directions.
+            [degrees]
+        halfwidth: Half-width of the kernels (default: the resolution). [rad]
+        sample_symmetry: triclinic, monoclinic or orthorhombic.
+        ghost_correction: Whether to take the largest uniform part that the figures allow first.
+        iterations: Largest number of iterations of each solution.
+        tol: Relative decrease of the misfit in one iteration at which to stop. [-]
+        kernel: "de la Vallee Poussin" or "von Mises-Fisher".
+    Raises:
+        ValueError: if there is no figure, lattices differ, the figures do not determine the ODF to
+            degree 4 (that of the elastic stiffness), or an argument is out of range.
+
+    Example:
+        >>> import math
+        >>> import polyxtal as px
+        >>> true = px.ODF([[1, 0, 0, 0]], halfwidth=math.radians(20), uniform=0.5)
+        >>> at = px.pole_figure_grid(step=10.0)
+        >>> lattice = px.Lattice("cF")
+        >>> planes = (1, 1, 1), (2, 0, 0)
+        >>> figures = [px.calculate_pole_figure(true, h, at, lattice) for h in planes]
+        >>> found = px.invert_pole_figures(figures, resolution=15.0)
+        >>> px.odf_distance(found.odf, true, resolution=10.0) < 0.1
+        True
     """
-    c, previous = kernels.copy(), math.inf
-    densities = problem.densities(c, uniform)
-    for iteration in range(iterations):
-        scales = problem.scales(densities)
-        gradient = np.zeros_like(c)
-        weights, misfit = [], 0.0
-        for i, psi in enumerate(problem.matrices):
-            target = problem.data[i] / scales[i]
-            weight = problem.areas[i] / np.maximum(target, FLOOR)
-            residual = weight * (densities[i] - target)
-            misfit += float(residual @ (densities[i] - target))
-            gradient += psi.T @ residual.astype(np.float32)
-            weights.append(weight)
-        if misfit >= (1 - tol) * previous:
-            return c, iteration
-        previous = misfit
-        gradient -= float(gradient @ c) / max(float(c.sum()), 1e-300)  # the sum is kept
-        step = -c * gradient
-        change = [(psi @ step.astype(np.float32)).astype(np.float64) for psi in problem.matrices]
-        curvature = sum(float(w @ (d * d)) for w, d in zip(weights, change, strict=True))
-        if not curvature > 0:
-            return c, iteration
-        length = -float(gradient @ step) / curvature
-        longest = 1 / max(float(gradient.max()), 1e-300)
-        c = np.maximum(c + min(length, longest) * step, 0.0)
-        c *= (1 - uniform) / c.sum()
-        densities = problem.densities(c, uniform)
-    return c, iterations
+    measured = _checked(figures)
+    laue = measured[0].laue
+    require_number(resolution, "resolution")
+    if not FINEST <= resolution <= COARSEST:
+        raise ValueError(
+            f"Argument `resolution` must be from {FINEST:g} to {COARSEST:g} degrees, "
+            f"but is {resolution:g}."
+        )
+    require_type(iterations, Integral, "iterations")
+    require_number(tol, "tol")
+    if iterations < 1 or not 0 <= tol < 1:
+        raise ValueError(
+            "Arguments `iterations` and `tol` must be positive and from 0 to 1, but are "
+            f"{iterations} and {tol:g}."
+        )
+    width = math.radians(resolution) if halfwidth is None else halfwidth
+    shape = ODF([[1.0, 0.0, 0.0, 0.0]], None, width, laue, sample_symmetry, 0.0, kernel)
+    require_determined(measured, REQUIRED_DEGREE)
+    sample = SAMPLE_SYMMETRIES[sample_symmetry]
+    centres, volumes = kernel_centres(resolution, laue, sample)
+    pairs = len(centres) * sum(map(len, measured))
+    if pairs > MAX_PAIRS:
+        raise ValueError(
+            f"Figures times kernels must be at most {MAX_PAIRS:.0e} pairs, but are {pairs:.1e}: "
+            "take a coarser `resolution`."
+        )
+    problem = Problem(
+        [pole_density_matrix(f, centres, shape.kernel, laue, sample) for f in measured],
+        [f.intensities.numpy() for f in measured],
+        [solid_angles(f.directions).numpy() for f in measured],
+    )
+    uniform = 0.0
+    weights, count = solve(problem, volumes, uniform, iterations, tol)
+    if ghost_correction:
+        uniform = uniform_part(problem, weights)
+        weights, count = solve(problem, volumes * (1 - uniform), uniform, iterations, tol)
+    kept = weights > NEGLIGIBLE * weights.max()
+    odf = ODF(
+        centres[torch.from_numpy(kept)], torch.from_numpy(weights[kept]), width, laue,
+        sample_symmetry, uniform, kernel,
+    )  # fmt: skip
+    densities = problem.densities(weights, uniform)
+    errors = tuple(map(compared, measured, densities, problem.areas))
+    return PoleFigureInversion(odf, measured, errors, count, determined_degree(measured))
+
+
+def kernel_centres(
+    resolution: float, laue: LaueGroup, sample: LaueGroup
+) -> tuple[Float[Tensor, "m 4"], NDArray[np.float64]]:
+    """Return one orientation of each set that sample symmetry makes equivalent, and its volume.
+
+    The one nearest to an arbitrary orientation is taken.
+    """
+    q = zone_orientations(float(resolution), laue)
+    generic = random_quaternions(1, 7)
+    near = laue.half_angle_cosine(quaternion_multiply(quaternion_conjugate(generic), q))
+    kept = torch.ones(len(q), dtype=torch.bool)
+    for p in sample.rotations[1:]:
+        other = quaternion_multiply(quaternion_conjugate(generic), quaternion_multiply(p[None], q))
+        kept &= near >= laue.half_angle_cosine(other)
+    centres = q[kept]
+    return centres, np.full(len(centres), 1 / len(centres))
+
+
+def _checked(figures: Sequence[PoleFigure]) -> tuple[PoleFigure, ...]:
+    require_type(figures, Sequence, "figures")
+    for figure in figures:
+        require_type(figure, PoleFigure, "figures")
+    if not figures:
+        raise ValueError("Argument `figures` must hold a pole figure, but is empty.")
+    first = figures[0]
+    for figure in figures[1:]:
+        if figure.lattice != first.lattice:
+            raise ValueError(
+                f"Pole figures must be of one lattice, but {first.name} is of {first.lattice} and "
+                f"{figure.name} of {figure.lattice}."
+            )
+    return tuple(figures)
