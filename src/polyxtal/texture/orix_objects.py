@@ -30,7 +30,7 @@ _NAMES = {
 
 def texture_from_orix(
     orientations: Any,
-    weights: Float[Tensor, " n"] | None = None,
+    weights: Tensor | None = None,
     halfwidth: float = DEFAULT_HALFWIDTH,
 ) -> DiscreteTexture:
     """Return the texture of orix's orientations, with the Laue group of their symmetry.

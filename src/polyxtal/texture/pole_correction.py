@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from polyxtal.algebra.number_arrays import number_tensor
@@ -16,8 +17,8 @@ _SAME = 1e-3
 
 def correct_pole_figure(
     figure: PoleFigure,
-    background: float | Float[Tensor, " n"] | PoleFigure = 0.0,
-    defocusing: PoleFigure | Float[Tensor, "tilts 2"] | None = None,
+    background: float | ArrayLike | Tensor | PoleFigure = 0.0,
+    defocusing: PoleFigure | ArrayLike | Tensor | None = None,
 ) -> PoleFigure:
     """Return a pole figure without background and defocusing.
 
@@ -75,11 +76,11 @@ def correct_pole_figure(
 
 def ring_means(figure: PoleFigure) -> Float[Tensor, "rings 2"]:
     """Return tilt [rad] and mean intensity of each ring, by rising tilt."""
-    tilt, owner = torch.unique((figure.tilt / _SAME).round(), return_inverse=True)
-    total = torch.zeros(len(tilt), dtype=torch.float64)
-    count = torch.zeros_like(total).index_add_(0, owner, torch.ones_like(figure.intensities))
-    total.index_add_(0, owner, figure.intensities)
-    return torch.stack([tilt * _SAME, total / count], dim=1)
+    places, owner = torch.unique((figure.tilt / _SAME).round(), return_inverse=True)
+    columns = [figure.tilt, figure.intensities, torch.ones_like(figure.intensities)]
+    total = torch.zeros(len(places), 3, dtype=torch.float64)
+    total.index_add_(0, owner, torch.stack(columns, dim=1))
+    return total[:, :2] / total[:, 2:]
 
 
 def _interpolated(

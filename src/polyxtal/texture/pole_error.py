@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.argument_types import require_number, require_type
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.texture.orientation_density import ODF, SAMPLE_SYMMETRIES
@@ -67,7 +68,7 @@ def pole_figure_error(odf: ODF | None, figure: PoleFigure) -> PoleFigureError:
 def calculate_pole_figure(
     odf: ODF,
     reflections: Reflections,
-    directions: Float[Tensor, "n 3"],
+    directions: ArrayLike | Tensor,
     lattice: Lattice,
     name: str = "",
 ) -> PoleFigure:
@@ -90,8 +91,9 @@ def calculate_pole_figure(
         23.1
     """
     require_type(odf, ODF, "odf")
-    ones = torch.ones(len(directions), dtype=torch.float64)
-    figure = PoleFigure(reflections, directions, ones, lattice, name)
+    at = number_tensor(directions, "directions")
+    ones = torch.ones(at.shape[:1], dtype=torch.float64)
+    figure = PoleFigure(reflections, at, ones, lattice, name)
     return replace_data(figure, figure.directions, torch.from_numpy(calculated(odf, figure)))
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from polyxtal.algebra.number_arrays import number_tensor
@@ -33,6 +34,7 @@ MAX_DIRECTIONS = 10**6
 _UNIT_TOLERANCE = 1e-6
 
 Reflections = Sequence[int] | Mapping[tuple[int, ...], float]
+"""Indices, or superposed ones with weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +51,8 @@ class PoleFigure:
     Args:
         reflections: Indices of a plane, such as (1, 1, 1), or a mapping of indices to the
             structure weight of each superposed reflection, in any unit.
-        directions: Unit vectors. [-]
-        intensities: Non-negative. [-]
+        directions: Unit vectors, (n, 3). [-]
+        intensities: Non-negative, (n,). [-]
         lattice: Lattice of the crystals.
         name: Of the figure.
     Raises:
@@ -74,8 +76,8 @@ class PoleFigure:
     def __init__(
         self,
         reflections: Reflections,
-        directions: Float[Tensor, "n 3"],
-        intensities: Float[Tensor, " n"],
+        directions: ArrayLike | Tensor,
+        intensities: ArrayLike | Tensor,
         lattice: Lattice,
         name: str = "",
     ) -> None:
@@ -161,7 +163,7 @@ class PoleFigure:
             )
         return replace_data(self, self.directions[chosen], self.intensities[chosen])
 
-    def rotated(self, rotation: Float[Tensor, "4"]) -> PoleFigure:
+    def rotated(self, rotation: ArrayLike | Tensor) -> PoleFigure:
         """Return the figure of the rotated sample: r becomes R(p) r.
 
         Args:
