@@ -9,9 +9,9 @@ replaced: Q(10-10)_amp.cnv or Q_10-10__amp.cnv. Without a folder only the first 
 The Santa Fe ODF [Matthies1988] is 0.73 uniform and 0.27 of a von Mises-Fisher component of
 half-width 10° at (63.4°, 48.2°, 63.4°), of orthorhombic sample symmetry. Its figures 100, 110, 111
 and 211 on 5° directions are inverted, exact and with the noise of 100 counts per multiple of
-random. MTEX publishes for the same exercise, with noise, 0.051 of the volume in the wrong place with
-ghost correction and 0.100 without (PoleFigureSantaFe in its documentation); its directions,
-random numbers and solver are its own.
+random. MTEX publishes for the same exercise, with noise, a distance of 0.051 with ghost correction
+and 0.100 without (PoleFigureSantaFe in its documentation); its directions, random numbers and
+solver are its own.
 """
 
 from __future__ import annotations

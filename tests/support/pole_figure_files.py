@@ -73,7 +73,7 @@ def uxd(paired: bool = True) -> str:
     text = "; converted\n_FILEVERSION=2\n_SITE='lab'\n"
     for peak, add in ((38.4, 0), (44.7, 1)):
         for tilt in TILT:
-            text += f"; (Data for Range)\n_DRIVE='PHI'\n_STEPSIZE=5.000\n_START=0.000\n"
+            text += "; (Data for Range)\n_DRIVE='PHI'\n_STEPSIZE=5.000\n_START=0.000\n"
             text += f"_THETA={peak / 2}\n_2THETA={peak}\n_KHI={tilt:.3f}\n_PHI=0.0\n"
             ring = _ring(tilt)
             if paired:
@@ -103,7 +103,9 @@ def aachen(corner: int = 1) -> str:
     text = ""
     half = 0 if corner else 2.5
     for name, add in (("111", 0), ("200", 1)):
-        text += f"rolled sheet\n{name:>5}cubic{5:5.2f}{5:5.2f}{80:5.1f}{corner:5d}{0:5d}  (12f6.0)\n"
+        text += (
+            f"rolled sheet\n{name:>5}cubic{5:5.2f}{5:5.2f}{80:5.1f}{corner:5d}{0:5d}  (12f6.0)\n"
+        )
         tilt = np.arange(half, 80.1, 5.0)
         text += "    10 .500 -112    0\n" + fixed(10 * (grid(tilt, AZIMUTH + half) + add), 6, 12)
     return text

@@ -20,7 +20,6 @@ from polyxtal.argument_types import require_type
 from polyxtal.crystal.laue import LaueGroup, laue_of_point_group
 from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, DiscreteTexture
 
-
 _NAMES = {
     "-1": "Ci", "mmm": "D2h", "4/m": "C4h", "4/mmm": "D4h", "-3": "S6", "-3m": "D3d",
     "6/m": "C6h", "6/mmm": "D6h", "m-3": "Th", "m-3m": "Oh",

@@ -35,7 +35,10 @@ def test_angles_are_those_of_directions():
         (((1, 1, 1), [[0, 0, 1.0]], [-1.0], COPPER), "not negative, but the smallest is -1"),
         (((1, 1, 1), [[0, 0, 1.0]], [0.0], COPPER), "must be positive, but all are 0"),
         (((1, 1, 1), [[0, 0, 2.0]], [1.0], COPPER), "must be unit vectors, but are off by up to 1"),
-        (((1, 1, 1), [[0, 0, 1.0]], [1.0, 2], COPPER), r"shape \(1, 3\) with intensities of \(2,\)"),
+        (
+            ((1, 1, 1), [[0, 0, 1.0]], [1.0, 2], COPPER),
+            r"shape \(1, 3\) with intensities of \(2,\)",
+        ),
         (((1, 1), [[0, 0, 1.0]], [1.0], COPPER), "three or four whole indices"),
         (({(1, 1, 1): -1.0}, [[0, 0, 1.0]], [1.0], COPPER), "weights must be positive"),
         (((1, 0, 1), [[0, 0, 1.0]], [1.0], px.Lattice("hP")), "must have its c/a"),

@@ -92,7 +92,7 @@ def test_the_ranges_of_angles_hold_every_crystal_alike():
 def test_wrong_textures_and_steps_get_one_sentence(tmp_path):
     with pytest.raises(ValueError, match=r"must end in \.tex, \.wts, .* or \.odf, but does not"):
         px.write_texture(TEXTURE, tmp_path / "a.doc")
-    with pytest.raises(ValueError, match="must be a DiscreteTexture, but is an UniformTexture|a Un"):
+    with pytest.raises(ValueError, match="must be a DiscreteTexture, but is a UniformTexture"):
         px.write_texture(px.UniformTexture(), tmp_path / "a.csv")
     with pytest.raises(ValueError, match="1 to 30 degrees and divide 90, but is 7"):
         px.write_texture(TEXTURE, tmp_path / "a.odf", resolution=7.0)
@@ -111,7 +111,9 @@ def test_orix_objects_hold_the_inverse_rotations():
     angles = torch.tensor([[0.2, 0.7, 1.2], [3.0, 1.0, 5.0]], dtype=torch.float64)
     q = bunge_to_quaternion(angles)
     # orix's from_euler gives Bunge's g itself, which maps sample to crystal axes.
-    orix = SimpleNamespace(data=quaternion_conjugate(q).numpy(), symmetry=SimpleNamespace(name="6/mmm"))
+    orix = SimpleNamespace(
+        data=quaternion_conjugate(q).numpy(), symmetry=SimpleNamespace(name="6/mmm")
+    )
     texture = px.texture_from_orix(orix, torch.tensor([1.0, 3.0]))
     torch.testing.assert_close(texture.points, q)
     assert texture.laue.name == "6/mmm"
@@ -133,4 +135,6 @@ def test_orix_itself_agrees():
         torch.testing.assert_close(again.points, texture.points)
         known = orix.Orientation.from_euler(objects.to_euler())
         angles = bunge_to_quaternion(torch.from_numpy(objects.to_euler()))
-        np.testing.assert_allclose(np.abs((known.data * quaternion_conjugate(angles).numpy()).sum(-1)), 1)
+        np.testing.assert_allclose(
+            np.abs((known.data * quaternion_conjugate(angles).numpy()).sum(-1)), 1
+        )
