@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from damaged import Reader, complaint, counted, readers
+from damaged import POLE_FIGURES, Reader, complaint, counted, readers
 
 from polyxtal.microstructure.io.registry import FORMATS
 
@@ -22,6 +22,8 @@ NAMES = [
     *(entry.extension for entry in FORMATS if entry.reader),
     *("ascii .vti", "array of .npz", "material.yaml of a grid", "material.yaml"),
     *("grains.csv", "load.yaml", "recipe.yaml"),
+    *POLE_FIGURES,
+    *("texture.wts", "texture.yaml", "texture.odf"),
     *(f"model {name}" for name in f"{MODEL} stiffness.json stiffness.safetensors".split()),
 ]
 

@@ -17,6 +17,7 @@ import hdf5_maps
 import kanapy_files
 import neper_files
 import numpy as np
+import pole_figure_files
 import torch
 import yaml
 from mutants import mutant
@@ -72,6 +73,15 @@ def readers(folder: Path) -> Iterator[Reader]:
     yield of_file("material.yaml", beside, lambda: load_materials(beside))
     load = folder / "load.yaml"
     load.write_bytes((EXAMPLES / "damask_case" / "load.yaml").read_bytes())
+    lattice = px.Lattice("cF")
+    for name, write in POLE_FIGURES.items():
+        file = folder / name
+        file.write_text(write())
+        yield of_file(name, file, lambda f=file: px.read_pole_figures(f, lattice, clip=True))
+    for extension in ("wts", "yaml", "odf"):
+        file = folder / f"texture.{extension}"
+        px.write_texture(tiny_rve().texture(), file, resolution=30.0)
+        yield of_file(file.name, file, lambda f=file: px.read_texture(f))
     yield of_file("load.yaml", load, lambda: px.LoadPath.from_damask(load))
     recipe = folder / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(RECIPE))
@@ -98,6 +108,20 @@ def array_of_npz(path: Path, rve: px.Polycrystal) -> Reader:
             archive.writestr("quaternions.npy", quaternions)
 
     return Reader("array of .npz", ids, write, lambda: px.read(path))
+
+
+POLE_FIGURES = {
+    "labotex.epf": pole_figure_files.labotex,
+    "popla_111.raw": pole_figure_files.popla,
+    "bruker_111.uxd": lambda: pole_figure_files.uxd().partition("_THETA=22")[0],
+    "rigaku_111.txt": pole_figure_files.rigaku,
+    "steel_111.ana": pole_figure_files.ana,
+    "dump.ptx": pole_figure_files.dump,
+    "aachen.ptx": pole_figure_files.aachen,
+    "dubna_111.cnv": pole_figure_files.dubna,
+    "table_111.csv": pole_figure_files.table,
+    "beartex.xpe": lambda: pole_figure_files.beartex().replace("120.0 9 1", "90.0 7 1"),
+}
 
 
 RECIPE = {

@@ -130,6 +130,40 @@ CALLS = {
     "px.texture_index(rve)": "Argument `texture` must be a Texture, but is a Polycrystal.",
     "px.texture_index(texture, '5')": "Argument `resolution` must be a number, but is a str.",
     "px.odf_distance(texture, rve)": "Argument `second` must be a Texture, but is a Polycrystal.",
+    "px.read_pole_figures('a.txt', 'cF')": ("Argument `lattice` must be a Lattice, but is a str."),
+    "px.read_pole_figures(3, px.Lattice('cF'))": (
+        "Argument `paths` must be an Iterable, but is an int."
+    ),
+    "px.PoleFigure((1, 1, 1), [[0, 0, 1.0]], 'a', px.Lattice('cF'))": (
+        "Argument `intensities` must be an array of numbers, but is a str of <U1."
+    ),
+    "px.PoleFigure(111, [[0, 0, 1.0]], [1.0], px.Lattice('cF'))": (
+        "Argument `reflections` must be a Sequence or a Mapping, but is an int."
+    ),
+    "px.correct_pole_figure(texture)": (
+        "Argument `figure` must be a PoleFigure, but is a UniformTexture."
+    ),
+    "px.invert_pole_figures(texture)": (
+        "Argument `figures` must be a Sequence, but is a UniformTexture."
+    ),
+    "px.invert_pole_figures([rve])": (
+        "Argument `figures` must be a PoleFigure, but is a Polycrystal."
+    ),
+    "px.pole_figure_error(None, texture)": (
+        "Argument `figure` must be a PoleFigure, but is a UniformTexture."
+    ),
+    "px.calculate_pole_figure(texture, (1, 1, 1), [[0, 0, 1.0]], px.Lattice('cF'))": (
+        "Argument `odf` must be an ODF, but is a UniformTexture."
+    ),
+    "px.pole_figure_grid('5')": "Argument `step` must be a number, but is a str.",
+    "px.texture_from_orix(rve)": (
+        "Argument `orientations` must be orix's orientations, with `data` and `symmetry`, "
+        "but is Polycrystal."
+    ),
+    "px.texture_to_orix(texture)": (
+        "Argument `texture` must be a DiscreteTexture, but is a UniformTexture."
+    ),
+    "px.write_texture(rve, 'a.tex')": "Argument `texture` must be a Texture, but is a Polycrystal.",
     "px.DiscreteTexture(nested)": (
         "Argument `orientations` must be an array, but its nested lists differ in length."
     ),

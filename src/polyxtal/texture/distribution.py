@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from polyxtal.algebra.number_arrays import number_tensor
@@ -266,7 +267,7 @@ def check_group(laue: LaueGroup, grid: OrientationGrid) -> None:
         )
 
 
-def unit_quaternions(name: str, q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
+def unit_quaternions(name: str, q: ArrayLike | Tensor) -> Float[Tensor, "*batch 4"]:
     """Return quaternions in double precision.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -24,6 +25,7 @@ def kernel_density(
     weights: Float[Tensor, " n"],
     halfwidth: float,
     laue: LaueGroup = CUBIC,
+    kernel: Callable[[Tensor], Tensor] | None = None,
 ) -> Float[Tensor, " m"]:
     """Return the sum of kernels about weighted centres and their equivalents. [multiples of random]
 
@@ -33,6 +35,7 @@ def kernel_density(
         weights: Shares that sum to 1. [-]
         halfwidth: Half-width of the kernel. [rad]
         laue: Laue group of the crystals.
+        kernel: Kernel as a function of cos ω (default: von Mises-Fisher).
     """
     order = laue.order
     precision = torch.float64 if halfwidth < _FINE else torch.float32
@@ -47,6 +50,6 @@ def kernel_density(
     parts = []
     for part in (points if few else copies).split(step):
         cosine = 2 * (part.reshape(-1, 4) @ centre.T).square() - 1
-        kernel = rotation_density(cosine, halfwidth) @ share
-        parts.append(kernel if few else kernel.reshape(-1, order).sum(-1))
+        value = (kernel(cosine) if kernel else rotation_density(cosine, halfwidth)) @ share
+        parts.append(value if few else value.reshape(-1, order).sum(-1))
     return torch.cat(parts).to(at)

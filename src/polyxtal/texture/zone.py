@@ -97,7 +97,7 @@ def as_group(laue: str | LaueGroup) -> LaueGroup:
 
 @lru_cache(maxsize=8)
 def _grid(resolution: float, laue: LaueGroup) -> OrientationGrid:
-    grid = in_zone(cubochoric_grid(_cells(resolution)), laue)
+    grid = zone_orientations(resolution, laue)
     fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION), laue)
     owner, distance = _nearest(grid, fine, laue)
     volumes = torch.bincount(owner, minlength=len(grid)).to(torch.float64) / len(fine)
@@ -107,13 +107,18 @@ def _grid(resolution: float, laue: LaueGroup) -> OrientationGrid:
 @lru_cache(maxsize=8)
 def orientation_count(resolution: float, laue: LaueGroup = CUBIC) -> int:
     """Return the number of orientations of a grid, without computing its volumes."""
-    return len(in_zone(cubochoric_grid(_cells(resolution)), laue))
+    return len(zone_orientations(resolution, laue))
 
 
 @lru_cache(maxsize=2)
 def _samples(resolution: float, laue: LaueGroup) -> tuple[Tensor, Tensor]:
     fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION), laue)
     return fine, orientation_grid(resolution, laue).nearest(fine)[0]
+
+
+def zone_orientations(resolution: float, laue: LaueGroup) -> Float[Tensor, "n 4"]:
+    """Return the orientations of `orientation_grid`, without the volumes of their cells."""
+    return in_zone(cubochoric_grid(_cells(resolution)), laue)
 
 
 def _cells(resolution: float) -> int:

@@ -2,8 +2,9 @@
 
 Columns are named in a line above the rows, or follow from their number: Bunge angles (3), with a
 weight (4), a unit quaternion (4), with a weight (5). VPSC's files begin with three lines of text
-and one such as `B 1000`: Bunge's (B), Kocks' (K) or Roe's (R) angles and the number of rows. MTEX's
-tables of a density begin with `% MTEX ODF`.
+and one such as `B 1000`: Bunge's (B), Kocks' (K) or Roe's (R) angles and the number of rows.
+popLA's begin with three lines of text and one such as `Bunge:phi1 PHI phi2 XYZ= 1 2 3`. MTEX's
+tables of a density begin with `% MTEX ODF`. A `.yaml` is DAMASK's `material.yaml`.
 
 Quaternions are scalar first, v_sample = R(q) v_crystal.
 """
@@ -28,6 +29,7 @@ from polyxtal.files.wording import listing, shorten
 from polyxtal.microstructure.io.ebsd_table import A_STAR_TO_A
 from polyxtal.microstructure.io.ebsd_text import decoded, read_table, read_text
 from polyxtal.microstructure.io.neper_orientations import described_quaternions
+from polyxtal.microstructure.io.texture_damask import read_damask_texture
 from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, DiscreteTexture
 
 MAX_BYTES = 2**28
@@ -43,6 +45,7 @@ _ANGLES = {
 """Names of columns by what they are, in terms of `described_quaternions`; Matthies' are Roe's."""
 _WEIGHTS = ("weight", "weights", "value", "volume", "volume_fraction", "area")
 _VPSC = {"B": "euler-bunge", "K": "euler-kocks", "R": "euler-roe"}
+_POPLA = re.compile(r"\s*(Bunge|Kocks|Roe)\s*:.*?(?:XYZ=\s*(\S+\s+\S+\s+\S+))?\s*$")
 _UNNAMED = {3: ("euler-bunge", False), 4: ("euler-bunge", True), 5: ("quaternion", True)}
 _HALF_TURN, _ROUNDING = 180.0, 1e-3
 
@@ -56,11 +59,11 @@ def read_texture(
 ) -> DiscreteTexture:
     """Read a list of orientations, or a density on a grid, as a texture.
 
-    The weights of a density are its values times the volumes of the grid's cells; a specimen
-    symmetry that the file names is applied.
+    What `write_texture` writes, and see the module. The weights of a density are its values times
+    the volumes of the grid's cells; a specimen symmetry that the file names is applied.
 
     Args:
-        path: Text file, see the module.
+        path: Text file or `material.yaml`.
         laue: Laue group of the crystals (default: that of the file, else m-3m).
         unit: "deg" or "rad" of the angles (default: as the file says, else degrees).
         halfwidth: Half-width of the kernel of the texture's density. [rad]
@@ -84,6 +87,12 @@ def read_texture(
     path = Path(path)
     if unit not in (None, "deg", "rad"):
         raise ValueError(f"Argument `unit` must be 'deg' or 'rad', but is {unit!r}.")
+    if path.suffix.lower() in (".yaml", ".yml"):
+        points, weights = read_damask_texture(path)
+        try:
+            return DiscreteTexture(points, weights, halfwidth, CUBIC if laue is None else laue)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
     header, text = _split(path, read_text(path, MAX_BYTES))
     table = read_table(path, text, len(header) + 1)
     if not np.isfinite(table).all():
@@ -113,8 +122,10 @@ def _split(path: Path, content: bytes) -> tuple[list[str], bytes]:
         end = content.find(b"\n", at)
         end = len(content) if end < 0 else end
         line = decoded(content[at : min(end, at + 1000)]).strip()
-        # VPSC's second line is numbers, too.
-        shape = len(header) == 1 and re.match(r"\s*[BKR]\s+\d", _line(content, at, 2))
+        # VPSC's second line is numbers, too, and popLA's third.
+        shape = (len(header) == 1 and re.match(r"\s*[BKR]\s+\d", _line(content, at, 2))) or (
+            len(header) == 2 and _POPLA.match(_line(content, at, 1))
+        )
         if _is_row(line) and not shape:
             return header, content[at:]
         header.append(line)
@@ -151,6 +162,14 @@ def _meaning(
                 f"{len(table)} rows of {width}."
             )
         return _VPSC[vpsc[1]], [0, 1, 2], 3
+    popla = _POPLA.match(header[-1]) if len(header) == 4 else None
+    if popla:
+        if width < 4 or (popla[2] or "1 2 3").split() != ["1", "2", "3"]:
+            raise ValueError(
+                f"{path}: rows must hold three angles and a weight in sample axes XYZ= 1 2 3, but "
+                f"hold {width} numbers in axes {shorten(popla[2])}."
+            )
+        return f"euler-{popla[1].lower()}", [0, 1, 2], 3
     last = header[-1].lstrip("%#").lower() if header else ""
     names = [re.sub(r"[\[(].*?[\])]|_?(deg|rad)$", "", w) for w in re.split(r"[\s,;]+", last) if w]
     if len(names) == width and len(set(names)) == width:

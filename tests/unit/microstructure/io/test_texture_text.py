@@ -208,7 +208,7 @@ def test_textures_are_written_for_vpsc(tmp_path):
     assert float(rotation_angle(between).max()) < 1e-7
     torch.testing.assert_close(again.weights, texture.weights, rtol=1e-8, atol=0)
     for options, sentence in (
-        ({"path": tmp_path / "a.txt"}, "must end in .tex"),
+        ({"path": tmp_path / "a.doc"}, "must end in .tex, .wts"),
         ({"path": tmp_path / "no" / "a.tex"}, "folder to write into must exist"),
         ({"title": "two\nlines"}, "must be one printable line"),
         ({"ellipsoid": (1, 0, 1)}, "must be three positive axes"),
