@@ -15,7 +15,9 @@ from polyxtal.texture.kernels import RotationKernel
 from polyxtal.texture.quadrature import zone_points
 from polyxtal.texture.series import harmonic_series
 
-ITERATIONS = 15
+POWER = 1.8
+"""Over-relaxation of the iteration. [-]"""
+ITERATIONS = 20
 ENOUGH = 0.75
 """Share of the kernel's bandwidth that the iteration needs; it leaves out 0.1 %. [-]"""
 SPACING = 0.7
@@ -50,7 +52,7 @@ def fit_kernels(
         smooth = _smoothed(grid, weights, factors, laue, sample)
         ratio = rest / smooth.clamp_min(1e-6)
         spread = _smoothed(grid, ratio / ratio.sum(), factors, laue, sample) * ratio.mean()
-        weights = weights * spread.clamp_min(0)
+        weights = weights * spread.clamp_min(0) ** POWER
         weights = weights / weights.sum()
     return grid, weights, uniform
 

@@ -101,7 +101,7 @@ class ODF(WeightedKernels):
             >>> odf.rule, round(math.degrees(odf.halfwidth), 1)
             ('cross-validation', 5.6)
         """
-        q = unit_quaternions("orientations", orientations)
+        q = unit_quaternions("orientations", number_tensor(orientations, "orientations"))
         share = None if weights is None else number_tensor(weights, "weights")
         chosen = "given" if halfwidth is not None else rule
         if halfwidth is None:
@@ -283,7 +283,9 @@ class ODF(WeightedKernels):
             total = float(weights.sum())
             values = (u + (1 - u) * self._seen(points, weights)[:, None]) * total
         elif quantity == "density":
-            at = unit_quaternions("orientation", orientation).reshape(-1, 4)
+            at = unit_quaternions("orientation", number_tensor(orientation, "orientation")).reshape(
+                -1, 4
+            )
             values = u + (1 - u) * torch.stack([self._seen(q[None], one) for q in at], 1)
         else:
             raise ValueError(

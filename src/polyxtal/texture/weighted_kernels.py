@@ -55,7 +55,9 @@ class WeightedKernels(Texture):
     ) -> None:
         """Check the arguments and scale the weights."""
         self.laue = as_group(laue)
-        self.centres = normalize_quaternion(unit_quaternions("centres", centres))
+        self.centres = normalize_quaternion(
+            unit_quaternions("centres", number_tensor(centres, "centres"))
+        )
         given = None if weights is None else number_tensor(weights, "weights")
         self.weights = volume_shares(self.centres, given)
         self.kernel = RotationKernel(float_of(halfwidth, "halfwidth"), kernel)
@@ -91,8 +93,8 @@ class WeightedKernels(Texture):
 
     def pole_density(
         self,
-        crystal: Float[Tensor, "*grid 3"] | Sequence[float],
-        sample: Float[Tensor, "*grid 3"] | Sequence[float],
+        crystal: Float[Tensor, "*crystal 3"] | Sequence[float],
+        sample: Float[Tensor, "*sample 3"] | Sequence[float],
     ) -> Float[Tensor, "*grid"]:
         """Return the density of crystal directions ±h along sample directions r.
 

@@ -1,8 +1,8 @@
 """Wigner functions, and their means over groups of rotations.
 
 With Bunge's angles, D^l_mn(q) = e^(-i m φ1) [Σ_k U_mk U_nk e^(-i k Φ)] e^(-i n φ2), where the
-columns of U are the eigenvectors of the angular momentum J_x in the basis of J_z [Bunge1982]. The columns k and -k differ by (-1)^m, apart from a sign that cancels, so that k >= 0
-are enough.
+columns of U are the eigenvectors of the angular momentum J_x in the basis of J_z [Bunge1982].
+The columns k and -k differ by (-1)^m, apart from a sign that cancels: k >= 0 are enough.
 """
 
 from __future__ import annotations
