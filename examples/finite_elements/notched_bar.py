@@ -65,9 +65,9 @@ def notched_mesh(along: int, across: int, through: int) -> MeshHex:
 
 def networks(leaves: int) -> list[px.MaterialNetwork]:
     """Return networks of a random and of a rolled texture."""
-    random = px.from_texture(px.UniformTexture(), grains=400, seed=1)
+    random = px.from_texture(px.UniformTexture(), grains=100, seed=1)
     sheet = px.rolling_texture({"brass": 0.25, "copper": 0.25, "s": 0.4})
-    rolled = px.from_texture(sheet, grains=400, seed=2)
+    rolled = px.from_texture(sheet, grains=100, seed=2)
     return [
         px.MaterialNetwork.from_polycrystal(rve, leaves=leaves, seed=3) for rve in (random, rolled)
     ]

@@ -80,6 +80,41 @@ CALLS = {
         "Argument `rve` must be a Polycrystal, but is an int."
     ),
     "network.respond(material, 0.05)": "Argument `path` must be a LoadPath, but is a float.",
+    "px.NetworkBatch(rve, material)": (
+        "Argument `networks` must be a MaterialNetwork or a Sequence, but is a Polycrystal."
+    ),
+    "px.NetworkBatch([rve], material)": (
+        "Argument `networks` must be a MaterialNetwork, but is a Polycrystal."
+    ),
+    "px.NetworkBatch(network, elasticity)": (
+        "Argument `materials` must be a Material, a Mapping or a Sequence, "
+        "but is a CubicElasticity."
+    ),
+    "px.NetworkBatch(network, material, '3')": (
+        "Argument `points` must be an array of numbers, but is a str of <U1."
+    ),
+    "px.NetworkBatch(network, material, 1, material)": (
+        "Argument `axes` must be an array of numbers, but is a Material."
+    ),
+    "px.NetworkBatch(network, material, threads='2')": (
+        "Argument `threads` must be a whole number, but is a str."
+    ),
+    "px.NetworkBatch(network, material, tolerance='a')": (
+        "Argument `tolerance` must be a number, but is a str."
+    ),
+    "px.NetworkBatch(network, material).attempt(path, 1.0)": (
+        "Argument `deformation` must be an array of numbers, but is a LoadPath."
+    ),
+    "px.NetworkBatch(network, material).orientations('a')": (
+        "Argument `point` must be a whole number, but is a str."
+    ),
+    "px.NetworkBatch(network, material).save(3)": (
+        "Argument `path` must be a path, but is an int."
+    ),
+    "px.write_umat(rve, material, 'a.f90')": (
+        "Argument `network` must be a MaterialNetwork, but is a Polycrystal."
+    ),
+    "px.write_umat(network, material, 3)": "Argument `path` must be a path, but is an int.",
     "px.write('a.npz', rve)": "Argument `rve` must be a Polycrystal, but is a str.",
     "px.Polycrystal([[[0, 1], [0]]], [[1, 0, 0, 0]])": (
         "Argument `grain_id` must be an array, but its nested lists differ in length."

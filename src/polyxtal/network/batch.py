@@ -19,7 +19,7 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     rotational_part,
 )
-from polyxtal.argument_types import require_number, require_type
+from polyxtal.argument_types import require_number, require_path, require_type
 from polyxtal.crystal.material import Material
 from polyxtal.network.batch_arguments import (
     materials_of_networks,
@@ -134,12 +134,14 @@ class NetworkBatch:
         threads: int | None = None,
     ) -> None:
         """Allocate the undeformed points."""
+        require_type(networks, (MaterialNetwork, Sequence), "networks")
         many = (networks,) if isinstance(networks, MaterialNetwork) else tuple(networks)
         if not many:
             raise ValueError("Argument `networks` must hold a network, but is empty.")
         for network in many:
             require_type(network, MaterialNetwork, "networks")
         require_type(interfaces, bool, "interfaces")
+        require_number(tolerance, "tolerance")
         if not (math.isfinite(tolerance) and tolerance > 0):
             raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
         self._threads = thread_count(threads)
@@ -255,6 +257,7 @@ class NetworkBatch:
         Raises:
             OSError: if the disk is full or not writable.
         """
+        require_path(path, "path")
         write_state(Path(path), [(g.before, g.accepted) for g in self._groups], self._identity)
 
     def restore(self, path: str | Path) -> None:
@@ -264,6 +267,7 @@ class NetworkBatch:
             FileNotFoundError: if there is no such file.
             ValueError: if it is damaged, or that of other networks, materials, axes or points.
         """
+        require_path(path, "path")
         read_state(Path(path), [(g.before, g.accepted) for g in self._groups], self._identity)
         self._open = None
 

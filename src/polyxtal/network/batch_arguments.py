@@ -9,6 +9,7 @@ from numbers import Integral
 import numpy as np
 import torch
 
+from polyxtal.algebra.number_arrays import number_array, number_tensor
 from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.argument_types import require_type
 from polyxtal.crystal.material import Material
@@ -35,7 +36,7 @@ def network_index(points: int | Sequence[int] | np.ndarray | None, networks: int
                 f"each point's network, but is {points} for {networks} networks."
             )
         return np.zeros(int(points), np.int64)
-    index = np.asarray(points)
+    index = number_array(points, "points")
     if index.ndim != 1 or index.dtype.kind not in "iu" or len(index) == 0:
         raise ValueError(
             "Argument `points` must be a whole number or a vector of them, but is an array of "
@@ -53,7 +54,7 @@ def rotations(axes: object, points: int) -> np.ndarray:
     """Return the rotation of the material axes of every point, (points, 3, 3)."""
     if axes is None:
         return np.tile(np.eye(3), (points, 1, 1))
-    quaternions = torch.as_tensor(axes, dtype=torch.float64)
+    quaternions = number_tensor(axes, "axes").detach()
     if tuple(quaternions.shape) != (points, 4):
         raise ValueError(
             f"Argument `axes` must have shape ({points}, 4), but has {tuple(quaternions.shape)}."
@@ -80,7 +81,7 @@ def materials_of_networks(given: object, networks: int) -> list[Material | Mappi
 
 def wanted_deformation(deformation: object, points: int) -> np.ndarray:
     """Return F as a contiguous array, (points, 3, 3)."""
-    goal = np.ascontiguousarray(deformation, dtype=np.float64)
+    goal = np.ascontiguousarray(number_array(deformation, "deformation"), dtype=np.float64)
     if goal.shape != (points, 3, 3):
         raise ValueError(
             f"Argument `deformation` must have shape ({points}, 3, 3), but has {goal.shape}."

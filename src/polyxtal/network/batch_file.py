@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from polyxtal.argument_types import require_path
 from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.network.point_state import PointArrays
@@ -49,7 +48,6 @@ def read_state(path: Path, states: States, identity: str) -> None:
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged, too large, or belongs to another batch.
     """
-    require_path(path, "path")
     arrays = _named(states)
     most = sum(values.nbytes for values in arrays.values()) + HEADERS
     with open_arrays(path, most) as archive:

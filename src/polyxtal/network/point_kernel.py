@@ -2,7 +2,7 @@
 
 A point is solved for the whole increment first, then in 2, 4, … equal pieces of it until all of
 them converge. Newton's start is extrapolated from the last accepted increment where F continues in
-its direction, elastic elsewhere.
+its direction; then elastic; then affine, with the interaction vectors and stresses accepted last.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ MAX_PIECES = 64
 MAX_ITERATIONS = 25
 STEADY = 0.99
 """Cosine between two changes of F above which the last one predicts the next. [-]"""
+ELASTIC, AFFINE = 0.0, -1.0
+"""Starts of Newton's method that are no multiple of the last increment."""
 DIFFERENCE = 1e-6
 """Change of F in the differences that give the tangent of an increment in pieces. [-]"""
 
@@ -144,7 +146,8 @@ def _follow(
 ):
     """Advance a point from its accepted state to F `goal` in equal pieces; return the status.
 
-    `share` other than 0 extrapolates the last increment; `final` evaluates the tangent, too.
+    `share` is the multiple of the last increment that Newton starts from, `ELASTIC` or `AFFINE`;
+    `final` evaluates the tangent, too.
     """
     _load(k, accepted, state)
     root = state.deformation.shape[0] - 1
@@ -153,9 +156,9 @@ def _follow(
             for j in range(3):
                 start = accepted.deformation[k, i, j]
                 own.waypoint[i, j] = start + (goal[i, j] - start) * ((piece + 1) / pieces)
-        elastic = piece == 0 and share == 0.0
-        if piece == 0 and share != 0.0:
-            _extrapolate(k, share, before, accepted, goal, network, state)
+        elastic = piece == 0 and share == ELASTIC
+        if piece == 0 and not elastic:
+            _extrapolate(k, max(share, 0.0), before, accepted, goal, network, state)
         place_deformation(tree, state.interaction, state.deformation)
         for turn in range(2 if final and piece == pieces - 1 else 1):
             status = _solve(
@@ -208,7 +211,7 @@ def _differences(
                 own.varied,
                 dt,
                 pieces,
-                0.0,
+                ELASTIC,
                 False,
                 before,
                 accepted,
@@ -266,7 +269,10 @@ def advance_point(
                 )  # fmt: skip
         if status == CONVERGED:
             return pieces, status
-        if share == 0.0:
+        if direct and share == ELASTIC:
+            share = AFFINE
+            continue
+        if share <= 0.0:
             pieces *= 2
-        share = 0.0
+        share = ELASTIC
     return 0, status

@@ -7,6 +7,7 @@ module umat_network
   implicit none
   integer, parameter :: root = 2*nl - 1, inner = nl - 1
   integer, parameter :: max_pieces = 64, max_iterations = 25
+  real(8), parameter :: from_elastic = 0.0d0, from_affine = -1.0d0  ! no multiple of the last one
   integer, parameter :: flag = 1, last_f = 2, first_leaf = 11
   integer, parameter :: leaf_size = 21 + 2*nz, first_inner = first_leaf + nl*leaf_size
   integer, parameter :: state_size = first_inner - 1 + 6*inner
@@ -251,12 +252,12 @@ contains
     w%deformation(:, :, root) = f0
     do piece = 1, pieces
       goal = f0 + (f1 - f0)*(dble(piece)/dble(pieces))
-      if (piece == 1 .and. share /= 0.0d0) then
-        call extrapolate(statev, share, w)
+      if (piece == 1 .and. share /= from_elastic) then
+        call extrapolate(statev, max(share, 0.0d0), w)
         w%deformation(:, :, root) = goal
       end if
       call place(w)
-      call advance(dt/pieces, goal, piece == 1 .and. share == 0.0d0, .false., w, converged)
+      call advance(dt/pieces, goal, piece == 1 .and. share == from_elastic, .false., w, converged)
       if (.not. converged) return
       if (final .and. piece == pieces) then
         call advance(dt/pieces, goal, .false., .true., w, converged)
@@ -319,11 +320,11 @@ contains
       do j = 1, 3
         varied = f1
         varied(i, j) = f1(i, j) + difference
-        call follow(statev, f0, varied, dt, pieces, 0.0d0, .false., w, converged)
+        call follow(statev, f0, varied, dt, pieces, from_elastic, .false., w, converged)
         if (.not. converged) return
         more = w%piola(:, :, root)
         varied(i, j) = f1(i, j) - difference
-        call follow(statev, f0, varied, dt, pieces, 0.0d0, .false., w, converged)
+        call follow(statev, f0, varied, dt, pieces, from_elastic, .false., w, converged)
         if (.not. converged) return
         tangent(3*(i - 1) + j, :) = reshape(transpose(more - w%piola(:, :, root)), [9]) &
                                     /(2.0d0*difference)
@@ -344,14 +345,14 @@ contains
     last = sum(before*before)
     new = sum((f1 - f0)**2)
     both = sum(before*(f1 - f0))
-    share = 0.0d0
+    share = from_elastic
     if (last > 0.0d0 .and. both > 0.99d0*sqrt(last*new)) share = both/last
     pieces = 1
     do while (pieces <= max_pieces)
       call follow(statev, f0, f1, dt, pieces, share, pieces == 1, w, converged)
       if (converged .and. pieces > 1) then
         call differences(statev, f0, f1, dt, pieces, w, tangent, converged)
-        if (converged) call follow(statev, f0, f1, dt, pieces, 0.0d0, .false., w, converged)
+        if (converged) call follow(statev, f0, f1, dt, pieces, from_elastic, .false., w, converged)
       else if (converged) then
         tangent = w%tangent(:, :, root)
       end if
@@ -360,8 +361,12 @@ contains
         call store(f0, w, statev)
         return
       end if
-      if (share == 0.0d0) pieces = 2*pieces
-      share = 0.0d0
+      if (pieces == 1 .and. share == from_elastic) then
+        share = from_affine
+        cycle
+      end if
+      if (share <= 0.0d0) pieces = 2*pieces
+      share = from_elastic
     end do
   end subroutine increment
 

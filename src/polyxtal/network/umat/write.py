@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from polyxtal.argument_types import require_path, require_type
+from polyxtal.argument_types import require_number, require_path, require_type
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.update.crystal import CrystalPlasticity
 from polyxtal.files.atomic import atomic_file
@@ -100,6 +100,7 @@ def write_umat(
         )
     if solver not in SOLVERS:
         raise ValueError(f"Argument `solver` must be 'abaqus' or 'calculix', but is {solver!r}.")
+    require_number(tolerance, "tolerance")
     if not (math.isfinite(tolerance) and tolerance > 0):
         raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
     phased = PhasedMaterials.of(material, network.phase, network.phase_names, network.lattices)
