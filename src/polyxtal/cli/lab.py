@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyxtal.cli import options
+from polyxtal.cli import load_options, options
 from polyxtal.cli.clock import print_timing
 from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 from polyxtal.cli.interruption import terminable
@@ -54,7 +54,7 @@ def lab(
         typer.Option(help="Plastic strains of tension along x at which yield surfaces are given."),
     ] = "0.002,0.01",
     strain: Annotated[float, typer.Option(help="Strain of the tensions.")] = 0.05,
-    rate: options.Rate = 1e-3,
+    rate: load_options.Rate = 1e-3,
     accuracy: Annotated[
         str, typer.Option(help="Largest error of the stress in tension along x.")
     ] = "1%",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyxtal.cli import options
+from polyxtal.cli import load_options, options
 from polyxtal.cli.clock import print_timing
 from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_bar
 from polyxtal.cli.interruption import command_to_resume, exit_code, terminable
@@ -40,16 +40,16 @@ def simulate(
     grains: options.Grains = None,
     grid: options.Grid = None,
     increment: options.Increment = None,
-    path: options.Kind = "uniaxial",
-    strain: options.Strain = 0.05,
-    rate: options.Rate = 1e-3,
-    axis: options.Axis = None,
-    unload: options.Unload = False,
-    angle: options.Angle = 0.0,
-    stress_ratio: options.StressRatio = None,
-    hold: options.Hold = None,
-    stress: options.Stress = None,
-    load: options.Load = None,
+    path: load_options.Kind = "uniaxial",
+    strain: load_options.Strain = 0.05,
+    rate: load_options.Rate = 1e-3,
+    axis: load_options.Axis = None,
+    unload: load_options.Unload = False,
+    angle: load_options.Angle = 0.0,
+    stress_ratio: load_options.StressRatio = None,
+    hold: load_options.Hold = None,
+    stress: load_options.Stress = None,
+    load: load_options.Load = None,
     tol: Annotated[
         float, typer.Option(help="Tolerance of the relative equilibrium residual.")
     ] = 1e-4,
