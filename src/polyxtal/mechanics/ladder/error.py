@@ -45,7 +45,7 @@ from polyxtal.texture.measure import volume_shares
 
 KAPPA, WEIGHT = 0.45, 3.0
 """Prior κ [-], and its weight in degrees of freedom."""
-KAPPA_HARDENING, KAPPA_WIDENING = 1.0, 1.0
+KAPPA_HARDENING, KAPPA_WIDENING = 1.35, 3.1
 """κ of the hardening modulus and of the r-value, over that of the stress. [-]"""
 CONFIDENCE = 0.9
 """Probability that a bound holds. [-]"""

@@ -21,7 +21,7 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 
 POINTS = 32**3
 """Voxels that cost less than an increment of a load."""
-KAPPA_ELASTIC = 0.1
+KAPPA_ELASTIC = 0.46
 """Bound of a component over its standard error were voxels drawn at random. [-]"""
 
 

@@ -99,8 +99,8 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "materials": "MPa, and 1/s for slip_rate_reference",
             "load": "1/s, s, Pa: DAMASK's own",
             "curve and baselines": "MPa, -",
-            "error": "MPa for proof_stress, stress, hardening and stiffness, rad for rotation, s of "
-            "wall time for seconds, - for others",
+            "error": "MPa for proof_stress, stress, hardening and stiffness, rad for rotation, "
+            "s of wall time for seconds, - for others",
             "mean_rotation": "rad",
             "out_of_distribution_score": "-, above 1: out of distribution",
             "properties": "in brackets",
