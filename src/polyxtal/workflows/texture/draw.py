@@ -19,7 +19,7 @@ def draw_texture(odf: ODF, lattice: Lattice | None = None) -> Figure:
     figure = new_figure(13.0, 7.5)
     halves: Any = figure.subfigures(2, 1, height_ratios=(1.0, 1.4))
     draw_texture_overview(halves[0], odf, lattice=lattice)
-    left, right = halves[1].subfigures(1, 2, width_ratios=(2.2, 1.0))
+    left, right = halves[1].subfigures(1, 2, width_ratios=(1.4, 1.0))
     end = {"triclinic": 360.0, "monoclinic": 180.0}.get(odf.sample_symmetry, 90.0)
     draw_odf_sections(left, odf, phi1_end=end)
     draw_misorientations(right.subplots(), odf)
