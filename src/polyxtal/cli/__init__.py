@@ -21,6 +21,7 @@ from polyxtal.cli import (
     predict,
     pretrain,
     simulate,
+    texture,
 )
 from polyxtal.cli.clock import CLOCK, process_age
 
@@ -66,6 +67,7 @@ for verb in (
     generate.generate,
     pretrain.pretrain,
     info.info,
+    texture.texture,
     convert.convert,
     materials.materials,
 ):

@@ -20,7 +20,7 @@ POWER = 1.8
 ITERATIONS = 20
 ENOUGH = 0.75
 """Share of the kernel's bandwidth that the iteration needs; it leaves out 0.1 %. [-]"""
-SPACING = 0.7
+SPACING = 0.45
 """Distance of the grid's orientations relative to the half-width. [-]"""
 
 

@@ -20,7 +20,7 @@ from polyxtal.texture.fit import fit_kernels
 from polyxtal.texture.halfwidth import RULES, choose_halfwidth
 from polyxtal.texture.kernels import DE_LA_VALLEE_POUSSIN, RotationKernel
 from polyxtal.texture.modes import Modes, find_modes
-from polyxtal.texture.quadrature import Fibre, region_points, zone_points
+from polyxtal.texture.quadrature import Fibre, region_points
 from polyxtal.texture.represent import represent
 from polyxtal.texture.series import HarmonicSeries
 from polyxtal.texture.weighted_kernels import SAMPLE_SYMMETRIES as SAMPLE_SYMMETRIES
@@ -156,37 +156,6 @@ class ODF(WeightedKernels):
         kernel = RotationKernel(float_of(halfwidth, "halfwidth"))
         fitted = fit_kernels(density, kernel, laue, sample_group(sample_symmetry))
         return cls(*fitted[:2], halfwidth, laue, sample_symmetry, fitted[2])
-
-    @property
-    def index(self) -> float:
-        """Texture index ∫ f², from the harmonics; 1 for random orientations [Bunge1982]. [-]"""
-        return self._series.index
-
-    @property
-    def entropy(self) -> float:
-        """Entropy -∫ f ln f, on a grid at a third of the half-width; 0 for random ones. [-]"""
-        f = self.density(zone_points(self.halfwidth / 3, self.laue)).clamp_min(1e-300)
-        f = f / f.mean()
-        return -float((f * f.log()).mean())
-
-    def distance(self, other: Texture, norm: str = "L1") -> float:
-        """Return the distance of two densities on a grid at a third of the half-width.
-
-        Args:
-            other: Texture of the same Laue group.
-            norm: "L1" for ½ ∫ |f - g|, the share of the volume that differs; "L2" for √∫ (f - g)².
-        Raises:
-            ValueError: if the norm is unknown or the Laue groups differ.
-        """
-        require_type(other, Texture, "other")
-        if norm not in ("L1", "L2") or other.laue != self.laue:
-            raise ValueError(
-                "Arguments `norm` and `other` must be L1 or L2 and a texture of Laue group "
-                f"{self.laue.name}, but are {norm!r} and one of {other.laue.name}."
-            )
-        grid = zone_points(self.halfwidth / 3, self.laue)
-        gap = self.density(grid) - other.density(grid)
-        return float(0.5 * gap.abs().mean() if norm == "L1" else gap.square().mean().sqrt())
 
     def modes(self, count: int = 5, separation: float = DEFAULT_ANGLE) -> Modes:
         """Return the highest maxima of the density, at least `separation` [rad] apart."""

@@ -26,6 +26,7 @@ from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, Texture, unit_quate
 from polyxtal.texture.kernel_density import kernel_density
 from polyxtal.texture.kernels import DE_LA_VALLEE_POUSSIN, RotationKernel
 from polyxtal.texture.measure import volume_shares
+from polyxtal.texture.quadrature import zone_points
 from polyxtal.texture.series import MOST_POINTS, HarmonicSeries, fits_grid, harmonic_series
 from polyxtal.texture.zone import as_group
 
@@ -157,6 +158,37 @@ class WeightedKernels(Texture):
         factors[1:] *= 1 - self.uniform
         sample = SAMPLE_SYMMETRIES[self.sample_symmetry]
         return harmonic_series(self.centres, self.weights, width, self.laue, sample).scaled(factors)
+
+    @property
+    def index(self) -> float:
+        """Texture index ∫ f², from the harmonics; 1 for random orientations [Bunge1982]. [-]"""
+        return self._series.index
+
+    @property
+    def entropy(self) -> float:
+        """Entropy -∫ f ln f, on a grid at a third of the half-width; 0 for random ones. [-]"""
+        f = self.density(zone_points(self.halfwidth / 3, self.laue)).clamp_min(1e-300)
+        f = f / f.mean()
+        return -float((f * f.log()).mean())
+
+    def distance(self, other: Texture, norm: str = "L1") -> float:
+        """Return the distance of two densities on a grid at a third of the half-width.
+
+        Args:
+            other: Texture of the same Laue group.
+            norm: "L1" for ½ ∫ |f - g|, the share of the volume that differs; "L2" for √∫ (f - g)².
+        Raises:
+            ValueError: if the norm is unknown or the Laue groups differ.
+        """
+        require_type(other, Texture, "other")
+        if norm not in ("L1", "L2") or other.laue != self.laue:
+            raise ValueError(
+                "Arguments `norm` and `other` must be L1 or L2 and a texture of Laue group "
+                f"{self.laue.name}, but are {norm!r} and one of {other.laue.name}."
+            )
+        grid = zone_points(self.halfwidth / 3, self.laue)
+        gap = self.density(grid) - other.density(grid)
+        return float(0.5 * gap.abs().mean() if norm == "L1" else gap.square().mean().sqrt())
 
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
         """Draw from the component whose interval of [0, 1) holds the place."""
