@@ -70,7 +70,9 @@ def invert_santa_fe(resolution: float) -> None:
         for h, c in zip(PLANES, counts, strict=True)
     ]
     print(f"Santa Fe ODF, kernels {resolution:g} degrees apart")
-    print(f"{'figures':<10}{'ghosts':<14}{'uniform':>8}{'largest f':>11}{'distance':>10}{'CPU s':>7}")
+    print(
+        f"{'figures':<10}{'ghosts':<14}{'uniform':>8}{'largest f':>11}{'distance':>10}{'CPU s':>7}"
+    )
     for name, figures in (("exact", exact), ("noisy", noisy)):
         for corrected in (True, False):
             began = process_time()
