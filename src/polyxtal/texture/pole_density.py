@@ -111,8 +111,8 @@ def solid_angles(directions: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
     both = np.concatenate([rounded, -rounded])
     tree = KDTree(both)
     reach = 0.75 * np.quantile(tree.query(both, 2)[0][:, 1], 0.9)
-    distance, nearest = tree.query(points)
+    distance, nearest = map(np.asarray, tree.query(points))
     inside = nearest[distance <= reach] % len(rounded)
     share = np.bincount(inside, minlength=len(rounded)) + 1e-3
-    each = torch.from_numpy((share / count)[owner.reshape(-1)])
+    each = torch.from_numpy(np.take(share / count, owner.reshape(-1)))
     return each / each.sum()

@@ -138,7 +138,7 @@ def calculated(odf: ODF, figure: PoleFigure) -> NDArray[np.float64]:
         )
     sample = SAMPLE_SYMMETRIES[odf.sample_symmetry]
     psi = pole_density_matrix(figure, odf.centres, odf.kernel, odf.laue, sample)
-    return odf.uniform + (1 - odf.uniform) * (psi @ odf.weights.numpy())
+    return np.asarray(odf.uniform + (1 - odf.uniform) * (psi @ odf.weights.numpy()))
 
 
 def compared(
@@ -149,9 +149,7 @@ def compared(
     scale = float(areas @ intensity) / float(areas @ density)
     measured = intensity / scale
     off = np.abs(measured - density)
-    rp = []
-    for level in RP_LEVELS:
-        above = measured > level
-        rp.append(float(np.mean(off[above] / measured[above])) if above.any() else math.nan)
+    above = [measured > level for level in RP_LEVELS]
+    rp_0, rp_1 = (float(np.mean(off[a] / measured[a])) if a.any() else math.nan for a in above)
     share = 0.5 * float(areas @ off) / float(areas @ density)
-    return PoleFigureError(figure.name, scale, *rp, share)
+    return PoleFigureError(figure.name, scale, rp_0, rp_1, share)

@@ -33,8 +33,8 @@ def read_damask_texture(path: Path) -> tuple[Float[Tensor, "n 4"], Float[Tensor,
         if not isinstance(listed, list) or not listed:
             raise ValueError(f"{path}: material {k}: must have `constituents`, but has none.")
         for one in listed:
-            q, v = (one.get("O"), one.get("v", 1.0)) if isinstance(one, Mapping) else (None, None)
-            if not _is_numbers(q, 4) or not _is_numbers([v], 1) or not 0 <= v <= 1:
+            q, v = (one.get("O"), one.get("v", 1.0)) if isinstance(one, Mapping) else (None, -1)
+            if not _is_numbers(q, 4) or not _is_numbers([v], 1) or not 0 <= float(v) <= 1:
                 raise ValueError(
                     f"{path}: material {k}: a constituent must have a unit quaternion O and a "
                     f"share v of 0 to 1, but is {shorten(one)}."

@@ -59,7 +59,7 @@ def steps(path: Path, what: str, first: float, last: float, step: float) -> NDAr
             f"{path}: {what} must be 1 to {MAX_DIRECTIONS} within 720°, but run from {first:g} to "
             f"{last:g} in steps of {step:g}."
         )
-    return first + step * np.arange(int(count))
+    return first + step * np.arange(int(count), dtype=np.float64)
 
 
 def rings(

@@ -141,9 +141,9 @@ def read_dubna(path: Path, lines: Sequence[str]) -> list[StoredFigure]:
             f"{path}: must hold 1 to {_MOST_RINGS} rings of {_RING} values, but holds "
             f"{len(values)} values."
         )
-    tilt = np.repeat(5.0 * np.arange(count), _RING)
+    tilt = np.repeat(5 * np.arange(count, dtype=np.float64), _RING)
     start = 270 + np.degrees(np.arcsin(np.clip(np.tan(np.radians(tilt) / 2), 0, 1)))
-    azimuth = (start + np.tile(5.0 * np.arange(_RING), count)) % 360
+    azimuth = (start + np.tile(5 * np.arange(_RING, dtype=np.float64), count)) % 360
     return [StoredFigure("", tilt, azimuth, values)]
 
 
