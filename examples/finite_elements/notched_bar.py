@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
-from skfem import Basis, ElementHexS2, ElementVector, MeshHex
+from skfem import Basis, Element, ElementHexS2, ElementVector, MeshHex
 
 import polyxtal as px
 
@@ -90,10 +90,10 @@ def material_points(basis: Basis, leaves: int, interfaces: bool) -> px.NetworkBa
 class Bar:
     """The discretised bar: deformation gradients, nodal forces and stiffness."""
 
-    def __init__(self, mesh: MeshHex) -> None:
+    def __init__(self, mesh: MeshHex, element: type[Element] = ElementHexS2) -> None:
         """Tabulate gradients of the shape functions at all integration points."""
         self.mesh = mesh
-        self.basis = Basis(mesh, ElementVector(ElementHexS2()), intorder=3)
+        self.basis = Basis(mesh, ElementVector(element()), intorder=3)
         shapes = [self.basis.basis[k][0].grad for k in range(self.basis.Nbfun)]
         # (elements, integration points, shape functions, 9)
         self.gradients = np.stack([np.asarray(g) for g in shapes]).transpose(3, 4, 0, 1, 2)
@@ -128,7 +128,8 @@ class Bar:
             self.basis.get_dofs(lambda x, k=k: np.isclose(x[k], 0)).all(f"u^{k + 1}")
             for k in range(3)
         ]
-        end = self.basis.get_dofs(lambda x: np.isclose(x[0], LENGTH / 2)).all("u^1")
+        far = self.mesh.p[0].max()
+        end = self.basis.get_dofs(lambda x: np.isclose(x[0], far)).all("u^1")
         return np.concatenate(sides), end
 
 
@@ -142,16 +143,18 @@ def pull(
 ) -> Solution:
     """Pull the bar to a nominal strain; write each increment to a folder for ParaView.
 
-    The first increment is an eighth of the others; increments that fail are halved.
+    The first increment is an eighth of the others, so that yielding is followed closely; increments
+    that fail are halved.
     """
     solution, start = Solution(), time.perf_counter()
+    half = float(bar.mesh.p[0].max())
     u, last = np.zeros(bar.basis.N), np.zeros(bar.basis.N)
     end = bar.held()[1]
     reached, size, before = 0.0, 0.125 / increments, 1.0
     while reached < 1.0 - 1e-12:
         size = min(size, 1.0 - reached)
         guess = u + last * (size / before)
-        guess[end] = (reached + size) * strain * LENGTH / 2
+        guess[end] = (reached + size) * strain * half
         try:
             new, forces, increment, residuals = equilibrium(
                 bar, batch, u, guess, size * strain / RATE, solution
@@ -163,7 +166,7 @@ def pull(
             continue
         batch.accept()
         u, last, before = new, new - u, size
-        reached, size = reached + size, min(2 * size, 1.0 / increments)
+        reached, size = reached + size, min(1.5 * size, 1.0 / increments)
         solution.residuals.append(residuals)
         solution.displacement.append(2 * float(u[end[0]]))
         solution.force.append(4 * float(forces[end].sum()))
@@ -227,8 +230,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--leaves", type=int, default=32, help="leaves of a network")
     parser.add_argument("--mesh", type=int, nargs=3, default=(7, 3, 3), help="elements per edge")
-    parser.add_argument("--strain", type=float, default=0.03, help="nominal strain")
-    parser.add_argument("--increments", type=int, default=12)
+    parser.add_argument("--strain", type=float, default=0.02, help="nominal strain")
+    parser.add_argument("--increments", type=int, default=16)
     parser.add_argument("--out", type=Path, default=Path("out/notched_bar"))
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)

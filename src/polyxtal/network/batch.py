@@ -209,9 +209,9 @@ class NetworkBatch:
             with ThreadPoolExecutor(self._threads) as pool:
                 for done in [pool.submit(job) for job in jobs]:
                     done.result()
-        self._open = pieces == 0
+        failed = self._open = pieces == 0
         cube = self._tangent.reshape(self.points, 3, 3, 3, 3)
-        return BatchIncrement(goal, self._stress, cube, self._open, pieces, status)
+        return BatchIncrement(goal, self._stress, cube, failed, pieces, status)
 
     def accept(self) -> None:
         """Make the state of the last attempt the accepted one.

@@ -42,12 +42,13 @@ def network_index(points: int | Sequence[int] | np.ndarray | None, networks: int
             "Argument `points` must be a whole number or a vector of them, but is an array of "
             f"{index.dtype} with shape {index.shape}."
         )
+    index = index.astype(np.int64)
     if not ((index >= 0) & (index < networks)).all():
         raise ValueError(
             f"Argument `points` must index the {networks} networks, but spans "
             f"{index.min()} to {index.max()}."
         )
-    return index.astype(np.int64)
+    return index
 
 
 def rotations(axes: object, points: int) -> np.ndarray:

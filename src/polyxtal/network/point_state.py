@@ -45,9 +45,16 @@ class Scratch(NamedTuple):
 
 def scratch() -> Scratch:
     """Allocate the scratch of a thread."""
-    matrices = (np.zeros((3, 3)) for _ in range(4))
-    held = np.zeros(9, bool)
-    return Scratch(*matrices, held, DYADS.copy(), np.zeros((9, 9)), np.zeros((9, 9)))
+    return Scratch(
+        local=np.zeros((3, 3)),
+        varied=np.zeros((3, 3)),
+        waypoint=np.zeros((3, 3)),
+        interim=np.zeros((3, 3)),
+        free=np.zeros(9, dtype=bool),
+        basis=DYADS.copy(),
+        tangent=np.zeros((9, 9)),
+        turn=np.zeros((9, 9)),
+    )
 
 
 def point_arrays(points: int, leaves: int, width: int) -> PointArrays:
