@@ -48,7 +48,7 @@ def compare_samples() -> None:
         return [math.sqrt(power[4]), math.sqrt(sum(power[:9])), math.sqrt(sum(power))]
 
     print(
-        "      n   degree 4: relaxed sequence random   to degree 8: ...   to degree 16: ...     s"
+        "      n   degree 4: relaxed sequence random   to degree 8   to degree 16   s"
     )
     for n in (50, 200, 1000):
         start = time.perf_counter()
