@@ -51,6 +51,8 @@ from .microstructure.io import read as read
 from .microstructure.io import read_ebsd as read_ebsd
 from .microstructure.io import write as write
 from .microstructure.io.ebsd_stack import read_ebsd_stack as read_ebsd_stack
+from .microstructure.io.odf_file import read_odf as read_odf
+from .microstructure.io.odf_file import write_odf as write_odf
 from .microstructure.io.pole_figures.read import read_pole_figures as read_pole_figures
 from .microstructure.io.stored_materials import read_materials as read_materials
 from .microstructure.io.texture_text import read_texture as read_texture
@@ -74,6 +76,9 @@ from .texture.distribution import DiscreteTexture as DiscreteTexture
 from .texture.distribution import MixedTexture as MixedTexture
 from .texture.distribution import UniformTexture as UniformTexture
 from .texture.hull import sample_texture_hull as sample_texture_hull
+from .texture.misorientation import (
+    random_misorientation_density as random_misorientation_density,
+)
 from .texture.odf import odf_distance as odf_distance
 from .texture.odf import texture_index as texture_index
 from .texture.orientation_density import ODF as ODF

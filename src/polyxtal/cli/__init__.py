@@ -19,6 +19,7 @@ from polyxtal.cli import (
     predict,
     pretrain,
     simulate,
+    texture,
 )
 from polyxtal.cli.clock import CLOCK, process_age
 
@@ -63,6 +64,7 @@ for verb in (
     generate.generate,
     pretrain.pretrain,
     info.info,
+    texture.texture,
     convert.convert,
     materials.materials,
 ):

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -64,6 +65,10 @@ class HarmonicSeries:
         """Texture index ∫ f² of the series [Bunge1982]. [-]"""
         return float(self.power.sum())
 
+    def at_most(self, bandwidth: int) -> HarmonicSeries:
+        """Return the series without the degrees above a bandwidth."""
+        return replace(self, degrees=self.degrees[: bandwidth + 1])
+
     def scaled(self, factors: NDArray[np.float64]) -> HarmonicSeries:
         """Multiply each degree by a factor, which is the convolution with a kernel."""
         pairs = zip(self.degrees, factors, strict=False)
@@ -71,35 +76,35 @@ class HarmonicSeries:
 
     def density(self, orientations: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
         """Return the sum of the series, negative where it is. [multiples of random]"""
+        grid = self._grid
+        places = _grid_units(orientations, fold_about_z(self.laue), grid.shape)
+        values = np.empty(len(places))
+        ends = np.linspace(0, len(places), torch.get_num_threads() + 1).astype(int)
+        with ThreadPoolExecutor() as pool:
+            for first, last in pairwise(ends):
+                part = slice(first, last)
+                pool.submit(gather, places[part], WIDTH, _BETA, grid, values[part])
+        return torch.from_numpy(values)
+
+    @cached_property
+    def _grid(self) -> NDArray[np.float64]:
+        """The points over Euler space that the density is interpolated from."""
         fold, width = fold_about_z(self.laue), self.bandwidth
         modes = np.zeros((2 * width + 1, 2 * (width // fold) + 1, width + 1), np.complex128)
         for degree, f in enumerate(self.degrees):
             degrees_to_modes(degree, fold, half_turns(degree), f, modes)
-        grid = np.zeros(grid_shape(width, self.laue))
-        padded = np.zeros((*grid.shape[:2], grid.shape[2] // 2 + 1), np.complex128)
-        m, j, k = _places(modes.shape, grid.shape)
+        shape = grid_shape(width, self.laue)
+        padded = np.zeros((*shape[:2], shape[2] // 2 + 1), np.complex128)
         # The density is real, so that the conjugate modes give it with the opposite sign of i.
-        padded[np.ix_(m, j, k)] = (modes / _windows(modes.shape, grid.shape)).conj()
-        grid = fft.irfftn(padded, grid.shape, norm="forward", workers=torch.get_num_threads())
-        places, values = _grid_units(orientations, fold, grid.shape), np.empty(len(orientations))
-        parts = np.array_split(np.arange(len(places)), torch.get_num_threads())
-        with ThreadPoolExecutor() as pool:
-            list(
-                pool.map(
-                    lambda p: gather(
-                        places[p[0] : p[-1] + 1], WIDTH, _BETA, grid, values[p[0] : p[-1] + 1]
-                    ),
-                    [part for part in parts if len(part)],
-                )
-            )
-        return torch.from_numpy(values)
+        padded[np.ix_(*_places(modes.shape, shape))] = (modes / _windows(modes.shape, shape)).conj()
+        return fft.irfftn(padded, shape, norm="forward", workers=torch.get_num_threads())
 
     def pole_density(
         self, crystal: Float[Tensor, "h 3"], sample: Float[Tensor, "r 3"]
     ) -> Float[Tensor, "h r"]:
         """Return the density of each ±h along each r, by the even degrees.
 
-            P(h, r) = Σ_l (2l+1) Σ_mn f^l_mn y^l_m(r) conj y^l_n(h),   y^l_m = D^l_m0
+        P(h, r) = Σ_l (2l+1) Σ_mn f^l_mn y^l_m(r) conj y^l_n(h),   y^l_m = D^l_m0
         """
         width = self.bandwidth
         modes = np.zeros((len(crystal), 2 * width + 1, width + 1), np.complex128)

@@ -12,23 +12,23 @@ from polyxtal.algebra.compiling import compiled
 
 
 @compiled
-def window(place, width, beta, values):  # type: ignore[no-untyped-def]
+def window(place, width, beta, points, values, index):  # type: ignore[no-untyped-def]
     """Fill in the window exp(β (√(1 - z²) - 1)) at the grid points around a place.
 
     Args:
         place: Position in units of the grid's step.
         width: Number of grid points within the window.
         beta: β. [-]
+        points: Number of points of the periodic grid.
         values: Out: values, (width,).
-    Returns:
-        Index of the first grid point.
+        index: Out: grid points, (width,).
     """
     first = int(np.ceil(place - 0.5 * width))
     for j in range(width):
         z = (place - first - j) / (0.5 * width)
         inside = 1.0 - z * z
         values[j] = np.exp(beta * (np.sqrt(inside) - 1.0)) if inside > 0.0 else 0.0
-    return first
+        index[j] = (first + j) % points
 
 
 @compiled
@@ -43,16 +43,17 @@ def spread(places, weights, width, beta, grid):  # type: ignore[no-untyped-def]
     """
     n1, n2, n3 = grid.shape
     a, b, c = np.empty(width), np.empty(width), np.empty(width)
+    index = np.empty((3, width), np.int64)
     for i in range(len(places)):
-        i1 = window(places[i, 0], width, beta, a)
-        i2 = window(places[i, 1], width, beta, b)
-        i3 = window(places[i, 2], width, beta, c)
+        window(places[i, 0], width, beta, n1, a, index[0])
+        window(places[i, 1], width, beta, n2, b, index[1])
+        window(places[i, 2], width, beta, n3, c, index[2])
         for j1 in range(width):
             for j2 in range(width):
-                row = grid[(i1 + j1) % n1, (i2 + j2) % n2]
+                row = grid[index[0, j1], index[1, j2]]
                 scale = weights[i] * a[j1] * b[j2]
                 for j3 in range(width):
-                    row[(i3 + j3) % n3] += scale * c[j3]
+                    row[index[2, j3]] += scale * c[j3]
 
 
 @compiled
@@ -60,17 +61,18 @@ def gather(places, width, beta, grid, values):  # type: ignore[no-untyped-def]
     """Interpolate a periodic grid at points, see `spread`; `values` is filled in, (n,)."""
     n1, n2, n3 = grid.shape
     a, b, c = np.empty(width), np.empty(width), np.empty(width)
+    index = np.empty((3, width), np.int64)
     for i in range(len(places)):
-        i1 = window(places[i, 0], width, beta, a)
-        i2 = window(places[i, 1], width, beta, b)
-        i3 = window(places[i, 2], width, beta, c)
+        window(places[i, 0], width, beta, n1, a, index[0])
+        window(places[i, 1], width, beta, n2, b, index[1])
+        window(places[i, 2], width, beta, n3, c, index[2])
         total = 0.0
         for j1 in range(width):
             for j2 in range(width):
-                row = grid[(i1 + j1) % n1, (i2 + j2) % n2]
+                row = grid[index[0, j1], index[1, j2]]
                 part = 0.0
                 for j3 in range(width):
-                    part += c[j3] * row[(i3 + j3) % n3]
+                    part += c[j3] * row[index[2, j3]]
                 total += a[j1] * b[j2] * part
         values[i] = total
 

@@ -1,9 +1,8 @@
 """Wigner functions, and their means over groups of rotations.
 
-With Bunge's angles, D^l_mn(q) = e^(-i m φ1) [Σ_k U_mk U_nk e^(-i k Φ)] e^(-i n φ2), where the columns
-of U are the eigenvectors of the angular momentum J_x: a rotation about x in the basis of J_z
-[Bunge1982]. The columns k and -k differ by (-1)^m, apart from a sign that cancels, so that k >= 0
-are enough.
+With Bunge's angles, D^l_mn(q) = e^(-i m φ1) [Σ_k U_mk U_nk e^(-i k Φ)] e^(-i n φ2), where the
+columns of U are the eigenvectors of the angular momentum J_x in the basis of J_z [Bunge1982].
+The columns k and -k differ by (-1)^m, apart from a sign that cancels: k >= 0 are enough.
 """
 
 from __future__ import annotations
@@ -43,13 +42,11 @@ def wigner_functions(
     angles = quaternion_to_bunge(orientations).numpy()
     turn, k = half_turns(degree)[m + degree], np.arange(degree + 1)
     # Columns k and -k together; even m + n cosines, odd ones sines.
-    wave = np.exp(-1j * k * angles[:, 1:2])
-    cosine, sine = wave.real.copy(), 1j * wave.imag
-    cosine[:, 1:] *= 2
-    sine[:, 1:] *= 2
-    even = (turn * cosine[:, None]) @ turn.T
-    odd = (turn * sine[:, None]) @ turn.T
-    middle = np.where((m[:, None] + m) % 2 == 0, even, odd)
+    twice = np.where(k > 0, 2.0, 1.0)
+    even, odd = (
+        (turn * (twice * part(k * angles[:, 1:2]))[:, None]) @ turn.T for part in (np.cos, np.sin)
+    )
+    middle = np.where((m[:, None] + m) % 2 == 0, even, -1j * odd)
     left, right = (np.exp(-1j * m * angles[:, i : i + 1]) for i in (0, 2))
     return left[:, :, None] * middle * right[:, None]
 

@@ -19,6 +19,7 @@ from polyxtal.algebra.rotation import (
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.texture.components import rotation_from_z
 from polyxtal.texture.distribution import DiscreteTexture, Texture
+from polyxtal.texture.orientation_density import ODF
 from polyxtal.viz.density import axis_density, inverse_pole_density
 from polyxtal.viz.poles import default_planes, plane_name, plane_normal, sample_axes
 from polyxtal.viz.sector import sector_grid
@@ -111,6 +112,8 @@ def mean_along_fibres(
             axes = sample_axes(q, unit_vector(crystal, "crystal"), texture.laue)
             density = axis_density(points, axes, weights, halfwidth)
         return density.reshape(many.shape[:-1])
+    if isinstance(texture, ODF):
+        return texture.pole_density(crystal, sample)
     h = points if single else unit_vector(crystal, "crystal").expand_as(points)
     r = unit_vector(sample, "sample").expand_as(points) if single else points
     half = math.pi * torch.arange(TURNS, dtype=torch.float64) / TURNS

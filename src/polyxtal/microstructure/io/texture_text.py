@@ -29,8 +29,10 @@ from polyxtal.files.wording import listing, shorten
 from polyxtal.microstructure.io.ebsd_table import A_STAR_TO_A
 from polyxtal.microstructure.io.ebsd_text import decoded, read_table, read_text
 from polyxtal.microstructure.io.neper_orientations import described_quaternions
+from polyxtal.microstructure.io.odf_file import read_odf
 from polyxtal.microstructure.io.texture_damask import read_damask_texture
 from polyxtal.texture.distribution import DEFAULT_HALFWIDTH, DiscreteTexture
+from polyxtal.texture.orientation_density import ODF
 
 MAX_BYTES = 2**28
 """Largest file that is read. [bytes]"""
@@ -56,14 +58,14 @@ def read_texture(
     laue: str | LaueGroup | None = None,
     unit: str | None = None,
     halfwidth: float = DEFAULT_HALFWIDTH,
-) -> DiscreteTexture:
+) -> DiscreteTexture | ODF:
     """Read a list of orientations, or a density on a grid, as a texture.
 
     What `write_texture` writes, and see the module. The weights of a density are its values times
     the volumes of the grid's cells; a specimen symmetry that the file names is applied.
 
     Args:
-        path: Text file or `material.yaml`.
+        path: Text file or `material.yaml`; or an orientation density of `write_odf` (.npz).
         laue: Laue group of the crystals (default: that of the file, else m-3m).
         unit: "deg" or "rad" of the angles (default: as the file says, else degrees).
         halfwidth: Half-width of the kernel of the texture's density. [rad]
@@ -85,6 +87,8 @@ def read_texture(
     """
     require_path(path, "path")
     path = Path(path)
+    if path.suffix.lower() == ".npz":
+        return read_odf(path)
     if unit not in (None, "deg", "rad"):
         raise ValueError(f"Argument `unit` must be 'deg' or 'rad', but is {unit!r}.")
     if path.suffix.lower() in (".yaml", ".yml"):

@@ -1,0 +1,1 @@
+"""`polyxtal texture`: orientation density, report and pictures of a file."""
