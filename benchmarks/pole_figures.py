@@ -103,7 +103,8 @@ def predict_quartz(folder: Path, resolution: float) -> None:
         print(f"quartz from the {title} figures, kernels {resolution:g} degrees apart")
         print(
             f"{took:.1f} s of CPU, {found.iterations} iterations, "
-            f"{len(found.odf.centres)} kernels, uniform part {found.odf.uniform:.3f}, determined to degree {found.degree}"
+            f"{len(found.odf.centres)} kernels, uniform part {found.odf.uniform:.3f}, "
+            f"determined to degree {found.degree}"
         )
         print(f"{'':<24}{'ODF':^27}{'random':^27}")
         columns = f"{'RP_0':>9}{'RP_1':>9}{'differ':>9}"

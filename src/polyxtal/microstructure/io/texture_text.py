@@ -65,8 +65,7 @@ def read_texture(
     the volumes of the grid's cells; a specimen symmetry that the file names is applied.
 
     Args:
-        path: Text file, see the module; `material.yaml`; or an orientation density of `write_odf`
-            (.npz).
+        path: Text file or `material.yaml`; or an orientation density of `write_odf` (.npz).
         laue: Laue group of the crystals (default: that of the file, else m-3m).
         unit: "deg" or "rad" of the angles (default: as the file says, else degrees).
         halfwidth: Half-width of the kernel of the texture's density. [rad]
