@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
+from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.algebra.number_arrays import number_array
 from polyxtal.argument_types import require_type
 from polyxtal.mechanics.yielding.hardening import (
@@ -24,6 +25,8 @@ LAWS: dict[str, type[HardeningLaw]] = {
     law.kind: law for law in (Swift, Voce, SwiftVoce, HockettSherby, Ludwik)
 }
 """Hardening laws by name."""
+EVALUATIONS = 1000
+"""Largest number of evaluations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,7 @@ def fit_hardening(plastic_strain: Any, stress: Any, law: str = "swift-voce") -> 
     Raises:
         ValueError: if the law is unknown, the arrays differ in length, there are fewer points than
             parameters, a strain is negative or a stress not positive.
+        ConvergenceError: if the fit does not converge.
 
     Example:
         >>> import numpy as np
@@ -104,42 +108,43 @@ extrapolation, which reaches 435.7 MPa at 1.'
             "A flow curve must have strains of zero and more and positive stresses, but has "
             f"{strain.min():.6g} and {measured.min():.6g} MPa."
         )
-    tries = [_least_squares(LAWS[law], s, strain, measured) for s in _starts(law, strain, measured)]
-    vector, jacobian, cost = min(tries, key=lambda one: one[2])
+    found = _least_squares(LAWS[law], _start(law, strain, measured), strain, measured)
+    if found.status <= 0:
+        raise ConvergenceError(
+            f"The fit of {law} must converge, but has not after {EVALUATIONS} evaluations."
+        )
     return HardeningFit(
-        LAWS[law].from_vector(vector),
+        LAWS[law].from_vector(found.x),
         strain,
         measured,
-        dict(zip(names, _uncertainties(jacobian, cost).tolist(), strict=True)),
+        dict(zip(names, _uncertainties(found.jac, found.cost).tolist(), strict=True)),
     )
 
 
-def _starts(law: str, strain: Array, measured: Array) -> list[list[float]]:
-    """Return starting values: exponents and rates that span what metals have."""
+def _start(law: str, strain: Array, measured: Array) -> list[float]:
+    """Return starting values; for the mixed law those of its parts, in equal shares."""
     low, high = float(measured[strain.argmin()]), float(measured.max())
     end = float(strain.max()) or 1.0
     gain = max(high - low, 1e-3 * high)
-    if law == "swift":
-        return [[high / end**n, e0, n] for n in (0.1, 0.3) for e0 in (1e-3, 1e-2)]
-    if law == "voce":
-        return [[low, gain, rate / end] for rate in (1.0, 3.0, 10.0)]
-    if law == "ludwik":
-        return [[low, gain / end**n, n] for n in (0.3, 0.6, 1.0)]
-    if law == "hockett-sherby":
-        return [[low, gain, 3.0 / end**p, p] for p in (0.5, 0.8, 1.0)]
-    parts = [
-        fit_hardening(strain, measured, part).law.vector.tolist() for part in ("swift", "voce")
-    ]
-    return [[weight, *parts[0], *parts[1]] for weight in (0.1, 0.5, 0.9)]
+    alone = {
+        "swift": [high / end**0.2, 0.005, 0.2],
+        "voce": [low, gain, 3.0 / end],
+        "ludwik": [low, gain / end**0.6, 0.6],
+        "hockett-sherby": [low, gain, 3.0 / end**0.8, 0.8],
+    }
+    if law in alone:
+        return alone[law]
+    swift, voce = (fit_hardening(strain, measured, part).law.vector for part in ("swift", "voce"))
+    return [0.5, *swift.tolist(), *voce.tolist()]
 
 
 def _least_squares(
     law: type[HardeningLaw], start: list[float], strain: Array, measured: Array
-) -> tuple[Array, Array, float]:
-    """Return parameters, Jacobian and half the sum of squares from one start."""
+) -> OptimizeResult:
+    """Return the least squares from a start."""
     high = np.array([law.largest.get(name, np.inf) for name in law.names()])
     inside = np.clip(start, 1e-8, np.where(np.isfinite(high), 0.999 * high, high))
-    found = least_squares(
+    return least_squares(
         lambda vector: law.from_vector(vector).stress(strain) - measured,
         inside,
         jac="3-point",
@@ -148,9 +153,8 @@ def _least_squares(
         ftol=1e-12,
         xtol=1e-12,
         gtol=1e-12,
-        max_nfev=500,
+        max_nfev=EVALUATIONS,
     )
-    return found.x, found.jac, float(found.cost)
 
 
 def _uncertainties(jacobian: Array, cost: float) -> Array:

@@ -50,6 +50,12 @@ def test_residuals_uncertainties_and_extrapolation():
     assert flat.law.stress(0.1) == pytest.approx(200.0, abs=0.01)
 
 
+def test_a_fit_that_does_not_converge_is_not_returned(monkeypatch):
+    monkeypatch.setattr("polyxtal.mechanics.yielding.hardening_fit.EVALUATIONS", 2)
+    with pytest.raises(px.ConvergenceError, match="voce must converge, but has not after 2"):
+        px.fit_hardening(STRAIN, LAWS["voce"].stress(STRAIN), "voce")
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
