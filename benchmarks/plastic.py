@@ -169,9 +169,9 @@ def variants() -> None:
     px.simulate(rve, MATERIAL, px.LoadPath.uniaxial(2e-3))  # warm-up
     evaluate = PeriodicCell._evaluate
 
-    def evaluate_and_linearise(cell: PeriodicCell, dt: float, anticipate: bool = False) -> bool:
-        solved = evaluate(cell, dt, anticipate)
-        cell._linearise()
+    def evaluate_and_linearise(self: PeriodicCell, dt: float, anticipate: bool = False) -> bool:
+        solved = evaluate(self, dt, anticipate)
+        self._linearise()
         return solved
 
     for label, choice in choices.items():
