@@ -167,9 +167,9 @@ def _names(text: str) -> tuple[str, ...]:
 def _angles(text: str) -> tuple[float, ...]:
     """Return angles from 0 to 90 degrees in steps, or those that are listed."""
     listed = _numbers(text, "angles")
-    if len(listed) > 1:
+    if len(listed) != 1:
         return listed
-    step = listed[0]
+    (step,) = listed
     if not 1 <= step <= 90 or 90 % step:
         raise ValueError(
             f"Argument `angles` must be a step that divides 90 degrees, but is {step:g}."

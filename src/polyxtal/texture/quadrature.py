@@ -121,7 +121,10 @@ def tube_points(
         ValueError: if a direction has no length or the angle is out of range.
     """
     _check_angle(angle)
-    h, r = unit_direction("crystal", list(crystal)), unit_direction("along", list(along))
+    h, r = (
+        unit_direction("crystal", [float(x) for x in crystal]),
+        unit_direction("along", [float(x) for x in along]),
+    )
     copies = quaternion_to_matrix(laue.rotations) @ h
     copies = _distinct(torch.cat([copies, -copies]), signed=True)
     goals = _distinct(quaternion_to_matrix(sample.rotations) @ r, signed=True)

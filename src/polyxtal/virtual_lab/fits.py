@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.argument_types import require_type
 from polyxtal.mechanics.yielding.data import R_UNCERTAINTY, YieldPoints
 from polyxtal.mechanics.yielding.fit import fit_yield_function
@@ -22,6 +23,8 @@ TWINNING = ("hill48", "cpb06")
 """Yield functions for crystals with twins."""
 PLANE_STRESS = ("yld2000",)
 """Yield functions of stresses in the plane of the sheet alone."""
+FCC = 8.0
+"""Exponent of yield functions of crystals that slip as cF. [-]"""
 LAWS = ("swift", "voce")
 """Hardening laws that are tried."""
 LEAST = 1e-3
@@ -81,7 +84,7 @@ def fit_laboratory(
     laboratory: Laboratory,
     kinds: Sequence[str] | None = None,
     level: float | None = None,
-    exponent: float = 8.0,
+    exponent: float | None = None,
 ) -> dict[str, YieldFit]:
     """Fit yield functions to a laboratory.
 
@@ -90,7 +93,8 @@ def fit_laboratory(
         kinds: Names as in `fit_yield_function`; None for "hill48" and "yld2000", with twins
             for "hill48" and "cpb06".
         level: Plastic strain of the tension along x, see `Laboratory.yield_points`. [-]
-        exponent: Exponent of the functions: 8 for cF, 6 for cI crystals.
+        exponent: Exponent of the functions: 8 for cF, 6 for cI crystals; None for 8, and for
+            "cpb06" 2.
     Returns:
         The fits by name; a function that cannot be fitted, or would not be convex, is left out with
         a warning.
@@ -100,8 +104,9 @@ def fit_laboratory(
     for kind in usual if kinds is None else kinds:
         data = yield_data(laboratory, level, in_plane=kind in PLANE_STRESS)
         try:
-            fits[kind] = fit_yield_function(data, kind, exponent=exponent)
-        except ValueError as error:
+            own = 2.0 if kind == "cpb06" else FCC
+            fits[kind] = fit_yield_function(data, kind, exponent=exponent or own)
+        except (ValueError, ConvergenceError) as error:
             if kinds is not None and len(kinds) == 1:
                 raise
             warnings.warn(f"{kind} is left out: {error}", stacklevel=2)

@@ -125,11 +125,13 @@ def shear_test(strain: float, rate: float) -> VirtualTest:
 def deviatoric_tests(count: int, strain: float, rate: float, seed: int) -> list[VirtualTest]:
     """Return stresses without pressure, in directions that cover the five-dimensional sphere.
 
-    Sobol points, mapped by the normal distribution's quantile, and divided by their length.
+    Sobol points, shifted at random, mapped by the normal distribution's quantile, and divided by
+    their length.
     """
     if count == 0:
         return []
-    points = qmc.Sobol(5, seed=seed).random_base2(max(1, math.ceil(math.log2(count))))[:count]
+    sobol = qmc.Sobol(5, scramble=False).random_base2(max(1, math.ceil(math.log2(count))))
+    points = (sobol[:count] + np.random.default_rng(seed).random(5)) % 1.0
     normal = norm.ppf(np.clip(points, 1e-9, 1 - 1e-9))
     tests = []
     for k, (a, b, *shears) in enumerate(normal / np.linalg.norm(normal, axis=1, keepdims=True)):

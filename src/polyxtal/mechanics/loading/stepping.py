@@ -167,7 +167,8 @@ def _changes_direction(
     step: LoadStep, goal: np.ndarray, start: np.ndarray, dt: float, at: Progress
 ) -> bool:
     """Return whether an increment changes the direction of the last one."""
-    if at.rate is None or not np.array_equal(at.stress_controlled, step.stress_controlled):
+    mask = at.stress_controlled
+    if at.rate is None or mask is None or not np.array_equal(mask, step.stress_controlled):
         return True
     basis, before = (DYADS if b is None else b for b in (step.basis_matrix, at.basis))
     if basis is not before and not np.array_equal(basis, before):

@@ -150,7 +150,8 @@ class LoadSettings:
             return LoadPath.relaxation(strain, hold, rate, axis)
         if self.path == "creep":
             return LoadPath.uniaxial_creep(_or(self.stress, 0.0), hold, axis)
-        return LoadPath.plane_strain(strain, rate, *axis)
+        loaded, held = axis
+        return LoadPath.plane_strain(strain, rate, loaded, held)
 
 
 def _or(value: float | None, default: float) -> float:

@@ -18,8 +18,8 @@ from polyxtal.workflows.inputs.materials import choose_materials, material_sourc
 from polyxtal.workflows.inputs.reading import Reading, remarks
 from polyxtal.workflows.lab.settings import LabSettings
 
-FCC, BCC = 8.0, 6.0
-"""Exponents of yield functions of crystals with the slip systems of cF and cI. [-]"""
+BCC = 6.0
+"""Exponent of yield functions of crystals that slip as cI. [-]"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,6 @@ def lab(
     if settings.fits != ():
         with stages.stage("fits"):
             cubic_i = all(m is not None and m.lattice.symbol == "cI" for m in materials.values())
-            fits = fit_laboratory(found, settings.fits, exponent=BCC if cubic_i else FCC)
+            fits = fit_laboratory(found, settings.fits, exponent=BCC if cubic_i else None)
             flow = flow_curve(found)
     return LabReport(settings, inputs, reading, found, fits, flow, stages.seconds)

@@ -78,7 +78,7 @@ def _numbers(prediction: Prediction) -> Iterator[tuple[str, float | str, float |
     for name in ("proof_stress", "stress", "hardening", "r_value"):
         value, bound = getattr(curve, name), getattr(bounds, name, None)
         unit = "-" if name == "r_value" else "MPa"
-        yield name, *("" if one is None else one for one in (value, bound)), unit
+        yield name, "" if value is None else value, "" if bound is None else bound, unit
     estimated = prediction.estimated
     for i, j in combinations_with_replacement(range(6), 2):
         value = float(prediction.stiffness[prediction.answer][i, j])
