@@ -2,7 +2,7 @@ subroutine umat(stress, statev, ddsdde, sse, spd, scd, rpl, ddsddt, drplde, drpl
                 time, dtime, temp, dtemp, predef, dpred, cmname, ndi, nshr, ntens, nstatv, props, &
                 nprops, coords, drot, pnewdt, celent, dfgrd0, dfgrd1, noel, npt, layer, kspt, &
                 jstep, kinc)
-  use umat_network
+  use umat_increment
   implicit none
   character(len=80) :: cmname
   integer :: ndi, nshr, ntens, nstatv, nprops, noel, npt, layer, kspt, jstep(*), kinc

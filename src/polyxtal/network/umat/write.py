@@ -28,6 +28,8 @@ CHUNK, PER_LINE = 64, 4
 """Numbers in a DATA statement, whose continuation lines are limited, and in a line."""
 SOLVERS = ("abaqus", "calculix")
 
+FILES = ("crystal.f90", "solution.f90", "network.f90", "increment.f90", "umat.f90")
+"""Modules in the order in which they need each other, after that of the law."""
 HEADER = """\
 !DEC$ FREEFORM
 ! User material: a material network of {leaves} leaves, written by polyxtal {version}.
@@ -124,7 +126,7 @@ def write_umat(
     parts = [_data_module(sizes, arrays, tolerance, floor, solver == "calculix")]
     parts += [
         (HERE / file).read_text(encoding="ascii")
-        for file in (template.file, "crystal.f90", "network.f90", "umat.f90")
+        for file in ("matrices.f90", template.file, *FILES)
     ]
     text = header + "\n" + re.sub(r"\bumat(?=_|\b)", name, "\n".join(parts))
     with atomic_file(path) as temporary:
