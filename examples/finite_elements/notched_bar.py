@@ -1,7 +1,7 @@
 """Tension of a notched bar with a material network at every integration point.
 
     pip install "polyxtal[finite-elements]"
-    python examples/finite_elements/notched_bar.py                  # 2 to 3 minutes on two cores
+    python examples/finite_elements/notched_bar.py                  # half a minute on two cores
     python examples/finite_elements/notched_bar.py --leaves 8 --mesh 3 2 2
 
 One eighth of the bar, finite strain in total Lagrangian form, 20-node hexahedra with 8 integration

@@ -183,7 +183,7 @@ class NetworkBatch:
             deformation: Wanted F in global axes, (points, 3, 3); a C-contiguous float64 array is
                 not copied. [-]
             dt: Length of the increment, the same for all points. [s]
-            tangent: Whether to return the consistent tangent, about a third of the cost.
+            tangent: Whether to return the consistent tangent, a seventh to a third of the cost.
         Returns:
             Stress, tangent and the points that failed. Failure is data: the others are valid.
         Raises:
