@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import hypot
+from math import hypot, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +41,7 @@ def lab(
     increment: options.Increment = None,
     angles: Annotated[
         str,
-        typer.Option(help="In-plane angles of tensions to x: a step, or several from 0 [degrees]."),
+        typer.Option(help="In-plane angles of tensions to x: a step, or several from 0 (degrees)."),
     ] = "15",
     section: Annotated[
         int, typer.Option(help="Number of points of the yield surface's plane-stress section.")
@@ -60,7 +60,7 @@ def lab(
     ] = "1%",
     cup: Annotated[
         str,
-        typer.Option(metavar="BLANK,CUP", help="Radii of a blank and of its cup, for ears [mm]."),
+        typer.Option(metavar="BLANK,CUP", help="Radii of a blank and of its cup, for ears (mm)."),
     ] = "90,50",
     fits: Annotated[
         str | None,
@@ -81,7 +81,7 @@ def lab(
     ] = "mm-t-s",
     density: Annotated[
         float | None,
-        typer.Option(help="Density, which LS-DYNA's cards need [kg/m³].", show_default=False),
+        typer.Option(help="Density, which LS-DYNA's cards need (kg/m³).", show_default=False),
     ] = None,
     threads: Annotated[
         int | None,
@@ -265,7 +265,8 @@ def _fitted(report: LabReport) -> Iterator[RenderableType]:
 
 def _plus_minus(estimate: Estimate, digits: int) -> str:
     value, grid, sampling = estimate
-    return f"{value:.{digits}f} ± {hypot(grid, sampling):.{digits}f}"
+    bound = hypot(grid, sampling)
+    return f"{value:.{digits}f}" + ("" if isnan(bound) else f" ± {bound:.{digits}f}")
 
 
 def _shown(found: list, digits: int) -> list[str]:  # type: ignore[type-arg]

@@ -32,7 +32,7 @@ Axis = Annotated[
 Unload = Annotated[bool, typer.Option("--unload", help="Unload to zero stress at the end.")]
 Angle = Annotated[
     float,
-    typer.Option(help="Angle by which the load is turned about z, from x towards y [degrees]."),
+    typer.Option(help="Angle by which the load is turned about z, from x towards y (degrees)."),
 ]
 StressRatio = Annotated[
     float | None,

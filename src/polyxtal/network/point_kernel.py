@@ -241,6 +241,7 @@ def advance_point(
     root = state.deformation.shape[0] - 1
     share = _continued(before.deformation[k], accepted.deformation[k], own.local)
     pieces, status = 1, STALLED
+    last = np.empty((9, 9))
     while pieces <= MAX_PIECES:
         direct = pieces == 1
         status = _follow(
@@ -260,14 +261,16 @@ def advance_point(
             own,
         )
         if status == CONVERGED:
-            own.tangent[:] = tree_ws.tangent[root]
             _keep(k, own.local, state, trial)
+            last[:] = tree_ws.tangent[root]
+            own.tangent[:] = last
             if with_tangent and not direct:
-                status = _differences(
+                found = _differences(
                     k, dt, pieces, before, accepted, trial, tree, groups, network, state, tree_ws,
                     own,
                 )  # fmt: skip
-        if status == CONVERGED:
+                if found != CONVERGED:  # that of the last piece; the stress stays
+                    own.tangent[:] = last
             return pieces, status
         if direct and share == ELASTIC:
             share = AFFINE

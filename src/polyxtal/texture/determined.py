@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,10 @@ from polyxtal.texture.pole_figure import PoleFigure
 
 _HIGHEST = 34
 _RANK = 1e-6
+LEAST_COVERED = 0.3
+"""Smallest share of the hemisphere that figures must cover; to a tilt of 45 degrees it is that. [-]"""
+_DIRECTIONS, _NEAR, _AT_ONCE = 500, math.radians(10), 10_000
+"""Directions that coverage is measured by, how near one must be, and directions at a time."""
 
 
 def invariants(laue: LaueGroup, degree: int) -> int:
@@ -48,12 +53,43 @@ def determined_degree(figures: Sequence[PoleFigure]) -> int:
     return _HIGHEST
 
 
-def require_determined(figures: Sequence[PoleFigure], degree: int) -> None:
+def covered_share(figures: Sequence[PoleFigure], sample: LaueGroup) -> float:
+    """Return the share of the hemisphere that lies near a direction of some figure. [-]
+
+    Args:
+        figures: Pole figures; a direction and its opposite are one.
+        sample: Group of the sample's symmetry, whose equivalents count.
+    """
+    k = torch.arange(_DIRECTIONS, dtype=torch.float64) + 0.5  # a spiral of equal areas
+    z, turn = 1 - k / _DIRECTIONS, math.pi * (1 + math.sqrt(5)) * k
+    radius = (1 - z * z).sqrt()
+    sphere = torch.stack([radius * turn.cos(), radius * turn.sin(), z], -1)
+    rotations = quaternion_to_matrix(sample.rotations)
+    near = torch.zeros(_DIRECTIONS, dtype=torch.bool)
+    for figure in figures:
+        for rotation in rotations:
+            for part in (figure.directions @ rotation.mT).split(_AT_ONCE):
+                near |= (sphere @ part.mT).abs().amax(1) > math.cos(_NEAR)
+    return float(near.double().mean())
+
+
+def require_determined(figures: Sequence[PoleFigure], degree: int, sample: LaueGroup) -> None:
     """Check that figures determine an ODF up to a degree.
 
+    Args:
+        figures: Pole figures of one lattice.
+        degree: Even degree.
+        sample: Group of the sample's symmetry.
     Raises:
-        ValueError: if they do not.
+        ValueError: if their reflections do not, or too few directions were measured.
     """
+    share = covered_share(figures, sample)
+    if share < LEAST_COVERED:
+        raise ValueError(
+            f"Pole figures must cover at least {100 * LEAST_COVERED:g} % of the hemisphere "
+            f"together, but {', '.join(figure.name for figure in figures)} cover "
+            f"{100 * share:.2g} %."
+        )
     reached = determined_degree(figures)
     if reached < degree:
         needed = max(invariants(figures[0].laue, even) for even in range(2, degree + 1, 2))

@@ -131,8 +131,8 @@ def invert_pole_figures(
         )
     width = math.radians(resolution) if halfwidth is None else halfwidth
     shape = ODF([[1.0, 0.0, 0.0, 0.0]], None, width, laue, sample_symmetry, 0.0, kernel)
-    require_determined(measured, REQUIRED_DEGREE)
     sample = SAMPLE_SYMMETRIES[sample_symmetry]
+    require_determined(measured, REQUIRED_DEGREE, sample)
     centres, volumes = kernel_centres(resolution, laue, sample)
     pairs = len(centres) * sum(map(len, measured))
     if pairs > MAX_PAIRS:

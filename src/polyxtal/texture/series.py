@@ -97,7 +97,8 @@ class HarmonicSeries:
         padded = np.zeros((*shape[:2], shape[2] // 2 + 1), np.complex128)
         # The density is real, so that the conjugate modes give it with the opposite sign of i.
         padded[np.ix_(*_places(modes.shape, shape))] = (modes / _windows(modes.shape, shape)).conj()
-        return fft.irfftn(padded, shape, norm="forward", workers=torch.get_num_threads())
+        threads = torch.get_num_threads()
+        return np.asarray(fft.irfftn(padded, shape, norm="forward", workers=threads))
 
     def pole_density(
         self, crystal: Float[Tensor, "h 3"], sample: Float[Tensor, "r 3"]
@@ -123,8 +124,8 @@ class HarmonicSeries:
         values = np.empty((len(crystal), len(sample)))
         even = m % 2 == 0
         for row, mode in zip(values, modes, strict=True):
-            row[:] = ((left[:, even] @ mode[even]) * wave.real).sum(1).real
-            row[:] += ((left[:, ~even] @ mode[~even]) * (1j * wave.imag)).sum(1).real
+            row[:] = ((left[:, even] @ mode[even]) * np.real(wave)).sum(1).real
+            row[:] += ((left[:, ~even] @ mode[~even]) * (1j * np.imag(wave))).sum(1).real
         return torch.from_numpy(values)
 
 
@@ -148,7 +149,7 @@ def harmonic_series(
     grid = np.zeros(grid_shape(bandwidth, laue))
     share = volume_shares(orientations, weights).numpy()
     spread(_grid_units(orientations, fold, grid.shape), share, WIDTH, _BETA, grid)
-    waves = fft.rfftn(grid, workers=torch.get_num_threads())
+    waves = np.asarray(fft.rfftn(grid, workers=torch.get_num_threads()))
     shape = (2 * bandwidth + 1, 2 * (bandwidth // fold) + 1, bandwidth + 1)
     modes = waves[np.ix_(*_places(shape, grid.shape))].conj() / _windows(shape, grid.shape)
     m = np.arange(-bandwidth, bandwidth + 1)
@@ -172,10 +173,8 @@ def fits_grid(bandwidth: int, laue: LaueGroup) -> bool:
 def grid_shape(bandwidth: int, laue: LaueGroup) -> tuple[int, int, int]:
     """Return the numbers of points along φ1, φ2 and Φ; φ2 to 2π over the order of the z axis."""
     side = bandwidth // fold_about_z(laue)
-    first, second = (
-        fft.next_fast_len(max(math.ceil(OVERSAMPLING * (2 * n + 1)), 2 * WIDTH), real=True)
-        for n in (bandwidth, side)
-    )
+    wanted = [max(math.ceil(OVERSAMPLING * (2 * n + 1)), 2 * WIDTH) for n in (bandwidth, side)]
+    first, second = (int(fft.next_fast_len(n, real=True) or n) for n in wanted)
     return first, second, first + first % 2
 
 
@@ -238,5 +237,5 @@ def _pole_functions(angles: NDArray[np.float64], degree: int) -> NDArray[np.comp
     turn, m, k = half_turns(degree), np.arange(-degree, degree + 1), np.arange(degree + 1)
     wave = np.where(k > 0, 2.0, 1.0) * np.exp(-1j * np.outer(angles[:, 1], k))
     both = (turn * turn[degree]).T
-    middle = np.where(m % 2 == 0, wave.real @ both, 1j * wave.imag @ both)
+    middle = np.where(m % 2 == 0, np.real(wave) @ both, 1j * np.imag(wave) @ both)
     return np.exp(-1j * np.outer(angles[:, 0], m)) * middle

@@ -84,6 +84,7 @@ class WeightedKernels(Texture):
         Many kernels at many orientations are summed by the harmonic series up to the kernel's
         bandwidth, to within about 1e-5 of a single kernel's maximum.
         """
+        orientations = unit_quaternions("orientations", orientations)
         if self._by_series(len(orientations)):
             return self._series.density(orientations)
         centres, weights = self._copies()

@@ -65,7 +65,10 @@ def read_records(
     with open_arrays(path, MAX_FILE) as archive:
         about = archive.about
         if about.get("format") != FORMAT or about.get("identity") != identity:
-            raise ValueError("it is of other tests, another polycrystal or other materials")
+            raise ValueError(
+                "it is of other tests, another polycrystal or other materials; "
+                "delete it to start anew"
+            )
         nx, ny, nz = (int(n) for n in about["grid"])
         for name in {stored.rsplit("/", 1)[0] for stored in archive.names}:
             test = known[name]

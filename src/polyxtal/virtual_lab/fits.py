@@ -10,7 +10,7 @@ import numpy as np
 
 from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.argument_types import require_type
-from polyxtal.mechanics.yielding.data import R_UNCERTAINTY, YieldPoints
+from polyxtal.mechanics.yielding.data import YieldPoints
 from polyxtal.mechanics.yielding.fit import fit_yield_function
 from polyxtal.mechanics.yielding.hardening_fit import HardeningFit, fit_hardening
 from polyxtal.mechanics.yielding.result import YieldFit
@@ -27,8 +27,14 @@ FCC = 8.0
 """Exponent of yield functions of crystals that slip as cF. [-]"""
 LAWS = ("swift", "voce")
 """Hardening laws that are tried."""
+UNKNOWN = 0.02
+"""Relative uncertainty of numbers without bounds. [-]"""
+POOR = 0.03
+"""Root mean square of yield stresses beyond which a fit is warned of, relative to them. [-]"""
 LEAST = 1e-3
 """Smallest standard uncertainty of a yield stress, relative to it. [-]"""
+FIRM = 0.5
+"""Smallest stress of a hardening law without plastic strain, over the first one fitted. [-]"""
 FLOW_FROM = 5e-4
 """Plastic strain from which the flow curve is fitted. [-]"""
 
@@ -106,6 +112,12 @@ def fit_laboratory(
         try:
             own = 2.0 if kind == "cpb06" else FCC
             fits[kind] = fit_yield_function(data, kind, exponent=exponent or own)
+            if fits[kind].rms_stress > POOR:
+                warnings.warn(
+                    f"{kind} should fit the yield stresses to {100 * POOR:g} % (rms), but does to "
+                    f"{100 * fits[kind].rms_stress:.2g} %: use another yield function.",
+                    stacklevel=2,
+                )
         except (ValueError, ConvergenceError) as error:
             if kinds is not None and len(kinds) == 1:
                 raise
@@ -126,18 +138,23 @@ def flow_curve(laboratory: Laboratory, law: str | None = None) -> HardeningFit:
     yields = strain > FLOW_FROM
     laws = LAWS if law is None else (law,)
     found = [fit_hardening(strain[yields], stress[yields], one) for one in laws]
-    return min(found, key=lambda one: one.rms)
+    # A card starts at no plastic strain: a law that is soft there would yield far too early.
+    firm = [one for one in found if float(one.law.stress([0.0])[0]) > FIRM * stress[yields][0]]
+    if not firm and law is None:
+        firm = [fit_hardening(strain[yields], stress[yields], "voce")]
+    return min(firm or found, key=lambda one: one.rms)
 
 
 def _deviation(one: Estimate | Directional) -> float:
-    """Return the standard uncertainty of a number; that of a ratio may be unknown."""
+    """Return the standard uncertainty of a number, the same share of all where none is known."""
     bound = math.hypot(one.grid, one.sampling) / DRAWN
-    return R_UNCERTAINTY if math.isnan(bound) else max(bound, LEAST * abs(one.value))
+    return UNKNOWN * abs(one.value) if math.isnan(bound) else max(bound, LEAST * abs(one.value))
 
 
 def _spread(point: Yielding) -> float:
     size = float(np.linalg.norm(point.stress))
-    return max(math.hypot(point.grid, point.sampling) / DRAWN, LEAST * size)
+    bound = math.hypot(point.grid, point.sampling) / DRAWN
+    return UNKNOWN * size if math.isnan(bound) else max(bound, LEAST * size)
 
 
 def _prescribed(point: Yielding) -> np.ndarray:

@@ -62,7 +62,7 @@ class Estimate(NamedTuple):
         value: The number.
         grid: Bound of its difference from the full field on the volume's own grid; zero on it.
         sampling: Bound of its difference from that of the material, of which the grains of the
-            volume are a sample.
+            volume are a sample; NaN of fewer than five grains.
     """
 
     value: float

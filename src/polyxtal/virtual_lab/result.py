@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import pandas
 
 TAYLOR = "Taylor"
+FEWEST_GRAINS = 5.0
+"""Effective number of grains below which they are no sample of a material."""
 R_FROM = 1e-3
 """Plastic strain from which an r-value means anything. [-]"""
 
@@ -97,7 +99,8 @@ class Laboratory:
         """What bounds are scaled with."""
         n, fine = math.prod(self.grid), math.prod(self.fine_grid)
         on_grid = 0.0 if n == fine else COARSE * math.sqrt(1 / n + 1 / fine)
-        return Shares(on_grid, DRAWN * math.sqrt(self.concentration))
+        few = 1.0 / self.concentration < FEWEST_GRAINS  # whose scatter says nothing
+        return Shares(on_grid, math.nan if few else DRAWN * math.sqrt(self.concentration))
 
     @cached_property
     def compliance(self) -> Float[Tensor, "6 6"]:

@@ -171,6 +171,7 @@ def symmetric_basis(stress: np.ndarray) -> tuple[Basis, int]:
 
 def proportional(stress: np.ndarray, strain: float, rate: float, increments: int | None) -> Steps:
     """Return the steps of a stress that keeps its direction while its magnitude is free."""
+    stress = stress / np.abs(stress).max()
     deviator = stress - np.trace(stress) / 3 * np.eye(3)
     mises, norm = math.sqrt(1.5) * np.linalg.norm(deviator), np.linalg.norm(stress)
     if not mises > 1e-6 * norm:

@@ -13,6 +13,8 @@ from polyxtal.workflows.inputs.ebsd_map import MapSettings
 
 SUMMARY, POINTS, DIRECTIONS = "laboratory.json", "yield_points.csv", "directions.csv"
 EARS, CURVES, PICTURE = "ears.csv", "curve-*.csv", "laboratory.png"
+LIGHTEST, HEAVIEST = 100.0, 30000.0
+"""Range of the densities of metals and their foams. [kg/m³]"""
 CARD = "card"
 """First part of the names of material cards."""
 OUTPUT = OutputFolder(
@@ -70,5 +72,10 @@ class LabSettings:
             raise ValueError("Argument `cards` needs a fitted yield function, but `fits` is empty.")
         if self.density is None and any(code.startswith("ls-dyna") for code in self.cards):
             raise ValueError("Argument `density` must be given for cards of LS-DYNA, but is not.")
+        if self.density is not None and not LIGHTEST <= self.density <= HEAVIEST:
+            raise ValueError(
+                f"Argument `density` must be {LIGHTEST:g} to {HEAVIEST:g} kg/m³, "
+                f"but is {self.density:g}."
+            )
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"Argument `threads` must be at least 1, but is {self.threads}.")

@@ -11,7 +11,8 @@ from polyxtal.files.plain import write_csv, write_json
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.mechanics.yielding.cards.write import write_cards
 from polyxtal.mechanics.yielding.result import YieldFit
-from polyxtal.virtual_lab.result import TAYLOR, Laboratory
+from polyxtal.virtual_lab.measure import Estimate
+from polyxtal.virtual_lab.result import TAYLOR, Directional, Laboratory
 from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.lab.run import LabReport
 from polyxtal.workflows.lab.settings import CARD, DIRECTIONS, EARS, OUTPUT, PICTURE, POINTS, SUMMARY
@@ -87,10 +88,10 @@ def summary(report: LabReport) -> dict[str, Any]:
         },
         "grid": list(found.grid),
         "stiffness": found.stiffness.tolist(),
-        "r_values": [one._asdict() for one in found.r_values()],
-        "mean_r": found.mean_r()._asdict() if _three(found) else None,
-        "planar_anisotropy": found.planar_anisotropy()._asdict() if _three(found) else None,
-        "biaxial_r": found.biaxial_r()._asdict(),
+        "r_values": [_plain(one) for one in found.r_values()],
+        "mean_r": _plain(found.mean_r()) if _three(found) else None,
+        "planar_anisotropy": _plain(found.planar_anisotropy()) if _three(found) else None,
+        "biaxial_r": _plain(found.biaxial_r()),
         "fits": {name: _fit(fit) for name, fit in report.fits.items()},
         "hardening": None
         if report.flow is None
@@ -103,12 +104,17 @@ def summary(report: LabReport) -> dict[str, Any]:
         "levels": [
             {
                 "level": level,
-                "yield_stresses": [one._asdict() for one in found.yield_stresses(level)],
-                "biaxial": found.biaxial(level)._asdict(),
+                "yield_stresses": [_plain(one) for one in found.yield_stresses(level)],
+                "biaxial": _plain(found.biaxial(level)),
             }
             for level in found.settings.levels
         ],
     }
+
+
+def _plain(one: Estimate | Directional) -> dict[str, float | None]:
+    """Return a number with its bounds, None where unknown."""
+    return {name: None if math.isnan(v) else float(v) for name, v in one._asdict().items()}
 
 
 def _fit(fit: YieldFit) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from polyxtal.files.plain import write_csv, write_json
 from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
 from polyxtal.mechanics.loading.stepping import cut_note
 from polyxtal.microstructure.io.texture_files import is_texture
-from polyxtal.microstructure.io.vpsc import write_texture
+from polyxtal.microstructure.io.texture_writer import write_texture
 from polyxtal.texture.distribution import DiscreteTexture
 from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.predict.run import Prediction
