@@ -15,7 +15,7 @@ from polyxtal.texture.pole_figure import PoleFigure
 _HIGHEST = 34
 _RANK = 1e-6
 LEAST_COVERED = 0.3
-"""Smallest share of the hemisphere that figures must cover; to a tilt of 45 degrees it is that. [-]"""
+"""Smallest share of the hemisphere that figures must cover: that up to a tilt of 45 degrees. [-]"""
 _DIRECTIONS, _NEAR, _AT_ONCE = 500, math.radians(10), 10_000
 """Directions that coverage is measured by, how near one must be, and directions at a time."""
 

@@ -99,7 +99,7 @@ class ODF(WeightedKernels):
             >>> drawn = px.rolling_component("goss", halfwidth=0.2).orientations(500, seed=0)
             >>> odf = px.ODF.from_orientations(drawn)
             >>> odf.rule, round(math.degrees(odf.halfwidth), 1)
-            ('cross-validation', 5.6)
+            ('cross-validation', 5.2)
         """
         q = unit_quaternions("orientations", number_tensor(orientations, "orientations"))
         share = None if weights is None else number_tensor(weights, "weights")

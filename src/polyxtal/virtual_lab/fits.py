@@ -137,11 +137,17 @@ def flow_curve(laboratory: Laboratory, law: str | None = None) -> HardeningFit:
     stress = along_tension(one.test, one.response.true_stress).numpy()
     yields = strain > FLOW_FROM
     laws = LAWS if law is None else (law,)
-    found = [fit_hardening(strain[yields], stress[yields], one) for one in laws]
+    found = []
+    for one in laws:
+        try:
+            found.append(fit_hardening(strain[yields], stress[yields], one))
+        except ConvergenceError:
+            if law is not None:
+                raise
     # A card starts at no plastic strain: a law that is soft there would yield far too early.
     firm = [one for one in found if float(one.law.stress([0.0])[0]) > FIRM * stress[yields][0]]
-    if not firm and law is None:
-        firm = [fit_hardening(strain[yields], stress[yields], "voce")]
+    if not (firm or found):
+        raise ConvergenceError("No hardening law fits the flow curve along x.", math.inf)
     return min(firm or found, key=lambda one: one.rms)
 
 

@@ -7,6 +7,7 @@ import pytest
 from umat_driver import GFORTRAN, UserMaterial
 
 import polyxtal as px
+from polyxtal.mechanics.loading.mixed_control import MixedControl
 from polyxtal.network.topology import BinaryTree
 
 ALUMINIUM = px.load_material("AA6022-T4")
@@ -99,7 +100,8 @@ def test_a_user_material_is_the_network_in_python(case):
         stress, moduli, shortened, states = compiled.attempt(wanted, 1.5)
         assert (shortened == 1).all()
         if batch is None:
-            assert readable.attempt(1.5, wanted[0], free, True).converged
+            control = MixedControl.of(wanted[0], free)
+            assert readable.attempt(1.5, control, True).converged
             readable.accept()
             f, p = readable.averages()
             cauchy = (p @ f.T / np.linalg.det(f))[None][:, ROW, COLUMN]
