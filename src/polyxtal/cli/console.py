@@ -79,12 +79,15 @@ OTHER_NAMES = {
 }
 """Option that sets an argument of another name."""
 OPTIONS = {
-    "accelerator", "accuracy", "array", "axis", "checkpoint_every", "coarsen", "colors",
-    "container", "crop", "devices", "engine", "ensemble", "epochs", "exclude", "fields",
-    "aspect", "fields_every", "frame", "grains", "grid", "increment", "leaves", "load",
-    "material", "max_filled", "max_iterations", "model", "nodes", "path", "patience", "picture",
-    "rate", "scheduler", "scheme", "section_spacing", "seed", "stop_after", "strain", "strategy",
-    "test", "threads", "tol", "unload", "validation", "void", "volume", "workers",
+    "accelerator", "accuracy", "angle", "angles", "array", "aspect", "axis", "cards", "case",
+    "checkpoint_every", "coarsen", "colors", "container", "crop", "cup", "density", "devices",
+    "directions", "engine", "ensemble", "epochs", "exclude", "fields", "fields_every", "fits",
+    "frame", "grains", "grid", "halfwidth", "hold", "increment", "laue", "leaves", "levels",
+    "load", "material", "max_filled", "max_iterations", "model", "name", "nodes", "path",
+    "patience", "phase", "picture", "rate", "rule", "scheduler", "scheme", "section",
+    "section_spacing", "seed", "solver", "stop_after", "strain", "strategy", "stress",
+    "stress_ratio", "symmetry", "test", "threads", "tol", "units", "unload", "validation", "void",
+    "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""
 _ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")

@@ -48,6 +48,7 @@ def test_prediction_is_printed_and_written(case, tmp_path):
         "stiffness.json",
         "curve.csv",
         "curve-taylor.csv",
+        "numbers.csv",
         "orientations.csv",
     }
     content = json.loads((out / "stiffness.json").read_text(encoding="utf-8"))

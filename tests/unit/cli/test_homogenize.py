@@ -202,6 +202,7 @@ def test_options_reach_the_solver(case, tmp_path):
             "grains": None,
             "grid": None,
             "increment": None,
+            "aspect": None,
         },
     }
 

@@ -91,7 +91,7 @@ def test_the_flow_curve_along_x(sheet):
     assert float(flow.law.stress([0.01])[0]) == pytest.approx(
         (YIELD + SLOPE * 0.01 / unit) / unit, rel=5e-3
     )
-    assert px.flow_curve(sheet, "voce").law.kind == "voce"
+    assert px.flow_curve(sheet, "ludwik").law.kind == "ludwik"
 
 
 def test_a_function_that_cannot_be_fitted_is_left_out(sheet):

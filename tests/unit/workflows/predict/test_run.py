@@ -311,6 +311,7 @@ def test_picture_and_baseline(prediction, tmp_path):
         "stiffness.json",
         "curve.csv",
         "curve-taylor.csv",
+        "numbers.csv",
         "orientations.csv",
         "prediction.png",
     }
