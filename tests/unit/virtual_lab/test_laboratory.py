@@ -13,6 +13,7 @@ from polyxtal.algebra.rotation import quaternion_multiply
 from polyxtal.virtual_lab.earing import ear_profile
 from polyxtal.virtual_lab.measure import (
     ACROSS,
+    SAMPLED,
     FinishedTest,
     Shares,
     biaxial_r,
@@ -59,7 +60,7 @@ def test_numbers_of_an_ideal_tension(angle, r):
     found = r_value(one, compliance, shares, sensitivity=7.0)
     assert found.value == pytest.approx(r, rel=1e-7)
     assert found.grid == pytest.approx(r * 7 * 0.3 * 0.1 * ACROSS, rel=1e-6)
-    assert found.sampling == pytest.approx(r * 7 * 0.3 * 0.2, rel=1e-6)
+    assert found.sampling == pytest.approx(r * 7 * 0.3 * 0.2 * SAMPLED, rel=1e-6)
     work = plastic_work(one.response, compliance)[-1]
     # The first step is elastic and plastic at once: half of the yield stress is missed there.
     first = 0.008 / 40
