@@ -9,7 +9,8 @@ displacements and the free components of F̄ together, preconditioned by a refer
 mean stiffness of the undeformed cell. They run in single precision, which is enough for a Newton
 step; equilibrium itself is always checked in double precision.
 
-A tangent is reused as long as it reduces the residual. It also tells how a correction of F changes the stress that the law starts from.
+A tangent is reused as long as it reduces the residual. It also tells how a correction of F changes
+the stress that the law starts from.
 
 Where systems harden each other more than themselves, soft crystals within a large step make the
 tangent indefinite. If Newton's method fails, it starts again with steps that are damped by a share
