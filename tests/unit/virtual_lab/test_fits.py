@@ -61,6 +61,10 @@ def test_the_numbers_of_a_sheet_of_hill(sheet):
         expected = TRUTH.yield_stress(one.angle) / TRUTH.yield_stress(0.0)
         assert one.value / along_x == pytest.approx(float(expected), rel=2e-3)
     assert sheet.biaxial_r().value == pytest.approx(TRUTH.biaxial_r_value(), rel=1e-6)
+    # The bounds are those of the stress's norm, √2 times either of its two components.
+    point = next(p for p in sheet.yield_points() if (p.kind, p.angle) == ("plane stress", 45.0))
+    assert sheet.biaxial().grid == pytest.approx(point.grid / math.sqrt(2))
+    assert sheet.biaxial().sampling == pytest.approx(point.sampling / math.sqrt(2))
     r0, r45, r90 = (float(TRUTH.r_value(a)) for a in (0, 45, 90))
     assert sheet.mean_r().value == pytest.approx((r0 + 2 * r45 + r90) / 4, rel=1e-6)
     assert sheet.planar_anisotropy().value == pytest.approx((r0 - 2 * r45 + r90) / 2, rel=1e-5)
