@@ -13,8 +13,9 @@ where grains lie in series, so that they share the stress. Where the load prescr
 error is 0, that of the loaded deformation is 1 / E times as large, and that of other free ones
 κ d_ij √(…), with the standard deviation d_ij of the deformation gradient.
 
-κ is 0.45 for every crystal, phase and load, with the weight of 3 degrees of freedom before a
-polycrystal is known; `benchmarks/ladder.py calibration` measures what that is worth. The coarser
+κ is 0.45 for every crystal, phase and load, and 0.65 where coarse voxels are long or flat as the
+grains are, with the weight of 3 degrees of freedom before a polycrystal is known;
+`benchmarks/ladder.py calibration` measures what that is worth. The coarser
 rungs of the ladder, whose errors are independent, correct it for the polycrystal at hand (Bayes'
 rule for a normal sample, with a conjugate prior):
 
@@ -38,13 +39,14 @@ from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_conjugate, quaternion_multiply, rotation_angle
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
+from polyxtal.mechanics.ladder.grids import LONG
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
 
-KAPPA, WEIGHT = 0.45, 3.0
-"""Prior κ [-], and its weight in degrees of freedom."""
+KAPPA, KAPPA_LONG, WEIGHT = 0.45, 0.65, 3.0
+"""Prior κ of cubes and of long or flat voxels [-], and its weight in degrees of freedom."""
 KAPPA_HARDENING, KAPPA_WIDENING = 1.35, 3.1
 """κ of the hardening modulus and of the r-value, over that of the stress. [-]"""
 CONFIDENCE = 0.9
@@ -165,7 +167,8 @@ def _kappa(
     rungs: Sequence[Rung], controlled: Bool[Tensor, "increments 3 3"]
 ) -> tuple[float, float]:
     """Return κ and its degrees of freedom, from the loaded component of successive rungs."""
-    total = WEIGHT * KAPPA**2
+    edges = [size / n for size, n in zip(rungs[-1].coarse.size, rungs[-1].coarse.grid, strict=True)]
+    total = WEIGHT * (KAPPA_LONG if max(edges) > LONG * min(edges) else KAPPA) ** 2
     last = rungs[-1].response
     i, j = loaded_component(last)
     name = "F" if _by_stress(last, controlled) else "P"
