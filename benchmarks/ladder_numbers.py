@@ -25,7 +25,7 @@ KINDS = ("AA6022-T4", "ferrite", "Ti", "317L", "DP")
 LOADS = ("tension x", "tension y", "shear", "plane strain")
 SHAPES = ((1.0, 1.0, 1.0), (4.0, 1.0, 1.0), (4.0, 4.0, 1.0))
 SHEET = {"copper": 0.3, "brass": 0.3, "S": 0.4}
-SEEDS = {"fit": 9000, "calibration": 11000}
+SEEDS = {"fit": 9000, "calibration": 13000}
 """First seeds; those of `fit` were looked at when κ was chosen."""
 NUMBERS = ("curve", "proof stress", "hardening", "r-value", "stiffness")
 HEADER = ("case", "number", "grid", "error", "bound")

@@ -13,7 +13,7 @@ where grains lie in series, so that they share the stress. Where the load prescr
 error is 0, that of the loaded deformation is 1 / E times as large, and that of other free ones
 κ d_ij √(…), with the standard deviation d_ij of the deformation gradient.
 
-κ is 0.45 for every crystal, phase and load, and 0.65 where coarse voxels are long or flat as the
+κ is 0.38 for every crystal, phase and load, and 0.65 where coarse voxels are long or flat as the
 grains are, with the weight of 3 degrees of freedom before a polycrystal is known;
 `benchmarks/ladder.py calibration` measures what that is worth. The coarser
 rungs of the ladder, whose errors are independent, correct it for the polycrystal at hand (Bayes'
@@ -45,9 +45,9 @@ from polyxtal.mechanics.response import loaded_component
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
 
-KAPPA, KAPPA_LONG, WEIGHT = 0.45, 0.65, 3.0
+KAPPA, KAPPA_LONG, WEIGHT = 0.38, 0.65, 3.0
 """Prior κ of cubes and of long or flat voxels [-], and its weight in degrees of freedom."""
-KAPPA_HARDENING, KAPPA_WIDENING = 1.35, 3.1
+KAPPA_HARDENING, KAPPA_WIDENING = 1.6, 3.1
 """κ of the hardening modulus and of the r-value, over that of the stress. [-]"""
 CONFIDENCE = 0.9
 """Probability that a bound holds. [-]"""
