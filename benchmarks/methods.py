@@ -3,13 +3,16 @@
     python benchmarks/methods.py [--out docs/results/ladder]
 
 Reference: DAMASK 3.0.2 on 16^3 voxels and 100 random grains (tests/verification/data). One thread;
-CPU seconds (user + system) of this process after compilation.
+CPU seconds (user + system) of this process after compilation, those of building a network included.
+Predicted networks are those of `polyxtal-small`, for the crystals it knows. The texture index is
+that of the density with a half-width of 10 degrees.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,12 +21,15 @@ from matplotlib.figure import Figure
 
 import polyxtal as px
 from crystals import POLYCRYSTALS, Case, timed
+from polyxtal.crystal.laue import LaueGroup
 from polyxtal.mechanics.ladder.grids import coarse_grid
 from polyxtal.mechanics.mean_field.grain_rotation import turned_grains
 from polyxtal.texture.measure import texture_coefficients, volume_shares
 from polyxtal.viz.style import LINE_COLORS, TICK_SIZE, new_figure, style_axes
 
-HEADER = ("case", "method", "mean", "maximum", "rotation", "texture", "seconds", "damask")
+COLUMNS = ("mean", "maximum", "rotation", "texture", "index", "seconds", "damask")
+HEADER = ("case", "method", *COLUMNS)
+HALFWIDTH = math.radians(10)
 TITLES = {
     "ferrite_tension": "Ferrite (bcc), tension",
     "Ti_tension": "Titanium (hcp), tension",
@@ -38,9 +44,28 @@ def methods(case: Case) -> Iterator[tuple[str, Callable[[], px.Response]]]:
     rve, materials, path = case.rve, case.materials, case.path
     yield "Taylor", lambda: px.taylor_response(rve, materials, path)
     yield "Sachs", lambda: px.sachs_response(rve, materials, path)
-    for leaves in (32, 128, 512):
-        network = px.MaterialNetwork.from_polycrystal(rve, leaves, 0)
-        yield f"network, {leaves} leaves", lambda n=network: n.respond(materials, path)
+    build = px.MaterialNetwork.from_polycrystal
+    for leaves in (8, 32, 128, 512, 2048):
+        yield (
+            f"network, {leaves} leaves",
+            lambda n=leaves: build(rve, n, 0).respond(materials, path),
+        )
+    for leaves in (32, 128):
+        yield (
+            f"8 networks, {leaves} leaves",
+            lambda n=leaves: build(rve, n, 0, ensemble=8).respond(materials, path),
+        )
+    model = px.load_model("polyxtal-small")
+    try:
+        model.check_network(rve)
+    except ValueError as error:
+        print(f"no predicted network: {error}")
+    else:
+        material = next(iter(materials.values()))
+        yield (
+            "predicted network, 32 leaves",
+            lambda: model.predict_network(rve, 32, 0, material).respond(materials, path),
+        )
     for points in (125, 343, 729, 1331):
         grid = coarse_grid(rve, points)
         coarse = px.coarsen(rve, grid)
@@ -49,8 +74,8 @@ def methods(case: Case) -> Iterator[tuple[str, Callable[[], px.Response]]]:
     yield "full field, 16^3", lambda: px.simulate(rve, materials, path, threads=1)
 
 
-def textures(case: Case, response: px.Response) -> tuple[str, str]:
-    """Return the mean error of the grains' final orientations, and that of l = 4 coefficients.
+def textures(case: Case, response: px.Response) -> tuple[str, str, str]:
+    """Return the errors of the grains' final orientations and l = 4 coefficients, and the index.
 
     Grains turn with the leaves nearest to them; on a coarse grid those without voxels are left out.
     """
@@ -63,12 +88,18 @@ def textures(case: Case, response: px.Response) -> tuple[str, str]:
         for one, share in ((q[-1], weights), (case.end, rve.volume_fractions))
     ]
     texture = f"{float((means[0] - means[1]).norm()):.4f}"
+    index = f"{texture_index(q[-1], weights, laue):.3f}"
     turned = q[-1] if q.shape[1] == rve.grains else turned_grains(rve, response)
     angle = laue.disorientation(turned, case.end)
     share = volume_shares(case.end, rve.volume_fractions)
     if q.shape[1] == rve.grains:
         share = torch.where(response.weights > 0, share, 0.0)
-    return f"{float(torch.rad2deg(share @ angle / share.sum())):.2f}", texture
+    return f"{float(torch.rad2deg(share @ angle / share.sum())):.2f}", texture, index
+
+
+def texture_index(q: torch.Tensor, weights: torch.Tensor, laue: LaueGroup) -> float:
+    """Return that of the density of orientations."""
+    return px.ODF.from_orientations(q, weights, HALFWIDTH, laue=laue).index
 
 
 def table(out: Path) -> None:
@@ -77,21 +108,28 @@ def table(out: Path) -> None:
     for name in POLYCRYSTALS:
         case = Case(f"B_N16_{name}")
         print(f"\n{name}: DAMASK {case.damask:.0f} CPU s")
-        print("method                  mean    max error [%]  rotation [deg]  l = 4 error  CPU s")
+        laue, share = case.rve.laue_group(0), case.rve.volume_fractions
+        index = f"{texture_index(case.end, share, laue):.3f}"
+        rows.append((name, "DAMASK", 0, 0, 0, 0, index, f"{case.damask:.0f}", f"{case.damask:.0f}"))
+        print(f"texture index {index}")
+        print(
+            "method                         mean   max [%]  rotation [deg]  l = 4  index   CPU s"
+        )
         for method, run in methods(case):
             try:
                 run()  # compiles
                 response, seconds = timed(run)
             except px.ConvergenceError as error:
-                print(f"{method:22s} does not converge: {str(error)[:60]}")
+                print(f"{method:29s} does not converge: {str(error)[:60]}")
                 continue
             error = case.errors(response)
-            rotation, texture = textures(case, response)
+            turned = textures(case, response)
+            rotation, texture, index = turned
             print(
-                f"{method:22s} {100 * error.mean:6.2f} {100 * error.maximum:6.2f} {rotation:>23s}"
-                f" {texture:>12s} {seconds:7.2f}"
+                f"{method:29s} {100 * error.mean:6.2f} {100 * error.maximum:6.2f} {rotation:>15s}"
+                f" {texture:>9s} {index:>6s} {seconds:7.2f}"
             )
-            numbers = (f"{100 * error.mean:.4f}", f"{100 * error.maximum:.4f}", rotation, texture)
+            numbers = (f"{100 * error.mean:.4f}", f"{100 * error.maximum:.4f}", *turned)
             rows.append((name, method, *numbers, f"{seconds:.3f}", f"{case.damask:.0f}"))
     with (out / "methods.csv").open("w", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerows([HEADER, *rows])
@@ -106,7 +144,7 @@ def draw(file: Path) -> Figure:
     shown = [(case, "mean", "Mean error of stress [%]", title) for case, title in TITLES.items()]
     shown.append(("Al_psc30", "rotation", "Mean error of orientations [°]", TITLES["Al_psc30"]))
     for axes, (case, key, label, title) in zip(panels, shown, strict=True):
-        families = ("Taylor", "Sachs", "network", "coarse field")
+        families = ("Taylor", "Sachs", "network", "8 networks", "predicted", "coarse field")
         for family, color in zip(families, LINE_COLORS, strict=False):
             part = [r for r in rows if r["case"] == case and r["method"].startswith(family)]
             x, y = ([float(r[column]) for r in part] for column in ("seconds", key))
