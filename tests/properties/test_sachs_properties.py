@@ -24,7 +24,7 @@ ALUMINIUM = load_material("AA6022-T4")
 IN_F = np.zeros((3, 3), dtype=bool)
 
 # Random cases from fixed seeds: a step that does not converge would not be the property's fault.
-randomly = settings(max_examples=15, deadline=None, derandomize=True)
+randomly = settings(max_examples=6, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**31 - 1)
 
 

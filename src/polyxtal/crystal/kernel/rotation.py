@@ -75,6 +75,15 @@ def crystal_orientations(deformation, plastic_inverse, first, last, out):
 
 
 @compiled
+def rotations_of(elastic, out):
+    """Fill `out` (points, 4) with the orientations of F_e (points, 3, 3), which is overwritten."""
+    inverse = np.empty((3, 3))
+    for point in range(len(elastic)):
+        polar_rotation(elastic[point], inverse)
+        matrix_quaternion(elastic[point], out[point])
+
+
+@compiled
 def normalise(plastic_inverse, first, last):
     """Scale F_p⁻¹ of points `first` to `last` - 1 to determinant one, in place."""
     for point in range(first, last):

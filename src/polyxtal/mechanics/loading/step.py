@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -163,7 +164,7 @@ class LoadStep:
                 "symmetric, but leaves one to the stress."
             )
 
-    @property
+    @cached_property
     def stress_controlled(self) -> np.ndarray:
         """Mask of the components of which P is prescribed, (3, 3) bool."""
         return np.isnan(self.deformation)

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
-from polyxtal.algebra.rotation import matrix_to_quaternion, rotational_part
 from polyxtal.argument_types import require_type
+from polyxtal.crystal.kernel.rotation import rotations_of
 from polyxtal.mechanics.loading.limit_load import (
     Averages,
     exhausted_component,
@@ -109,10 +109,19 @@ def respond(
         torch.tensor(time, dtype=torch.float64),
         torch.stack(deformation),
         torch.stack(stress),
-        matrix_to_quaternion(rotational_part(torch.stack(elastic))),
+        _orientations(torch.stack(elastic)),
         weights.detach().clone(),
         statistics,
     )
+
+
+def _orientations(
+    elastic: Float[Tensor, "increments crystals 3 3"],
+) -> Float[Tensor, "increments crystals 4"]:
+    """Return the orientations of F_e."""
+    found = np.empty((*elastic.shape[:-2], 4))
+    rotations_of(elastic.detach().numpy().reshape(-1, 3, 3), found.reshape(-1, 4))
+    return torch.from_numpy(found)
 
 
 def follow(

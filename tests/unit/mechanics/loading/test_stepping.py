@@ -7,12 +7,19 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.rotation import (
+    matrix_to_quaternion,
+    quaternion_to_matrix,
+    random_quaternions,
+    rotational_part,
+)
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.step import LoadStep
 from polyxtal.mechanics.loading.stepper import Stepper, StepResult
-from polyxtal.mechanics.loading.stepping import MAX_CUTS, cut_note, follow
+from polyxtal.mechanics.loading.stepping import MAX_CUTS, _orientations, cut_note, follow
 
 X = math.nan
 RATE = ((1e-3, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
@@ -195,3 +202,13 @@ def test_the_direction_is_new_until_a_piece_converges():
     follow(one_step(), toy)
     assert [new for _, new, _ in toy.log[:3]] == [True, True, True]
     assert not any(new for _, new, _ in toy.log[3:])
+
+
+def test_orientations_are_the_rotational_parts():
+    q = random_quaternions(40, 3)
+    stretch = torch.matrix_exp(0.2 * torch.eye(3, dtype=torch.float64).roll(1, 0))
+    elastic = (quaternion_to_matrix(q) @ (stretch + stretch.T)).reshape(2, 20, 3, 3)
+    found = _orientations(elastic)
+    expected = matrix_to_quaternion(rotational_part(elastic))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+    torch.testing.assert_close(found.reshape(-1, 4), q, rtol=0, atol=1e-14)
