@@ -551,6 +551,19 @@ def test_command_line_predicts_from_a_map(tmp_path):
     assert result.exit_code == 0, result.output
 
 
+def test_materials_are_checked_before_a_volume_is_made(tmp_path, monkeypatch):
+    def never(*arguments, **options):
+        raise AssertionError("a volume was made")
+
+    monkeypatch.setattr("polyxtal.microstructure.equivalent.equivalent_rve", never)
+    options = ["--frame", "edax-2", "--volume", "8", "--material", "Ti"]
+    source = str(blocks(tmp_path / "a.ang"))
+    result = CliRunner().invoke(app, ["predict", source, *options])
+    assert result.exit_code == 2
+    assert "hP" in result.stderr
+    assert "volume was made" not in result.output + str(result.exception)
+
+
 @pytest.mark.skipif(not SAMPLE.is_file(), reason="the measured map is not beside the repository")
 def test_measured_map():
     ebsd = read_ebsd(SAMPLE, frame="edax-2")
