@@ -16,11 +16,11 @@ from polyxtal.argument_types import require_seed, require_type
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.distribution import DiscreteTexture, Texture, unit_quaternions
 from polyxtal.texture.estimates import Estimate, bootstrap
+from polyxtal.texture.fibres import Fibre
 from polyxtal.texture.fit import fit_kernels
 from polyxtal.texture.halfwidth import RULES, choose_halfwidth
 from polyxtal.texture.kernels import DE_LA_VALLEE_POUSSIN, RotationKernel
 from polyxtal.texture.modes import Modes, find_modes
-from polyxtal.texture.fibres import Fibre
 from polyxtal.texture.quadrature import region_points
 from polyxtal.texture.represent import represent
 from polyxtal.texture.series import HarmonicSeries

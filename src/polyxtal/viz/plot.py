@@ -33,9 +33,10 @@ from polyxtal.viz.density import DEFAULT_HALFWIDTH
 from polyxtal.viz.poles import Plane, main_plane, plane_name, plane_normal
 from polyxtal.viz.section import draw_ebsd_map, draw_ipf_section
 from polyxtal.viz.sphere import hemisphere_grid
+from polyxtal.viz.sphere_axes import draw_density, frame_hemisphere
 from polyxtal.viz.stiffness import draw_young_modulus_surface
 from polyxtal.viz.style import TITLE_SIZE
-from polyxtal.viz.texture import draw_density, draw_pole_figure, frame_hemisphere
+from polyxtal.viz.texture import draw_pole_figure
 from polyxtal.viz.texture_overview import mean_along_fibres
 from polyxtal.viz.volume import draw_volume
 

@@ -41,7 +41,7 @@ def test_the_beta_fibre_runs_from_copper_over_s_to_brass():
 def test_volumes_of_fibres_by_name_are_those_of_counted_orientations():
     texture = px.rolling_texture({"s": 0.5, "brass": 0.2}, halfwidth=0.2)
     drawn = texture.orientations(6_000, seed=1)
-    odf = px.ODF.from_texture(texture, math.radians(6))
+    odf = px.ODF.from_texture(texture, math.radians(9))
     beta = px.ODF([[1, 0, 0, 0]], uniform=1.0)
     line = sheet_variants(beta_fibre())
     for density, q, tolerance in (
