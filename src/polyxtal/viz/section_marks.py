@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -27,6 +29,7 @@ from polyxtal.texture.fibres import (
     sheet_variants,
     standard_fibres,
 )
+from polyxtal.viz.poles import index_label
 from polyxtal.viz.sphere import to_numpy
 from polyxtal.viz.style import INK, TICK_SIZE
 
@@ -34,7 +37,17 @@ NEAR = 2.5
 """Largest distance from a section at which a component is marked in it. [degrees]"""
 WITHIN = 0.25
 """Largest distance from a section at which a fibre lies in it. [degrees]"""
+APART = 6.0
+"""Least distance from components at which the β fibre is marked. [degrees]"""
 MARKERS = {"cube": "s", "rotated cube": "P", "goss": "D", "brass": "o", "copper": "^", "s": "*"}
+NAMES = {
+    "cube": "Cube",
+    "rotated cube": "Rotated cube",
+    "goss": "Goss",
+    "brass": "Brass",
+    "copper": "Copper",
+    "s": "S",
+}
 LETTERS = {"alpha": "α", "beta": "β", "gamma": "γ", "tau": "τ"}
 MARKED = ("alpha", "gamma", "tau", "basal", "prismatic")
 """First words of the fibres that are drawn."""
@@ -59,12 +72,18 @@ def mark_euler_section(axes: Axes, phi2: float, laue: LaueGroup, ends: tuple[flo
         for part in [line[(line[:, 0] <= ends[0] + 1e-3) & (line[:, 1] <= ends[1] + 1e-3)]]
         if len(part) > 5
     ]
-    draw_fibres(axes, [(name, place(line)) for name, line in lines])
+    draw_fibres(axes, [(name, place(line)) for name, line in lines], ends[0], 80.0)
     if laue != CUBIC:
         return
-    for left, down in beta_crossings(phi2, ends[0]).tolist():
-        axes.plot(left, down, marker="x", markersize=4, color=INK, zorder=4, clip_on=False)
     points = {name: component_points(name, phi2, ends[0]) for name in MARKERS}
+    marked = torch.cat([*points.values()])
+    beta = beta_crossings(phi2, ends[0])
+    for left, down in beta[torch.cdist(beta, marked).amin(1) > APART].tolist():
+        axes.plot(
+            left, down, marker="X", markersize=5, markerfacecolor=INK, markeredgecolor="white",
+            markeredgewidth=0.5, zorder=3.5, clip_on=False,
+        )  # fmt: skip
+        _label(axes, LETTERS["beta"], (left, down), (5, -6))
     draw_components(axes, points, ends[0], 80.0)
 
 
@@ -153,20 +172,35 @@ def fibre_angles(fibre: Fibre, laue: LaueGroup, flat_phi2: float) -> Float[Tenso
     return torch.stack([phi1, tilt, phi2], -1)
 
 
-def draw_fibres(axes: Axes, lines: list[tuple[str, Tensor]]) -> None:
-    """Draw lines of places, with the name of each fibre once."""
+def draw_fibres(axes: Axes, lines: list[tuple[str, Tensor]], right: float, low: float) -> None:
+    """Draw lines of places, with the name of each fibre beside its first line.
+
+    Args:
+        axes: Axes.
+        lines: Name and places of each line.
+        right: Right end of the axes; names beyond three quarters of it stand to the left.
+        low: Place of y beyond which names stand above the line.
+    """
     named = set[str]()
-    for name, line in lines:
-        axes.plot(*to_numpy(line).T, color="white", linewidth=1.6, zorder=3, clip_on=False)
-        axes.plot(
-            *to_numpy(line).T, color=INK, linewidth=0.9, linestyle="--", zorder=3, clip_on=False
-        )
-        word = name.split()[0]
-        text = LETTERS.get(word, " ".join(name.split()[:2]))
+    for name, line in sorted(lines, key=lambda one: float(one[1][:, 0].mean())):
+        x, y = to_numpy(line).T
+        axes.plot(x, y, color="white", linewidth=1.6, zorder=3, clip_on=False)
+        axes.plot(x, y, color=INK, linewidth=0.9, linestyle="--", zorder=3, clip_on=False)
         if name not in named:
-            x, y = line[int(0.6 * len(line))].tolist()
-            _label(axes, text, (x, y), (4, -6), "left")
+            level = np.ptp(y) < np.ptp(x)
+            index = int((0.04 if level else 0.85) * len(line))
+            aside = -5 if x[index] > 0.75 * right else 4
+            shift = (aside, 7 if y[index] > low else -6)
+            _label(axes, fibre_label(name), line[index].tolist(), shift)
         named.add(name)
+
+
+def fibre_label(name: str) -> str:
+    """Return a Greek letter, or the first two words with overlined negative indices."""
+    word, direction = name.split()[:2]
+    if word in LETTERS:
+        return LETTERS[word]
+    return f"{word} {re.sub(r'-([0-9])', lambda found: index_label([-int(found[1])]), direction)}"
 
 
 def draw_components(axes: Axes, points: dict[str, Tensor], right: float, low: float) -> None:
@@ -188,28 +222,16 @@ def draw_components(axes: Axes, points: dict[str, Tensor], right: float, low: fl
             edgecolor=INK, linewidth=0.7, clip_on=False, zorder=4, label=name,
         )  # fmt: skip
         left, down = at[0].tolist()
-        aside = left > 0.75 * right
-        text = name.upper() if name == "s" else name.capitalize()
-        _label(
-            axes, text, (left, down), (-5 if aside else 5, 6 if down > low else -6),
-            "right" if aside else "left",
-        )  # fmt: skip
+        shift = 6 if down > low else -14 if name == "rotated cube" else -6
+        _label(axes, NAMES[name], (left, down), (-5 if left > 0.75 * right else 5, shift))
 
 
-def _label(
-    axes: Axes, text: str, at: tuple[float, float], shift: tuple[float, float], side: str
-) -> None:
+def _label(axes: Axes, text: str, at: Sequence[float], shift: tuple[float, float]) -> None:
     label = axes.annotate(
-        text,
-        at,
-        xytext=shift,
-        textcoords="offset points",
-        ha=side,
-        va="center",
-        fontsize=TICK_SIZE - 1,
-        color=INK,
+        text, (at[0], at[1]), xytext=shift, textcoords="offset points",
+        ha="right" if shift[0] < 0 else "left", va="center", fontsize=TICK_SIZE - 1, color=INK,
         zorder=5,
-    )
+    )  # fmt: skip
     label.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
 
 
@@ -219,15 +241,19 @@ def _component_angles(name: str) -> Tensor:
 
 
 def _pieces(angles: Tensor, inside: Tensor) -> Iterator[Tensor]:
-    """Yield the connected pieces of a line that lie inside, single crossings left out."""
-    jump = torch.ones(len(angles), dtype=torch.bool)
-    jump[1:] = (angles[1:] - angles[:-1]).abs().amax(-1) > 5
-    start = 0
-    for k in range(1, len(angles) + 1):
-        if k == len(angles) or bool(jump[k]) or not bool(inside[k]):
-            if k - start > 5 and bool(inside[start:k].all()):
-                yield angles[start:k]
-            start = k if k == len(angles) or bool(inside[k]) else k + 1
+    """Yield the connected pieces of a closed line that lie inside, single crossings left out."""
+    if not bool(inside.any()):
+        return
+    angles, within = angles[:-1], inside[:-1].numpy()  # the last point is the first
+    jump = ((angles - angles.roll(1, 0)).abs().amax(-1) > 5).numpy()
+    first = int(np.argmax(jump | (within != np.roll(within, 1))))  # a break, or 0
+    angles, within, jump = angles.roll(-first, 0), np.roll(within, -first), np.roll(jump, -first)
+    breaks = jump | (within != np.roll(within, 1))
+    breaks[0] = True
+    starts = np.flatnonzero(breaks)
+    for start, end in zip(starts, [*starts[1:], len(angles)], strict=True):
+        if within[start] and end - start > 5:
+            yield angles[start:end]
 
 
 def _wrapped(angle: Tensor, period: float) -> Tensor:

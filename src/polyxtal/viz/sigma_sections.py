@@ -115,7 +115,7 @@ def mark_sigma_section(axes: Axes, sigma: float, laue: LaueGroup, projection: st
         (name, place(line[line[:, 1] <= 90 + 1e-3]))
         for name, line in section_fibres(laue, distance, 0.0)
     ]
-    draw_fibres(axes, [(name, line) for name, line in lines if len(line) > 5])
+    draw_fibres(axes, [(name, line) for name, line in lines if len(line) > 5], 1.0, 2.0)
     if laue == CUBIC:
         points = {name: place(sigma_points(name, sigma)) for name in MARKERS}
         draw_components(axes, points, 1.0, 2.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+from polyxtal.viz.sphere import EQUAL_ANGLE, EQUAL_AREA
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
 
 
@@ -59,6 +60,9 @@ class TextureSettings:
         projection: Projection of the pole figures, "equal-area" or "equal-angle".
         maps: How maps, stacks and volumes are read.
         figures: How pole figures are read.
+
+    Raises:
+        ValueError: if the sections or the projection are unknown.
     """
 
     phase: str | None = None
@@ -71,3 +75,15 @@ class TextureSettings:
     projection: str = "equal-area"
     maps: MapSettings = field(default_factory=MapSettings)
     figures: FigureSettings = field(default_factory=FigureSettings)
+
+    def __post_init__(self) -> None:
+        """Check, before anything is read, what only the pictures use."""
+        if self.sections not in ("phi2", "sigma"):
+            raise ValueError(
+                f"Argument `sections` must be phi2 or sigma, but is {self.sections!r}."
+            )
+        if self.projection not in (EQUAL_AREA, EQUAL_ANGLE):
+            raise ValueError(
+                f"Argument `projection` must be {EQUAL_AREA} or {EQUAL_ANGLE}, "
+                f"but is {self.projection!r}."
+            )
