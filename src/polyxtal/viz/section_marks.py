@@ -78,12 +78,14 @@ def mark_euler_section(axes: Axes, phi2: float, laue: LaueGroup, ends: tuple[flo
     points = {name: component_points(name, phi2, ends[0]) for name in MARKERS}
     marked = torch.cat([*points.values()])
     beta = beta_crossings(phi2, ends[0])
-    for left, down in beta[torch.cdist(beta, marked).amin(1) > APART].tolist():
+    apart = beta[torch.cdist(beta, marked).amin(1) > APART]
+    for number, (left, down) in enumerate(apart.tolist()):
         axes.plot(
             left, down, marker="X", markersize=5, markerfacecolor=INK, markeredgecolor="white",
             markeredgewidth=0.5, zorder=3.5, clip_on=False,
         )  # fmt: skip
-        _label(axes, LETTERS["beta"], (left, down), (5, -6))
+        if number == 0:
+            _label(axes, LETTERS["beta"], (left, down), (5, -6))
     draw_components(axes, points, ends[0], 80.0)
 
 
@@ -188,7 +190,7 @@ def draw_fibres(axes: Axes, lines: list[tuple[str, Tensor]], right: float, low: 
         axes.plot(x, y, color=INK, linewidth=0.9, linestyle="--", zorder=3, clip_on=False)
         if name not in named:
             level = np.ptp(y) < np.ptp(x)
-            index = int((0.04 if level else 0.85) * len(line))
+            index = int((0.18 if level else 0.85) * len(line))
             aside = -5 if x[index] > 0.75 * right else 4
             shift = (aside, 7 if y[index] > low else -6)
             _label(axes, fibre_label(name), line[index].tolist(), shift)
