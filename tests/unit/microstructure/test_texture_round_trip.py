@@ -24,7 +24,7 @@ def case(request):
         lattice = px.Lattice("hP", 1.624)
         texture = px.basal_texture(lattice, tilt=0.4, halfwidth=0.3)
     odf = px.ODF.from_texture(texture, WIDTH)
-    return odf, lattice, odf.sample(400, steps=30)
+    return odf, lattice, odf.sample(400, steps=15)
 
 
 def by_tessellation(sample: px.DiscreteTexture, lattice: px.Lattice, _: Path) -> px.Polycrystal:

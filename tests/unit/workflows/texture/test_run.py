@@ -17,7 +17,7 @@ from polyxtal.texture.distribution import DiscreteTexture
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory):
     file = tmp_path_factory.mktemp("texture") / "goss.tex"
-    drawn = px.rolling_component("goss", halfwidth=0.2).orientations(200, seed=1)
+    drawn = px.rolling_component("goss", halfwidth=0.2).orientations(60, seed=1)
     px.write_texture(DiscreteTexture(drawn), file)
     return file
 
