@@ -68,6 +68,7 @@ from .microstructure.coarse import coarsen as coarsen
 from .microstructure.ebsd import EbsdMap as EbsdMap
 from .microstructure.equivalent import compare_sections as compare_sections
 from .microstructure.equivalent import equivalent_rve as equivalent_rve
+from .microstructure.estimate_odf import estimate_odf as estimate_odf
 from .microstructure.from_texture import from_texture as from_texture
 from .microstructure.io import read as read
 from .microstructure.io import read_ebsd as read_ebsd

@@ -162,6 +162,13 @@ CALLS = {
     "px.plot.stiffness_surface([[-1.0] * 6] * 6)": (
         "Argument `stiffness` must be positive definite, but its smallest eigenvalue is -6 MPa."
     ),
+    "px.estimate_odf(texture)": (
+        "Argument `source` must be an array of numbers, but is a UniformTexture."
+    ),
+    "px.estimate_odf(rve, 3)": "Argument `phase` must be a str or None, but is an int.",
+    "px.estimate_odf(rve, weights=[1.0])": (
+        "Argument `weights` must be left out for this source, but is given."
+    ),
     "px.texture_index(rve)": "Argument `texture` must be a Texture, but is a Polycrystal.",
     "px.texture_index(texture, '5')": "Argument `resolution` must be a number, but is a str.",
     "px.odf_distance(texture, rve)": "Argument `second` must be a Texture, but is a Polycrystal.",

@@ -70,8 +70,10 @@ OTHER_NAMES = {
     "elastic": "--elastic-gpa",
     "factor": "--coarsen",
     "fixed": "--axis",
+    "ghost_correction": "--no-ghost-correction",
     "plane": "--axis",
     "ranges": "--crop",
+    "sample_symmetry": "--symmetry",
     "seconds": "--time",
     "source": "--material",
     "spacing": "--section-spacing",
@@ -79,15 +81,16 @@ OTHER_NAMES = {
 }
 """Option that sets an argument of another name."""
 OPTIONS = {
-    "accelerator", "accuracy", "angle", "angles", "array", "aspect", "axis", "cards", "case",
-    "checkpoint_every", "coarsen", "colors", "container", "crop", "cup", "density", "devices",
-    "directions", "engine", "ensemble", "epochs", "exclude", "fields", "fields_every", "fits",
-    "frame", "grains", "grid", "halfwidth", "hold", "increment", "laue", "leaves", "levels",
-    "load", "material", "max_filled", "max_iterations", "model", "name", "nodes", "path",
-    "patience", "phase", "picture", "rate", "rule", "scheduler", "scheme", "section",
-    "section_spacing", "seed", "solver", "stop_after", "strain", "strategy", "stress",
-    "stress_ratio", "symmetry", "test", "threads", "tol", "units", "unload", "validation", "void",
-    "volume", "workers",
+    "accelerator", "accuracy", "alpha", "angle", "angles", "array", "aspect", "axis", "background",
+    "c_over_a", "cards", "case", "centre", "checkpoint_every", "clip", "coarsen", "colors",
+    "container", "crop", "cup", "defocusing", "density", "devices", "directions", "engine",
+    "ensemble", "epochs", "exclude", "fields", "fields_every", "fits", "frame", "grains", "grid",
+    "halfwidth", "hold", "increment", "lattice", "laue", "leaves", "levels", "load", "material",
+    "max_filled", "max_iterations", "missing", "model", "name", "nodes", "path", "patience",
+    "phase", "picture", "projection", "rate", "reflections", "resolution", "rule", "scheduler",
+    "scheme", "section", "section_spacing", "sections", "seed", "solver", "stop_after", "strain",
+    "strategy", "stress", "stress_ratio", "symmetry", "test", "threads", "tol", "unit", "units",
+    "unload", "validation", "void", "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""
 _ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")

@@ -16,11 +16,12 @@ from polyxtal.argument_types import require_seed, require_type
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.distribution import DiscreteTexture, Texture, unit_quaternions
 from polyxtal.texture.estimates import Estimate, bootstrap
+from polyxtal.texture.fibres import Fibre
 from polyxtal.texture.fit import fit_kernels
 from polyxtal.texture.halfwidth import RULES, choose_halfwidth
 from polyxtal.texture.kernels import DE_LA_VALLEE_POUSSIN, RotationKernel
 from polyxtal.texture.modes import Modes, find_modes
-from polyxtal.texture.quadrature import Fibre, region_points
+from polyxtal.texture.quadrature import region_points
 from polyxtal.texture.represent import represent
 from polyxtal.texture.series import HarmonicSeries
 from polyxtal.texture.weighted_kernels import SAMPLE_SYMMETRIES as SAMPLE_SYMMETRIES
@@ -185,15 +186,16 @@ class ODF(WeightedKernels):
         self,
         orientation: ArrayLike | Tensor | None = None,
         angle: float = DEFAULT_ANGLE,
-        fibre: Fibre | None = None,
+        fibre: Fibre | str | None = None,
     ) -> float:
         """Return the share of the crystals close to an orientation, or to a fibre. [-]
 
         Equivalents by crystal and sample symmetry count.
 
         Args:
-            orientation: Unit quaternion; or else
-            fibre: Crystal direction h (Cartesian) and sample direction r that ±h lies along.
+            orientation: Unit quaternion, or several (n, 4) of which one must be close; or else
+            fibre: Crystal direction h (Cartesian) and sample direction r that ±h lies along, or
+                the name of a standard one, such as "gamma"; "beta" has all variants in a sheet.
             angle: Largest disorientation, or angle of h and r, up to 60°. [rad]
         Raises:
             ValueError: if neither or both are given, or the angle is out of range.
@@ -208,7 +210,7 @@ class ODF(WeightedKernels):
         return float(weights @ self.density(points))
 
     def _region(
-        self, orientation: ArrayLike | Tensor | None, angle: float, fibre: Fibre | None
+        self, orientation: ArrayLike | Tensor | None, angle: float, fibre: Fibre | str | None
     ) -> tuple[Tensor, Tensor]:
         sample = sample_group(self.sample_symmetry)
         return region_points(orientation, angle, fibre, self.laue, sample)
@@ -218,7 +220,7 @@ class ODF(WeightedKernels):
         quantity: str = "index",
         orientation: ArrayLike | Tensor | None = None,
         angle: float = DEFAULT_ANGLE,
-        fibre: Fibre | None = None,
+        fibre: Fibre | str | None = None,
         samples: int = 200,
         level: float = 0.9,
         seed: int = 0,
@@ -230,7 +232,7 @@ class ODF(WeightedKernels):
         Args:
             quantity: "index", "volume fraction" (see `volume_fraction`), or "density" at the given
                 orientations.
-            orientation: One or, for densities, several unit quaternions. [-]
+            orientation: One unit quaternion or several. [-]
             angle: See `volume_fraction`. [rad]
             fibre: See `volume_fraction`.
             samples: Number of resamples.

@@ -24,12 +24,13 @@ from polyxtal.crystal.laue import LaueGroup
 from polyxtal.texture.components import rotation_from_z, unit_direction
 from polyxtal.texture.cubochoric import EDGE, cubochoric_grid
 from polyxtal.texture.distribution import unit_quaternions
+from polyxtal.texture.fibres import Fibre, beta_fibre, find_fibre, sheet_variants
 from polyxtal.texture.zone import in_zone
 
-Fibre = tuple[Sequence[float] | Tensor, Sequence[float] | Tensor]
-"""Crystal direction h and sample direction r that it lies along."""
 POINTS = 4096
 """Points within a ball or tube: a Sobol sequence, whose error is about 0.1 %."""
+LEAST_POINTS = 256
+"""Least points within each of several balls."""
 MOST_CELLS = 200
 """Most cells along the edge of the grid of all rotations."""
 MOST_ANGLE = math.radians(60)
@@ -49,11 +50,11 @@ def zone_points(resolution: float, laue: LaueGroup) -> Float[Tensor, "n 4"]:
 def region_points(
     orientation: ArrayLike | Tensor | None,
     angle: float,
-    fibre: Fibre | None,
+    fibre: Fibre | str | None,
     laue: LaueGroup,
     sample: LaueGroup,
 ) -> tuple[Float[Tensor, "n 4"], Float[Tensor, " n"]]:
-    """Return the points of a ball about an orientation, or of a tube about a fibre (h, r).
+    """Return the points of balls about orientations, or of a tube about a fibre (h, r) or its name.
 
     Raises:
         ValueError: if neither or both are given, or one does not fit.
@@ -61,45 +62,56 @@ def region_points(
     require_number(angle, "angle")
     if (orientation is None) == (fibre is None):
         raise ValueError("Either `orientation` or `fibre` must be given, and not both.")
+    if isinstance(fibre, str):
+        fibre = find_fibre(fibre, laue)
+        if fibre is None:
+            return ball_points(sheet_variants(beta_fibre()), angle, laue, sample)
     if fibre is not None:
         return tube_points(*fibre, angle, laue, sample)
     q = unit_quaternions("orientation", number_tensor(orientation, "orientation"))
-    if tuple(q.shape) != (4,):
+    if q.ndim > 2:
         raise ValueError(
-            f"Argument `orientation` must be one quaternion, but has shape {tuple(q.shape)}."
+            "Argument `orientation` must be one quaternion or several, shape (n, 4), but has shape "
+            f"{tuple(q.shape)}."
         )
-    return ball_points(normalize_quaternion(q), angle, laue, sample)
+    return ball_points(normalize_quaternion(q.reshape(-1, 4)), angle, laue, sample)
 
 
 def ball_points(
-    orientation: Float[Tensor, "4"], angle: float, laue: LaueGroup, sample: LaueGroup
+    orientations: Float[Tensor, "m 4"], angle: float, laue: LaueGroup, sample: LaueGroup
 ) -> tuple[Float[Tensor, "n 4"], Float[Tensor, " n"]]:
-    """Return points and weights that integrate over all within an angle of an orientation.
+    """Return points and weights that integrate over all within an angle of some orientation.
 
-    All its equivalents by crystal and sample count; where their balls overlap, a point that n of
-    them hold has 1/n of the weight.
+    All equivalents by crystal and sample count; where their balls overlap, a point that n of them
+    hold has 1/n of the weight.
 
     Args:
-        orientation: Unit quaternion. [-]
-        angle: Radius of the ball, up to `MOST_ANGLE`. [rad]
+        orientations: Unit quaternions. [-]
+        angle: Radius of the balls, up to `MOST_ANGLE`. [rad]
         laue: Laue group of the crystals.
         sample: Group of the sample's symmetry.
     Raises:
         ValueError: if the angle is out of range.
     """
     _check_angle(angle)
-    variants = laue.equivalents(quaternion_multiply(sample.rotations, orientation)).reshape(-1, 4)
-    variants = _distinct(variants, signed=False)
-    place = _sobol(3)
+    centres, orbits = list[Tensor](), list[Tensor]()
+    for q in orientations:
+        if not any(bool(((orbit @ q).abs() > 1 - 1e-9).any()) for orbit in orbits):
+            copies = laue.equivalents(quaternion_multiply(sample.rotations, q)).reshape(-1, 4)
+            centres.append(q)
+            orbits.append(_distinct(copies, signed=False))
+    place = _sobol(3)[: max(LEAST_POINTS, POINTS // len(centres))]
     # Shares of the volume to angles, ω - sin ω = share of that of the ball.
     turn = torch.linspace(0, angle, 4097, dtype=torch.float64)
     share = (turn - turn.sin()) / (angle - math.sin(angle))
     omega = _interpolate(place[:, 0], share, turn)
-    points = quaternion_multiply(orientation, axis_angle_to_quaternion(_sphere(place), omega))
-    cosine = (points @ variants.T).abs()
+    scatter = axis_angle_to_quaternion(_sphere(place), omega)
+    points = quaternion_multiply(torch.stack(centres)[:, None], scatter[None]).reshape(-1, 4)
+    cosine = (points @ torch.cat(orbits).T).abs()
     held = (cosine >= math.cos(angle / 2) - 1e-12).sum(1).clamp_min(1).double()
-    volume = len(variants) * (angle - math.sin(angle)) / math.pi
-    return points, volume / (len(points) * held)
+    copies = torch.tensor([len(orbit) for orbit in orbits]).repeat_interleave(len(place))
+    volume = copies * ((angle - math.sin(angle)) / math.pi)
+    return points, volume / (len(place) * held)
 
 
 def tube_points(
@@ -172,9 +184,6 @@ def _interpolate(at: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _distinct(vectors: Tensor, signed: bool) -> Tensor:
-    kept: list[Tensor] = []
-    for vector in vectors:
-        cosines = torch.stack([vector @ other for other in kept]) if kept else torch.zeros(1)
-        if not bool(((cosines if signed else cosines.abs()) > 1 - 1e-9).any()):
-            kept.append(vector)
-    return torch.stack(kept)
+    cosine = vectors @ vectors.T
+    alike = (cosine if signed else cosine.abs()) > 1 - 1e-9
+    return vectors[~alike.tril(-1).any(1)]

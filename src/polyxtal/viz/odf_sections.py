@@ -9,16 +9,15 @@ import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patheffects import withStroke
 from torch import Tensor
 
-from polyxtal.algebra.rotation import bunge_to_quaternion, quaternion_multiply, quaternion_to_bunge
+from polyxtal.algebra.rotation import bunge_to_quaternion
 from polyxtal.crystal.laue import CUBIC, LaueGroup
-from polyxtal.texture.components import miller_orientation
 from polyxtal.texture.distribution import Texture
-from polyxtal.texture.sheet import ROLLING_COMPONENTS
 from polyxtal.texture.zone import as_group
+from polyxtal.viz.section_marks import mark_euler_section
 from polyxtal.viz.sphere import to_numpy
+from polyxtal.viz.sphere_axes import draw_lines
 from polyxtal.viz.style import (
     DENSITY_MAP,
     INK,
@@ -33,10 +32,6 @@ PHI2 = (0.0, 45.0, 65.0)
 """Default sections of cubic crystals, through the components of rolled fcc metals. [degrees]"""
 STEP = 2.0
 """Largest distance between points at which the density is evaluated. [degrees]"""
-NEAR = 2.5
-"""Largest distance from a section at which a component is marked in it. [degrees]"""
-MARKERS = {"cube": "s", "goss": "D", "brass": "o", "copper": "^", "s": "*"}
-
 SECTIONS = 6
 """Number of default sections of other crystals."""
 
@@ -92,7 +87,8 @@ def draw_odf_sections(
         phi1_end: Right end of φ1, up to 360. [degrees]
         peak: Upper end of the colour scale, to compare figures; None for the maximum of the
             data. [multiples of random]
-        components: Whether to mark cube, Goss, brass, copper and S in the sections; m-3m only.
+        components: Whether to mark the standard fibres that lie in a section, and in m-3m cube,
+            rotated cube, Goss, brass, copper and S.
     Returns:
         The axes of the sections.
     Raises:
@@ -120,9 +116,9 @@ def draw_odf_sections(
         filled = axes.contourf(
             *map(to_numpy, (phi1, tilt, density)), levels=levels, cmap=DENSITY_MAP, extend=extend
         )
-        axes.contour(filled, levels=levels[1:], colors="white", linewidths=0.3, alpha=0.6)
-        if components and texture.laue == CUBIC:
-            _mark_components(axes, angle, phi1_end)
+        draw_lines(axes, filled)
+        if components:
+            mark_euler_section(axes, angle, texture.laue, (phi1_end, tilt_end))
         _frame(axes, angle, (phi1_end, tilt_end), first_row=row == 0, first_column=column == 0)
         drawn.append(axes)
     add_common_colorbar(figure, drawn, "Density [multiples of random]")
@@ -149,60 +145,8 @@ def section_density(
     return texture.density(q.reshape(-1, 4)).reshape(right.shape)
 
 
-def component_points(name: str, phi2: float, phi1_end: float = 90.0) -> Float[Tensor, "points 2"]:
-    """Return the points (φ1, Φ) of a rolling component and its variants in a section. [degrees]
-
-    Args:
-        name: A key of `ROLLING_COMPONENTS`.
-        phi2: Section; components within 2.5° of it count. [degrees]
-        phi1_end: Right end of φ1. [degrees]
-    """
-    centre = miller_orientation(*ROLLING_COMPONENTS[name])
-    variants = quaternion_multiply(torch.eye(4, dtype=torch.float64), centre)
-    phi1, tilt, twist = (
-        quaternion_to_bunge(CUBIC.equivalents(variants).reshape(-1, 4)).rad2deg().unbind(-1)
-    )
-    # At Φ = 0 only φ1 + φ2 counts.
-    flat = tilt < 1e-4
-    phi1 = torch.where(flat, phi1 + twist - phi2, phi1).add(1e-4).remainder(360) - 1e-4
-    near = ((twist - phi2 + 180).remainder(360) - 180).abs() <= NEAR
-    # A point at 0° is also one at 360°.
-    points = torch.stack([phi1, tilt], dim=-1)[near | flat]
-    points = torch.cat([points, points + torch.tensor([360.0, 0.0], dtype=torch.float64)])
-    inside = (points[:, 0] <= phi1_end + 1e-3) & (points[:, 1] <= 90 + 1e-3)
-    return torch.unique(points[inside].mul(100).round() / 100, dim=0).abs()
-
-
 def _steps(end: float) -> Tensor:
     return torch.linspace(0.0, end, math.ceil(end / STEP) + 1, dtype=torch.float64)
-
-
-def _mark_components(axes: Axes, phi2: float, phi1_end: float) -> None:
-    for name, marker in MARKERS.items():
-        points = component_points(name, phi2, phi1_end)
-        if not len(points):
-            continue
-        x, y = to_numpy(points).T
-        size = 60.0 if marker == "*" else 26.0
-        axes.scatter(
-            x, y, s=size, marker=marker, facecolor="white", edgecolor=INK, linewidth=0.7,
-            clip_on=False, zorder=4, label=name,
-        )  # fmt: skip
-        text = name.upper() if name == "s" else name.capitalize()
-        for left, down in points.tolist()[:1]:
-            right_side = left > 0.75 * phi1_end
-            label = axes.annotate(
-                text,
-                (left, down),
-                xytext=(-5 if right_side else 5, 6 if down > 80 else -6),
-                textcoords="offset points",
-                ha="right" if right_side else "left",
-                va="center",
-                fontsize=TICK_SIZE - 1,
-                color=INK,
-                zorder=5,
-            )
-            label.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
 
 
 def _frame(

@@ -22,6 +22,33 @@ def project_equal_area(directions: Float[Tensor, "*batch 3"]) -> Float[Tensor, "
     return directions[..., :2] / (1 + directions[..., 2:]).sqrt()
 
 
+def project_equal_angle(directions: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 2"]:
+    """Project unit directions of the upper hemisphere onto the unit disk stereographically.
+
+    (X, Y) = (x, y) / (1 + z); angles between curves are kept, areas are not.
+    """
+    return directions[..., :2] / (1 + directions[..., 2:])
+
+
+EQUAL_AREA, EQUAL_ANGLE = "equal-area", "equal-angle"
+"""Names of the projections."""
+
+
+def project(directions: Float[Tensor, "*batch 3"], projection: str) -> Float[Tensor, "*batch 2"]:
+    """Project unit directions of the upper hemisphere onto the unit disk.
+
+    Raises:
+        ValueError: if the name of the projection is unknown.
+    """
+    if projection == EQUAL_AREA:
+        return project_equal_area(directions)
+    if projection == EQUAL_ANGLE:
+        return project_equal_angle(directions)
+    raise ValueError(
+        f"Argument `projection` must be {EQUAL_AREA} or {EQUAL_ANGLE}, but is {projection!r}."
+    )
+
+
 def unproject_equal_area(points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 3"]:
     """Invert `project_equal_area`; points outside the disk are pulled onto its rim."""
     squared = points.square().sum(-1, keepdim=True).clamp(max=1.0)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import torch
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
-from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from polyxtal.crystal.lattice import Lattice
@@ -22,35 +21,19 @@ from polyxtal.viz.density import (
     pole_density,
 )
 from polyxtal.viz.poles import Plane, main_plane, plane_name, sample_poles
-from polyxtal.viz.sector import (
-    reduce_to_sector,
-    sector_corners,
-    sector_grid,
-    sector_outline,
-    triangle_weights,
-)
+from polyxtal.viz.sector import reduce_to_sector, sector_grid, triangle_weights
 from polyxtal.viz.sphere import (
+    EQUAL_AREA,
     direction_name,
     hemisphere_grid,
     project_equal_area,
     to_numpy,
-    unit_vector,
 )
-from polyxtal.viz.style import (
-    DENSITY_MAP,
-    INK,
-    LABEL_SIZE,
-    TICK_SIZE,
-    TITLE_SIZE,
-    add_colorbar,
-    density_levels,
-)
+from polyxtal.viz.sphere_axes import draw_density, draw_points, frame_hemisphere, frame_sector
+from polyxtal.viz.style import TITLE_SIZE
 
 FEW_CRYSTALS = 200
 """Largest number of crystals that are also drawn as points."""
-
-POINTS_LABEL = "crystals, area by volume"
-"""What the points are."""
 
 NO_CRYSTAL = 0.85
 """Grey of points without an orientation."""
@@ -143,6 +126,7 @@ def draw_inverse_pole_figure(
     peak: float | None = None,
     colorbar: bool = True,
     laue: str | LaueGroup = CUBIC,
+    projection: str = EQUAL_AREA,
 ) -> Axes:
     """Draw the density of a sample direction over the Laue group's sector (`sector_corners`).
 
@@ -156,17 +140,18 @@ def draw_inverse_pole_figure(
             data. [multiples of random]
         colorbar: Whether to add a colour bar and, if there are points, a legend.
         laue: Laue group of the crystals, or its name.
+        projection: "equal-area" or "equal-angle".
     Returns:
-        The axes, in equal-area projection.
+        The axes.
     """
     grid = sector_grid(60, laue)
     points = grid.reshape(-1, 3)
     density = inverse_pole_density(orientations, weights, direction, points, halfwidth, laue)
-    draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar)
+    draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar, projection)
     if len(orientations) <= FEW_CRYSTALS:
         h = reduce_to_sector(crystal_directions(orientations, direction), laue)
-        _draw_points(axes, h, volume_shares(orientations, weights), legend=colorbar)
-    frame_sector(axes, laue)
+        draw_points(axes, h, volume_shares(orientations, weights), colorbar, projection)
+    frame_sector(axes, laue, projection)
     axes.set_title(f"Inverse pole figure, {direction_name(direction)}", fontsize=TITLE_SIZE)
     return axes
 
@@ -180,6 +165,7 @@ def draw_pole_figure(
     peak: float | None = None,
     colorbar: bool = True,
     lattice: Lattice | None = None,
+    projection: str = EQUAL_AREA,
 ) -> Axes:
     """Draw the density of plane normals over the upper hemisphere, viewed from +z.
 
@@ -194,20 +180,21 @@ def draw_pole_figure(
             data. [multiples of random]
         colorbar: Whether to add a colour bar and, if there are points, a legend.
         lattice: Lattice of the crystals; None for cubic ones.
+        projection: "equal-area" or "equal-angle".
     Returns:
-        The axes, in equal-area projection, x to the right and y upwards.
+        The axes, x to the right and y upwards.
     Raises:
         ValueError: if the indices do not belong to the lattice, or c/a is needed and unknown.
     """
     plane = main_plane(lattice) if plane is None else plane
     grid = hemisphere_grid(45)
     density = pole_density(orientations, weights, plane, grid.reshape(-1, 3), halfwidth, lattice)
-    draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar)
+    draw_density(axes, grid, density.reshape(grid.shape[:2]), peak, colorbar, projection)
     if len(orientations) <= FEW_CRYSTALS:
         poles = sample_poles(orientations, plane, lattice)
         share = volume_shares(orientations, weights)[:, None].expand(poles.shape[:2]).reshape(-1)
         poles = torch.where(poles[..., 2:] < 0, -poles, poles).reshape(-1, 3)
-        _draw_points(axes, poles, share, legend=colorbar)
+        draw_points(axes, poles, share, colorbar, projection)
     frame_hemisphere(axes)
     axes.set_title(f"Pole figure {plane_name(plane, lattice)}", fontsize=TITLE_SIZE)
     return axes
@@ -222,74 +209,3 @@ def draw_ipf_key(axes: Axes, laue: str | LaueGroup = CUBIC) -> Axes:
         x, y, to_numpy(direction_colors(centre, laue)), shading="flat", linewidth=0, rasterized=True
     )
     return frame_sector(axes, laue)
-
-
-def draw_density(
-    axes: Axes, grid: Tensor, density: Tensor, peak: float | None, colorbar: bool
-) -> None:
-    """Draw filled contours of a density over a grid of directions. [multiples of random]"""
-    x, y = to_numpy(project_equal_area(grid)).transpose(2, 0, 1)
-    # A floor of 2 keeps the ripples of a random texture from filling the colour range.
-    top = max(2.0, float(density.max())) if peak is None else peak
-    levels = density_levels(top)
-    values = to_numpy(density)
-    extend = "max" if values.max() > levels[-1] else "neither"
-    filled = axes.contourf(x, y, values, levels=levels, cmap=DENSITY_MAP, extend=extend)
-    if colorbar:
-        add_colorbar(axes, filled, "Density [multiples of random]")
-
-
-def _draw_points(axes: Axes, directions: Tensor, share: Tensor, legend: bool) -> None:
-    x, y = to_numpy(project_equal_area(directions)).T
-    area = to_numpy(4.0 * (share / share.mean()).clamp(max=8.0))
-    style = {"facecolor": "white", "edgecolor": INK, "linewidth": 0.3, "alpha": 0.8}
-    axes.scatter(x, y, s=area, label=POINTS_LABEL, **style)
-    if legend:
-        axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=TICK_SIZE, frameon=False
-        )
-
-
-def frame_hemisphere(axes: Axes) -> Axes:
-    """Draw the rim and label the sample axes."""
-    rim = hemisphere_grid(45)[-1]
-    axes.plot(*to_numpy(project_equal_area(rim)).T, color=INK, linewidth=1.0)
-    for x, y, name in ((1.09, 0.0, "x"), (0.0, 1.09, "y")):
-        axes.text(x, y, name, fontsize=LABEL_SIZE, color=INK, ha="center", va="center")
-    axes.plot([0], [0], marker="+", markersize=6, color="white", markeredgewidth=1.2)
-    label = axes.text(0.05, 0.05, "z", fontsize=LABEL_SIZE, color="white")
-    label.set_path_effects([withStroke(linewidth=1.5, foreground=INK)])
-    return _finish(axes, (-1.04, 1.18), (-1.04, 1.18))
-
-
-def frame_sector(axes: Axes, laue: str | LaueGroup = CUBIC) -> Axes:
-    """Draw the outline of the Laue group's sector and label the corners."""
-    if as_group(laue).name == "-1":
-        return frame_hemisphere(axes)
-    x, y = to_numpy(project_equal_area(sector_outline(laue=laue))).T
-    axes.plot(x, y, color=INK, linewidth=1.0)
-    middle = 0.5 * (y.min() + y.max())
-    for corner in sector_corners(laue):
-        direction = unit_vector(corner.direction, "corner")
-        left, up = to_numpy(project_equal_area(direction))
-        above = up > middle
-        axes.annotate(
-            corner.name,
-            (left, up),
-            xytext=(0, 4 if above else -4),
-            textcoords="offset points",
-            ha="center",
-            va="bottom" if above else "top",
-            fontsize=LABEL_SIZE,
-            color=INK,
-        )
-    edge = 0.11 * float(x.max() - x.min())
-    return _finish(axes, (x.min() - edge, x.max() + edge), (y.min() - edge, y.max() + edge))
-
-
-def _finish(axes: Axes, x_limits: tuple[float, float], y_limits: tuple[float, float]) -> Axes:
-    axes.set_aspect("equal")
-    axes.set_xlim(*x_limits)
-    axes.set_ylim(*y_limits)
-    axes.set_axis_off()
-    return axes

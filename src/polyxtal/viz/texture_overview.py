@@ -23,9 +23,9 @@ from polyxtal.texture.orientation_density import ODF
 from polyxtal.viz.density import axis_density, inverse_pole_density
 from polyxtal.viz.poles import default_planes, plane_name, plane_normal, sample_axes
 from polyxtal.viz.sector import sector_grid
-from polyxtal.viz.sphere import direction_name, hemisphere_grid, unit_vector
+from polyxtal.viz.sphere import EQUAL_AREA, direction_name, hemisphere_grid, unit_vector
+from polyxtal.viz.sphere_axes import draw_density, frame_hemisphere, frame_sector
 from polyxtal.viz.style import TITLE_SIZE, add_common_colorbar
-from polyxtal.viz.texture import draw_density, frame_hemisphere, frame_sector
 
 DIRECTIONS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 TURNS = 48
@@ -37,6 +37,7 @@ def draw_texture_overview(
     texture: Texture,
     peak: float | None = None,
     lattice: Lattice | None = None,
+    projection: str = EQUAL_AREA,
 ) -> list[Axes]:
     """Draw two pole figures and the inverse pole figures of x, y and z, with a common colour scale.
 
@@ -49,6 +50,7 @@ def draw_texture_overview(
         peak: Upper end of the colour scale, to compare figures; None for the maximum of the
             data. [multiples of random]
         lattice: Lattice of the crystals; None for one of the texture's Laue group.
+        projection: "equal-area" or "equal-angle".
     Returns:
         The axes of the five figures.
     Raises:
@@ -70,12 +72,12 @@ def draw_texture_overview(
     grid = figure.add_gridspec(1, 5, width_ratios=[1.0, 1.0, 0.9, 0.9, 0.9])
     panels = [figure.add_subplot(grid[0, column]) for column in range(5)]
     for axes, plane, density in zip(panels[:2], planes, poles, strict=True):
-        draw_density(axes, disk, density, peak, colorbar=False)
+        draw_density(axes, disk, density, peak, False, projection)
         frame_hemisphere(axes)
         axes.set_title(f"Pole figure {plane_name(plane, lattice)}", fontsize=TITLE_SIZE)
     for axes, direction, density in zip(panels[2:], DIRECTIONS, inverse, strict=True):
-        draw_density(axes, sector, density, peak, colorbar=False)
-        frame_sector(axes, texture.laue)
+        draw_density(axes, sector, density, peak, False, projection)
+        frame_sector(axes, texture.laue, projection)
         axes.set_title(f"Inverse pole figure, {direction_name(direction)}", fontsize=TITLE_SIZE)
     add_common_colorbar(figure, panels, "Density [multiples of random]")
     return panels

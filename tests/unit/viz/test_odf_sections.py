@@ -16,7 +16,8 @@ from polyxtal.texture.distribution import DiscreteTexture, MixedTexture, Uniform
 from polyxtal.texture.kernel import direction_density, harmonic_factor
 from polyxtal.texture.sheet import rolling_component, rolling_texture
 from polyxtal.viz import texture_overview
-from polyxtal.viz.odf_sections import component_points, draw_odf_sections, section_density
+from polyxtal.viz.odf_sections import draw_odf_sections, section_density
+from polyxtal.viz.section_marks import component_points
 from polyxtal.viz.sector import sector_grid
 from polyxtal.viz.sphere import hemisphere_grid
 from polyxtal.viz.style import new_figure

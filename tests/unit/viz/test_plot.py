@@ -254,4 +254,7 @@ def test_without_axes_a_figure_is_opened_that_pyplot_knows():
 
 def test_plot_is_listed_and_has_every_function():
     assert "plot" in px.__all__
-    assert px.plot.__all__ == ["curve", "ipf_map", "pole_figure", "stiffness_surface", "volume"]
+    assert px.plot.__all__ == [
+        "curve", "inverse_pole_figure", "ipf_map", "misorientations", "odf_sections",
+        "pole_figure", "stiffness_surface", "volume",
+    ]  # fmt: skip

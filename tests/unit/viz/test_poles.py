@@ -229,8 +229,10 @@ def test_sections_span_the_range_of_the_group():
     assert default_sections("m-3m") == (0, 45, 65)
     figure = new_figure(8, 5)
     panels = draw_odf_sections(figure, basal_texture(TITANIUM))
-    labels = [text.get_text() for axes in panels for text in axes.texts]
-    assert labels == [f"φ2 = {angle}°" for angle in (0, 10, 20, 30, 40, 50)]  # and no fcc marks
+    labels = [[text.get_text() for text in axes.texts] for axes in panels]
+    assert [names[-1] for names in labels] == [f"φ2 = {angle}°" for angle in range(0, 60, 10)]
+    marks = [sorted(name.split()[0] for name in names[:-1]) for names in labels]  # none of fcc
+    assert marks == [["basal", "prismatic"], ["basal"], ["basal"]] * 2
     assert {axes.get_ylim() for axes in panels} == {(90, 0)}
     save(figure)
     (lower,) = draw_odf_sections(new_figure(), UniformTexture("4/m"), phi2=(0,))

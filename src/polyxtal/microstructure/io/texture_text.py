@@ -195,6 +195,13 @@ def _meaning(
     if width == 4 and unit_length.all():
         return "quaternion", [0, 1, 2, 3], None
     kind, weighted = _UNNAMED[width]
+    tilt = table[:, 1]
+    if kind == "euler-bunge" and not (tilt.min() >= 0 and tilt.max() <= _HALF_TURN):
+        raise ValueError(
+            f"{path}: the second of unnamed columns, Φ, must be 0 to 180°, but spans "
+            f"{tilt.min():.6g} to {tilt.max():.6g}: name the columns in a line above them; "
+            "Rodrigues vectors are not read."
+        )
     return kind, list(range(width - weighted)), width - 1 if weighted else None
 
 
@@ -206,7 +213,7 @@ def _in_radians(
     if unit is None and len(said) == 1:
         unit = said[0]
     highest = float(np.abs(angles).max(initial=0.0))
-    if unit is None and 1 < highest <= 2 * math.pi + 0.01:
+    if unit is None and 0.02 < highest <= 2 * math.pi + 0.01:
         raise ValueError(
             f"{path}: argument `unit` must say whether angles are in 'deg' or 'rad', since all are "
             "below 2π, but is missing."

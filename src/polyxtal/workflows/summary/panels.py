@@ -19,8 +19,9 @@ from polyxtal.viz.curves import draw_responses
 from polyxtal.viz.density import pole_density
 from polyxtal.viz.poles import main_plane, plane_name
 from polyxtal.viz.sphere import hemisphere_grid
+from polyxtal.viz.sphere_axes import POINTS_LABEL
 from polyxtal.viz.style import INK, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, new_figure
-from polyxtal.viz.texture import FEW_CRYSTALS, POINTS_LABEL, draw_ipf_key, draw_pole_figure
+from polyxtal.viz.texture import FEW_CRYSTALS, draw_ipf_key, draw_pole_figure
 from polyxtal.viz.volume import draw_volume
 from polyxtal.workflows.summary.curve import CurveNumbers, curve_bounds
 

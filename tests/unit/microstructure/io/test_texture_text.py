@@ -79,6 +79,17 @@ def test_a_tessellation_has_the_texture(tmp_path):
     np.testing.assert_allclose(shares, WEIGHTS / 8, atol=0.03)
 
 
+def test_vectors_are_not_taken_for_angles(tmp_path):
+    """As in Neper's `.ori`, whose default are Rodrigues vectors."""
+    file = tmp_path / "a.ori"
+    file.write_text("0.5 1.2 -1.4\n-3.8 20.9 20.9\n-3.1 -2.2 3.0\n")
+    with pytest.raises(ValueError, match=r"Φ, must be 0 to 180°, but spans -2\.2 to 20\.9"):
+        px.read_texture(file)
+    file.write_text("0.1 0.2 -0.1\n0.3 0.1 0.2\n")
+    with pytest.raises(ValueError, match="argument `unit` must say"):
+        px.read_texture(file)
+
+
 def test_angles_in_doubt_need_a_unit(tmp_path):
     file = tmp_path / "a.txt"
     file.write_text(rows(np.radians(DEGREES)))

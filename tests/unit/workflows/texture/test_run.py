@@ -17,7 +17,7 @@ from polyxtal.texture.distribution import DiscreteTexture
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory):
     file = tmp_path_factory.mktemp("texture") / "goss.tex"
-    drawn = px.rolling_component("goss", halfwidth=0.2).orientations(200, seed=1)
+    drawn = px.rolling_component("goss", halfwidth=0.2).orientations(60, seed=1)
     px.write_texture(DiscreteTexture(drawn), file)
     return file
 
@@ -30,13 +30,21 @@ def test_report_and_file_agree(listed):
     assert done.exit_code == 0, done.output
     report = json.loads((out / "report.json").read_text())
     assert report["halfwidth_rule"] == "given"
-    assert report["components"][0]["name"] == "goss"
+    assert report["maxima"][0]["name"] == "goss"
     odf = px.read_texture(out / "odf.npz")
     assert isinstance(odf, px.ODF)
     assert odf.index == pytest.approx(report["texture_index"], rel=1e-6)
     goss = px.miller_orientation((0, 1, 1), (1, 0, 0))
     fraction = odf.volume_fraction(goss, math.radians(15))
-    assert report["components"][0]["fraction"] == pytest.approx(fraction, abs=0.05)
+    assert report["maxima"][0]["fraction"] == pytest.approx(fraction, abs=0.05)
+    found = report["components"]["goss"]
+    assert found["fraction"] == pytest.approx(fraction, rel=0.01)
+    assert found["low"] < found["fraction"] < found["high"]
+    assert found["high"] - found["low"] == pytest.approx(3.3 * found["deviation"], rel=0.3)
+    fibre = report["fibres"]["<110> || z"]
+    assert fibre["fraction"] == pytest.approx(odf.volume_fraction(fibre="<110> || z"), rel=0.01)
+    assert set(report["fibres"]) >= {"tau <110> || y", "beta copper-S-brass"}
+    assert f"component goss: {100 * found['fraction']:.3g} (" in done.output
     again = px.ODF(px.read_texture(listed).points, halfwidth=math.radians(10))
     torch.testing.assert_close(
         odf.density(goss[None]), again.density(goss[None]), rtol=1e-3, atol=0
