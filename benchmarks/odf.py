@@ -1,17 +1,22 @@
 """Orientation densities: time for many orientations, and samples beside random draws.
 
 python benchmarks/odf.py
+python benchmarks/odf.py large
 """
 
 from __future__ import annotations
 
 import math
+import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
+import torch
+from scipy import fft
 
 import polyxtal as px
-from polyxtal.texture.series import harmonic_series
+from polyxtal.texture.series import grid_shape, harmonic_series
 from polyxtal.workflows.texture.draw import draw_texture
 
 BANDWIDTH, DRAWS = 16, 5
@@ -60,6 +65,36 @@ def compare_samples() -> None:
         print(f"{n:7d}  {table}  {spent:6.1f}")
 
 
+def time_stages(laue: str, count: int = 100_000) -> None:
+    """Print the seconds of each stage; the floor is one FFT over the series' Euler grid."""
+    centre = px.UnimodalTexture(torch.tensor([1.0, 0, 0, 0]).double(), math.radians(10), laue)
+    drawn = centre.orientations(count, seed=0)
+    start = time.perf_counter()
+    odf = px.ODF.from_orientations(drawn, laue=laue)
+    spent = time.perf_counter() - start
+    print(f"{laue}: {count} orientations, half-width {math.degrees(odf.halfwidth):.1f} deg")
+    print(f"  half-width and kernels {spent:8.2f} s", flush=True)
+    grid = np.zeros(grid_shape(odf.kernel.bandwidth, odf.laue))
+    directions = torch.nn.functional.normalize(torch.rand(300, 3).double() + 0.1, dim=1)
+    stages: dict[str, Callable[[], object]] = {
+        "floor: one FFT": lambda: fft.rfftn(grid, workers=torch.get_num_threads()),
+        "harmonics": lambda: odf.index,
+        "inverse pole figure": lambda: odf.pole_density(directions, [0, 0, 1.0]),
+        "pole figure": lambda: odf.pole_density([0, 0, 1.0], directions),
+        "index and its band": lambda: odf.bands("index"),
+        "fraction and its band": lambda: odf.bands("volume fraction", [1.0, 0, 0, 0]),
+        "figures": lambda: draw_texture(odf),
+    }
+    for name, stage in stages.items():
+        start = time.perf_counter()
+        stage()
+        print(f"  {name:22s} {time.perf_counter() - start:8.2f} s", flush=True)
+
+
 if __name__ == "__main__":
-    compare_samples()
-    time_many()
+    if sys.argv[1:] == ["large"]:
+        for group in ("m-3m", "6/mmm", "-1"):
+            time_stages(group)
+    else:
+        compare_samples()
+        time_many()

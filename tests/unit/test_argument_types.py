@@ -197,6 +197,34 @@ CALLS = {
     "px.calculate_pole_figure(texture, (1, 1, 1), [[0, 0, 1.0]], px.Lattice('cF'))": (
         "Argument `odf` must be an ODF, but is a UniformTexture."
     ),
+    "px.pole_figure_error(px.ODF([[1, 0, 0, 0]]), None)": (
+        "Argument `figure` must be a PoleFigure, but is None."
+    ),
+    "px.ODF.from_orientations('a')": (
+        "Argument `orientations` must be an array of numbers, but is a str of <U1."
+    ),
+    "px.ODF.from_orientations([[1, 0, 0, 0]] * 12, [1e308] * 12)": (
+        "Argument `weights` must be non-negative with a positive, finite sum, "
+        "but spans 1e+308 to 1e+308."
+    ),
+    "px.ODF.from_orientations([[1, 0, 0, 0]] * 12, [0.0] * 12)": (
+        "Argument `weights` must be non-negative with a positive, finite sum, but spans 0 to 0."
+    ),
+    "px.ODF.from_orientations([[1, 0, 0, 0]] * 12, [float('nan')] * 12)": (
+        "Argument `weights` must be non-negative with a positive, finite sum, but spans nan to nan."
+    ),
+    "px.ODF.from_texture([[1, 0, 0, 0]])": "Argument `texture` must be a Texture, but is a list.",
+    "px.ODF.from_fourier(texture)": (
+        "Argument `series` must be a HarmonicSeries, but is a UniformTexture."
+    ),
+    "px.ODF([[1, 0, 0, 0]]).fourier('a')": (
+        "Argument `bandwidth` must be a whole number, but is a str."
+    ),
+    "px.ODF([[1, 0, 0, 0]]).distance(rve)": (
+        "Argument `other` must be a Texture, but is a Polycrystal."
+    ),
+    "px.ODF([[1, 0, 0, 0]]).modes('5')": "Argument `count` must be a whole number, but is a str.",
+    "px.ODF([[1, 0, 0, 0]]).sample('5')": "Argument `n` must be a whole number, but is a str.",
     "px.pole_figure_grid('5')": "Argument `step` must be a number, but is a str.",
     "px.texture_from_orix(rve)": (
         "Argument `orientations` must be orix's orientations, with `data` and `symmetry`, "

@@ -106,7 +106,13 @@ class HarmonicSeries:
         """Return the density of each ±h along each r, by the even degrees.
 
         P(h, r) = Σ_l (2l+1) Σ_mn f^l_mn y^l_m(r) conj y^l_n(h),   y^l_m = D^l_m0
+
+        The fewer directions are contracted first: P is real, so that h and r change places with
+        the conjugate transpose of f, the series of the inverse rotations.
         """
+        if len(sample) < len(crystal):
+            inverse = tuple(f.conj().T for f in self.degrees)
+            return replace(self, degrees=inverse).pole_density(sample, crystal).T
         width = self.bandwidth
         modes = np.zeros((len(crystal), 2 * width + 1, width + 1), np.complex128)
         angles = _polar(crystal)

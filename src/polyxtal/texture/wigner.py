@@ -10,12 +10,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
-from polyxtal.algebra.rotation import quaternion_to_bunge
+from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_bunge
 from polyxtal.crystal.laue import LaueGroup
 
 
@@ -62,4 +63,30 @@ def invariant_projector(laue: LaueGroup, degree: int) -> NDArray[np.complex128]:
     fold = fold_about_z(laue)
     most = degree // fold
     orders = fold * np.arange(-most, most + 1)
-    return wigner_functions(laue.rotations, degree, orders).mean(0)
+    rotations, shares = _double_cosets(laue)
+    mean = sum(
+        share * wigner_functions(q[None], degree, orders)[0]
+        for q, share in zip(rotations, shares, strict=True)
+    )
+    return np.asarray(mean)
+
+
+@lru_cache(maxsize=16)
+def _double_cosets(laue: LaueGroup) -> tuple[Tensor, tuple[float, ...]]:
+    """Return one rotation for all that turns about z make of it, and their shares of the group.
+
+    Turns of the group about z, on either side, do not change D^l_mn of the allowed orders.
+    """
+    turns = laue.rotations[laue.rotations[:, 1:3].abs().amax(-1) < 1e-9]
+    first, share = list[int](), list[float]()
+    left = torch.ones(laue.order, dtype=torch.bool)
+    for index, q in enumerate(laue.rotations):
+        if left[index]:
+            made = quaternion_multiply(
+                turns[:, None], quaternion_multiply(q[None], turns)[None]
+            ).reshape(-1, 4)
+            same = ((made @ laue.rotations.T).abs() > 1 - 1e-9).any(0)
+            first.append(index)
+            share.append(int(same.sum()) / laue.order)
+            left &= ~same
+    return laue.rotations[first], tuple(share)

@@ -20,7 +20,7 @@ from polyxtal.texture.halfwidth import RULES
 from polyxtal.texture.kernels import KERNELS, RotationKernel
 from polyxtal.texture.series import harmonic_series
 from polyxtal.texture.weighted_kernels import SAMPLE_SYMMETRIES
-from polyxtal.texture.wigner import wigner_functions
+from polyxtal.texture.wigner import fold_about_z, invariant_projector, wigner_functions
 
 CUBE = torch.tensor([1.0, 0, 0, 0], dtype=torch.float64)
 
@@ -58,6 +58,26 @@ def test_series_and_sum_of_kernels_agree(laue, symmetry):
     s, p = odf.laue.rotations[-1], odf.sample_rotations[-1]
     turned = quaternion_multiply(p, quaternion_multiply(at, s))
     torch.testing.assert_close(odf.density(turned), direct, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("laue", LAUE_GROUPS)
+@pytest.mark.parametrize("degree", [3, 6, 13])
+def test_projector_is_the_mean_over_all_rotations_of_the_group(laue, degree):
+    group = LaueGroup(laue)
+    whole = wigner_functions(group.rotations, degree).mean(0)
+    fold = fold_about_z(group)
+    kept = slice(degree % fold, None, fold)
+    found = np.zeros_like(whole)
+    found[kept, kept] = invariant_projector(group, degree)
+    np.testing.assert_allclose(found, whole, atol=1e-12)
+
+
+@pytest.mark.parametrize("laue", ["m-3m", "6/mmm", "-1"])
+def test_inverse_pole_figure_is_made_of_the_same_values_as_pole_figures(laue):
+    series = px.ODF(random_quaternions(6, 3), halfwidth=0.5, laue=laue).fourier()
+    h, r = (torch.nn.functional.normalize(torch.randn(n, 3).double(), dim=1) for n in (9, 2))
+    one_by_one = torch.cat([series.pole_density(one[None], r) for one in h])
+    torch.testing.assert_close(series.pole_density(h, r), one_by_one, rtol=0, atol=1e-10)
 
 
 def test_index_of_one_component_without_symmetry_has_a_closed_form():
