@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 from torch import Tensor
 
+from polyxtal.mechanics.ladder.error import CONFIDENCE
 from polyxtal.mechanics.response import Response
 from polyxtal.virtual_lab.earing import ear_profile
 from polyxtal.virtual_lab.measure import (
     COARSE,
-    DRAWN,
     Estimate,
     FinishedTest,
     Shares,
@@ -31,6 +32,7 @@ from polyxtal.virtual_lab.measure import (
     work_at,
     yielding,
 )
+from polyxtal.virtual_lab.sampling import GrainInfluence
 from polyxtal.virtual_lab.settings import LaboratorySettings
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class Laboratory:
         records: The tests.
         taylor: Responses of Taylor's model to the same tests, by name.
         seconds: Wall time. [s]
+        initial: Yield surface before the prestrain; None if there was none.
     """
 
     settings: LaboratorySettings
@@ -86,6 +89,7 @@ class Laboratory:
     records: tuple[FinishedTest, ...]
     taylor: Mapping[str, Response]
     seconds: float
+    initial: Laboratory | None = None
 
     def __repr__(self) -> str:
         """Describe by the tests."""
@@ -99,8 +103,11 @@ class Laboratory:
         """What bounds are scaled with."""
         n, fine = math.prod(self.grid), math.prod(self.fine_grid)
         on_grid = 0.0 if n == fine else COARSE * math.sqrt(1 / n + 1 / fine)
-        few = 1.0 / self.concentration < FEWEST_GRAINS  # whose scatter says nothing
-        return Shares(on_grid, math.nan if few else DRAWN * math.sqrt(self.concentration))
+        grains = 1.0 / self.concentration
+        if grains < FEWEST_GRAINS:  # whose scatter says nothing
+            return Shares(on_grid, math.nan)
+        quantile = float(stdtrit(grains - 1, 0.5 * (1 + CONFIDENCE)))
+        return Shares(on_grid, quantile / math.sqrt(grains - 1))
 
     @cached_property
     def compliance(self) -> Float[Tensor, "6 6"]:
@@ -275,7 +282,13 @@ class Laboratory:
             raise ValueError(f"Argument `model` must be {there}, but is {model!r}.")
         nothing = torch.zeros(0, dtype=torch.float64)
         return [
-            FinishedTest(one.test, response, nothing.new_zeros(n), nothing.new_zeros(n))
+            FinishedTest(
+                one.test,
+                response,
+                nothing.new_zeros(n),
+                nothing.new_zeros(n),
+                GrainInfluence(nothing.new_zeros(n), nothing.new_zeros(n, 2, 2)),
+            )
             for one in self.records
             for response in (self.taylor[one.test.name],)
             for n in (len(response.time),)
