@@ -29,6 +29,12 @@ def initial_checkpoint(path: Path) -> Path:
     return path.with_name(f"{path.stem}.initial{path.suffix}")
 
 
+def remove_checkpoints(path: Path) -> None:
+    """Remove a checkpoint, and that of the sheet before its prestrain."""
+    initial_checkpoint(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
 def write_records(
     path: Path, identity: str, grid: tuple[int, int, int], records: Mapping[str, FinishedTest]
 ) -> None:

@@ -110,6 +110,13 @@ def record(test: VirtualTest, rung: Rung, compliance: Float[Tensor, "6 6"]) -> F
     )
 
 
+def without_bounds(test: VirtualTest, response: Response) -> FinishedTest:
+    """Return a test of a model that knows no bounds."""
+    none = torch.zeros(len(response.time), dtype=torch.float64)
+    influence = GrainInfluence(none, none[:, None, None].expand(-1, 2, 2))
+    return FinishedTest(test, response, none, none, influence)
+
+
 @dataclass(frozen=True)
 class Yielding:
     """Where a test yields.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,10 +29,10 @@ from polyxtal.virtual_lab.measure import (
     plastic_strain,
     r_value,
     sensitivity_of_r,
+    without_bounds,
     work_at,
     yielding,
 )
-from polyxtal.virtual_lab.sampling import GrainInfluence
 from polyxtal.virtual_lab.settings import LaboratorySettings
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ class Laboratory:
         shares = self.shares if model is None else Shares(math.nan, math.nan)
         found = [yielding(one, self.compliance, level, work, shares) for one in records]
         points = [one for one in found if one is not None]
-        return points + ([_opposite(p) for p in points if _mirrored(p)] if self.half else [])
+        mirrored = [p for p in points if self.half and p.kind == "plane stress"]
+        return points + [_opposite(p) for p in mirrored]
 
     def yield_stresses(
         self, level: float | None = None, model: str | None = None
@@ -280,33 +281,9 @@ class Laboratory:
         if model != TAYLOR or not self.taylor:
             there = "'Taylor'" if self.taylor else "None, as Taylor's model was left out"
             raise ValueError(f"Argument `model` must be {there}, but is {model!r}.")
-        nothing = torch.zeros(0, dtype=torch.float64)
-        return [
-            FinishedTest(
-                one.test,
-                response,
-                nothing.new_zeros(n),
-                nothing.new_zeros(n),
-                GrainInfluence(nothing.new_zeros(n), nothing.new_zeros(n, 2, 2)),
-            )
-            for one in self.records
-            for response in (self.taylor[one.test.name],)
-            for n in (len(response.time),)
-        ]
-
-
-def _mirrored(point: Yielding) -> bool:
-    return point.kind == "plane stress"
+        return [without_bounds(one.test, self.taylor[one.test.name]) for one in self.records]
 
 
 def _opposite(point: Yielding) -> Yielding:
     angle = None if point.angle is None else point.angle + 180.0
-    return Yielding(
-        f"{point.test} reversed",
-        point.kind,
-        angle,
-        point.level,
-        -point.stress,
-        point.grid,
-        point.sampling,
-    )
+    return replace(point, test=f"{point.test} reversed", angle=angle, stress=-point.stress)
