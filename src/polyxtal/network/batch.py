@@ -82,8 +82,9 @@ class BatchIncrement:
         local = int((self.status[points] == LOCAL_FAILURE).sum())
         return (
             f"Every point must converge, but {len(points)} of {len(self.failed)} did not in "
-            f"{MAX_PIECES} pieces of the increment (numbers {_named(points)}; {local} of them in the "
-            "law of a crystal, the others in the balance of tractions); take a smaller increment."
+            f"{MAX_PIECES} pieces of the increment (numbers {_named(points)}; {local} of them in "
+            "the law of a crystal, the others in the balance of tractions); take a smaller "
+            "increment."
         )
 
 
