@@ -79,7 +79,8 @@ def draw_section(
     axes.set_ylabel("σ_y / σ_0 [-]")
     axes.set_aspect("equal")
     style_axes(axes)
-    axes.legend(fontsize=TICK_SIZE - 1.5, frameon=False, loc="center")
+    axes.legend(fontsize=TICK_SIZE - 1.5, frameon=False, loc="lower center", ncols=2,
+                bbox_to_anchor=(0.5, 1.0))  # fmt: skip
     return axes
 
 
