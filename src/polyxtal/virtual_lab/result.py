@@ -281,7 +281,8 @@ class Laboratory:
         if model != TAYLOR or not self.taylor:
             there = "'Taylor'" if self.taylor else "None, as Taylor's model was left out"
             raise ValueError(f"Argument `model` must be {there}, but is {model!r}.")
-        return [without_bounds(one.test, self.taylor[one.test.name]) for one in self.records]
+        tests = {one.test.name: one.test for one in self.records}
+        return [without_bounds(tests[name], response) for name, response in self.taylor.items()]
 
 
 def _opposite(point: Yielding) -> Yielding:

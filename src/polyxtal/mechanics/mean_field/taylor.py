@@ -22,6 +22,7 @@ from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 MAX_ITERATIONS = 30
+TOLERANCE = 1e-8
 
 
 class Taylor:
@@ -32,7 +33,7 @@ class Taylor:
         law: CompiledCrystalPlasticity,
         start: CrystalState,
         weights: Float[Tensor, " grains"],
-        tolerance: float = 1e-8,
+        tolerance: float = TOLERANCE,
     ) -> None:
         """Start undeformed."""
         self.law, self.weights, self.tolerance = law, weights, tolerance
@@ -113,6 +114,7 @@ def taylor_response(
     material: Material | Mapping[str, Material],
     path: LoadPath,
     on_increment: Callable[[float], None] | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Response:
     """Return the response to a load path in Taylor's model [Taylor1938].
 
@@ -123,6 +125,8 @@ def taylor_response(
         material: One material for all grains, or one for each phase name.
         path: Load path.
         on_increment: Called with the time [s] after every increment, for progress.
+        tolerance: Largest deviation of the mean stress from its prescribed value, over the largest
+            stress in the grains. [-]
     Returns:
         Response with the orientation of every grain at every increment.
     Raises:
@@ -137,4 +141,4 @@ def taylor_response(
         270
     """
     law, start, weights = crystals_of(rve, material)
-    return respond(path, Taylor(law, start, weights), weights, on_increment)
+    return respond(path, Taylor(law, start, weights, tolerance), weights, on_increment)
