@@ -29,7 +29,7 @@ from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.coarse import coarsen
-from polyxtal.microstructure.phased_materials import MaterialByPhase
+from polyxtal.microstructure.phased_materials import MaterialByPhase, PhasedMaterials
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.virtual_lab.checkpoint import initial_checkpoint, read_records, write_records
 from polyxtal.virtual_lab.measure import FinishedTest, record
@@ -87,8 +87,10 @@ def laboratory(
     """
     require_type(rve, Polycrystal, "rve")
     require_seed(seed)
+    if settings is not None:
+        require_type(settings, LaboratorySettings, "settings")
     chosen = settings or LaboratorySettings()
-    solid = _solid(material)
+    solid = _solid(rve, material)
     crystals = [solid] if isinstance(solid, Material) else list(solid.values())
     half = prestrain is None and all(_symmetric(one) for one in crystals)
     tests = chosen.tests(half, seed)
@@ -214,16 +216,18 @@ def _taylor(
     return {test.name: one for test, one in zip(wanted, responses, strict=True)}
 
 
-def _solid(material: MaterialByPhase) -> Material | dict[str, Material]:
+def _solid(rve: Polycrystal, material: MaterialByPhase) -> Material | dict[str, Material]:
     """Return the materials without voids, which have no yield surface of a dense sheet."""
-    if isinstance(material, Material):
-        return material
-    voids = [name for name, one in material.items() if one is None]
+    given = material if isinstance(material, Mapping) else {}
+    voids = [name for name, one in given.items() if one is None]
     if voids:
         raise ValueError(
             f"Every phase of a sheet must have a material, but {voids[0]!r} is a void."
         )
-    return {name: one for name, one in material.items() if one is not None}
+    PhasedMaterials.of(material, rve.phase, rve.phase_names, rve.lattices)
+    if isinstance(material, Material):
+        return material
+    return {name: one for name, one in given.items() if one is not None}
 
 
 def _elasticity(material: Material | dict[str, Material]) -> Elasticity | dict[str, Elasticity]:
