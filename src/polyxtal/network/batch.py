@@ -72,8 +72,8 @@ class BatchIncrement:
         if len(points) == 0:
             return None
         F = self.deformation[points]
-        finite = np.isfinite(F).all((1, 2))
-        wrong = points[~(np.linalg.det(np.where(finite[:, None, None], F, 0.0)) > 0)]
+        with np.errstate(invalid="ignore"):
+            wrong = points[~(np.linalg.det(np.where(np.isfinite(F), F, np.nan)) > 0)]
         if len(wrong):
             return (
                 f"Every F must be finite with a positive determinant, but {len(wrong)} of "

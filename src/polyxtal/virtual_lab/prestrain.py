@@ -53,22 +53,22 @@ def from_prestrained(response: Any, before: LoadPath | None) -> Any:
     back = torch.linalg.inv(F[increments])
     stress = F[increments].mT / torch.linalg.det(F[increments])
 
-    def strains(history: torch.Tensor | None) -> torch.Tensor | None:
-        return None if history is None else history[increments:].to(torch.float64) @ back
+    def strains(history: torch.Tensor) -> torch.Tensor:
+        return history[increments:].to(torch.float64) @ back
 
-    def stresses(history: torch.Tensor | None) -> torch.Tensor | None:
-        return None if history is None else history[increments:].to(torch.float64) @ stress
+    def stresses(history: torch.Tensor) -> torch.Tensor:
+        return history[increments:].to(torch.float64) @ stress
 
     time = response.time[increments:] - response.time[increments]
     if not isinstance(response, FullFieldResponse):
-        return Response(time, strains(F), stresses(response.P), statistics=response.statistics)  # type: ignore[arg-type]
+        return Response(time, strains(F), stresses(response.P), statistics=response.statistics)
     return FullFieldResponse(
         time,
         strains(F),
         stresses(response.P),
         statistics=response.statistics,
-        grain_F=strains(response.grain_F),
-        grain_P=stresses(response.grain_P),
+        grain_F=strains(response.grains.F),
+        grain_P=stresses(response.grains.P),
     )
 
 
