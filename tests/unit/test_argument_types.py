@@ -76,6 +76,17 @@ CALLS = {
     "px.taylor_response(rve, material, 0.05)": (
         "Argument `path` must be a LoadPath, but is a float."
     ),
+    "px.laboratory(material, rve)": "Argument `rve` must be a Polycrystal, but is a Material.",
+    "px.laboratory(rve, elasticity)": (
+        "Argument `material` must be a Material, or one for each phase name, "
+        "but is a CubicElasticity."
+    ),
+    "px.laboratory(rve, material, 0.05)": (
+        "Argument `settings` must be a LaboratorySettings, but is a float."
+    ),
+    "px.laboratory(rve, material, prestrain=0.05)": (
+        "Argument `prestrain` must be a LoadPath, but is a float."
+    ),
     "px.MaterialNetwork.from_polycrystal(8)": (
         "Argument `rve` must be a Polycrystal, but is an int."
     ),

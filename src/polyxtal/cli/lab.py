@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import hypot, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +13,8 @@ from polyxtal.cli.console import deferred_warnings, friendly_errors, progress_ba
 from polyxtal.cli.interruption import terminable
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from polyxtal.virtual_lab.measure import Estimate
-    from polyxtal.virtual_lab.result import Laboratory
+    from polyxtal.workflows.inputs.load import LoadSettings
     from polyxtal.workflows.inputs.reading import Reading
-    from polyxtal.workflows.lab.run import LabReport
     from polyxtal.workflows.lab.settings import LabSettings
 
 
@@ -55,6 +49,15 @@ def lab(
     ] = "0.002,0.01",
     strain: Annotated[float, typer.Option(help="Strain of the tensions.")] = 0.05,
     rate: load_options.Rate = 1e-3,
+    prestrain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH:STRAIN[:AXES]",
+            help="Load before the tests, such as uniaxial:0.05 or plane-strain:0.1:xy, or a DAMASK "
+            "load file.",
+            show_default=False,
+        ),
+    ] = None,
     accuracy: Annotated[
         str, typer.Option(help="Largest error of the stress in tension along x.")
     ] = "1%",
@@ -102,6 +105,7 @@ def lab(
     """Test a sheet virtually: yield surface, r-values, curves, ears; a minute (resumable)."""
     with terminable(), friendly_errors(debug):
         from polyxtal.virtual_lab.settings import LaboratorySettings
+        from polyxtal.workflows.lab.finished import is_finished
         from polyxtal.workflows.lab.settings import OUTPUT, LabSettings
 
         share = options.number_with_unit(accuracy, "accuracy", {"%": 0.01})
@@ -129,6 +133,7 @@ def lab(
             density,
             threads,
             seed,
+            None if prestrain is None else _prestrain(prestrain, rate),
             options.map_settings(
                 frame,
                 threshold,
@@ -145,9 +150,12 @@ def lab(
             ),
         )
         folder = OUTPUT.default(file) if out is None else out
-        OUTPUT.check(folder, force)
         options.require_input(file)
         options.require_materials(material)
+        if not force and is_finished(folder, file, settings):
+            typer.echo(f"Finished before; the results are in {folder} (--force repeats the run).")
+            return
+        OUTPUT.check(folder, force)
         _lab(file, settings, folder, force, not no_picture)
 
 
@@ -162,6 +170,21 @@ def _numbers(text: str, name: str) -> tuple[float, ...]:
 
 def _names(text: str) -> tuple[str, ...]:
     return () if text == "none" else tuple(part.strip() for part in text.split(","))
+
+
+def _prestrain(text: str, rate: float) -> LoadSettings:
+    """Return the load of a file, or of its kind, strain and axes."""
+    from polyxtal.workflows.inputs.load import LoadSettings
+
+    if Path(text).suffix in (".yaml", ".yml"):
+        options.require_files(Path(text))
+        return LoadSettings(load=text)
+    kind, _, rest = text.partition(":")
+    strain, _, axes = rest.partition(":")
+    try:
+        return LoadSettings(kind, float(strain), rate, axes or None)
+    except ValueError as error:
+        raise ValueError(f"Argument `prestrain` must be such as uniaxial:0.05:x: {error}") from None
 
 
 def _angles(text: str) -> tuple[float, ...]:
@@ -180,14 +203,16 @@ def _angles(text: str) -> tuple[float, ...]:
 def _lab(file: Path, settings: LabSettings, folder: Path, force: bool, picture: bool) -> None:
     from rich.console import Console
 
+    from polyxtal.cli.lab_tables import fit_tables, laboratory_tables
     from polyxtal.cli.tables import reading_table
+    from polyxtal.virtual_lab.checkpoint import remove_checkpoints
     from polyxtal.workflows.lab.run import lab as run
     from polyxtal.workflows.lab.write import write_lab
 
     console = Console(highlight=False)
     checkpoint = folder.with_name(f"{folder.name}.checkpoint.npz")
     if force:
-        checkpoint.unlink(missing_ok=True)
+        remove_checkpoints(checkpoint)
     with deferred_warnings() as warn, progress_bar() as progress:
 
         def show_input(reading: Reading) -> None:
@@ -199,75 +224,8 @@ def _lab(file: Path, settings: LabSettings, folder: Path, force: bool, picture: 
         report = run(file, settings, progress, show_input, checkpoint)
         progress("write", 0, 0)
         write_lab(report, folder, force, picture)
-        checkpoint.unlink(missing_ok=True)
-    for part in (*_results(report.laboratory), *_fitted(report)):
+        remove_checkpoints(checkpoint)
+    for part in (*laboratory_tables(report.laboratory), *fit_tables(report)):
         console.print(part)
     print_timing(report.seconds)
     typer.echo(f"Written to {folder}")
-
-
-def _results(found: Laboratory) -> Iterator[RenderableType]:
-    from rich.table import Table
-
-    from polyxtal.cli.tables import product
-    from polyxtal.virtual_lab.result import TAYLOR
-
-    taylor = bool(found.taylor)
-    titles = ["angle to x", "r-value", *(["Taylor"] if taylor else [])]
-    for level in found.settings.levels:
-        titles += [f"σ at ε_p {100 * level:g} % [MPa]", *(["Taylor"] if taylor else [])]
-    table = Table(*titles, title="Tension in the plane of the sheet")
-    columns = [[f"{one.angle:g}°" for one in found.r_values()], _shown(found.r_values(), 3)]
-    if taylor:
-        columns.append([f"{one.value:.3f}" for one in found.r_values(TAYLOR)])
-    for level in found.settings.levels:
-        columns.append(_shown(found.yield_stresses(level), 1))
-        if taylor:
-            columns.append([f"{one.value:.1f}" for one in found.yield_stresses(level, TAYLOR)])
-    for row in zip(*columns, strict=True):
-        table.add_row(*row)
-    yield table
-
-    table = Table(title="Sheet", show_header=False)
-    if {0.0, 45.0, 90.0} <= set(found.settings.angles):
-        table.add_row("mean r-value [-]", _plus_minus(found.mean_r(), 3))
-        table.add_row("planar anisotropy Δr [-]", _plus_minus(found.planar_anisotropy(), 3))
-    table.add_row("equibiaxial r_b [-]", _plus_minus(found.biaxial_r(), 3))
-    for level in found.settings.levels:
-        label = f"equibiaxial yield stress at ε_p {100 * level:g} % [MPa]"
-        table.add_row(label, _plus_minus(found.biaxial(level), 1))
-    heights = found.ears(1.8, 1.0)[:, 1]
-    earing = float((heights.max() - heights.min()) / heights.mean())
-    table.add_row("ears at a drawing ratio of 1.8, (max - min) / mean [%]", f"{100 * earing:.1f}")
-    yield table
-    yield (
-        f"{len(found.records)} tests on {product(found.grid)} voxels, yield at equal plastic work. "
-        "±: 90 % bound of the coarse grid and of the grains as a sample of the material, together."
-    )
-
-
-def _fitted(report: LabReport) -> Iterator[RenderableType]:
-    from rich.table import Table
-
-    if report.fits:
-        columns = ("yield function", "rms of stresses [%]", "rms of r-values [-]", "parameters")
-        table = Table(*columns, title="Fits")
-        for name, fit in report.fits.items():
-            values = ", ".join(f"{k} {v:.4g}" for k, v in fit.function.parameters.items())
-            table.add_row(name, f"{100 * fit.rms_stress:.2f}", f"{fit.rms_ratio:.3f}", values)
-        yield table
-    if report.flow is not None:
-        values = ", ".join(f"{k} {v:.4g}" for k, v in report.flow.law.parameters.items())
-        law = report.flow.law.kind
-        yield f"Flow curve along x: {law}, {values}; rms {report.flow.rms:.2g} MPa."
-        yield report.flow.remark
-
-
-def _plus_minus(estimate: Estimate, digits: int) -> str:
-    value, grid, sampling = estimate
-    bound = hypot(grid, sampling)
-    return f"{value:.{digits}f}" + ("" if isnan(bound) else f" ± {bound:.{digits}f}")
-
-
-def _shown(found: list, digits: int) -> list[str]:  # type: ignore[type-arg]
-    return [_plus_minus(one[1:], digits) for one in found]

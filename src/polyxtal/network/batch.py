@@ -71,14 +71,26 @@ class BatchIncrement:
         points = np.flatnonzero(self.failed)
         if len(points) == 0:
             return None
-        named = ", ".join(str(point) for point in points[:MAX_NAMED])
-        more = ", …" if len(points) > MAX_NAMED else ""
+        F = self.deformation[points]
+        with np.errstate(invalid="ignore"):
+            wrong = points[~(np.linalg.det(np.where(np.isfinite(F), F, np.nan)) > 0)]
+        if len(wrong):
+            return (
+                f"Every F must be finite with a positive determinant, but {len(wrong)} of "
+                f"{len(self.failed)} are not (numbers {_named(wrong)})."
+            )
         local = int((self.status[points] == LOCAL_FAILURE).sum())
         return (
             f"Every point must converge, but {len(points)} of {len(self.failed)} did not in "
-            f"{MAX_PIECES} pieces of the increment (numbers {named}{more}; {local} of them in the "
-            "law of a crystal, the others in the balance of tractions); take a smaller increment."
+            f"{MAX_PIECES} pieces of the increment (numbers {_named(points)}; {local} of them in "
+            "the law of a crystal, the others in the balance of tractions); take a smaller "
+            "increment."
         )
+
+
+def _named(points: np.ndarray) -> str:
+    more = ", …" if len(points) > MAX_NAMED else ""
+    return ", ".join(str(point) for point in points[:MAX_NAMED]) + more
 
 
 class NetworkBatch:

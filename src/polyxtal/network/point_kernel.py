@@ -2,7 +2,7 @@
 
 A point is solved for the whole increment first, then in 2, 4, … equal pieces of it until all of
 them converge. Newton's start is extrapolated from the last accepted increment where F continues in
-its direction; then elastic; then affine, with the interaction vectors and stresses accepted last.
+its direction; then elastic.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MAX_PIECES = 64
 MAX_ITERATIONS = 25
 STEADY = 0.99
 """Cosine between two changes of F above which the last one predicts the next. [-]"""
-ELASTIC, AFFINE = 0.0, -1.0
-"""Starts of Newton's method that are no multiple of the last increment."""
+ELASTIC = 0.0
+"""Start of Newton's method that is no multiple of the last increment."""
 DIFFERENCE = 1e-6
 """Change of F in the differences that give the tangent of an increment in pieces. [-]"""
 
@@ -146,7 +146,7 @@ def _follow(
 ):
     """Advance a point from its accepted state to F `goal` in equal pieces; return the status.
 
-    `share` is the multiple of the last increment that Newton starts from, `ELASTIC` or `AFFINE`;
+    `share` is the multiple of the last increment that Newton starts from, or `ELASTIC`;
     `final` evaluates the tangent, too.
     """
     _load(k, accepted, state)
@@ -158,7 +158,7 @@ def _follow(
                 own.waypoint[i, j] = start + (goal[i, j] - start) * ((piece + 1) / pieces)
         elastic = piece == 0 and share == ELASTIC
         if piece == 0 and not elastic:
-            _extrapolate(k, max(share, 0.0), before, accepted, goal, network, state)
+            _extrapolate(k, share, before, accepted, goal, network, state)
         place_deformation(tree, state.interaction, state.deformation)
         for turn in range(2 if final and piece == pieces - 1 else 1):
             status = _solve(
@@ -272,10 +272,7 @@ def advance_point(
                 if found != CONVERGED:  # that of the last piece; the stress stays
                     own.tangent[:] = last
             return pieces, status
-        if direct and share == ELASTIC:
-            share = AFFINE
-            continue
-        if share <= 0.0:
+        if share == ELASTIC:
             pieces *= 2
         share = ELASTIC
     return 0, status

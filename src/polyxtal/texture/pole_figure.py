@@ -194,8 +194,9 @@ def sample_directions(
 
 
 def miller_text(indices: Sequence[int]) -> str:
-    """Return indices in one word, such as 10-11."""
-    return "".join(str(index) for index in indices)
+    """Return indices in one word, such as 10-11; those of two digits apart, such as 10 1 0."""
+    apart = " " if any(abs(index) > 9 for index in indices) else ""
+    return apart.join(str(index) for index in indices)
 
 
 def reflection_shares(reflections: Reflections) -> dict[tuple[int, ...], float]:

@@ -13,13 +13,26 @@ from polyxtal.files.atomic import atomic_file
 from polyxtal.mechanics.response import Response
 from polyxtal.virtual_lab.measure import FinishedTest
 from polyxtal.virtual_lab.programme import VirtualTest
+from polyxtal.virtual_lab.sampling import GrainInfluence
 
-FORMAT = 1
+FORMAT = 2
 MAX_FILE = 1 << 28
 """Largest checkpoint. [bytes]"""
 _SHAPES: dict[str, tuple[int, ...]] = {
-    "time": (), "F": (3, 3), "P": (3, 3), "stress_spread": (), "cross_spread": ()
+    "time": (), "F": (3, 3), "P": (3, 3), "stress_spread": (), "cross_spread": (),
+    "stress_influence": (), "ratio_influence": (2, 2),
 }  # fmt: skip
+
+
+def initial_checkpoint(path: Path) -> Path:
+    """Return the path of the checkpoint of the sheet before its prestrain."""
+    return path.with_name(f"{path.stem}.initial{path.suffix}")
+
+
+def remove_checkpoints(path: Path) -> None:
+    """Remove a checkpoint, and that of the sheet before its prestrain."""
+    initial_checkpoint(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
 def write_records(
@@ -40,6 +53,8 @@ def write_records(
         arrays[f"{name}/F"], arrays[f"{name}/P"] = response.F, response.P
         arrays[f"{name}/stress_spread"] = one.stress_spread
         arrays[f"{name}/cross_spread"] = one.cross_spread
+        arrays[f"{name}/stress_influence"] = one.influence.stress
+        arrays[f"{name}/ratio_influence"] = one.influence.ratio
     about = {
         "format": FORMAT,
         "identity": identity,
@@ -86,6 +101,10 @@ def read_records(
                 statistics={k: float(v) for k, v in about["statistics"][name].items()},
             )
             records[name] = FinishedTest(
-                test, response, fields["stress_spread"], fields["cross_spread"]
+                test,
+                response,
+                fields["stress_spread"],
+                fields["cross_spread"],
+                GrainInfluence(fields["stress_influence"], fields["ratio_influence"]),
             )
     return (nx, ny, nz), records

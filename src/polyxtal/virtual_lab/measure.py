@@ -11,8 +11,8 @@ error itself; of the stress across, it must be made up for by another strain acr
     δ ln r = |∂ ln r / ∂ (σ_w/σ_l)| δσ_w / σ_l
 
 The derivative is measured by a test with a little stress across, the spread of σ_w is that between
-the grains. The means of coarse grids differ by κ times it (see `ladder/error.py`), those of grains
-that were drawn by itself, over the root of their number.
+the grains. The means of coarse grids differ by κ times it (see `ladder/error.py`). What grains that
+were drawn are off the material is in `sampling.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from polyxtal.mechanics.ladder.error import (
     stress_controlled,
 )
 from polyxtal.mechanics.response import Response, loaded_component
-from polyxtal.virtual_lab.programme import VirtualTest
+from polyxtal.virtual_lab.programme import VirtualTest, in_plane_axes
+from polyxtal.virtual_lab.sampling import SMALLEST, GrainInfluence, grain_influence
 
 ANY = 10**18
 """Number of points of an infinitely fine grid."""
@@ -47,15 +48,10 @@ CROSS = 0.1
 ACROSS = 0.55 / KAPPA
 """κ of the stress across over that along: 9 of 56 r-values of `benchmarks/laboratory.py bounds`
 with the same κ were beyond their bounds. [-]"""
-SAMPLED = 1.8
-"""Scatter of the r-values of drawn grains over that of the stress across: nine in ten of the random
-textures of `benchmarks/laboratory.py random` with seeds 200 to 209 need it. [-]"""
 COARSE = KAPPA * float(stdtrit(WEIGHT, 0.5 * (1 + CONFIDENCE)))
 """90 % bound of the mean of balanced voxels over the standard deviation of their mean. [-]"""
 DRAWN = float(ndtri(0.5 * (1 + CONFIDENCE)))
-"""The same of grains that were drawn independently. [-]"""
-SMALLEST = 1e-6
-"""Smallest stress that others are related to. [MPa]"""
+"""The same of a number that is normally distributed. [-]"""
 
 
 class Estimate(NamedTuple):
@@ -84,15 +80,17 @@ class FinishedTest:
             their strains would cost, see `ladder/error.py`, at every increment. [MPa]
         cross_spread: Standard deviation between grains of the stress across the load, over the
             stress along it. [-]
+        influence: What single grains contribute.
     """
 
     test: VirtualTest
     response: Response
     stress_spread: Float[Tensor, " increments"]
     cross_spread: Float[Tensor, " increments"]
+    influence: GrainInfluence
 
 
-def record(test: VirtualTest, rung: Rung) -> FinishedTest:
+def record(test: VirtualTest, rung: Rung, compliance: Float[Tensor, "6 6"]) -> FinishedTest:
     """Keep of a full field what the numbers of a test need."""
     along = rung._replace(response=along_load(rung.response, test.path))
     bounds = error_bounds([along], ANY, stress_controlled(test.path))
@@ -106,7 +104,17 @@ def record(test: VirtualTest, rung: Rung) -> FinishedTest:
         Response(response.time, response.F, response.P, statistics=dict(response.statistics)),
         bounds.P[:, i, j] * math.sqrt(rung.points) / COARSE,
         (across @ rung.coarse.volume_fractions).sqrt() / loaded,
+        grain_influence(
+            test, rung, along.response, plastic_strain(response, compliance), compliance
+        ),
     )
+
+
+def without_bounds(test: VirtualTest, response: Response) -> FinishedTest:
+    """Return a test of a model that knows no bounds."""
+    none = torch.zeros(len(response.time), dtype=torch.float64)
+    influence = GrainInfluence(none, none[:, None, None].expand(-1, 2, 2))
+    return FinishedTest(test, response, none, none, influence)
 
 
 @dataclass(frozen=True)
@@ -178,7 +186,6 @@ def yielding(
     if place is None:
         return None
     stress = _between(record.response.true_stress, place).numpy()
-    spread = float(_between(record.stress_spread, place))
     test = record.test
     return Yielding(
         test.name,
@@ -186,8 +193,8 @@ def yielding(
         test.angle,
         level,
         stress,
-        spread * shares.grid,
-        spread * shares.sampling,
+        float(_between(record.stress_spread, place)) * shares.grid,
+        float(_between(record.influence.stress, place)) * shares.sampling,
     )
 
 
@@ -210,8 +217,7 @@ def r_value(
     strain = plastic_strain(record.response, compliance)[at]
     if not float(strain[2, 2]) < -1e-6:
         return Estimate(math.nan, math.nan, math.nan)
-    r = _in_plane_ratio(record.test, strain, biaxial=False)
-    return _ratio(r, sensitivity * float(record.cross_spread[at]), shares)
+    return _ratio(record, _in_plane_ratio(record.test, strain), shares, sensitivity, at)
 
 
 def biaxial_r(
@@ -219,8 +225,7 @@ def biaxial_r(
 ) -> Estimate:
     """Return r_b = ε_p,y / ε_p,x of equibiaxial tension, whose sum of both strains is given."""
     strain = plastic_strain(record.response, compliance)[-1]
-    ratio = float(strain[1, 1] / strain[0, 0])
-    return _ratio(ratio, sensitivity * float(record.cross_spread[-1]), shares)
+    return _ratio(record, _in_plane_ratio(record.test, strain), shares, sensitivity)
 
 
 def sensitivity_of_r(record: FinishedTest, crossed: FinishedTest, compliance: Tensor) -> float:
@@ -232,11 +237,8 @@ def sensitivity_of_r(record: FinishedTest, crossed: FinishedTest, compliance: Te
     work = [plastic_work(one.response, compliance) for one in both]
     common = min(float(one[-1]) for one in work)
     places = [_crossing(one.numpy(), common) for one in work]
-    biaxial = record.test.kind == "plane stress"
     ratios = [
-        _in_plane_ratio(
-            record.test, _between(plastic_strain(one.response, compliance), place), biaxial
-        )
+        _in_plane_ratio(record.test, _between(plastic_strain(one.response, compliance), place))
         for one, place in zip(both, places, strict=True)
         if place is not None
     ]
@@ -245,20 +247,23 @@ def sensitivity_of_r(record: FinishedTest, crossed: FinishedTest, compliance: Te
     return abs(math.log(ratios[1] / ratios[0])) / CROSS
 
 
-def _in_plane_ratio(test: VirtualTest, strain: Tensor, biaxial: bool) -> float:
+def _in_plane_ratio(test: VirtualTest, strain: Tensor) -> float:
     """Return ε_w/ε_t of a tension, or ε_y/ε_x of equibiaxial tension."""
-    if biaxial:
-        return float(strain[1, 1] / strain[0, 0])
-    length = _tension_axis(test)
-    width = torch.stack([-length[1], length[0], length[2]])
-    return float(width @ strain @ width / strain[2, 2])
+    axes = in_plane_axes(test)
+    assert axes is not None
+    _, width, thickness = torch.einsum("ai,ij,aj->a", axes, strain, axes).tolist()
+    return width / thickness if thickness else math.nan
 
 
-def _ratio(value: float, spread: float, shares: Shares) -> Estimate:
+def _ratio(
+    record: FinishedTest, value: float, shares: Shares, sensitivity: float, at: int = -1
+) -> Estimate:
+    both = torch.tensor([1.0, sensitivity], dtype=torch.float64)
+    drawn = math.sqrt(float(both @ record.influence.ratio[at].to(torch.float64) @ both))
     return Estimate(
         value,
-        abs(value) * spread * ACROSS * shares.grid,
-        abs(value) * spread * SAMPLED * shares.sampling,
+        abs(value) * sensitivity * float(record.cross_spread[at]) * ACROSS * shares.grid,
+        abs(value) * drawn * shares.sampling,
     )
 
 
@@ -266,13 +271,9 @@ def along_tension(
     test: VirtualTest, history: Float[Tensor, "increments 3 3"]
 ) -> Float[Tensor, " increments"]:
     """Return the component of a history along the tension of a test in the plane."""
-    axis = _tension_axis(test)
-    return torch.einsum("i,tij,j->t", axis, history, axis)
-
-
-def _tension_axis(test: VirtualTest) -> Float[Tensor, "3"]:
-    angle = math.radians(test.angle or 0.0)
-    return torch.tensor([math.cos(angle), math.sin(angle), 0.0], dtype=torch.float64)
+    axes = in_plane_axes(test)
+    assert axes is not None
+    return torch.einsum("i,tij,j->t", axes[0], history, axes[0])
 
 
 def _symmetric(tensor: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import torch
+from jaxtyping import Float
 from scipy.stats import norm, qmc
+from torch import Tensor
 
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.step import LoadStep
@@ -37,6 +40,21 @@ class VirtualTest:
     kind: Kind
     path: LoadPath
     angle: float | None = None
+
+
+def in_plane_axes(test: VirtualTest) -> Float[Tensor, "3 3"] | None:
+    """Return the axes along a load and those whose strains' ratio is r, None if there is no r.
+
+    In tension those along the width and the thickness, in equibiaxial tension y and x.
+    """
+    if test.kind == "plane stress" and test.angle == 45.0:
+        x, y, _ = torch.eye(3, dtype=torch.float64)
+        return torch.stack([x, y, x])
+    if test.kind not in ("uniaxial", "crossed") or test.angle is None:
+        return None
+    angle = math.radians(test.angle)
+    c, s = math.cos(angle), math.sin(angle)
+    return torch.tensor([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
 
 
 def in_stages(path_to: Any, strain: float) -> LoadPath:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 from torch import Tensor
 
+from polyxtal.mechanics.ladder.error import CONFIDENCE
 from polyxtal.mechanics.response import Response
 from polyxtal.virtual_lab.earing import ear_profile
 from polyxtal.virtual_lab.measure import (
     COARSE,
-    DRAWN,
     Estimate,
     FinishedTest,
     Shares,
@@ -28,6 +29,7 @@ from polyxtal.virtual_lab.measure import (
     plastic_strain,
     r_value,
     sensitivity_of_r,
+    without_bounds,
     work_at,
     yielding,
 )
@@ -75,6 +77,7 @@ class Laboratory:
         records: The tests.
         taylor: Responses of Taylor's model to the same tests, by name.
         seconds: Wall time. [s]
+        initial: Yield surface before the prestrain; None if there was none.
     """
 
     settings: LaboratorySettings
@@ -86,6 +89,7 @@ class Laboratory:
     records: tuple[FinishedTest, ...]
     taylor: Mapping[str, Response]
     seconds: float
+    initial: Laboratory | None = None
 
     def __repr__(self) -> str:
         """Describe by the tests."""
@@ -99,8 +103,11 @@ class Laboratory:
         """What bounds are scaled with."""
         n, fine = math.prod(self.grid), math.prod(self.fine_grid)
         on_grid = 0.0 if n == fine else COARSE * math.sqrt(1 / n + 1 / fine)
-        few = 1.0 / self.concentration < FEWEST_GRAINS  # whose scatter says nothing
-        return Shares(on_grid, math.nan if few else DRAWN * math.sqrt(self.concentration))
+        grains = 1.0 / self.concentration
+        if grains < FEWEST_GRAINS:  # whose scatter says nothing
+            return Shares(on_grid, math.nan)
+        quantile = float(stdtrit(grains - 1, 0.5 * (1 + CONFIDENCE)))
+        return Shares(on_grid, quantile / math.sqrt(grains - 1))
 
     @cached_property
     def compliance(self) -> Float[Tensor, "6 6"]:
@@ -127,7 +134,8 @@ class Laboratory:
         shares = self.shares if model is None else Shares(math.nan, math.nan)
         found = [yielding(one, self.compliance, level, work, shares) for one in records]
         points = [one for one in found if one is not None]
-        return points + ([_opposite(p) for p in points if _mirrored(p)] if self.half else [])
+        mirrored = [p for p in points if self.half and p.kind == "plane stress"]
+        return points + [_opposite(p) for p in mirrored]
 
     def yield_stresses(
         self, level: float | None = None, model: str | None = None
@@ -273,27 +281,10 @@ class Laboratory:
         if model != TAYLOR or not self.taylor:
             there = "'Taylor'" if self.taylor else "None, as Taylor's model was left out"
             raise ValueError(f"Argument `model` must be {there}, but is {model!r}.")
-        nothing = torch.zeros(0, dtype=torch.float64)
-        return [
-            FinishedTest(one.test, response, nothing.new_zeros(n), nothing.new_zeros(n))
-            for one in self.records
-            for response in (self.taylor[one.test.name],)
-            for n in (len(response.time),)
-        ]
-
-
-def _mirrored(point: Yielding) -> bool:
-    return point.kind == "plane stress"
+        tests = {one.test.name: one.test for one in self.records}
+        return [without_bounds(tests[name], response) for name, response in self.taylor.items()]
 
 
 def _opposite(point: Yielding) -> Yielding:
     angle = None if point.angle is None else point.angle + 180.0
-    return Yielding(
-        f"{point.test} reversed",
-        point.kind,
-        angle,
-        point.level,
-        -point.stress,
-        point.grid,
-        point.sampling,
-    )
+    return replace(point, test=f"{point.test} reversed", angle=angle, stress=-point.stress)

@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Lock
 from time import perf_counter
 
+import torch
+
 from polyxtal.algebra.threads import one_thread
 from polyxtal.argument_types import require_seed, require_type
 from polyxtal.crystal.elasticity import Elasticity
@@ -20,19 +22,24 @@ from polyxtal.crystal.plasticity.voce_kinematic.parameters import VoceKinematic
 from polyxtal.mechanics.elastic.homogenize import homogenize
 from polyxtal.mechanics.fullfield.build import fingerprint
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
-from polyxtal.mechanics.fullfield.simulate import TOLERANCE, simulate
+from polyxtal.mechanics.fullfield.simulate import TOLERANCE
 from polyxtal.mechanics.ladder.error import Rung
-from polyxtal.mechanics.ladder.predict import EstimatedResponse, predict
+from polyxtal.mechanics.ladder.predict import predict
+from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.coarse import coarsen
-from polyxtal.microstructure.phased_materials import MaterialByPhase
+from polyxtal.microstructure.phased_materials import MaterialByPhase, PhasedMaterials
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.virtual_lab.checkpoint import read_records, write_records
+from polyxtal.virtual_lab.checkpoint import initial_checkpoint, read_records, write_records
 from polyxtal.virtual_lab.measure import FinishedTest, record
+from polyxtal.virtual_lab.prestrain import from_prestrained, prestrained, then_unloaded
 from polyxtal.virtual_lab.programme import VirtualTest
 from polyxtal.virtual_lab.result import Laboratory
 from polyxtal.virtual_lab.settings import LaboratorySettings
+
+TAYLOR_TOLERANCE = 1e-5
+"""Deviation of the stress from its prescribed value in Taylor's model. [-]"""
 
 
 def laboratory(
@@ -42,6 +49,7 @@ def laboratory(
     *,
     threads: int | None = None,
     seed: int = 0,
+    prestrain: LoadPath | None = None,
     checkpoint: str | Path | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Laboratory:
@@ -56,8 +64,12 @@ def laboratory(
         settings: Tests and accuracy; None for the defaults.
         threads: Number of tests at a time; None for one per core.
         seed: Random seed of the coarse voxels and of deviatoric directions.
+        prestrain: Load before every test, from which the sheet is then unloaded; None for the
+            sheet as it is. Strains and plastic work count from there; the yield surface without it
+            is that of `Laboratory.initial`. Directions of stress are those in the sheet before it,
+            so that a prestrain that shears the sheet leaves other stresses as well.
         checkpoint: File, `.npz`, with the tests that are finished; the same laboratory resumes
-            from it.
+            from it. Those before a prestrain are in `.initial.npz` beside it.
         on_progress: Called after every test with its name, the number of finished tests and that
             of all.
     Raises:
@@ -75,26 +87,47 @@ def laboratory(
     """
     require_type(rve, Polycrystal, "rve")
     require_seed(seed)
+    if settings is not None:
+        require_type(settings, LaboratorySettings, "settings")
     chosen = settings or LaboratorySettings()
-    solid = _solid(material)
+    solid = _solid(rve, material)
     crystals = [solid] if isinstance(solid, Material) else list(solid.values())
-    half = all(_symmetric(one) for one in crystals)
+    half = prestrain is None and all(_symmetric(one) for one in crystals)
     tests = chosen.tests(half, seed)
     began = perf_counter()
-    identity = _identity(rve, solid, chosen, tests, seed)
     file = None if checkpoint is None else Path(checkpoint)
+    initial, before = None, None
+    if prestrain is not None:
+        require_type(prestrain, LoadPath, "prestrain")
+        before = then_unloaded(prestrain)
+        initial = laboratory(
+            rve,
+            solid,
+            chosen.outline(),
+            threads=threads,
+            seed=seed,
+            checkpoint=None if file is None else initial_checkpoint(file),
+            on_progress=on_progress,
+        )
+    paths = [test.path if before is None else before + test.path for test in tests]
+    identity = _identity(rve, solid, chosen, paths, seed)
     grid, done = read_records(file, identity, tests)
+    first = None
     if grid is None:
         with one_thread():
-            first = predict(rve, solid, tests[0].path, chosen.accuracy, threads=threads, seed=seed)
+            first = predict(rve, solid, paths[0], chosen.accuracy, threads=threads, seed=seed)
         grid = first.grid
-        done[tests[0].name] = record(tests[0], Rung(_grid_of(first), first, 0.0))
     coarse = rve if grid == rve.grid else coarsen(rve, grid, seed)
+    stiffness = homogenize(coarse, _elasticity(solid), tol=1e-4).stiffness
+    compliance = torch.linalg.inv(stiffness.to(torch.float64))
+    if first is not None:
+        rung = Rung(coarse, from_prestrained(first, before), 0.0)
+        done[tests[0].name] = record(tests[0], rung, compliance)
     keep = _Keeper(file, identity, grid, done, len(tests), on_progress)
     missing = [test for test in tests if test.name not in done]
-    _run(missing, coarse, solid, threads, keep)
-    stiffness = homogenize(coarse, _elasticity(solid), tol=1e-4).stiffness
-    taylor = _taylor(coarse, solid, tests, threads) if chosen.taylor else {}
+    with prestrained(coarse, solid, before if missing else None) as respond:
+        _run(missing, coarse, respond, compliance, threads, keep)
+    taylor = _taylor(coarse, solid, tests, before, threads) if chosen.taylor else {}
     return Laboratory(
         chosen,
         grid,
@@ -105,6 +138,7 @@ def laboratory(
         tuple(done[test.name] for test in tests),
         taylor,
         perf_counter() - began,
+        initial,
     )
 
 
@@ -142,16 +176,15 @@ class _Keeper:
 def _run(
     tests: Sequence[VirtualTest],
     coarse: Polycrystal,
-    material: MaterialByPhase,
+    respond: Callable[[LoadPath], FullFieldResponse],
+    compliance: torch.Tensor,
     threads: int | None,
     keep: _Keeper,
 ) -> None:
     """Make tests on several threads; each field runs on one."""
 
     def make(test: VirtualTest) -> None:
-        response = simulate(coarse, material, test.path, threads=1)
-        assert isinstance(response, FullFieldResponse)
-        keep.add(record(test, Rung(coarse, response, 0.0)))
+        keep.add(record(test, Rung(coarse, respond(test.path), 0.0), compliance))
 
     with one_thread(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         waiting = [pool.submit(make, test) for test in tests]
@@ -167,33 +200,34 @@ def _taylor(
     coarse: Polycrystal,
     material: Mapping[str, Material] | Material,
     tests: Sequence[VirtualTest],
+    before: LoadPath | None,
     threads: int | None,
 ) -> dict[str, Response]:
-    """Return the responses of Taylor's model by name of the test."""
+    """Return the responses of Taylor's model by name of the test, without those for bounds."""
 
     def make(test: VirtualTest) -> Response:
-        return taylor_response(coarse, material, test.path)
+        path = test.path if before is None else before + test.path
+        response = taylor_response(coarse, material, path, tolerance=TAYLOR_TOLERANCE)
+        return from_prestrained(response, before)
 
     with one_thread(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        responses = list(pool.map(make, tests))
-    return {test.name: one for test, one in zip(tests, responses, strict=True)}
+        wanted = [test for test in tests if test.kind != "crossed"]
+        responses = list(pool.map(make, wanted))
+    return {test.name: one for test, one in zip(wanted, responses, strict=True)}
 
 
-def _grid_of(response: EstimatedResponse) -> Polycrystal:
-    assert response.coarse is not None
-    return response.coarse
-
-
-def _solid(material: MaterialByPhase) -> Material | dict[str, Material]:
+def _solid(rve: Polycrystal, material: MaterialByPhase) -> Material | dict[str, Material]:
     """Return the materials without voids, which have no yield surface of a dense sheet."""
-    if isinstance(material, Material):
-        return material
-    voids = [name for name, one in material.items() if one is None]
+    given = material if isinstance(material, Mapping) else {}
+    voids = [name for name, one in given.items() if one is None]
     if voids:
         raise ValueError(
             f"Every phase of a sheet must have a material, but {voids[0]!r} is a void."
         )
-    return {name: one for name, one in material.items() if one is not None}
+    PhasedMaterials.of(material, rve.phase, rve.phase_names, rve.lattices)
+    if isinstance(material, Material):
+        return material
+    return {name: one for name, one in given.items() if one is not None}
 
 
 def _elasticity(material: Material | dict[str, Material]) -> Elasticity | dict[str, Elasticity]:
@@ -213,10 +247,10 @@ def _identity(
     rve: Polycrystal,
     material: MaterialByPhase,
     settings: LaboratorySettings,
-    tests: Sequence[VirtualTest],
+    paths: Sequence[LoadPath],
     seed: int,
 ) -> str:
     """Return a hash of everything that determines the numbers."""
-    parts = [fingerprint(rve, material, test.path, TOLERANCE, "fourier", "") for test in tests]
+    parts = [fingerprint(rve, material, path, TOLERANCE, "fourier", "") for path in paths]
     text = json.dumps([parts, settings.accuracy, seed])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from polyxtal.argument_types import require_number, require_type
 from polyxtal.mechanics.ladder.accuracy import check_accuracy
@@ -96,6 +96,10 @@ class LaboratorySettings:
     def reach(self) -> float:
         """Equivalent strain of tests for yielding alone. [-]"""
         return ELASTIC + MARGIN * self.levels[-1]
+
+    def outline(self) -> LaboratorySettings:
+        """Return settings of the fewest tests with the same yield surface in plane stress."""
+        return replace(self, angles=(0.0,), directions=0, strain=self.reach, taylor=False)
 
     def tests(self, half: bool, seed: int) -> list[VirtualTest]:
         """Return the tests; those along x, and equibiaxial tension, are among them."""

@@ -49,7 +49,10 @@ def draw_laboratory(
 def draw_section(
     axes: Axes, laboratory: Laboratory, fits: Mapping[str, YieldFit] | None = None
 ) -> Axes:
-    """Draw σ_x and σ_y at yield, over the yield stress along x at the first level."""
+    """Draw σ_x and σ_y at yield, over the yield stress along x at the first level.
+
+    After a prestrain, with those before it at the first level.
+    """
     unit = _along_x(laboratory)
     for color, level in zip(LINE_COLORS, laboratory.settings.levels, strict=False):
         points = _section(laboratory, level, None) / unit
@@ -59,6 +62,9 @@ def draw_section(
             outline = _section(laboratory, level, TAYLOR) / unit
             closed = np.vstack([outline, outline[:1]])
             axes.plot(*closed.T, "-", lw=0.8, alpha=0.6, color=color)
+    if laboratory.initial is not None:
+        once = _section(laboratory.initial, laboratory.settings.levels[0], None) / unit
+        axes.plot(*once.T, "o", ms=3.5, mfc="none", color="#888888", label="before the prestrain")
     if laboratory.taylor:
         axes.plot([], [], "-", lw=0.8, alpha=0.6, color="#222222", label=TAYLOR)
     for style, (name, fit) in zip(_STYLES[1:], (fits or {}).items(), strict=False):
@@ -73,7 +79,8 @@ def draw_section(
     axes.set_ylabel("σ_y / σ_0 [-]")
     axes.set_aspect("equal")
     style_axes(axes)
-    axes.legend(fontsize=TICK_SIZE - 1.5, frameon=False, loc="center")
+    axes.legend(fontsize=TICK_SIZE - 1.5, frameon=False, loc="lower center", ncols=2,
+                bbox_to_anchor=(0.5, 1.0))  # fmt: skip
     return axes
 
 

@@ -70,6 +70,9 @@ def test_numbers_are_printed_and_written(sheet, tmp_path):
         (("--cards", "ls-dyna"), "must be given for cards of LS-DYNA"),
         (("--cards", "abaqus", "--fits", "none"), "needs a fitted yield function"),
         (("--units", "inch"), "must be of mm-t-s"),
+        (("--prestrain", "tension:0.1"), "must be such as uniaxial:0.05:x"),
+        (("--prestrain", "uniaxial"), "must be such as uniaxial:0.05:x"),
+        (("--prestrain", "missing.yaml"), "missing.yaml"),
     ],
 )
 def test_wrong_options_get_one_sentence(sheet, tmp_path, arguments, sentence):
@@ -77,3 +80,27 @@ def test_wrong_options_get_one_sentence(sheet, tmp_path, arguments, sentence):
     assert result.exit_code != 0
     assert sentence in " ".join(result.output.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_so(sheet, tmp_path):
+    out = tmp_path / "out"
+    few = (*SMALL, "--angles", "0,90", "--levels", "0.001", "--strain", "0.006", "--no-taylor")
+    command = (sheet, *few, "--fits", "none", "--no-picture", "--out", out)
+    result = lab(*command, "--prestrain", "uniaxial:0.01")
+    assert result.exit_code == 0, result.output
+    assert not list(tmp_path.glob("*.npz"))  # both checkpoints
+    with (out / "yield_points.csv").open(newline="", encoding="utf-8") as stream:
+        points = list(csv.DictReader(stream))
+    along_x = {row["model"]: row for row in points if row["test"] == "uniaxial 0"}
+    assert set(along_x) == {"full field", "before the prestrain"}
+    now, once = (
+        float(along_x[model]["true_stress_xx [MPa]"])
+        for model in ("full field", "before the prestrain")
+    )
+    assert now > 1.02 * once
+    again = lab(*command, "--prestrain", "uniaxial:0.01", "--threads", "1")
+    assert again.exit_code == 0
+    assert "Finished before" in again.stdout
+    other = lab(*command, "--prestrain", "uniaxial:0.02")
+    assert other.exit_code != 0
+    assert "must be new or empty" in " ".join(other.output.split())

@@ -1,5 +1,7 @@
 """Networks at many points: equal to one network, tangent, failure, axes, threads, files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -177,11 +179,18 @@ def test_failure_is_data_and_one_sentence(mixed):
     assert np.isnan(increment.stress[1]).all()
     assert np.isfinite(increment.stress[[0, 2]]).all()
     assert np.isfinite(increment.cauchy[0]).all()
-    assert "1 of 3 did not" in increment.reason()
+    assert "positive determinant, but 1 of 3 are not (numbers 1)" in increment.reason()
     with pytest.raises(RuntimeError, match="must precede `accept`"):
         batch.accept()
-    with pytest.raises(px.ConvergenceError, match=r"numbers 1;"):
+    with pytest.raises(px.ConvergenceError, match=r"numbers 1\)"):
         batch.step(wanted, 1.0)
+    wanted[0, 0, 1], wanted[1] = np.nan, deformation[1]
+    increment = batch.attempt(wanted, 1.0)
+    assert increment.failed.tolist() == [True, False, False]
+    assert "Every F must be finite" in increment.reason()
+    assert "1 of 3 are not (numbers 0)" in increment.reason()
+    hard = replace(increment, deformation=np.tile(np.eye(3), (3, 1, 1)))
+    assert "1 of 3 did not in 64 pieces" in hard.reason()
     batch.step(np.tile(deformation[1], (3, 1, 1)), 1.0)  # the accepted state is intact
 
 

@@ -1,6 +1,9 @@
 """User materials in Fortran: equal to the compiled network, DDSDDE, failure, refusals."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,6 +174,41 @@ def test_large_increments_are_cut_and_hopeless_ones_reported(tmp_path):
     compiled.states[1] = after[1]  # that of the failed point is as good as new
     again, *_ = compiled.attempt(np.tile(np.eye(3), (2, 1, 1)), 1.0)
     assert np.array_equal(fresh, again)
+
+
+TRAPPED = """
+import ctypes, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from umat_driver import UserMaterial
+compiled = UserMaterial(Path(sys.argv[2]), int(sys.argv[3]), 4)
+wanted = np.tile(np.eye(3), (4, 1, 1))
+wanted[0] += 0.2 * np.eye(3, k=1)
+wanted[1] = np.diag([-1.0, 1.0, 1.0])
+wanted[2] *= 1e80
+wanted[3, 0, 0] = np.nan
+ctypes.CDLL("libm.so.6").feenableexcept(1 | 4 | 8)  # invalid, zero, overflow
+_, _, shortened, _ = compiled.attempt(wanted, 1.0)
+ctypes.CDLL("libm.so.6").fedisableexcept(1 | 4 | 8)
+print(shortened.tolist())
+"""
+
+
+@fortran
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library of Linux traps exceptions")
+def test_failure_is_reported_where_floating_point_exceptions_are_trapped(tmp_path):
+    file = tmp_path / "law.f90"
+    states = px.write_umat(NETWORK, ALUMINIUM, file)
+    support = Path(__file__).parents[2] / "support"
+    done = subprocess.run(
+        [sys.executable, "-c", TRAPPED, support, file, str(states)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[1.0, 0.25, 0.25, 0.25]"
 
 
 @fortran

@@ -29,6 +29,12 @@ def test_angles_are_those_of_directions():
     torch.testing.assert_close(turned.azimuth, figure.azimuth + 0.3)
 
 
+def test_indices_of_two_digits_are_told_apart():
+    names = [px.PoleFigure(hkl, GRID, FLAT, COPPER).name for hkl in ((10, 1, 0), (1, 0, 10))]
+    assert names == ["10 1 0", "1 0 10"]
+    assert px.PoleFigure((1, -1, 0), GRID, FLAT, COPPER).name == "1-10"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -11,6 +11,7 @@ import torch
 import polyxtal as px
 from polyxtal.virtual_lab.measure import FinishedTest
 from polyxtal.virtual_lab.programme import proportional_test
+from polyxtal.virtual_lab.sampling import GrainInfluence
 
 LEVELS = px.LaboratorySettings((0.0, 45.0, 90.0), 8, 4, (0.002,), 0.02, taylor=False)
 TRUTH = px.Hill48(F=0.4, G=0.6, H=0.4, L=1.5, M=1.5, N=1.9)
@@ -42,7 +43,9 @@ def ideal(test, rows=81):
     F = torch.linalg.matrix_exp(torch.from_numpy(plastic + elastic))
     P = torch.linalg.det(F)[:, None, None] * torch.from_numpy(cauchy) @ torch.linalg.inv(F).mT
     response = px.Response(torch.arange(rows).double(), F, P)
-    return FinishedTest(test, response, torch.full((rows,), 10.0), torch.full((rows,), 0.1))
+    spreads = torch.full((rows,), 10.0), torch.full((rows,), 0.1)
+    influence = GrainInfluence(torch.full((rows,), 10.0), torch.eye(2).expand(rows, 2, 2) / 10)
+    return FinishedTest(test, response, *spreads, influence)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from polyxtal.algebra.rotation import quaternion_multiply
 from polyxtal.virtual_lab.earing import ear_profile
 from polyxtal.virtual_lab.measure import (
     ACROSS,
-    SAMPLED,
     FinishedTest,
     Shares,
     biaxial_r,
@@ -24,6 +23,7 @@ from polyxtal.virtual_lab.measure import (
     yielding,
 )
 from polyxtal.virtual_lab.programme import deviatoric_tests, section_tests, uniaxial_tests
+from polyxtal.virtual_lab.sampling import GrainInfluence
 
 ALUMINIUM = px.load_material("AA6022-T4")
 MODULUS, POISSON = 70e3, 0.33
@@ -51,7 +51,14 @@ def tension(angle: float, r: float, rows: int = 41) -> FinishedTest:
     cauchy = R @ torch.diag_embed(stress[:, None] * torch.tensor([1.0, 0, 0]).double()) @ R.T
     P = torch.linalg.det(F)[:, None, None] * cauchy @ torch.linalg.inv(F).mT
     response = px.Response(torch.arange(rows).double(), F, P)
-    return FinishedTest(test, response, torch.full((rows,), 30.0), torch.full((rows,), 0.3))
+    spreads = torch.full((rows,), 30.0), torch.full((rows,), 0.3)
+    return FinishedTest(test, response, *spreads, influence(rows))
+
+
+def influence(rows: int) -> GrainInfluence:
+    """Contributions of 40 MPa to the stress; of 0.8 and 0.4 to ln r, correlated by one half."""
+    covariance = torch.tensor([[0.64, 0.16], [0.16, 0.16]], dtype=torch.float64)
+    return GrainInfluence(torch.full((rows,), 40.0), covariance.expand(rows, 2, 2))
 
 
 @pytest.mark.parametrize(("angle", "r"), [(0.0, 1.0), (45.0, 2.0), (90.0, 0.5)])
@@ -60,7 +67,8 @@ def test_numbers_of_an_ideal_tension(angle, r):
     found = r_value(one, compliance, shares, sensitivity=7.0)
     assert found.value == pytest.approx(r, rel=1e-7)
     assert found.grid == pytest.approx(r * 7 * 0.3 * 0.1 * ACROSS, rel=1e-6)
-    assert found.sampling == pytest.approx(r * 7 * 0.3 * 0.2 * SAMPLED, rel=1e-6)
+    drawn = math.sqrt(0.64 + 2 * 7 * 0.16 + 49 * 0.16)
+    assert found.sampling == pytest.approx(r * drawn * 0.2, rel=1e-6)
     work = plastic_work(one.response, compliance)[-1]
     # The first step is elastic and plastic at once: half of the yield stress is missed there.
     first = 0.008 / 40
@@ -70,7 +78,7 @@ def test_numbers_of_an_ideal_tension(angle, r):
     point = yielding(one, compliance, 0.002, level, shares)
     assert point is not None
     assert np.trace(point.stress) == pytest.approx(202, rel=1e-9)
-    assert (point.grid, point.sampling) == (pytest.approx(3.0), pytest.approx(6.0))
+    assert (point.grid, point.sampling) == (pytest.approx(3.0), pytest.approx(8.0))
     assert work_at(one, compliance, 0.02) is None
     assert yielding(one, compliance, 0.02, 100.0, shares) is None
 
@@ -78,7 +86,7 @@ def test_numbers_of_an_ideal_tension(angle, r):
 def test_an_elastic_test_has_no_r_value():
     one = tension(0.0, 1.0)
     flat = px.Response(one.response.time[:1], one.response.F[:1], one.response.P[:1])
-    alone = FinishedTest(one.test, flat, one.stress_spread[:1], one.cross_spread[:1])
+    alone = FinishedTest(one.test, flat, one.stress_spread[:1], one.cross_spread[:1], one.influence)
     assert math.isnan(r_value(alone, isotropic_compliance(), Shares(0.1, 0.1), 7.0).value)
 
 
@@ -87,7 +95,7 @@ def test_equibiaxial_r_of_isotropic_plasticity_is_one():
     e = torch.linspace(0, 0.01, 5, dtype=torch.float64)
     F = torch.diag_embed(torch.stack([e, e, -2 * e], -1).exp())
     response = px.Response(e, F, torch.zeros(5, 3, 3, dtype=torch.float64))
-    one = FinishedTest(test, response, torch.zeros(5), torch.full((5,), 0.2))
+    one = FinishedTest(test, response, torch.zeros(5), torch.full((5,), 0.2), influence(5))
     found = biaxial_r(one, isotropic_compliance(), Shares(0.1, 0.0), 3.0)
     assert found.value == pytest.approx(1)
     assert found.grid == pytest.approx(0.06 * ACROSS)
@@ -99,11 +107,11 @@ def test_the_sensitivity_of_r_is_measured_by_a_stress_across():
     shorter = px.Response(
         crossed.response.time[:21], crossed.response.F[:21], crossed.response.P[:21]
     )
-    other = FinishedTest(crossed.test, shorter, one.stress_spread, one.cross_spread)
+    other = FinishedTest(crossed.test, shorter, one.stress_spread, one.cross_spread, one.influence)
     found = sensitivity_of_r(one, other, isotropic_compliance())
     assert found == pytest.approx(7, rel=1e-6)
     half = px.Response(one.response.time[:21], one.response.F[:21], one.response.P[:21])
-    base = FinishedTest(one.test, half, one.stress_spread, one.cross_spread)
+    base = FinishedTest(one.test, half, one.stress_spread, one.cross_spread, one.influence)
     assert sensitivity_of_r(base, crossed, isotropic_compliance()) == pytest.approx(7, rel=1e-6)
 
 
@@ -196,6 +204,8 @@ def test_a_laboratory_resumes_from_its_checkpoint(sheet, tmp_path):
     for one, other in zip(again.records, found.records, strict=True):
         assert torch.equal(one.response.P, other.response.P)
         assert torch.equal(one.cross_spread, other.cross_spread)
+        for part, whole in zip(one.influence, other.influence, strict=True):
+            assert torch.equal(part, whole)
     with pytest.raises(ValueError, match="of other tests, another polycrystal"):
         px.laboratory(rve, ALUMINIUM, FEW, seed=1, checkpoint=file)
 

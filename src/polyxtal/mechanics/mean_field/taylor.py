@@ -22,6 +22,7 @@ from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 MAX_ITERATIONS = 30
+TOLERANCE = 1e-8
 
 
 class Taylor:
@@ -32,13 +33,14 @@ class Taylor:
         law: CompiledCrystalPlasticity,
         start: CrystalState,
         weights: Float[Tensor, " grains"],
-        tolerance: float = 1e-8,
+        tolerance: float = TOLERANCE,
     ) -> None:
         """Start undeformed."""
         self.law, self.weights, self.tolerance = law, weights, tolerance
         identity = torch.eye(3, dtype=torch.float64)
         self._accepted = (identity, torch.zeros_like(identity), start)
         self._attempted = self._accepted
+        self._before, self._length, self._tried = self._accepted, 0.0, 0.0
 
     def averages(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the accepted F [-] and volume average of P [MPa], (3, 3) each."""
@@ -50,30 +52,60 @@ class Taylor:
         return deformation @ state.plastic_inverse
 
     def attempt(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
-        """Try to reach the goal by Newton's method for the free components of F."""
-        deformation, _, start = self._accepted
-        state, residual = start, float("inf")
+        """Try to reach the goal by Newton's method for the free components of F.
+
+        It starts from the last increment continued, and where that fails, or the load changes its
+        direction, from the elastic response.
+        """
+        self._tried = dt
+        deformation, _, state = self._accepted
+        iterations = 0
+        if not new_direction and self._length > 0.0:
+            share = dt / self._length
+            before, _, earlier = self._before
+            stress = state.stress + share * (state.stress - earlier.stress)
+            goal = control.placed(deformation + share * (deformation - before))
+            result = self._newton(dt, control, goal, stress, elastic=False)
+            if result.converged:
+                return result
+            iterations = result.iterations
+        result = self._newton(dt, control, deformation, state.stress, elastic=True)
+        return result._replace(iterations=result.iterations + iterations)
+
+    def _newton(
+        self,
+        dt: float,
+        control: MixedControl,
+        deformation: Float[Tensor, "3 3"],
+        guess: Float[Tensor, "grains 6"],
+        elastic: bool,
+    ) -> StepResult:
+        start = self._accepted[2]
+        residual = float("inf")
         for iteration in range(MAX_ITERATIONS):
-            guess = CrystalState(start.plastic_inverse, start.internal, state.stress)
+            first = elastic and iteration == 0
             grains = deformation.expand(len(self.weights), 3, 3)
+            state = CrystalState(start.plastic_inverse, start.internal, guess)
             try:
-                update = self.law.update(grains, guess, dt if iteration else 0.0)
+                update = self.law.update(grains, state, 0.0 if first else dt)
             except (ConvergenceError, ValueError):
                 return StepResult(False, iteration + 1, residual, crystal_failed=True)
             stress = torch.einsum("g,gij->ij", self.weights, update.stress)
             tangent = torch.einsum("g,gijkl->ijkl", self.weights, update.tangent)
             scale = max(float(update.stress.abs().max()), STRESS_FLOOR)
             residual = float(control.stress_error(stress)) / scale
-            if iteration and control.holds_for(deformation) and residual < self.tolerance:
+            reached = control.holds_for(deformation) and residual < self.tolerance
+            if reached and not first:
                 self._attempted = (deformation, stress, update.state)
                 return StepResult(True, iteration + 1, residual)
             change = control.newton_change(deformation, stress, tangent)
             deformation = control.placed(deformation + change)
-            state = update.state
+            guess = update.state.stress
         return StepResult(False, MAX_ITERATIONS, residual)
 
     def accept(self) -> None:
         """Make the state reached by the last attempt the accepted one."""
+        self._before, self._length = self._accepted, self._tried
         self._accepted = self._attempted
 
 
@@ -82,6 +114,7 @@ def taylor_response(
     material: Material | Mapping[str, Material],
     path: LoadPath,
     on_increment: Callable[[float], None] | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Response:
     """Return the response to a load path in Taylor's model [Taylor1938].
 
@@ -92,6 +125,8 @@ def taylor_response(
         material: One material for all grains, or one for each phase name.
         path: Load path.
         on_increment: Called with the time [s] after every increment, for progress.
+        tolerance: Largest deviation of the mean stress from its prescribed value, over the largest
+            stress in the grains. [-]
     Returns:
         Response with the orientation of every grain at every increment.
     Raises:
@@ -106,4 +141,4 @@ def taylor_response(
         270
     """
     law, start, weights = crystals_of(rve, material)
-    return respond(path, Taylor(law, start, weights), weights, on_increment)
+    return respond(path, Taylor(law, start, weights, tolerance), weights, on_increment)

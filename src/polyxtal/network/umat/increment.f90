@@ -71,7 +71,7 @@ contains
     do piece = 1, pieces
       goal = f0 + (f1 - f0)*(dble(piece)/dble(pieces))
       if (piece == 1 .and. share /= from_elastic) then
-        call extrapolate(statev, max(share, 0.0d0), w)
+        call extrapolate(statev, share, w)
         w%deformation(:, :, root) = goal
       end if
       call place(w)
@@ -179,11 +179,7 @@ contains
         call store(f0, w, statev)
         return
       end if
-      if (pieces == 1 .and. share == from_elastic) then
-        share = from_affine
-        cycle
-      end if
-      if (share <= 0.0d0) pieces = 2*pieces
+      if (share == from_elastic) pieces = 2*pieces
       share = from_elastic
     end do
   end subroutine increment

@@ -7,7 +7,7 @@ module umat_network
   implicit none
   integer, parameter :: root = 2*nl - 1, inner = nl - 1
   integer, parameter :: max_pieces = 64, max_iterations = 25
-  real(8), parameter :: from_elastic = 0.0d0, from_affine = -1.0d0  ! no multiple of the last one
+  real(8), parameter :: from_elastic = 0.0d0  ! no multiple of the last one
   integer, parameter :: flag = 1, last_f = 2, first_leaf = 11
   integer, parameter :: leaf_size = 21 + 2*nz, first_inner = first_leaf + nl*leaf_size
   integer, parameter :: state_size = first_inner - 1 + 6*inner

@@ -2,6 +2,7 @@ subroutine umat(stress, statev, ddsdde, sse, spd, scd, rpl, ddsddt, drplde, drpl
                 time, dtime, temp, dtemp, predef, dpred, cmname, ndi, nshr, ntens, nstatv, props, &
                 nprops, coords, drot, pnewdt, celent, dfgrd0, dfgrd1, noel, npt, layer, kspt, &
                 jstep, kinc)
+  use, intrinsic :: ieee_exceptions
   use umat_increment
   implicit none
   character(len=80) :: cmname
@@ -13,6 +14,7 @@ subroutine umat(stress, statev, ddsdde, sse, spd, scd, rpl, ddsddt, drplde, drpl
   type(network_work), allocatable :: w
   real(8) :: piola(3, 3), tangent(9, 9), kirchhoff(3, 3), f0(3, 3), f1(3, 3), volume
   integer, parameter :: row(6) = [1, 2, 3, 1, 1, 2], column(6) = [1, 2, 3, 2, 3, 3]
+  type(ieee_status_type) :: caller
   logical :: converged
   integer :: a, b
   if (nstatv < state_size) then
@@ -23,12 +25,17 @@ subroutine umat(stress, statev, ddsdde, sse, spd, scd, rpl, ddsddt, drplde, drpl
     write (*, *) 'UMAT: NDI must be 3 (no plane stress), but is ', ndi
     stop 1
   end if
+  ! Steps that fail may overflow on the way and are tried again in pieces: no exception may end a
+  ! program that traps them.
+  call ieee_get_status(caller)
+  call ieee_set_halting_mode(ieee_all, .false.)
   f0 = in_frame(dfgrd0)
   f1 = in_frame(dfgrd1)
   if (statev(flag) == 0.0d0) call initialise(f0, statev)
   allocate (w)
   call increment(f0, f1, dtime, statev, piola, tangent, w, converged)
   deallocate (w)
+  call ieee_set_status(caller)
   ddsdde = 0.0d0
   if (.not. converged) then
     pnewdt = 0.25d0

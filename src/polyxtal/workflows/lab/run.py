@@ -67,6 +67,7 @@ def lab(
     """
     settings = settings or LabSettings()
     stages = Stages(progress)
+    prestrain = None if settings.prestrain is None else settings.prestrain.load_path()
     with stages.stage("read"), remarks() as said:
         rve, grain_map = read_input(file, settings.material, settings.ebsd)
         materials: dict[str, Material | None] = dict(choose_materials(rve, file, settings.material))
@@ -90,6 +91,7 @@ def lab(
             settings.tests,
             threads=settings.threads,
             seed=settings.seed,
+            prestrain=prestrain,
             checkpoint=checkpoint,
             on_progress=after_test,
         )

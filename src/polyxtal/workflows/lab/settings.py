@@ -10,6 +10,7 @@ from polyxtal.mechanics.yielding.cards.write import CODES
 from polyxtal.mechanics.yielding.fit import KINDS
 from polyxtal.virtual_lab.settings import LaboratorySettings
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
+from polyxtal.workflows.inputs.load import LoadSettings
 
 SUMMARY, POINTS, DIRECTIONS = "laboratory.json", "yield_points.csv", "directions.csv"
 EARS, CURVES, PICTURE = "ears.csv", "curve-*.csv", "laboratory.png"
@@ -36,6 +37,7 @@ class LabSettings:
         density: Density for cards that need it. [kg/m³]
         threads: Number of tests at a time; None for one per core.
         seed: Random seed.
+        prestrain: Load before every test; None for none.
         ebsd: Settings for EBSD maps.
     """
 
@@ -48,6 +50,7 @@ class LabSettings:
     density: float | None = None
     threads: int | None = None
     seed: int = 0
+    prestrain: LoadSettings | None = None
     ebsd: MapSettings = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:

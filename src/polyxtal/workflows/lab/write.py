@@ -159,13 +159,16 @@ def _models(found: Laboratory) -> list[str | None]:
 
 
 def _points(found: Laboratory) -> Iterator[list[Any]]:
-    for model in _models(found):
+    labs = [(found, model, model or "full field") for model in _models(found)]
+    if found.initial is not None:
+        labs.append((found.initial, None, "before the prestrain"))
+    for one, model, name in labs:
         for level in found.settings.levels:
-            for p in found.yield_points(level, model):
+            for p in one.yield_points(level, model):
                 stress = [float(p.stress[i, j]) for i, j in COMPONENTS]
                 bounds = [_known(p.grid), _known(p.sampling)]
                 angle = "" if p.angle is None else p.angle
-                yield [model or "full field", p.test, p.kind, angle, level, *stress, *bounds]
+                yield [name, p.test, p.kind, angle, level, *stress, *bounds]
 
 
 def _directions(found: Laboratory) -> Iterator[list[Any]]:
