@@ -2,6 +2,7 @@
 
     python benchmarks/ladder.py                                  # `sampling` and `rolling`
     python benchmarks/ladder.py sampling|rolling|calibration [--cases 40] [--out out/ladder]
+    python benchmarks/ladder.py calibration --kind DP            # forty more of one kind
 
 One thread; CPU seconds (user + system) of this process after compilation. `calibration` takes about
 twenty minutes and continues where it was stopped.
@@ -131,16 +132,23 @@ def polycrystal(number: int) -> tuple[str, px.Polycrystal, object, px.LoadPath]:
     return f"{kind}, {grid}^3, {grains} grains, {load}", rve, materials, paths[load]()
 
 
-def calibration(cases: int, out: Path) -> None:
-    """Count how often the true error lies below the bound, and below the wanted accuracy."""
+def calibration(cases: int, out: Path, kind: str | None = None) -> None:
+    """Count how often the true error lies below the bound, and below the wanted accuracy.
+
+    The polycrystals of one kind only are others than those of all kinds.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    file = out / "calibration.csv"
+    file = out / ("calibration.csv" if kind is None else f"calibration-{kind}.csv")
+    numbers = range(cases)
+    if kind is not None:
+        first = 8 * len(KINDS) + KINDS.index(kind)
+        numbers = range(first, first + cases * len(KINDS), len(KINDS))
     header = ["case", "accuracy", "grid", "bound", "error", "increments within", "seconds", "full"]
     if not file.exists():
         file.write_text(",".join(header) + "\n")
     with file.open(newline="") as stream:
         known = {row["case"] for row in csv.DictReader(stream)}
-    for number in range(cases):
+    for number in numbers:
         name, rve, materials, path = polycrystal(number)
         label = f"{number}: {name}".replace(",", ";")
         if label in known:
@@ -190,6 +198,7 @@ def main() -> None:
     plain = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("table", nargs="?", choices=TABLES)
+    parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--cases", type=int, default=40)
     parser.add_argument("--out", type=Path, default=Path("out/ladder"))
     given = parser.parse_args()
@@ -199,7 +208,7 @@ def main() -> None:
     if given.table in (None, "rolling"):
         rolling()
     if given.table == "calibration":
-        calibration(given.cases, given.out)
+        calibration(given.cases, given.out, given.kind)
 
 
 if __name__ == "__main__":

@@ -112,9 +112,7 @@ def table(out: Path) -> None:
         index = f"{texture_index(case.end, share, laue):.3f}"
         rows.append((name, "DAMASK", 0, 0, 0, 0, index, f"{case.damask:.0f}", f"{case.damask:.0f}"))
         print(f"texture index {index}")
-        print(
-            "method                         mean   max [%]  rotation [deg]  l = 4  index   CPU s"
-        )
+        print("method                         mean   max [%]  rotation [deg]  l = 4  index   CPU s")
         for method, run in methods(case):
             try:
                 run()  # compiles

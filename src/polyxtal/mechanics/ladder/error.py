@@ -13,8 +13,8 @@ where grains lie in series, so that they share the stress. Where the load prescr
 error is 0, that of the loaded deformation is 1 / E times as large, and that of other free ones
 κ d_ij √(…), with the standard deviation d_ij of the deformation gradient.
 
-κ is 0.38 for every crystal, phase and load, and 0.65 where coarse voxels are long or flat as the
-grains are, with the weight of 3 degrees of freedom before a polycrystal is known;
+κ is 0.38 for every crystal and load, 0.5 for several phases, and 0.65 where coarse voxels are long
+or flat as the grains are, with the weight of 3 degrees of freedom before a polycrystal is known;
 `benchmarks/ladder.py calibration` measures what that is worth. The coarser
 rungs of the ladder, whose errors are independent, correct it for the polycrystal at hand (Bayes'
 rule for a normal sample, with a conjugate prior):
@@ -45,8 +45,8 @@ from polyxtal.mechanics.response import loaded_component
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
 
-KAPPA, KAPPA_LONG, WEIGHT = 0.38, 0.65, 3.0
-"""Prior κ of cubes and of long or flat voxels [-], and its weight in degrees of freedom."""
+KAPPA, KAPPA_PHASES, KAPPA_LONG, WEIGHT = 0.38, 0.5, 0.65, 3.0
+"""Prior κ of one phase, of several, and of long or flat voxels [-], and its degrees of freedom."""
 KAPPA_HARDENING, KAPPA_WIDENING = 1.6, 3.1
 """κ of the hardening modulus and of the r-value, over that of the stress. [-]"""
 CONFIDENCE = 0.9
@@ -167,8 +167,7 @@ def _kappa(
     rungs: Sequence[Rung], controlled: Bool[Tensor, "increments 3 3"]
 ) -> tuple[float, float]:
     """Return κ and its degrees of freedom, from the loaded component of successive rungs."""
-    edges = [size / n for size, n in zip(rungs[-1].coarse.size, rungs[-1].coarse.grid, strict=True)]
-    total = WEIGHT * (KAPPA_LONG if max(edges) > LONG * min(edges) else KAPPA) ** 2
+    total = WEIGHT * _prior(rungs[-1].coarse) ** 2
     last = rungs[-1].response
     i, j = loaded_component(last)
     name = "F" if _by_stress(last, controlled) else "P"
@@ -182,6 +181,13 @@ def _kappa(
             total += float(ratio.mean()) / (1 / a.points + 1 / b.points)
     freedom = WEIGHT + len(rungs) - 1
     return math.sqrt(total / freedom), freedom
+
+
+def _prior(coarse: Polycrystal) -> float:
+    """Return κ before the polycrystal is known."""
+    if max(coarse.spacing) > LONG * min(coarse.spacing):
+        return KAPPA_LONG
+    return KAPPA_PHASES if len(coarse.phase[coarse.volume_fractions > 0].unique()) > 1 else KAPPA
 
 
 def _scales(

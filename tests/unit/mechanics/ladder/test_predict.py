@@ -12,7 +12,14 @@ import polyxtal as px
 from polyxtal.algebra.rotation import random_quaternions
 from polyxtal.mechanics.ladder import key_numbers
 from polyxtal.mechanics.ladder import predict as ladder
-from polyxtal.mechanics.ladder.error import KAPPA, Rung, error_bounds, relative_error
+from polyxtal.mechanics.ladder.error import (
+    KAPPA,
+    KAPPA_LONG,
+    KAPPA_PHASES,
+    Rung,
+    error_bounds,
+    relative_error,
+)
 from polyxtal.mechanics.ladder.grids import coarse_grid
 from polyxtal.microstructure.coarse import coarse_voxels
 
@@ -144,7 +151,8 @@ def rung(points: int, change: float, strains: float = 0.0) -> Rung:
     deformed[1, :, 0, 0] += strains * sign
     response = px.FullFieldResponse(time, strain, stress, grain_F=deformed, grain_P=local)
     voxels = torch.arange(points).reshape(-1, 1, 1) * 4 // points
-    coarse = px.Polycrystal(voxels, px.UniformTexture().orientations(4))
+    orientations = px.UniformTexture().orientations(4)
+    coarse = px.Polycrystal(voxels, orientations, size=(float(points), 1.0, 1.0))
     return Rung(coarse, response, 1.0)
 
 
@@ -349,3 +357,14 @@ def test_a_single_voxel_and_two_along_an_axis_are_answered(grid):
     answer = px.predict(cell, ALUMINIUM, px.LoadPath.uniaxial(0.01, increments=3), 0.2)
     assert all(m <= n for m, n in zip(answer.grid, grid, strict=True))
     assert (answer.error == 0) == (answer.grid == grid)
+
+
+def test_bounds_of_several_phases_and_of_long_voxels_are_wider():
+    one = rung(100, 0.0)
+    q, grid = one.coarse.orientations, one.coarse.grain_id
+    long = px.Polycrystal(grid, q, size=(200.0, 1.0, 1.0))
+    mixed = px.Polycrystal(grid, q, (100.0, 1.0, 1.0), phase=[0, 0, 1, 1], phase_names=("a", "b"))
+    kappa = [
+        error_bounds([one._replace(coarse=coarse)], 10**9, STRAIN).kappa for coarse in (long, mixed)
+    ]
+    assert kappa == pytest.approx([KAPPA_LONG, KAPPA_PHASES])
