@@ -88,9 +88,9 @@ OPTIONS = {
     "halfwidth", "hold", "increment", "lattice", "laue", "leaves", "levels", "load", "material",
     "max_filled", "max_iterations", "missing", "model", "name", "nodes", "path", "patience",
     "phase", "picture", "prestrain", "projection", "rate", "reflections", "resolution", "rule",
-    "scheduler", "scheme", "section", "section_spacing", "sections", "seed", "solver", "stop_after", "strain",
-    "strategy", "stress", "stress_ratio", "symmetry", "test", "threads", "tol", "unit", "units",
-    "unload", "validation", "void", "volume", "workers",
+    "scheduler", "scheme", "section", "section_spacing", "sections", "seed", "solver", "stop_after",
+    "strain", "strategy", "stress", "stress_ratio", "symmetry", "test", "threads", "tol", "unit",
+    "units", "unload", "validation", "void", "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""
 _ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")
