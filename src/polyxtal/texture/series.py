@@ -106,7 +106,12 @@ class HarmonicSeries:
         """Return the density of each ±h along each r, by the even degrees.
 
         P(h, r) = Σ_l (2l+1) Σ_mn f^l_mn y^l_m(r) conj y^l_n(h),   y^l_m = D^l_m0
+
+        The fewer of the directions are contracted with the coefficients first.
         """
+        if len(crystal) > len(sample):  # P equals its conjugate
+            swapped = replace(self, degrees=tuple(f.conj().T for f in self.degrees))
+            return swapped.pole_density(sample, crystal).T
         width = self.bandwidth
         modes = np.zeros((len(crystal), 2 * width + 1, width + 1), np.complex128)
         angles = _polar(crystal)

@@ -40,15 +40,19 @@ def wigner_functions(
     """
     m = np.arange(-degree, degree + 1) if orders is None else orders
     angles = quaternion_to_bunge(orientations).numpy()
+    left, right = (np.exp(-1j * m * angles[:, i : i + 1]) for i in (0, 2))
+    return left[:, :, None] * _tilted(angles[:, 1], degree, m) * right[:, None]
+
+
+def _tilted(tilt: NDArray[np.float64], degree: int, m: NDArray[np.int64]) -> NDArray[np.complex128]:
+    """Return D^l_mn of rotations by Φ about x, (n, orders, orders)."""
     turn, k = half_turns(degree)[m + degree], np.arange(degree + 1)
     # Columns k and -k together; even m + n cosines, odd ones sines.
     twice = np.where(k > 0, 2.0, 1.0)
     even, odd = (
-        (turn * (twice * part(k * angles[:, 1:2]))[:, None]) @ turn.T for part in (np.cos, np.sin)
+        (turn * (twice * part(k * tilt[:, None]))[:, None]) @ turn.T for part in (np.cos, np.sin)
     )
-    middle = np.where((m[:, None] + m) % 2 == 0, even, -1j * odd)
-    left, right = (np.exp(-1j * m * angles[:, i : i + 1]) for i in (0, 2))
-    return left[:, :, None] * middle * right[:, None]
+    return np.where((m[:, None] + m) % 2 == 0, even, -1j * odd)
 
 
 def fold_about_z(laue: LaueGroup) -> int:
@@ -62,4 +66,9 @@ def invariant_projector(laue: LaueGroup, degree: int) -> NDArray[np.complex128]:
     fold = fold_about_z(laue)
     most = degree // fold
     orders = fold * np.arange(-most, most + 1)
-    return wigner_functions(laue.rotations, degree, orders).mean(0)
+    # Those of one Φ, of which a group has three at most, differ in phases only.
+    angles = quaternion_to_bunge(laue.rotations).numpy()
+    tilts, first, which = np.unique(angles[:, 1].round(9), return_index=True, return_inverse=True)
+    left, right = (np.exp(-1j * orders * angles[:, i : i + 1]) for i in (0, 2))
+    phases = np.stack([left[which == i].T @ right[which == i] for i in range(len(tilts))])
+    return (_tilted(angles[first, 1], degree, orders) * phases).sum(0) / len(angles)

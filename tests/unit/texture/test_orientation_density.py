@@ -20,7 +20,7 @@ from polyxtal.texture.halfwidth import RULES
 from polyxtal.texture.kernels import KERNELS, RotationKernel
 from polyxtal.texture.series import harmonic_series
 from polyxtal.texture.weighted_kernels import SAMPLE_SYMMETRIES
-from polyxtal.texture.wigner import wigner_functions
+from polyxtal.texture.wigner import fold_about_z, invariant_projector, wigner_functions
 
 CUBE = torch.tensor([1.0, 0, 0, 0], dtype=torch.float64)
 
@@ -40,6 +40,26 @@ def test_wigner_functions_multiply_as_rotations_do():
     p, q = random_quaternions(5, 1), random_quaternions(5, 2)
     both = wigner_functions(p, 4) @ wigner_functions(q, 4)
     np.testing.assert_allclose(wigner_functions(quaternion_multiply(p, q), 4), both, atol=1e-13)
+
+
+@pytest.mark.parametrize("laue", LAUE_GROUPS)
+def test_projector_is_the_mean_wigner_function_of_the_group(laue):
+    group = LaueGroup(laue)
+    fold = fold_about_z(group)
+    for degree in (3, 8, 13):
+        mean = wigner_functions(group.rotations, degree).mean(0)
+        kept = slice(degree % fold, None, fold)
+        found = invariant_projector(group, degree)
+        np.testing.assert_allclose(found, mean[kept, kept], atol=1e-12)
+        assert abs(mean).sum() == pytest.approx(abs(found).sum(), abs=1e-9)
+
+
+@pytest.mark.parametrize("laue", ["-1", "2/m", "-3", "m-3m"])
+def test_pole_density_is_the_same_whichever_side_is_contracted_first(laue):
+    series = px.ODF(random_quaternions(9, 3), None, 0.5, laue, "monoclinic").fourier()
+    h, r = (torch.randn(n, 3, dtype=torch.float64) for n in (7, 5))
+    one_by_one = torch.cat([series.pole_density(one[None], r) for one in h])
+    torch.testing.assert_close(series.pole_density(h, r), one_by_one, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("laue", LAUE_GROUPS)
