@@ -89,4 +89,5 @@ def test_resolutions_out_of_range_are_refused(resolution):
 @pytest.mark.parametrize("laue", LAUE_GROUPS)
 def test_grid_of_the_zone_leaves_out_nothing(laue):
     group = LaueGroup(laue)
-    assert torch.equal(zone_grid(21, group), in_zone(cubochoric_grid(21), group))
+    whole = in_zone(cubochoric_grid(48), group)
+    torch.testing.assert_close(zone_grid(48, group), whole, rtol=0, atol=1e-14)
