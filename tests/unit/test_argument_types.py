@@ -14,6 +14,8 @@ rve, material = px.tessellate(grid=3, grains=3, seed=0), px.load_material("AA602
 path, elasticity = px.LoadPath.uniaxial(1e-3, increments=1), material.elasticity
 network = px.MaterialNetwork.from_polycrystal(rve, leaves=2)
 response, texture = network.respond(material, path), px.UniformTexture()
+q = [[1, 0, 0, 0]] * 12
+figure = px.PoleFigure((1, 1, 1), [[0, 0, 1.0]], [1.0], px.Lattice("cF"))
 model, nested = px.load_model("polyxtal-small"), [[1, 0, 0, 0], [1, 0, 0]]
 def said(call):
     try:
@@ -196,6 +198,48 @@ CALLS = {
     ),
     "px.calculate_pole_figure(texture, (1, 1, 1), [[0, 0, 1.0]], px.Lattice('cF'))": (
         "Argument `odf` must be an ODF, but is a UniformTexture."
+    ),
+    "px.pole_figure_error(texture, figure)": (
+        "Argument `odf` must be an ODF or None, but is a UniformTexture."
+    ),
+    "px.ODF('a')": "Argument `centres` must be an array of numbers, but is a str of <U1.",
+    "px.ODF(q, halfwidth='5')": "Argument `halfwidth` must be a number, but is a str.",
+    "px.ODF(q, sample_symmetry=3)": ("Argument `sample_symmetry` must be a str, but is an int."),
+    "px.ODF(q, kernel=3)": (
+        "Argument `kernel` must be one of de la Vallee Poussin, von Mises-Fisher, but is 3."
+    ),
+    "px.ODF.from_orientations(texture)": (
+        "Argument `orientations` must be an array of numbers, but is a UniformTexture."
+    ),
+    "px.ODF.from_orientations(q, [1e308] * 12)": (
+        "Argument `weights` must be non-negative with a positive sum that is finite, "
+        "but spans 1e+308 to 1e+308."
+    ),
+    "px.ODF.from_orientations(q, [0.0] * 12)": (
+        "Argument `weights` must be non-negative with a positive sum that is finite, "
+        "but spans 0 to 0."
+    ),
+    "px.ODF.from_orientations(q, [float('nan')] * 12)": (
+        "Argument `weights` must be non-negative with a positive sum that is finite, "
+        "but spans nan to nan."
+    ),
+    "px.ODF.from_texture(rve)": "Argument `texture` must be a Texture, but is a Polycrystal.",
+    "px.ODF.from_fourier(texture)": (
+        "Argument `series` must be a HarmonicSeries, but is a UniformTexture."
+    ),
+    "px.ODF(q).volume_fraction('cube')": (
+        "Argument `orientation` must be an array of numbers, but is a str of <U4."
+    ),
+    "px.ODF(q).volume_fraction(fibre=3)": "Argument `fibre` must be a Sequence, but is an int.",
+    "px.ODF(q).bands(samples='a')": "Argument `samples` must be a whole number, but is a str.",
+    "px.ODF(q).bands(level='a')": "Argument `level` must be a number, but is a str.",
+    "px.ODF(q).modes('a')": "Argument `count` must be a whole number, but is a str.",
+    "px.ODF(q).modes(2, 'a')": "Argument `separation` must be a number, but is a str.",
+    "px.ODF(q).fourier('a')": "Argument `bandwidth` must be a whole number, but is a str.",
+    "px.ODF(q).distance(rve)": "Argument `other` must be a Texture, but is a Polycrystal.",
+    "px.ODF(q).sample('a')": "Argument `n` must be a whole number, but is a str.",
+    "px.ODF(q).pole_density('a', [0, 0, 1.0])": (
+        "Argument `crystal` must be an array of numbers, but is a str of <U1."
     ),
     "px.pole_figure_grid('5')": "Argument `step` must be a number, but is a str.",
     "px.texture_from_orix(rve)": (

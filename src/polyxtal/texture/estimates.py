@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.randomness import as_generator
+from polyxtal.argument_types import require_number, require_type
 
 BLOCKS = 5000
 """Most units that are drawn: more orientations are put into as many random blocks of equal size."""
@@ -48,6 +50,8 @@ def bootstrap(
     Raises:
         ValueError: if `samples` or `level` is out of range.
     """
+    require_type(samples, Integral, "samples")
+    require_number(level, "level")
     if samples < 10 or not 0 < level < 1:
         raise ValueError(
             "Arguments `samples` and `level` must be at least 10 and between 0 and 1, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 
 from jaxtyping import Float
 from numpy.typing import ArrayLike
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.algebra.rotation import quaternion_multiply
-from polyxtal.argument_types import require_seed, require_type
+from polyxtal.argument_types import require_number, require_seed, require_type
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.contributions import of_density, of_index, of_region
 from polyxtal.texture.distribution import DiscreteTexture, Texture, unit_quaternions
@@ -160,6 +161,8 @@ class ODF(WeightedKernels):
 
     def modes(self, count: int = 5, separation: float = DEFAULT_ANGLE) -> Modes:
         """Return the highest maxima of the density, at least `separation` [rad] apart."""
+        require_type(count, Integral, "count")
+        require_number(separation, "separation")
         sample = sample_group(self.sample_symmetry)
         return find_modes(self, count, separation, self.halfwidth / 3, sample, self.zone_density)
 

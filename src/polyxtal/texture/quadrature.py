@@ -19,7 +19,7 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     quaternion_to_matrix,
 )
-from polyxtal.argument_types import require_number
+from polyxtal.argument_types import require_number, require_type
 from polyxtal.crystal.laue import LaueGroup
 from polyxtal.texture.components import rotation_from_z, unit_direction
 from polyxtal.texture.cubochoric import EDGE
@@ -71,6 +71,7 @@ def region_points(
         if fibre is None:
             return ball_points(sheet_variants(beta_fibre()), angle, laue, sample)
     if fibre is not None:
+        require_type(fibre, Sequence, "fibre")
         return tube_points(*fibre, angle, laue, sample)
     q = unit_quaternions("orientation", number_tensor(orientation, "orientation"))
     if q.ndim > 2:
