@@ -2,6 +2,7 @@
 
 python benchmarks/odf.py             errors of samples
 python benchmarks/odf.py large [N]   seconds of each stage, from N orientations (default: 100,000)
+python benchmarks/odf.py maps FILE[=FRAME]…   index and volume fractions beside plain sums
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import math
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy import fft
+from scipy.special import beta
 
 import polyxtal as px
+from polyxtal.texture.cubochoric import cubochoric_grid
 from polyxtal.texture.series import fits_grid, grid_shape, harmonic_series
+from polyxtal.texture.zone import in_zone
 from polyxtal.workflows.texture.draw import draw_texture
 from polyxtal.workflows.texture.inputs import TextureInput
 from polyxtal.workflows.texture.report import texture_report
@@ -118,9 +123,37 @@ def compare_samples() -> None:
         print(f"{n:7d}  {table}  {spent:6.1f}")
 
 
+def compare_maps(arguments: Sequence[str]) -> None:
+    """Print volume fractions and index beside plain sums over grains, symmetry and a grid.
+
+    Args:
+        arguments: Files, and the frame after each that needs one, as FILE or FILE=FRAME.
+    """
+    for argument in arguments:
+        path, _, frame = argument.partition("=")
+        measured = px.read_ebsd(path, frame=frame or None)
+        odf = px.estimate_odf(measured, halfwidth=math.radians(10))
+        even = in_zone(cubochoric_grid(60), odf.laue)
+        kappa = 0.5 * math.log(0.5) / math.log(math.cos(odf.halfwidth / 2))
+        constant = beta(1.5, 0.5) / beta(1.5, kappa + 0.5)
+        brute = torch.zeros(len(even), dtype=torch.float64)
+        for q, weight in zip(odf.centres, odf.weights, strict=True):
+            for copy in odf.laue.equivalents(q):
+                value = constant * (even @ copy).abs() ** (2 * kappa)
+                brute += float(weight) / odf.laue.order * value
+        print(f"{path}: {len(odf.centres)} grains, {odf.laue.name}")
+        print(f"  index {odf.index:.4f}, plain {float(brute.square().mean()):.4f}")
+        for mode in odf.modes(3).orientations:
+            inside = odf.laue.disorientation(even, mode) < math.radians(15)
+            plain = float((brute * inside).mean())
+            print(f"  within 15 deg {odf.volume_fraction(mode):.4f}, plain {plain:.4f}", flush=True)
+
+
 if __name__ == "__main__":
     what, *given = sys.argv[1:] or ("samples",)
     if what == "large":
         time_large(int(given[0]) if given else 100_000)
+    elif what == "maps":
+        compare_maps(given)
     else:
         compare_samples()
