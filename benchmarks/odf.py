@@ -47,7 +47,7 @@ def draw_many(laue: str, count: int) -> torch.Tensor:
 
 def time_large(count: int) -> None:
     """Print the seconds of each stage, of a process that has loaded its kernels, and a floor."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(min(2, torch.get_num_threads()))
     for laue in ("m-3m", "6/mmm", "-1"):
         run_stages(draw_many(laue, 500), laue)
         drawn = draw_many(laue, count)
@@ -133,7 +133,7 @@ def compare_maps(arguments: Sequence[str]) -> None:
         path, _, frame = argument.partition("=")
         measured = px.read_ebsd(path, frame=frame or None)
         odf = px.estimate_odf(measured, halfwidth=math.radians(10))
-        even = in_zone(cubochoric_grid(60), odf.laue)
+        even = in_zone(cubochoric_grid(120), odf.laue)
         kappa = 0.5 * math.log(0.5) / math.log(math.cos(odf.halfwidth / 2))
         constant = beta(1.5, 0.5) / beta(1.5, kappa + 0.5)
         brute = torch.zeros(len(even), dtype=torch.float64)
