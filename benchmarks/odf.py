@@ -1,23 +1,32 @@
 """Orientation densities: time for many orientations, and samples beside random draws.
 
-python benchmarks/odf.py
-python benchmarks/odf.py large
+python benchmarks/odf.py             errors of samples
+python benchmarks/odf.py large [N]   seconds of each stage, from N orientations (default: 100,000)
+python benchmarks/odf.py maps FILE[=FRAME]…   index and volume fractions beside plain sums
 """
 
 from __future__ import annotations
 
 import math
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from scipy import fft
+from scipy.special import beta
 
 import polyxtal as px
-from polyxtal.texture.series import grid_shape, harmonic_series
+from polyxtal.texture.cubochoric import cubochoric_grid
+from polyxtal.texture.series import fits_grid, grid_shape, harmonic_series
+from polyxtal.texture.zone import in_zone
 from polyxtal.workflows.texture.draw import draw_texture
+from polyxtal.workflows.texture.inputs import TextureInput
+from polyxtal.workflows.texture.report import texture_report
+from polyxtal.workflows.texture.settings import TextureSettings
 
 BANDWIDTH, DRAWS = 16, 5
 """Degrees of the error of a sample, and random draws whose mean error stands beside it."""
@@ -28,18 +37,67 @@ def texture() -> px.MixedTexture:
     return px.rolling_texture(shares, halfwidth=math.radians(10))
 
 
-def time_many(count: int = 100_000) -> None:
-    drawn = texture().orientations(count, seed=0)
-    for name in ("first call", "again"):
-        start = time.perf_counter()
-        odf = px.ODF.from_orientations(drawn)
-        chosen = time.perf_counter()
-        draw_texture(odf)
-        end = time.perf_counter()
+def draw_many(laue: str, count: int) -> torch.Tensor:
+    """Draw orientations of a rolled cubic, or of a two-component and one fifth random, texture."""
+    if laue == "m-3m":
+        return texture().orientations(count, seed=0)
+    pair = px.ODF([[1, 0, 0, 0], [0.8, 0.6, 0, 0]], [0.6, 0.4], math.radians(10), laue, uniform=0.2)
+    return pair.orientations(count, seed=0)
+
+
+def time_large(count: int) -> None:
+    """Print the seconds of each stage, of a process that has loaded its kernels, and a floor."""
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+    for laue in ("m-3m", "6/mmm", "-1"):
+        run_stages(draw_many(laue, 500), laue)
+        drawn = draw_many(laue, count)
+        wall, cpu, odf = run_stages(drawn, laue)
+        floor = one_transform(odf)
         print(
-            f"{count} orientations, {name}: half-width {math.degrees(odf.halfwidth):.1f} deg in "
-            f"{chosen - start:.1f} s, harmonics and figures in {end - chosen:.1f} s"
+            f"{laue:6s} {count} orientations, half-width {math.degrees(odf.halfwidth):.1f} deg, "
+            f"degrees to {odf.kernel.bandwidth}, {'' if odf.by_series(count) else 'not '}by series"
         )
+        for kind, spent in (("wall", wall), ("cpu", cpu)):
+            parts = ", ".join(f"{name} {seconds:.2f}" for name, seconds in spent.items())
+            print(f"       {kind:4s} {sum(spent.values()):6.2f} s: {parts}")
+        print(f"       floor: one Fourier transform of its grid each way {floor:.2f} s", flush=True)
+
+
+def run_stages(drawn: torch.Tensor, laue: str) -> tuple[dict[str, float], dict[str, float], px.ODF]:
+    wall, cpu = dict[str, float](), dict[str, float]()
+    at = time.perf_counter(), time.process_time()
+
+    def lap(name: str) -> None:
+        nonlocal at
+        now = time.perf_counter(), time.process_time()
+        wall[name], cpu[name] = now[0] - at[0], now[1] - at[1]
+        at = now
+
+    odf = px.ODF.from_orientations(drawn, laue=laue)
+    lap("half-width")
+    odf.density(drawn[:1])
+    odf.index  # noqa: B018
+    lap("harmonics")
+    texture_report(odf)
+    lap("report")
+    figures = draw_texture(TextureInput(odf, None, ""), TextureSettings())
+    lap("figures")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, figure in figures.items():
+            figure.savefig(Path(folder) / name)
+    lap("saved")
+    return wall, cpu, odf
+
+
+def one_transform(odf: px.ODF) -> float:
+    """Return the seconds of a Fourier transform of the density's grid to modes and back."""
+    if not fits_grid(odf.kernel.bandwidth, odf.laue):
+        return math.nan
+    shape = grid_shape(odf.kernel.bandwidth, odf.laue)
+    grid = np.ones(shape)
+    start = time.perf_counter()
+    fft.irfftn(fft.rfftn(grid, workers=2), shape, workers=2)
+    return time.perf_counter() - start
 
 
 def compare_samples() -> None:
@@ -65,36 +123,37 @@ def compare_samples() -> None:
         print(f"{n:7d}  {table}  {spent:6.1f}")
 
 
-def time_stages(laue: str, count: int = 100_000) -> None:
-    """Print the seconds of each stage; the floor is one FFT over the series' Euler grid."""
-    centre = px.UnimodalTexture(torch.tensor([1.0, 0, 0, 0]).double(), math.radians(10), laue)
-    drawn = centre.orientations(count, seed=0)
-    start = time.perf_counter()
-    odf = px.ODF.from_orientations(drawn, laue=laue)
-    spent = time.perf_counter() - start
-    print(f"{laue}: {count} orientations, half-width {math.degrees(odf.halfwidth):.1f} deg")
-    print(f"  half-width and kernels {spent:8.2f} s", flush=True)
-    grid = np.zeros(grid_shape(odf.kernel.bandwidth, odf.laue))
-    directions = torch.nn.functional.normalize(torch.rand(300, 3).double() + 0.1, dim=1)
-    stages: dict[str, Callable[[], object]] = {
-        "floor: one FFT": lambda: fft.rfftn(grid, workers=torch.get_num_threads()),
-        "harmonics": lambda: odf.index,
-        "inverse pole figure": lambda: odf.pole_density(directions, [0, 0, 1.0]),
-        "pole figure": lambda: odf.pole_density([0, 0, 1.0], directions),
-        "index and its band": lambda: odf.bands("index"),
-        "fraction and its band": lambda: odf.bands("volume fraction", [1.0, 0, 0, 0]),
-        "figures": lambda: draw_texture(odf),
-    }
-    for name, stage in stages.items():
-        start = time.perf_counter()
-        stage()
-        print(f"  {name:22s} {time.perf_counter() - start:8.2f} s", flush=True)
+def compare_maps(arguments: Sequence[str]) -> None:
+    """Print volume fractions and index beside plain sums over grains, symmetry and a grid.
+
+    Args:
+        arguments: Files, and the frame after each that needs one, as FILE or FILE=FRAME.
+    """
+    for argument in arguments:
+        path, _, frame = argument.partition("=")
+        measured = px.read_ebsd(path, frame=frame or None)
+        odf = px.estimate_odf(measured, halfwidth=math.radians(10))
+        even = in_zone(cubochoric_grid(120), odf.laue)
+        kappa = 0.5 * math.log(0.5) / math.log(math.cos(odf.halfwidth / 2))
+        constant = beta(1.5, 0.5) / beta(1.5, kappa + 0.5)
+        brute = torch.zeros(len(even), dtype=torch.float64)
+        for q, weight in zip(odf.centres, odf.weights, strict=True):
+            for copy in odf.laue.equivalents(q):
+                value = constant * (even @ copy).abs() ** (2 * kappa)
+                brute += float(weight) / odf.laue.order * value
+        print(f"{path}: {len(odf.centres)} grains, {odf.laue.name}")
+        print(f"  index {odf.index:.4f}, plain {float(brute.square().mean()):.4f}")
+        for mode in odf.modes(3).orientations:
+            inside = odf.laue.disorientation(even, mode) < math.radians(15)
+            plain = float((brute * inside).mean())
+            print(f"  within 15 deg {odf.volume_fraction(mode):.4f}, plain {plain:.4f}", flush=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["large"]:
-        for group in ("m-3m", "6/mmm", "-1"):
-            time_stages(group)
+    what, *given = sys.argv[1:] or ("samples",)
+    if what == "large":
+        time_large(int(given[0]) if given else 100_000)
+    elif what == "maps":
+        compare_maps(given)
     else:
         compare_samples()
-        time_many()

@@ -14,6 +14,8 @@ rve, material = px.tessellate(grid=3, grains=3, seed=0), px.load_material("AA602
 path, elasticity = px.LoadPath.uniaxial(1e-3, increments=1), material.elasticity
 network = px.MaterialNetwork.from_polycrystal(rve, leaves=2)
 response, texture = network.respond(material, path), px.UniformTexture()
+q = [[1, 0, 0, 0]] * 12
+figure = px.PoleFigure((1, 1, 1), [[0, 0, 1.0]], [1.0], px.Lattice("cF"))
 model, nested = px.load_model("polyxtal-small"), [[1, 0, 0, 0], [1, 0, 0]]
 def said(call):
     try:
@@ -75,17 +77,6 @@ CALLS = {
     ),
     "px.taylor_response(rve, material, 0.05)": (
         "Argument `path` must be a LoadPath, but is a float."
-    ),
-    "px.laboratory(material, rve)": "Argument `rve` must be a Polycrystal, but is a Material.",
-    "px.laboratory(rve, elasticity)": (
-        "Argument `material` must be a Material, or one for each phase name, "
-        "but is a CubicElasticity."
-    ),
-    "px.laboratory(rve, material, 0.05)": (
-        "Argument `settings` must be a LaboratorySettings, but is a float."
-    ),
-    "px.laboratory(rve, material, prestrain=0.05)": (
-        "Argument `prestrain` must be a LoadPath, but is a float."
     ),
     "px.MaterialNetwork.from_polycrystal(8)": (
         "Argument `rve` must be a Polycrystal, but is an int."
@@ -208,34 +199,48 @@ CALLS = {
     "px.calculate_pole_figure(texture, (1, 1, 1), [[0, 0, 1.0]], px.Lattice('cF'))": (
         "Argument `odf` must be an ODF, but is a UniformTexture."
     ),
-    "px.pole_figure_error(px.ODF([[1, 0, 0, 0]]), None)": (
-        "Argument `figure` must be a PoleFigure, but is None."
+    "px.pole_figure_error(texture, figure)": (
+        "Argument `odf` must be an ODF or None, but is a UniformTexture."
     ),
-    "px.ODF.from_orientations('a')": (
-        "Argument `orientations` must be an array of numbers, but is a str of <U1."
+    "px.ODF('a')": "Argument `centres` must be an array of numbers, but is a str of <U1.",
+    "px.ODF(q, halfwidth='5')": "Argument `halfwidth` must be a number, but is a str.",
+    "px.ODF(q, sample_symmetry=3)": ("Argument `sample_symmetry` must be a str, but is an int."),
+    "px.ODF(q, kernel=3)": (
+        "Argument `kernel` must be one of de la Vallee Poussin, von Mises-Fisher, but is 3."
     ),
-    "px.ODF.from_orientations([[1, 0, 0, 0]] * 12, [1e308] * 12)": (
-        "Argument `weights` must be non-negative with a positive, finite sum, "
+    "px.ODF.from_orientations(texture)": (
+        "Argument `orientations` must be an array of numbers, but is a UniformTexture."
+    ),
+    "px.ODF.from_orientations(q, [1e308] * 12)": (
+        "Argument `weights` must be non-negative with a positive sum that is finite, "
         "but spans 1e+308 to 1e+308."
     ),
-    "px.ODF.from_orientations([[1, 0, 0, 0]] * 12, [0.0] * 12)": (
-        "Argument `weights` must be non-negative with a positive, finite sum, but spans 0 to 0."
+    "px.ODF.from_orientations(q, [0.0] * 12)": (
+        "Argument `weights` must be non-negative with a positive sum that is finite, "
+        "but spans 0 to 0."
     ),
-    "px.ODF.from_orientations([[1, 0, 0, 0]] * 12, [float('nan')] * 12)": (
-        "Argument `weights` must be non-negative with a positive, finite sum, but spans nan to nan."
+    "px.ODF.from_orientations(q, [float('nan')] * 12)": (
+        "Argument `weights` must be non-negative with a positive sum that is finite, "
+        "but spans nan to nan."
     ),
-    "px.ODF.from_texture([[1, 0, 0, 0]])": "Argument `texture` must be a Texture, but is a list.",
+    "px.ODF.from_texture(rve)": "Argument `texture` must be a Texture, but is a Polycrystal.",
     "px.ODF.from_fourier(texture)": (
         "Argument `series` must be a HarmonicSeries, but is a UniformTexture."
     ),
-    "px.ODF([[1, 0, 0, 0]]).fourier('a')": (
-        "Argument `bandwidth` must be a whole number, but is a str."
+    "px.ODF(q).volume_fraction('cube')": (
+        "Argument `orientation` must be an array of numbers, but is a str of <U4."
     ),
-    "px.ODF([[1, 0, 0, 0]]).distance(rve)": (
-        "Argument `other` must be a Texture, but is a Polycrystal."
+    "px.ODF(q).volume_fraction(fibre=3)": "Argument `fibre` must be a Sequence, but is an int.",
+    "px.ODF(q).bands(samples='a')": "Argument `samples` must be a whole number, but is a str.",
+    "px.ODF(q).bands(level='a')": "Argument `level` must be a number, but is a str.",
+    "px.ODF(q).modes('a')": "Argument `count` must be a whole number, but is a str.",
+    "px.ODF(q).modes(2, 'a')": "Argument `separation` must be a number, but is a str.",
+    "px.ODF(q).fourier('a')": "Argument `bandwidth` must be a whole number, but is a str.",
+    "px.ODF(q).distance(rve)": "Argument `other` must be a Texture, but is a Polycrystal.",
+    "px.ODF(q).sample('a')": "Argument `n` must be a whole number, but is a str.",
+    "px.ODF(q).pole_density('a', [0, 0, 1.0])": (
+        "Argument `crystal` must be an array of numbers, but is a str of <U1."
     ),
-    "px.ODF([[1, 0, 0, 0]]).modes('5')": "Argument `count` must be a whole number, but is a str.",
-    "px.ODF([[1, 0, 0, 0]]).sample('5')": "Argument `n` must be a whole number, but is a str.",
     "px.pole_figure_grid('5')": "Argument `step` must be a number, but is a str.",
     "px.texture_from_orix(rve)": (
         "Argument `orientations` must be orix's orientations, with `data` and `symmetry`, "

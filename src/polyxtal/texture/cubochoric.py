@@ -69,8 +69,15 @@ def homochoric_to_quaternion(ball: Float[Tensor, "n 3"]) -> Float[Tensor, "n 4"]
     return torch.cat([(angle / 2).cos()[:, None], (angle / 2).sin()[:, None] * axis], -1)
 
 
-def cubochoric_grid(cells: int) -> Float[Tensor, "n 4"]:
-    """Return the rotations at the centres of cells³ equal cells of SO(3); w >= 0."""
+def cubochoric_grid(cells: int, most: float = math.pi) -> Float[Tensor, "n 4"]:
+    """Return the rotations at the centres of cells³ equal cells of SO(3); w >= 0.
+
+    Args:
+        cells: Cells along the edge of the cube.
+        most: Angle beyond which rotations may be left out, as concentric cubes are balls. [rad]
+    """
     middle = ((torch.arange(cells, dtype=torch.float64) + 0.5) / cells - 0.5) * EDGE
+    share = (most - math.sin(most)) / math.pi
+    middle = middle[middle.abs() <= 0.5 * EDGE * share ** (1 / 3) + 1e-9]
     cube = torch.cartesian_prod(middle, middle, middle).reshape(-1, 3)
     return homochoric_to_quaternion(cubochoric_to_homochoric(cube))

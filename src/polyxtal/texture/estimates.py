@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.randomness import as_generator
+from polyxtal.argument_types import require_number, require_type
+
+BLOCKS = 5000
+"""Most units that are drawn: more orientations are put into as many random blocks of equal size."""
 
 
 class Estimate(NamedTuple):
@@ -45,17 +50,24 @@ def bootstrap(
     Raises:
         ValueError: if `samples` or `level` is out of range.
     """
+    require_type(samples, Integral, "samples")
+    require_number(level, "level")
     if samples < 10 or not 0 < level < 1:
         raise ValueError(
             "Arguments `samples` and `level` must be at least 10 and between 0 and 1, "
             f"but are {samples} and {level:g}."
         )
     generator = as_generator(seed)
-    count, rows = len(weights), list[Tensor]()
+    shares = torch.cat([weights[:, None] * contributions, weights[:, None]], 1)
+    if len(weights) > BLOCKS:
+        order = torch.randperm(len(weights), generator=generator)
+        block = torch.arange(len(weights)) % BLOCKS
+        shares = shares.new_zeros(BLOCKS, shares.shape[1]).index_add_(0, block, shares[order])
+    count, rows = len(shares), list[Tensor]()
     for _ in range(samples):
         drawn = torch.randint(count, (count,), generator=generator)
-        share = torch.bincount(drawn, minlength=count) * weights
-        rows.append(share @ contributions / share.sum())
+        total = torch.bincount(drawn, minlength=count).to(shares) @ shares
+        rows.append(total[:-1] / total[-1])
     values = torch.stack(rows)
     ends = torch.tensor([0.5 - 0.5 * level, 0.5 + 0.5 * level], dtype=torch.float64)
     low, high = values.quantile(ends, 0)

@@ -28,7 +28,7 @@ from polyxtal.texture.kernel import concentration, rotation_density
 DE_LA_VALLEE_POUSSIN, VON_MISES_FISHER = "de la Vallee Poussin", "von Mises-Fisher"
 KERNELS = (DE_LA_VALLEE_POUSSIN, VON_MISES_FISHER)
 """Names of the kernels."""
-NEGLIGIBLE = 1e-5
+NEGLIGIBLE = 1e-4
 """Largest coefficient (2l+1) a_l, relative to the largest of all, that a bandwidth leaves out."""
 MOST_DEGREES = 1024
 _TABLE = 8192
@@ -116,9 +116,7 @@ class RotationKernel:
     @property
     def bandwidth(self) -> int:
         """Degree above which the coefficients are negligible, see `NEGLIGIBLE`."""
-        scaled = np.abs(self.factors(MOST_DEGREES)) * (2 * np.arange(MOST_DEGREES + 1) + 1)
-        kept = np.nonzero(scaled > NEGLIGIBLE * scaled.max())[0]
-        return int(kept[-1])
+        return last_degree(self.factors(MOST_DEGREES))
 
     def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 4"]:
         """Draw rotations scattered about the identity."""
@@ -133,6 +131,12 @@ class RotationKernel:
         density = self.density(torch.from_numpy(np.cos(angle))).numpy() * (1 - np.cos(angle))
         total = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
         return torch.from_numpy(np.interp(share.numpy(), total / total[-1], angle))
+
+
+def last_degree(factors: NDArray[np.float64]) -> int:
+    """Return the degree above which coefficients a_l are negligible, see `NEGLIGIBLE`."""
+    scaled = np.abs(factors) * (2 * np.arange(len(factors)) + 1)
+    return int(np.nonzero(scaled > NEGLIGIBLE * scaled.max())[0][-1])
 
 
 def _log_constant(kappa: float) -> float:

@@ -36,7 +36,7 @@ def volume_shares(
     total = weights.sum()
     if not (weights >= 0).all() or not 0 < float(total) < math.inf:
         raise ValueError(
-            "Argument `weights` must be non-negative with a positive, finite sum, "
+            "Argument `weights` must be non-negative with a positive sum that is finite, "
             f"but spans {float(weights.min()):g} to {float(weights.max()):g}."
         )
     return (weights / total).to(orientations)

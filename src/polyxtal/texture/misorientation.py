@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.number_arrays import number_tensor
+from polyxtal.algebra.rotation import quaternion_conjugate, quaternion_multiply
 from polyxtal.argument_types import require_type
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.texture.distribution import Texture
@@ -66,4 +67,5 @@ def misorientations(texture: Texture, pairs: int = 100_000, seed: int = 0) -> Fl
     """Return the disorientations of pairs of crystals drawn independently from a texture. [rad]"""
     require_type(texture, Texture, "texture")
     q = texture.orientations(2 * pairs, seed)
-    return texture.laue.disorientation(q[:pairs], q[pairs:])
+    between = quaternion_multiply(quaternion_conjugate(q[:pairs]), q[pairs:])
+    return 2 * texture.laue.half_angle_cosine(between).acos()

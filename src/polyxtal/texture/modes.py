@@ -31,7 +31,12 @@ class Modes(NamedTuple):
 
 
 def find_modes(
-    texture: Texture, count: int, separation: float, resolution: float, sample: LaueGroup
+    texture: Texture,
+    count: int,
+    separation: float,
+    resolution: float,
+    sample: LaueGroup,
+    density: Float[Tensor, " n"] | None = None,
 ) -> Modes:
     """Return the highest maxima of a density.
 
@@ -41,14 +46,16 @@ def find_modes(
         separation: Smallest disorientation of two maxima, also under the sample's symmetry. [rad]
         resolution: Spacing of the grid that the climbs start from. [rad]
         sample: Group of the sample's symmetry.
+        density: Density on the grid, where it is known.
     """
     grid = zone_points(resolution, texture.laue)
-    density = texture.density(grid)
+    density = texture.density(grid) if density is None else density
     starts, left = list[Tensor](), density.clone()
     while len(starts) < 2 * count and bool(torch.isfinite(left).any()):
         best = grid[left.argmax()]
         starts.append(best)
-        left[_apart(texture.laue, sample, grid, best) < 0.5 * separation] = -math.inf
+        near = _closeness(texture.laue, sample, grid, best) > math.cos(0.25 * separation)
+        left[near] = -math.inf
     points, height = _climb(texture, torch.stack(starts), resolution)
     order = height.argsort(descending=True)
     kept = list[int]()
@@ -83,5 +90,12 @@ def _climb(texture: Texture, points: Tensor, step: float) -> tuple[Tensor, Tenso
 def _apart(
     laue: LaueGroup, sample: LaueGroup, q: Float[Tensor, "n 4"], centre: Float[Tensor, "4"]
 ) -> Float[Tensor, " n"]:
+    return 2 * _closeness(laue, sample, q, centre).clamp_max(1).acos()
+
+
+def _closeness(
+    laue: LaueGroup, sample: LaueGroup, q: Float[Tensor, "n 4"], centre: Float[Tensor, "4"]
+) -> Float[Tensor, " n"]:
+    """Return cos(ω/2) of the smallest disorientation ω."""
     variants = laue.equivalents(quaternion_multiply(sample.rotations, centre)).reshape(-1, 4)
-    return 2 * (q @ variants.T).abs().amax(1).clamp_max(1).acos()
+    return (variants @ q.T).abs_().amax(0)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from numbers import Integral
 
-import torch
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -15,6 +14,7 @@ from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.algebra.rotation import quaternion_multiply
 from polyxtal.argument_types import require_number, require_seed, require_type
 from polyxtal.crystal.laue import CUBIC, LaueGroup
+from polyxtal.texture.contributions import of_density, of_index, of_region
 from polyxtal.texture.distribution import DiscreteTexture, Texture, unit_quaternions
 from polyxtal.texture.estimates import Estimate, bootstrap
 from polyxtal.texture.fibres import Fibre
@@ -164,7 +164,7 @@ class ODF(WeightedKernels):
         require_type(count, Integral, "count")
         require_number(separation, "separation")
         sample = sample_group(self.sample_symmetry)
-        return find_modes(self, count, separation, self.halfwidth / 2, sample)
+        return find_modes(self, count, separation, self.halfwidth / 3, sample, self.zone_density)
 
     def rotated(self, rotation: Float[Tensor, "4"]) -> ODF:
         """Return the density after a rotation of the sample, without sample symmetry."""
@@ -209,12 +209,16 @@ class ODF(WeightedKernels):
             >>> round(odf.volume_fraction([1, 0, 0, 0], math.radians(15)), 3)
             0.023
         """
-        points, weights = self._region(orientation, angle, fibre)
+        points, weights = self.region(orientation, angle, fibre)
         return float(weights @ self.density(points))
 
-    def _region(
-        self, orientation: ArrayLike | Tensor | None, angle: float, fibre: Fibre | str | None
-    ) -> tuple[Tensor, Tensor]:
+    def region(
+        self,
+        orientation: ArrayLike | Tensor | None = None,
+        angle: float = DEFAULT_ANGLE,
+        fibre: Fibre | str | None = None,
+    ) -> tuple[Float[Tensor, "n 4"], Float[Tensor, " n"]]:
+        """Return points that integrate over the region of `volume_fraction`, and their weights."""
         sample = sample_group(self.sample_symmetry)
         return region_points(orientation, angle, fibre, self.laue, sample)
 
@@ -245,22 +249,14 @@ class ODF(WeightedKernels):
             ValueError: if the quantity is unknown, or an argument does not fit it.
         """
         require_seed(seed)
-        u, one = self.uniform, torch.ones(1, dtype=torch.float64)
         if quantity == "index":
-            sharp = self._series.index
-            factors = self.kernel.factors(self._series.bandwidth)
-            at = self._series.scaled(factors).density(self.centres)
-            # ∫ f² = u (2 - u) + (1 - u)² ∫ g², and its slope by the weights is 2 (1 - u) g * f.
-            values = (2 * (1 - u) * at + (sharp - 2 * (1 - u) * self.weights @ at))[:, None]
+            values = of_index(self)[:, None]
         elif quantity == "volume fraction":
-            points, weights = self._region(orientation, angle, fibre)
-            total = float(weights.sum())
-            values = (u + (1 - u) * self._seen(points, weights)[:, None]) * total
+            region = self.region(orientation, angle, fibre)
+            values = of_region(self, *region, angle)[:, None]
         elif quantity == "density":
-            at = unit_quaternions("orientation", number_tensor(orientation, "orientation")).reshape(
-                -1, 4
-            )
-            values = u + (1 - u) * torch.stack([self._seen(q[None], one) for q in at], 1)
+            at = unit_quaternions("orientation", number_tensor(orientation, "orientation"))
+            values = of_density(self, at.reshape(-1, 4))
         else:
             raise ValueError(
                 "Argument `quantity` must be one of index, volume fraction, density, "
@@ -268,13 +264,6 @@ class ODF(WeightedKernels):
             )
         found = bootstrap(values, self.weights, samples, level, seed)
         return found if quantity == "density" else Estimate(*(part[0] for part in found))
-
-    def _seen(self, points: Tensor, weights: Tensor) -> Tensor:
-        """Return the weighted mean of the kernels about points, at each centre."""
-        name = self.kernel.name
-        return ODF(
-            points, weights, self.halfwidth, self.laue, self.sample_symmetry, 0.0, name
-        ).density(self.centres)
 
     def sample(
         self, n: int, weights: ArrayLike | Tensor | None = None, steps: int = 60, seed: int = 0

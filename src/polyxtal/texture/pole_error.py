@@ -61,6 +61,7 @@ def pole_figure_error(odf: ODF | None, figure: PoleFigure) -> PoleFigureError:
         0.0
     """
     require_type(figure, PoleFigure, "figure")
+    require_type(odf, (ODF, type(None)), "odf")
     density = np.ones(len(figure)) if odf is None else calculated(odf, figure)
     return compared(figure, density, solid_angles(figure.directions).numpy())
 

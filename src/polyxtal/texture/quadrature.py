@@ -19,13 +19,13 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     quaternion_to_matrix,
 )
-from polyxtal.argument_types import require_number
+from polyxtal.argument_types import require_number, require_type
 from polyxtal.crystal.laue import LaueGroup
 from polyxtal.texture.components import rotation_from_z, unit_direction
-from polyxtal.texture.cubochoric import EDGE, cubochoric_grid
+from polyxtal.texture.cubochoric import EDGE
 from polyxtal.texture.distribution import unit_quaternions
 from polyxtal.texture.fibres import Fibre, beta_fibre, find_fibre, sheet_variants
-from polyxtal.texture.zone import in_zone
+from polyxtal.texture.zone import zone_grid
 
 POINTS = 4096
 """Points within a ball or tube: a Sobol sequence, whose error is about 0.1 %."""
@@ -36,7 +36,6 @@ MOST_CELLS = 200
 MOST_ANGLE = math.radians(60)
 
 
-@lru_cache(maxsize=4)
 def zone_points(resolution: float, laue: LaueGroup) -> Float[Tensor, "n 4"]:
     """Return orientations at equal shares of the fundamental zone, about `resolution` [rad] apart.
 
@@ -44,7 +43,12 @@ def zone_points(resolution: float, laue: LaueGroup) -> Float[Tensor, "n 4"]:
     """
     cells = min(max(8, round(2 * EDGE / resolution)), MOST_CELLS)
     cells = min(cells, max(8, round((200_000 * laue.order) ** (1 / 3))))
-    return in_zone(cubochoric_grid(cells), laue)
+    return _zone_grid(cells, laue)
+
+
+@lru_cache(maxsize=4)
+def _zone_grid(cells: int, laue: LaueGroup) -> Float[Tensor, "n 4"]:
+    return zone_grid(cells, laue)
 
 
 def region_points(
@@ -67,6 +71,7 @@ def region_points(
         if fibre is None:
             return ball_points(sheet_variants(beta_fibre()), angle, laue, sample)
     if fibre is not None:
+        require_type(fibre, Sequence, "fibre")
         return tube_points(*fibre, angle, laue, sample)
     q = unit_quaternions("orientation", number_tensor(orientation, "orientation"))
     if q.ndim > 2:

@@ -29,7 +29,7 @@ from polyxtal.texture.wigner import fold_about_z, half_turns, invariant_projecto
 
 WIDTH, OVERSAMPLING = 8, 1.5
 """Width of the window in grid points, and grid points per Fourier mode."""
-MOST_POINTS = 1 << 25
+MOST_POINTS = 1 << 26
 """Most points of a grid over Euler space."""
 _BETA = 0.97 * math.pi * WIDTH * (1 - 0.5 / OVERSAMPLING)
 TRICLINIC = LaueGroup("-1")
@@ -107,18 +107,19 @@ class HarmonicSeries:
 
         P(h, r) = Σ_l (2l+1) Σ_mn f^l_mn y^l_m(r) conj y^l_n(h),   y^l_m = D^l_m0
 
-        The fewer directions are contracted first: P is real, so that h and r change places with
-        the conjugate transpose of f, the series of the inverse rotations.
+        The fewer of the directions are contracted with the coefficients first.
         """
-        if len(sample) < len(crystal):
-            inverse = tuple(f.conj().T for f in self.degrees)
-            return replace(self, degrees=inverse).pole_density(sample, crystal).T
+        if len(crystal) > len(sample):  # P equals its conjugate
+            swapped = replace(self, degrees=tuple(f.conj().T for f in self.degrees))
+            return swapped.pole_density(sample, crystal).T
         width = self.bandwidth
         modes = np.zeros((len(crystal), 2 * width + 1, width + 1), np.complex128)
         angles = _polar(crystal)
         for degree in range(0, width + 1, 2):
             turn = half_turns(degree)
-            toward = _pole_functions(angles, degree).conj() @ self.degrees[degree].T
+            toward = np.einsum(
+                "hn,mn->hm", _pole_functions(angles, degree).conj(), self.degrees[degree]
+            )
             inside = slice(width - degree, width + degree + 1)
             # y_m = e^(-i m φ1) Σ_k U_mk U_0k e^(-i k Φ), with k and -k together.
             both = turn * turn[degree]
@@ -242,6 +243,7 @@ def _pole_functions(angles: NDArray[np.float64], degree: int) -> NDArray[np.comp
     """Return y^l_m, (directions, 2l+1)."""
     turn, m, k = half_turns(degree), np.arange(-degree, degree + 1), np.arange(degree + 1)
     wave = np.where(k > 0, 2.0, 1.0) * np.exp(-1j * np.outer(angles[:, 1], k))
-    both = (turn * turn[degree]).T
-    middle = np.where(m % 2 == 0, np.real(wave) @ both, 1j * np.imag(wave) @ both)
+    # Without BLAS, whose threads cost more than these small sums.
+    summed = np.einsum("rk,mk->rm", wave, turn * turn[degree])
+    middle = np.where(m % 2 == 0, summed.real, 1j * summed.imag)
     return np.exp(-1j * np.outer(angles[:, 0], m)) * middle

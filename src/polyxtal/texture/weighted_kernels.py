@@ -82,11 +82,11 @@ class WeightedKernels(Texture):
         """Return the density f(q). [multiples of random]
 
         Many kernels at many orientations are summed by the harmonic series up to the kernel's
-        bandwidth, to within about 1e-5 of a single kernel's maximum.
+        bandwidth, to within about 1e-4 of a single kernel's maximum.
         """
         orientations = unit_quaternions("orientations", orientations)
-        if self._by_series(len(orientations)):
-            return self._series.density(orientations)
+        if self.by_series(len(orientations)):
+            return self.series.density(orientations)
         centres, weights = self._copies()
         kernels = kernel_density(
             orientations, centres, weights, self.halfwidth, self.laue, self.kernel.density
@@ -115,8 +115,8 @@ class WeightedKernels(Texture):
             )
         shape = torch.broadcast_shapes(h.shape, r.shape)[:-1]
         h, r = (v.reshape(-1, 3) / v.reshape(-1, 3).norm(dim=1, keepdim=True) for v in (h, r))
-        if self._by_series(max(len(h), len(r))):
-            return self._series.pole_density(h, r).reshape(shape)
+        if self.by_series(max(len(h), len(r))):
+            return self.series.pole_density(h, r).reshape(shape)
         return (self.uniform + (1 - self.uniform) * self._pole_sum(h, r)).reshape(shape)
 
     def _pole_sum(self, h: Float[Tensor, "h 3"], r: Float[Tensor, "r 3"]) -> Float[Tensor, "h r"]:
@@ -130,13 +130,15 @@ class WeightedKernels(Texture):
                 row += both @ weights / (2 * self.laue.order)
         return total
 
-    def _by_series(self, points: int) -> bool:
+    def by_series(self, points: int) -> bool:
+        """Return whether values at many points are sums of the harmonics."""
         order = self.laue.order * len(self.sample_rotations)
-        many = "_series" in self.__dict__ or points * len(self.centres) * order > _PAIRS
+        many = "series" in self.__dict__ or points * len(self.centres) * order > _PAIRS
         return many and fits_grid(self.kernel.bandwidth, self.laue)
 
     @cached_property
-    def _series(self) -> HarmonicSeries:
+    def series(self) -> HarmonicSeries:
+        """The harmonics up to the kernel's bandwidth."""
         return self.fourier()
 
     def fourier(self, bandwidth: int | None = None) -> HarmonicSeries:
@@ -144,7 +146,7 @@ class WeightedKernels(Texture):
 
         Args:
             bandwidth: Highest degree (default: where the kernel's coefficients have dropped to
-                1e-5 of the largest).
+                1e-4 of the largest).
         Raises:
             ValueError: if the bandwidth is below 1, or too high for the memory that is allowed.
         """
@@ -163,12 +165,17 @@ class WeightedKernels(Texture):
     @property
     def index(self) -> float:
         """Texture index ∫ f², from the harmonics; 1 for random orientations [Bunge1982]. [-]"""
-        return self._series.index
+        return self.series.index
+
+    @cached_property
+    def zone_density(self) -> Float[Tensor, " n"]:
+        """The density on a grid of the fundamental zone at a third of the half-width."""
+        return self.density(zone_points(self.halfwidth / 3, self.laue))
 
     @property
     def entropy(self) -> float:
         """Entropy -∫ f ln f, on a grid at a third of the half-width; 0 for random ones. [-]"""
-        f = self.density(zone_points(self.halfwidth / 3, self.laue)).clamp_min(1e-300)
+        f = self.zone_density.clamp_min(1e-300)
         f = f / f.mean()
         return -float((f * f.log()).mean())
 
@@ -188,7 +195,7 @@ class WeightedKernels(Texture):
                 f"{self.laue.name}, but are {norm!r} and one of {other.laue.name}."
             )
         grid = zone_points(self.halfwidth / 3, self.laue)
-        gap = self.density(grid) - other.density(grid)
+        gap = self.zone_density - other.density(grid)
         return float(0.5 * gap.abs().mean() if norm == "L1" else gap.square().mean().sqrt())
 
     def draw(self, place: Float[Tensor, " n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
@@ -203,6 +210,12 @@ class WeightedKernels(Texture):
         about = quaternion_multiply(self.sample_rotations[turn], about)
         q[kernel] = quaternion_multiply(about, self.kernel.draw(count, as_generator(generator)))
         return q
+
+    def with_kernels(self, centres: Tensor, weights: Tensor | None) -> WeightedKernels:
+        """Return the same kernel and symmetry about other orientations, without a uniform part."""
+        return WeightedKernels(
+            centres, weights, self.halfwidth, self.laue, self.sample_symmetry, 0.0, self.kernel.name
+        )
 
     def _copies(self) -> tuple[Tensor, Tensor]:
         """Return the centres and their copies by sample symmetry, with weights."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
-from polyxtal.algebra.rotation import quaternion_multiply, quaternion_to_bunge
+from polyxtal.algebra.rotation import quaternion_to_bunge
 from polyxtal.crystal.laue import LaueGroup
 
 
@@ -41,15 +40,19 @@ def wigner_functions(
     """
     m = np.arange(-degree, degree + 1) if orders is None else orders
     angles = quaternion_to_bunge(orientations).numpy()
+    left, right = (np.exp(-1j * m * angles[:, i : i + 1]) for i in (0, 2))
+    return left[:, :, None] * _tilted(angles[:, 1], degree, m) * right[:, None]
+
+
+def _tilted(tilt: NDArray[np.float64], degree: int, m: NDArray[np.int64]) -> NDArray[np.complex128]:
+    """Return D^l_mn of rotations by Φ about x, (n, orders, orders)."""
     turn, k = half_turns(degree)[m + degree], np.arange(degree + 1)
     # Columns k and -k together; even m + n cosines, odd ones sines.
     twice = np.where(k > 0, 2.0, 1.0)
     even, odd = (
-        (turn * (twice * part(k * angles[:, 1:2]))[:, None]) @ turn.T for part in (np.cos, np.sin)
+        (turn * (twice * part(k * tilt[:, None]))[:, None]) @ turn.T for part in (np.cos, np.sin)
     )
-    middle = np.where((m[:, None] + m) % 2 == 0, even, -1j * odd)
-    left, right = (np.exp(-1j * m * angles[:, i : i + 1]) for i in (0, 2))
-    return left[:, :, None] * middle * right[:, None]
+    return np.where((m[:, None] + m) % 2 == 0, even, -1j * odd)
 
 
 def fold_about_z(laue: LaueGroup) -> int:
@@ -63,30 +66,9 @@ def invariant_projector(laue: LaueGroup, degree: int) -> NDArray[np.complex128]:
     fold = fold_about_z(laue)
     most = degree // fold
     orders = fold * np.arange(-most, most + 1)
-    rotations, shares = _double_cosets(laue)
-    mean = sum(
-        share * wigner_functions(q[None], degree, orders)[0]
-        for q, share in zip(rotations, shares, strict=True)
-    )
-    return np.asarray(mean)
-
-
-@lru_cache(maxsize=16)
-def _double_cosets(laue: LaueGroup) -> tuple[Tensor, tuple[float, ...]]:
-    """Return one rotation for all that turns about z make of it, and their shares of the group.
-
-    Turns of the group about z, on either side, do not change D^l_mn of the allowed orders.
-    """
-    turns = laue.rotations[laue.rotations[:, 1:3].abs().amax(-1) < 1e-9]
-    first, share = list[int](), list[float]()
-    left = torch.ones(laue.order, dtype=torch.bool)
-    for index, q in enumerate(laue.rotations):
-        if left[index]:
-            made = quaternion_multiply(
-                turns[:, None], quaternion_multiply(q[None], turns)[None]
-            ).reshape(-1, 4)
-            same = ((made @ laue.rotations.T).abs() > 1 - 1e-9).any(0)
-            first.append(index)
-            share.append(int(same.sum()) / laue.order)
-            left &= ~same
-    return laue.rotations[first], tuple(share)
+    # Those of one Φ, of which a group has three at most, differ in phases only.
+    angles = quaternion_to_bunge(laue.rotations).numpy()
+    tilts, first, which = np.unique(angles[:, 1].round(9), return_index=True, return_inverse=True)
+    left, right = (np.exp(-1j * orders * angles[:, i : i + 1]) for i in (0, 2))
+    phases = np.stack([left[which == i].T @ right[which == i] for i in range(len(tilts))])
+    return (_tilted(angles[first, 1], degree, orders) * phases).sum(0) / len(angles)

@@ -21,6 +21,13 @@ FINEST, COARSEST = 1.0, 30.0
 SUBDIVISION = 5
 """Number of cells of the finer grid, for volumes and distances, along the edge of a cell."""
 _CHUNK = 1 << 24
+LARGEST = {
+    name: math.radians(angle)
+    for name, angle in {
+        "m-3m": 62.8, "m-3": 90.0, "6/mmm": 93.85, "4/mmm": 98.5, "-3m": 104.5, "mmm": 120.0,
+    }.items()
+}  # fmt: skip
+"""Angles that no disorientation exceeds, by Laue group; 180° for the others. [rad]"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +105,7 @@ def as_group(laue: str | LaueGroup) -> LaueGroup:
 @lru_cache(maxsize=8)
 def _grid(resolution: float, laue: LaueGroup) -> OrientationGrid:
     grid = zone_orientations(resolution, laue)
-    fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION), laue)
+    fine = zone_grid(_cells(resolution) * SUBDIVISION, laue)
     owner, distance = _nearest(grid, fine, laue)
     volumes = torch.bincount(owner, minlength=len(grid)).to(torch.float64) / len(fine)
     return OrientationGrid(resolution, grid, volumes, math.degrees(float(distance.max())), laue)
@@ -112,17 +119,22 @@ def orientation_count(resolution: float, laue: LaueGroup = CUBIC) -> int:
 
 @lru_cache(maxsize=2)
 def _samples(resolution: float, laue: LaueGroup) -> tuple[Tensor, Tensor]:
-    fine = in_zone(cubochoric_grid(_cells(resolution) * SUBDIVISION), laue)
+    fine = zone_grid(_cells(resolution) * SUBDIVISION, laue)
     return fine, orientation_grid(resolution, laue).nearest(fine)[0]
 
 
 def zone_orientations(resolution: float, laue: LaueGroup) -> Float[Tensor, "n 4"]:
     """Return the orientations of `orientation_grid`, without the volumes of their cells."""
-    return in_zone(cubochoric_grid(_cells(resolution)), laue)
+    return zone_grid(_cells(resolution), laue)
 
 
 def _cells(resolution: float) -> int:
     return round(2 * EDGE / math.radians(resolution))
+
+
+def zone_grid(cells: int, laue: LaueGroup) -> Float[Tensor, "n 4"]:
+    """Return the rotations of `cubochoric_grid` that lie in the fundamental zone."""
+    return in_zone(cubochoric_grid(cells, LARGEST.get(laue.name, math.pi)), laue)
 
 
 def in_zone(q: Float[Tensor, "n 4"], laue: LaueGroup = CUBIC) -> Float[Tensor, "m 4"]:

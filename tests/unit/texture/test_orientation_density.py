@@ -16,11 +16,13 @@ from polyxtal.algebra.rotation import (
     random_quaternions,
 )
 from polyxtal.crystal.laue import CUBIC, LAUE_GROUPS, LaueGroup
+from polyxtal.texture import contributions, estimates
 from polyxtal.texture.halfwidth import RULES
 from polyxtal.texture.kernels import KERNELS, RotationKernel
 from polyxtal.texture.series import harmonic_series
 from polyxtal.texture.weighted_kernels import SAMPLE_SYMMETRIES
 from polyxtal.texture.wigner import fold_about_z, invariant_projector, wigner_functions
+from polyxtal.workflows.texture.report import texture_report
 
 CUBE = torch.tensor([1.0, 0, 0, 0], dtype=torch.float64)
 
@@ -43,6 +45,26 @@ def test_wigner_functions_multiply_as_rotations_do():
 
 
 @pytest.mark.parametrize("laue", LAUE_GROUPS)
+def test_projector_is_the_mean_wigner_function_of_the_group(laue):
+    group = LaueGroup(laue)
+    fold = fold_about_z(group)
+    for degree in (3, 8, 13):
+        mean = wigner_functions(group.rotations, degree).mean(0)
+        kept = slice(degree % fold, None, fold)
+        found = invariant_projector(group, degree)
+        np.testing.assert_allclose(found, mean[kept, kept], atol=1e-12)
+        assert abs(mean).sum() == pytest.approx(abs(found).sum(), abs=1e-9)
+
+
+@pytest.mark.parametrize("laue", ["-1", "2/m", "-3", "m-3m"])
+def test_pole_density_is_the_same_whichever_side_is_contracted_first(laue):
+    series = px.ODF(random_quaternions(9, 3), None, 0.5, laue, "monoclinic").fourier()
+    h, r = (torch.randn(n, 3, dtype=torch.float64) for n in (7, 5))
+    one_by_one = torch.cat([series.pole_density(one[None], r) for one in h])
+    torch.testing.assert_close(series.pole_density(h, r), one_by_one, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("laue", LAUE_GROUPS)
 @pytest.mark.parametrize("symmetry", SAMPLE_SYMMETRIES)
 def test_series_and_sum_of_kernels_agree(laue, symmetry):
     centres, weights = random_quaternions(20, 3), torch.rand(20, dtype=torch.float64) + 0.1
@@ -58,26 +80,6 @@ def test_series_and_sum_of_kernels_agree(laue, symmetry):
     s, p = odf.laue.rotations[-1], odf.sample_rotations[-1]
     turned = quaternion_multiply(p, quaternion_multiply(at, s))
     torch.testing.assert_close(odf.density(turned), direct, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("laue", LAUE_GROUPS)
-@pytest.mark.parametrize("degree", [3, 6, 13])
-def test_projector_is_the_mean_over_all_rotations_of_the_group(laue, degree):
-    group = LaueGroup(laue)
-    whole = wigner_functions(group.rotations, degree).mean(0)
-    fold = fold_about_z(group)
-    kept = slice(degree % fold, None, fold)
-    found = np.zeros_like(whole)
-    found[kept, kept] = invariant_projector(group, degree)
-    np.testing.assert_allclose(found, whole, atol=1e-12)
-
-
-@pytest.mark.parametrize("laue", ["m-3m", "6/mmm", "-1"])
-def test_inverse_pole_figure_is_made_of_the_same_values_as_pole_figures(laue):
-    series = px.ODF(random_quaternions(6, 3), halfwidth=0.5, laue=laue).fourier()
-    h, r = (torch.nn.functional.normalize(torch.randn(n, 3).double(), dim=1) for n in (9, 2))
-    one_by_one = torch.cat([series.pole_density(one[None], r) for one in h])
-    torch.testing.assert_close(series.pole_density(h, r), one_by_one, rtol=0, atol=1e-10)
 
 
 def test_index_of_one_component_without_symmetry_has_a_closed_form():
@@ -185,3 +187,48 @@ def test_series_becomes_kernels_again():
     odf = px.ODF(random_quaternions(3, 1), halfwidth=0.5, uniform=0.1)
     again = px.ODF.from_fourier(odf.fourier(), halfwidth=0.5)
     assert again.distance(odf) < 0.05
+
+
+@pytest.fixture(scope="module")
+def many():
+    drawn = px.rolling_component("goss", halfwidth=math.radians(9)).orientations(4000, seed=3)
+    weights = torch.linspace(1, 4, 4000, dtype=torch.float64)
+    return px.ODF(drawn, weights, math.radians(4), uniform=0.1)
+
+
+@pytest.mark.parametrize("fibre", [None, "alpha"])
+def test_bands_without_the_highest_degrees_differ_little(many, fibre, monkeypatch):
+    centre = None if fibre else px.miller_orientation((0, 1, 1), (1, 0, 0))
+    given = {"orientation": centre, "fibre": fibre, "seed": 1}
+    short = many.bands("volume fraction", **given)
+    assert float(short.value) == pytest.approx(many.volume_fraction(centre, fibre=fibre), rel=1e-12)
+    monkeypatch.setattr(contributions, "SHARPNESS", 1e9)
+    full = many.bands("volume fraction", **given)
+    assert float(short.deviation) == pytest.approx(float(full.deviation), rel=0.02)
+    assert float(short.high - short.low) == pytest.approx(float(full.high - full.low), rel=0.02)
+
+
+def test_blocks_of_orientations_spread_as_orientations_do(many, monkeypatch):
+    c = torch.stack([many.density(many.centres), many.centres[:, 1].abs()], 1)
+    exact = (many.weights[:, None] * (c - many.weights @ c)).norm(dim=0)
+    order = c[:, 0].argsort()  # blocks must not be runs of similar orientations
+    for blocks in (800, 5000):
+        monkeypatch.setattr(estimates, "BLOCKS", blocks)
+        found = estimates.bootstrap(c[order], many.weights[order], 1500, 0.9, seed=0)
+        torch.testing.assert_close(found.deviation, exact, rtol=0.1, atol=0)
+        torch.testing.assert_close(found.value, many.weights @ c, rtol=1e-12, atol=0)
+
+
+def test_report_of_many_regions_is_that_of_each(many):
+    found = texture_report(many)
+    band = many.bands("volume fraction", fibre="gamma")
+    one = found["fibres"]["gamma <111> || z"]
+    assert one["fraction"] == pytest.approx(float(band.value), rel=1e-9)
+    assert one["deviation"] == pytest.approx(float(band.deviation), rel=1e-9)
+    goss = px.miller_orientation((0, 1, 1), (1, 0, 0))
+    one = found["components"]["goss"]
+    assert one["fraction"] == pytest.approx(many.volume_fraction(goss), rel=1e-9)
+    assert found["maxima"][0]["name"] == "goss"
+    assert found["texture_index_deviation"] == pytest.approx(
+        float(many.bands("index").deviation), rel=1e-9
+    )

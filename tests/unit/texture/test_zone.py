@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from polyxtal.algebra.rotation import quaternion_multiply, random_quaternions
-from polyxtal.crystal.laue import CUBIC
+from polyxtal.crystal.laue import CUBIC, LAUE_GROUPS, LaueGroup
 from polyxtal.texture.cubochoric import (
     EDGE,
     cubochoric_grid,
     cubochoric_to_homochoric,
     homochoric_to_quaternion,
 )
-from polyxtal.texture.zone import orientation_grid
+from polyxtal.texture.zone import in_zone, orientation_grid, zone_grid
 
 
 def test_the_map_of_the_cube_keeps_volumes():
@@ -84,3 +84,10 @@ def test_the_grid_covers_the_zone(resolution):
 def test_resolutions_out_of_range_are_refused(resolution):
     with pytest.raises(ValueError, match="from 1 to 30 degrees"):
         orientation_grid(resolution)
+
+
+@pytest.mark.parametrize("laue", LAUE_GROUPS)
+def test_grid_of_the_zone_leaves_out_nothing(laue):
+    group = LaueGroup(laue)
+    whole = in_zone(cubochoric_grid(48), group)
+    torch.testing.assert_close(zone_grid(48, group), whole, rtol=0, atol=1e-14)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from polyxtal.algebra.rotation import quaternion_to_bunge
 from polyxtal.crystal.laue import CUBIC
+from polyxtal.texture.contributions import of_index, of_region
+from polyxtal.texture.estimates import bootstrap
 from polyxtal.texture.fibres import BETA, component_variants, standard_fibres
-from polyxtal.texture.orientation_density import ODF
+from polyxtal.texture.orientation_density import DEFAULT_ANGLE, ODF
 from polyxtal.texture.pole_error import pole_figure_error
 from polyxtal.texture.pole_inversion import PoleFigureInversion
 from polyxtal.texture.sheet import ROLLING_COMPONENTS
 
 MODES, NAMED = 5, math.radians(10)
 """Most maxima, and the disorientation within which one has a rolling component's name."""
-LEVEL = 0.9
-"""Share of the resamples within a band. [-]"""
+SAMPLES, LEVEL = 200, 0.9
+"""Number of resamples, and the share of them within a band."""
 
 
 def texture_report(
@@ -29,28 +33,25 @@ def texture_report(
     Bands are those of the bootstrap over orientations; there are none for pole figures, whose
     kernels are no orientations of grains.
     """
-    bands = inversion is None
     modes = odf.modes(MODES)
+    fibres: dict[str, Any] = dict(standard_fibres(odf.laue))
+    components = dict[str, Tensor]()
+    if odf.laue == CUBIC:
+        fibres[BETA] = "beta"
+        components = {name: component_variants(name) for name in ROLLING_COMPONENTS}
+    regions = [odf.region(q) for q in (*modes.orientations, *components.values())]
+    regions += [odf.region(fibre=fibre) for fibre in fibres.values()]
+    fractions, deviation = _fractions(odf, regions, inversion is None)
+    found = iter(fractions)
     maxima = [
         {
             "euler_angles": quaternion_to_bunge(q).rad2deg().tolist(),
             "name": _name(q, odf),
             "density": float(density),
-            **_fraction(odf, bands, orientation=q),
+            **next(found),
         }
         for q, density in zip(modes.orientations, modes.densities, strict=True)
     ]
-    components: dict[str, Any] = {}
-    fibres = {
-        name: _fraction(odf, bands, fibre=fibre)
-        for name, fibre in standard_fibres(odf.laue).items()
-    }
-    if odf.laue == CUBIC:
-        fibres[BETA] = _fraction(odf, bands, fibre="beta")
-        components = {
-            name: _fraction(odf, bands, orientation=component_variants(name))
-            for name in ROLLING_COMPONENTS
-        }
     report: dict[str, Any] = {
         "phase": phase,
         "kernels": len(odf.centres),
@@ -62,11 +63,11 @@ def texture_report(
         "texture_index": odf.index,
         "entropy": odf.entropy,
         "maxima": maxima,
-        "components": components,
-        "fibres": fibres,
+        "components": {name: next(found) for name in components},
+        "fibres": {name: next(found) for name in fibres},
     }
-    if bands:
-        report["texture_index_deviation"] = float(odf.bands("index").deviation)
+    if inversion is None:
+        report["texture_index_deviation"] = deviation
     if inversion is not None:
         report |= _figures(inversion)
     return report
@@ -130,18 +131,23 @@ def _share(part: dict[str, Any]) -> str:
     )
 
 
-def _fraction(odf: ODF, bands: bool, **region: Any) -> dict[str, float]:
-    even = ODF(odf.centres[:1], None, odf.halfwidth, odf.laue, odf.sample_symmetry, 1.0)
-    found = {"fraction": 0.0, "random": even.volume_fraction(**region)}
+def _fractions(
+    odf: ODF, regions: Sequence[tuple[Tensor, Tensor]], bands: bool
+) -> tuple[list[dict[str, float]], float]:
+    """Return the volume fraction of each region and the index's deviation, by common draws."""
+    random = [{"random": float(weights.sum())} for _, weights in regions]
     if not bands:
-        return found | {"fraction": odf.volume_fraction(**region)}
-    band = odf.bands("volume fraction", **region, level=LEVEL)
-    return found | {
-        "fraction": float(band.value),
-        "deviation": float(band.deviation),
-        "low": float(band.low),
-        "high": float(band.high),
-    }
+        values = [float(weights @ odf.density(points)) for points, weights in regions]
+        return [{"fraction": f} | one for f, one in zip(values, random, strict=True)], 0.0
+    columns = [of_region(odf, *region, DEFAULT_ANGLE) for region in regions]
+    columns.append(of_index(odf))
+    found = bootstrap(torch.stack(columns, 1), odf.weights, SAMPLES, LEVEL, seed=0)
+    names = ("fraction", "deviation", "low", "high")
+    rows = torch.stack(list(found), 1).tolist()
+    fractions = [
+        dict(zip(names, row, strict=True)) | one for row, one in zip(rows, random, strict=False)
+    ]
+    return fractions, rows[-1][1]
 
 
 def _name(orientation: Tensor, odf: ODF) -> str | None:
