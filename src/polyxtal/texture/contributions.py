@@ -35,7 +35,7 @@ def of_region(
     """Return the contributions to the volume fraction of a region.
 
     Where sums go by harmonics, those of degrees above `SHARPNESS` / angle are left out, which
-    changes the deviation of the volume fraction by about 1 %. A constant then makes the mean of the
+    changes the deviation of the volume fraction by 2 %. A constant then makes the mean of the
     contributions the volume fraction again.
 
     Args:

@@ -116,9 +116,9 @@ def test_wrong_weights_are_refused_in_one_sentence():
     # Where annotations are enforced, a wrong shape is stopped before our own check sees it.
     with pytest.raises((ValueError, TypeCheckError), match="weights"):
         texture_strength(q, torch.ones(2, dtype=torch.float64))
-    with pytest.raises(ValueError, match="non-negative with a positive, finite sum"):
+    with pytest.raises(ValueError, match="non-negative with a positive sum that is finite"):
         texture_strength(q, torch.tensor([1.0, -1.0, 2.0], dtype=torch.float64))
-    with pytest.raises(ValueError, match="non-negative with a positive, finite sum"):
+    with pytest.raises(ValueError, match="non-negative with a positive sum that is finite"):
         texture_strength(q, torch.zeros(3, dtype=torch.float64))
     with pytest.raises((ValueError, TypeCheckError), match="orientations_b"):
         mean_disorientation(q, q[:2])
