@@ -2,7 +2,7 @@
 
     python benchmarks/ladder.py                                  # `sampling` and `rolling`
     python benchmarks/ladder.py sampling|rolling|calibration [--cases 40] [--out out/ladder]
-    python benchmarks/ladder.py calibration --kind DP            # forty more of one kind
+    python benchmarks/ladder.py calibration --kind DP            # others of one kind
 
 One thread; CPU seconds (user + system) of this process after compilation. `calibration` takes about
 twenty minutes and continues where it was stopped.
@@ -141,7 +141,7 @@ def calibration(cases: int, out: Path, kind: str | None = None) -> None:
     file = out / ("calibration.csv" if kind is None else f"calibration-{kind}.csv")
     numbers = range(cases)
     if kind is not None:
-        first = 8 * len(KINDS) + KINDS.index(kind)
+        first = 30 * len(KINDS) + KINDS.index(kind)
         numbers = range(first, first + cases * len(KINDS), len(KINDS))
     header = ["case", "accuracy", "grid", "bound", "error", "increments within", "seconds", "full"]
     if not file.exists():

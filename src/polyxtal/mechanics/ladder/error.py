@@ -13,7 +13,7 @@ where grains lie in series, so that they share the stress. Where the load prescr
 error is 0, that of the loaded deformation is 1 / E times as large, and that of other free ones
 κ d_ij √(…), with the standard deviation d_ij of the deformation gradient.
 
-κ is 0.38 for every crystal and load, 0.5 for several phases, and 0.65 where coarse voxels are long
+κ is 0.38 for every crystal and load, 0.55 for several phases, and 0.65 where coarse voxels are long
 or flat as the grains are, with the weight of 3 degrees of freedom before a polycrystal is known;
 `benchmarks/ladder.py calibration` measures what that is worth. The coarser
 rungs of the ladder, whose errors are independent, correct it for the polycrystal at hand (Bayes'
@@ -45,7 +45,7 @@ from polyxtal.mechanics.response import loaded_component
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
 
-KAPPA, KAPPA_PHASES, KAPPA_LONG, WEIGHT = 0.38, 0.5, 0.65, 3.0
+KAPPA, KAPPA_PHASES, KAPPA_LONG, WEIGHT = 0.38, 0.55, 0.65, 3.0
 """Prior κ of one phase, of several, and of long or flat voxels [-], and its degrees of freedom."""
 KAPPA_HARDENING, KAPPA_WIDENING = 1.6, 3.1
 """κ of the hardening modulus and of the r-value, over that of the stress. [-]"""
