@@ -141,7 +141,7 @@ def calibration(cases: int, out: Path, kind: str | None = None) -> None:
     file = out / ("calibration.csv" if kind is None else f"calibration-{kind}.csv")
     numbers = range(cases)
     if kind is not None:
-        first = 30 * len(KINDS) + KINDS.index(kind)
+        first = 60 * len(KINDS) + KINDS.index(kind)
         numbers = range(first, first + cases * len(KINDS), len(KINDS))
     header = ["case", "accuracy", "grid", "bound", "error", "increments within", "seconds", "full"]
     if not file.exists():

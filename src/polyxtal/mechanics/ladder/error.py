@@ -13,9 +13,10 @@ where grains lie in series, so that they share the stress. Where the load prescr
 error is 0, that of the loaded deformation is 1 / E times as large, and that of other free ones
 κ d_ij √(…), with the standard deviation d_ij of the deformation gradient.
 
-κ is 0.38 for every crystal and load, 0.55 for several phases, and 0.65 where coarse voxels are long
-or flat as the grains are, with the weight of 3 degrees of freedom before a polycrystal is known;
-`benchmarks/ladder.py calibration` measures what that is worth. The coarser
+κ is 0.38 for every crystal and load, and 0.65 where coarse voxels are long or flat as the grains
+are, with the weight of 3 degrees of freedom before a polycrystal is known. With several phases it
+is 0.19 N^(1/6), so that the error falls as the edge of a voxel does: that of the boundaries between
+phases prevails. `benchmarks/ladder.py calibration` measures what that is worth. The coarser
 rungs of the ladder, whose errors are independent, correct it for the polycrystal at hand (Bayes'
 rule for a normal sample, with a conjugate prior):
 
@@ -45,8 +46,9 @@ from polyxtal.mechanics.response import loaded_component
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.measure import volume_shares
 
-KAPPA, KAPPA_PHASES, KAPPA_LONG, WEIGHT = 0.38, 0.55, 0.65, 3.0
-"""Prior κ of one phase, of several, and of long or flat voxels [-], and its degrees of freedom."""
+KAPPA, KAPPA_PHASES, KAPPA_LONG, WEIGHT = 0.38, 0.19, 0.65, 3.0
+"""Prior κ of one phase, of several over N^(1/6), and of long or flat voxels [-]; its degrees of
+freedom."""
 KAPPA_HARDENING, KAPPA_WIDENING = 1.6, 3.1
 """κ of the hardening modulus and of the r-value, over that of the stress. [-]"""
 CONFIDENCE = 0.9
@@ -185,9 +187,10 @@ def _kappa(
 
 def _prior(coarse: Polycrystal) -> float:
     """Return κ before the polycrystal is known."""
-    if max(coarse.spacing) > LONG * min(coarse.spacing):
-        return KAPPA_LONG
-    return KAPPA_PHASES if len(coarse.phase[coarse.volume_fractions > 0].unique()) > 1 else KAPPA
+    several = len(coarse.phase[coarse.volume_fractions > 0].unique()) > 1
+    long = max(coarse.spacing) > LONG * min(coarse.spacing)
+    one = KAPPA_LONG if long else KAPPA
+    return max(one, KAPPA_PHASES * math.prod(coarse.grid) ** (1 / 6)) if several else one
 
 
 def _scales(
