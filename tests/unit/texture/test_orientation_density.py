@@ -183,6 +183,14 @@ def test_bands_hold_the_values_and_bad_arguments_are_told():
         px.ODF.from_orientations([[1, 0, 0, 0]])
 
 
+def test_bands_may_lie_below_the_truth_as_is_said():
+    texture = px.rolling_component("cube", halfwidth=0.1)
+    odf = px.ODF.from_orientations(texture.orientations(200, seed=1), halfwidth=0.2)
+    true = px.ODF([[1, 0, 0, 0]], halfwidth=0.1, kernel="von Mises-Fisher").index
+    assert odf.bands().high < 0.5 * true
+    assert "are lower bounds" in " ".join(str(px.ODF.bands.__doc__).split())
+
+
 def test_series_becomes_kernels_again():
     odf = px.ODF(random_quaternions(3, 1), halfwidth=0.5, uniform=0.1)
     again = px.ODF.from_fourier(odf.fourier(), halfwidth=0.5)
