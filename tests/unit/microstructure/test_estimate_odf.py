@@ -160,3 +160,30 @@ def test_halfwidths_at_a_limit_are_told(rule):
     with pytest.warns(UserWarning, match=r"neighbouring points of a map .* grains of a simulation"):
         odf = px.estimate_odf(q[:1].expand(25, 4), rule=rule)
     assert odf.halfwidth == pytest.approx(NARROWEST)
+
+
+def test_the_last_part_of_a_phase_names_it_if_unique(layer):
+    def named(*names):
+        return px.Polycrystal(
+            layer.grain_id, layer.orientations, (1, 1, 1), torch.arange(layer.grains) % 2, names
+        )
+
+    steel = named("austenite/austenite", "ferrite/ferrite")
+    by_part = px.estimate_odf(steel, "ferrite", halfwidth=TEN)
+    torch.testing.assert_close(
+        by_part.centres, px.estimate_odf(steel, "ferrite/ferrite", halfwidth=TEN).centres
+    )
+    with pytest.raises(ValueError, match="must be one of those with grains, a/iron, b/iron, but"):
+        px.estimate_odf(named("a/iron", "b/iron"), "iron", halfwidth=TEN)
+
+
+def test_a_map_of_nothing_and_a_volume_instead_of_a_density_are_told(layer, measured, tmp_path):
+    empty = measured.keep(torch.zeros(60, 60, dtype=torch.bool))
+    for phase in (None, "Al"):
+        with pytest.raises(ValueError, match=r"^map: some point must be indexed, but none is"):
+            px.estimate_odf(empty, phase)
+    file = tmp_path / "volume.npz"
+    px.write(layer, file)
+    for read in (px.read_odf, px.read_texture):
+        with pytest.raises(ValueError, match=r"volume.npz: .* holds a polycrystal: .* px.estimate"):
+            read(file)

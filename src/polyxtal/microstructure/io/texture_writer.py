@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.algebra.rotation import (
     bunge_to_quaternion,
     quaternion_to_bunge,
@@ -72,6 +73,8 @@ def write_texture(
     """
     require_type(texture, Texture, "texture")
     require_path(path, "path")
+    require_type(title, str, "title")
+    axes = number_tensor(ellipsoid, "ellipsoid").tolist()
     extension = Path(path).suffix.lower()
     if extension not in (*_WRITERS, DENSITY):
         raise ValueError(
@@ -79,16 +82,14 @@ def write_texture(
         )
     if not title.isprintable():
         raise ValueError("Argument `title` must be one printable line, but is not.")
-    if len(ellipsoid) != 3 or not all(0 < axis < np.inf for axis in ellipsoid):
-        raise ValueError(
-            f"Argument `ellipsoid` must be three positive axes, but is {tuple(ellipsoid)}."
-        )
+    if not isinstance(axes, list) or len(axes) != 3 or not all(0 < a < np.inf for a in axes):
+        raise ValueError(f"Argument `ellipsoid` must be three positive axes, but is {ellipsoid}.")
     if extension == DENSITY:
         lines = _density(texture, resolution)
     else:
         require_type(texture, DiscreteTexture, "texture")
         assert isinstance(texture, DiscreteTexture)
-        lines = _WRITERS[extension](texture, title, ellipsoid)
+        lines = _WRITERS[extension](texture, title, axes)
     with atomic_file(path) as temporary:
         temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
