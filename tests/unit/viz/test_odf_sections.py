@@ -97,6 +97,20 @@ def test_ranges_and_marks_by_choice():
     assert len(many) == 6
 
 
+def test_wide_sections_of_hexagonal_crystals_stand_in_two_columns_without_collisions():
+    figure = new_figure(8, 4.9)
+    texture = UniformTexture("6/mmm")
+    panels = draw_odf_sections(figure, texture, phi1_end=360.0)
+    assert len(panels) == 6
+    figure.draw_without_rendering()
+    places = [axes.get_position() for axes in panels]
+    assert places[0].y0 == pytest.approx(places[1].y0)
+    assert places[0].x1 < places[1].x0
+    assert all(place.width * 8 > 2.2 for place in places)  # inches
+    labels = [axes.yaxis.label.get_window_extent() for axes in panels[::2]]
+    assert all(a.y0 > b.y1 for a, b in zip(labels[:-1], labels[1:], strict=True))
+
+
 def test_marks_lie_where_the_density_peaks():
     for name in ("cube", "goss", "brass", "copper", "s"):
         texture, found = rolling_component(name, TEN), 0

@@ -83,8 +83,8 @@ def read_damask(
     if not beside.is_file():
         raise FileNotFoundError(
             f"{path}: orientations of the grains must be in a {MATERIAL_FILE} beside it, in one "
-            f"that is given as the material, or in a table given by argument `grains`, but {beside} "
-            "is no file."
+            f"that is given as the material, or in a table given by argument `grains`, but "
+            f"{beside} is no file."
         )
     orientations, phase, phase_names, lattices = _read_materials(beside)
     low, high = int(grain_id.min()), int(grain_id.max())
