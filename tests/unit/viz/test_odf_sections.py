@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from io import BytesIO
+from itertools import pairwise
 
 import pytest
 import torch
@@ -108,7 +109,7 @@ def test_wide_sections_of_hexagonal_crystals_stand_in_two_columns_without_collis
     assert places[0].x1 < places[1].x0
     assert all(place.width * 8 > 2.2 for place in places)  # inches
     labels = [axes.yaxis.label.get_window_extent() for axes in panels[::2]]
-    assert all(a.y0 > b.y1 for a, b in zip(labels[:-1], labels[1:], strict=True))
+    assert all(a.y0 > b.y1 for a, b in pairwise(labels))
 
 
 def test_marks_lie_where_the_density_peaks():
