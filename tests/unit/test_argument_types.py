@@ -168,6 +168,7 @@ CALLS = {
         "Argument `source` must be an array of numbers, but is a UniformTexture."
     ),
     "px.estimate_odf(rve, 3)": "Argument `phase` must be a str or None, but is an int.",
+    "px.estimate_odf(rve, threshold='a')": "Argument `threshold` must be a number, but is a str.",
     "px.estimate_odf(rve, weights=[1.0])": (
         "Argument `weights` must be left out for this source, but is given."
     ),
@@ -231,6 +232,13 @@ CALLS = {
         "Argument `orientation` must be an array of numbers, but is a str of <U4."
     ),
     "px.ODF(q).volume_fraction(fibre=3)": "Argument `fibre` must be a Sequence, but is an int.",
+    "px.ODF(q).volume_fraction(fibre=('111', 'z'))": (
+        "Argument `fibre` must be an array of numbers, but is a str of <U3."
+    ),
+    "px.ODF(q).volume_fraction(fibre=((1, 1, 1),))": (
+        "Argument `fibre` must be a crystal and a sample direction, or the name of a fibre, "
+        "but has 1 parts."
+    ),
     "px.ODF(q).bands(samples='a')": "Argument `samples` must be a whole number, but is a str.",
     "px.ODF(q).bands(level='a')": "Argument `level` must be a number, but is a str.",
     "px.ODF(q).modes('a')": "Argument `count` must be a whole number, but is a str.",
@@ -250,6 +258,12 @@ CALLS = {
         "Argument `texture` must be a DiscreteTexture, but is a UniformTexture."
     ),
     "px.write_texture(rve, 'a.tex')": "Argument `texture` must be a Texture, but is a Polycrystal.",
+    "px.write_texture(rve.texture(), 'a.tex', title=3)": (
+        "Argument `title` must be a str, but is an int."
+    ),
+    "px.write_texture(rve.texture(), 'a.tex', ellipsoid='abc')": (
+        "Argument `ellipsoid` must be an array of numbers, but is a str of <U3."
+    ),
     "px.DiscreteTexture(nested)": (
         "Argument `orientations` must be an array, but its nested lists differ in length."
     ),

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from polyxtal.algebra.number_arrays import number_tensor
-from polyxtal.argument_types import require_type
+from polyxtal.argument_types import require_number, require_type
 from polyxtal.crystal.lattice import Lattice
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.files.wording import listing, shorten
@@ -76,7 +76,8 @@ def estimate_odf(
             weighted orientations; or unit quaternions (n, 4) of independent crystals. Grains of
             maps and stacks are those of `grains(threshold, fill=False)`: points that were not
             indexed do not count.
-        phase: Name of the phase, if several are there.
+        phase: Name of the phase, if several are there; the last part of names such as
+            "austenite/austenite" suffices where it is the only one.
         weights: Volume of each quaternion in any unit (default: equal); of quaternions only.
         halfwidth: Half-width of the kernel (default: by the rule). [rad]
         rule: "cross-validation" or "plug-in", see `ODF.from_orientations`.
@@ -118,6 +119,8 @@ def orientation_sample(
     """
     given = None if laue is None else as_group(laue)
     require_type(phase, (str, type(None)), "phase")
+    if threshold is not None:
+        require_number(threshold, "threshold")
     if isinstance(source, Grains):
         _left_out(weights=weights)
         return _of_grains(source, phase, given, threshold)
@@ -192,10 +195,14 @@ def _amounts(source: Grains, phases: int) -> Float[Tensor, " phases"]:
 
 def _chosen(names: Sequence[str], amounts: Tensor, phase: str | None, where: str) -> int:
     present = [k for k in range(len(names)) if float(amounts[k]) > 0]
+    if not present:
+        raise ValueError(f"{where.partition(': ')[0]}: some point must be indexed, but none is.")
     if phase is not None:
-        if phase in names and names.index(phase) in present:
-            return names.index(phase)
-        found = listing(names[k] for k in present) or "none"
+        exact = [k for k in present if names[k] == phase]
+        last = [k for k in present if names[k].rpartition("/")[2] == phase]
+        if exact or len(last) == 1:
+            return (exact or last)[0]
+        found = listing(names[k] for k in present)
         raise ValueError(
             f"{where} `phase` must be one of those with grains, {found}, but is {shorten(phase)}."
         )
@@ -205,7 +212,7 @@ def _chosen(names: Sequence[str], amounts: Tensor, phase: str | None, where: str
         f"{names[k]} ({100 * float(amounts[k] / amounts.sum()):.3g} %)" for k in present
     )
     raise ValueError(
-        f"{where} `phase` must name one of those with grains, {found or 'none'}, but is missing."
+        f"{where} `phase` must name one of those with grains, {found}, but is missing."
     )
 
 

@@ -201,7 +201,7 @@ def texture_type(
     return MixedTexture([*parts, (1 - share * count, UniformTexture(laue))])
 
 
-def unit_direction(name: str, components: Sequence[float]) -> Float[Tensor, "3"]:
+def unit_direction(name: str, components: Sequence[float] | Tensor) -> Float[Tensor, "3"]:
     """Return a direction scaled to unit length.
 
     Raises:

@@ -19,6 +19,8 @@ BLOCKS = 5000
 class Estimate(NamedTuple):
     """A quantity and its bootstrap band, numbers or tensors.
 
+    The band is the scatter of the sample; the bias by the kernel's width is not in it.
+
     Attributes:
         value: The quantity.
         deviation: Standard deviation over the resamples.

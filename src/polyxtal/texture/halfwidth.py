@@ -24,6 +24,9 @@ MOST = 2000
 NARROWEST, WIDEST = math.radians(2.5), math.radians(40)
 RATIO = 2**0.25
 """Ratio of the half-widths that are tried."""
+STEPS = round(math.log(WIDEST / NARROWEST, RATIO))
+HOPELESS = 1.0
+"""Drop of the mean log-likelihood below the best after which narrower kernels are not tried."""
 ENOUGH = 0.75
 """Share of the kernel's bandwidth that the likelihood needs; it leaves out 0.1 %. [-]"""
 RANDOM_SHARE = 0.01
@@ -63,13 +66,33 @@ def choose_halfwidth(
         factor = (MOST / len(share)) ** (1 / 7)
         orientations, share = orientations[kept], share[kept] / share[kept].sum()
     search = _cross_validated if rule == RULES[0] else _plugged_in
-    found = search(orientations, share, laue, sample, kernel) * factor
-    return min(max(found, NARROWEST / 2), WIDEST)
+    found = search(orientations, share, laue, sample, kernel)
+    _warn_at_limits(found, rule, len(orientations))
+    return min(max(found * factor, NARROWEST / 2), WIDEST)
+
+
+def _warn_at_limits(found: float, rule: str, count: int) -> None:
+    if found >= WIDEST:
+        warnings.warn(
+            f"The half-width by {rule} must be below its upper limit, {math.degrees(WIDEST):g}°, "
+            f"but reaches it: {count} orientations are too few to tell this texture from a random "
+            "one; take more, or give `halfwidth`.",
+            stacklevel=4,
+        )
+    elif found <= NARROWEST:
+        warnings.warn(
+            f"The half-width by {rule} must be above its lower limit, "
+            f"{math.degrees(NARROWEST):g}°, but reaches it: either orientations repeat, as those "
+            "of neighbouring points of a map do (use one of each grain), or they are as close "
+            "together as the grains of a simulation may be (give `halfwidth`).",
+            stacklevel=4,
+        )
 
 
 def _cross_validated(
     q: Tensor, share: Tensor, laue: LaueGroup, sample: LaueGroup, name: str
 ) -> float:
+    """Return the half-width of the highest likelihood, the widest if random ones are likelier."""
     copies = laue.equivalents(quaternion_multiply(sample.rotations[:, None], q[None]))
     own = 2 * torch.einsum("pnsi,ni->pns", copies, q).square() - 1
     series: HarmonicSeries | None = None
@@ -78,32 +101,26 @@ def _cross_validated(
     def score(step: int) -> float:
         nonlocal series
         if step not in scores:
-            kernel = RotationKernel(min(start * RATIO**step, WIDEST), name)
+            kernel = RotationKernel(WIDEST / RATIO**step, name)
             width = max(4, round(ENOUGH * kernel.bandwidth))
             if series is None or width > series.bandwidth:
                 series = harmonic_series(q, share, width, laue, sample)
             scores[step] = _likelihood(series.at_most(width), q, share, own, kernel)
         return scores[step]
 
-    # Uphill from the plug-in rule's half-width, then the vertex of a parabola.
-    start, top = _plugged_in(q, share, laue, sample, name), 0
-    lowest = math.ceil(math.log(NARROWEST / start) / math.log(RATIO))
-    highest = math.floor(math.log(WIDEST / start) / math.log(RATIO))
-    while top < highest and score(top + 1) > score(top):
-        top += 1
-    while top > lowest and score(top - 1) > score(top):
-        top -= 1
-    if top <= lowest:
-        warnings.warn(
-            "Cross-validation must find a half-width within the range that it tries, but the "
-            f"likelihood still grows at {math.degrees(start * RATIO**top):.1f}°: orientations "
-            "repeat, as those of neighbouring points of a map do; use one of each grain.",
-            stacklevel=4,
-        )
-    if not lowest < top < highest:
-        return start * RATIO**top
-    below, here, above = score(top - 1), score(top), score(top + 1)
-    return start * RATIO ** (top + 0.5 * (below - above) / (below - 2 * here + above))
+    # The likelihood may have several maxima: every second step of the whole ladder, from the wide
+    # end until it drops for good, then the steps beside the best, then the vertex of a parabola.
+    for step in range(0, STEPS + 1, 2):
+        if score(step) < max(scores.values()) - HOPELESS:
+            break
+    best = max(scores, key=scores.__getitem__)
+    best = max(range(max(best - 1, 0), min(best + 1, STEPS) + 1), key=score)
+    if best == 0 or score(best) <= 0:
+        return WIDEST
+    if best == STEPS:
+        return NARROWEST
+    wide, here, narrow = score(best - 1), score(best), score(best + 1)
+    return WIDEST / RATIO ** (best + 0.5 * (wide - narrow) / (wide - 2 * here + narrow))
 
 
 def _likelihood(

@@ -234,7 +234,10 @@ class ODF(WeightedKernels):
     ) -> Estimate:
         """Return a quantity with a bootstrap band: orientations are drawn with replacement.
 
-        The half-width is kept. The index is linearised in the weights about its value.
+        A band is the scatter of the sample, not the whole error: the kernel's width lowers peaks,
+        so that the index and the fractions of sharp components are lower bounds, and a band may
+        lie below the true value. The half-width is kept, and the index is linearised in the
+        weights about its value.
 
         Args:
             quantity: "index", "volume fraction" (see `volume_fraction`), or "density" at the given

@@ -72,6 +72,11 @@ def region_points(
             return ball_points(sheet_variants(beta_fibre()), angle, laue, sample)
     if fibre is not None:
         require_type(fibre, Sequence, "fibre")
+        if len(fibre) != 2:
+            raise ValueError(
+                "Argument `fibre` must be a crystal and a sample direction, or the name of a "
+                f"fibre, but has {len(fibre)} parts."
+            )
         return tube_points(*fibre, angle, laue, sample)
     q = unit_quaternions("orientation", number_tensor(orientation, "orientation"))
     if q.ndim > 2:
@@ -138,10 +143,7 @@ def tube_points(
         ValueError: if a direction has no length or the angle is out of range.
     """
     _check_angle(angle)
-    h, r = (
-        unit_direction("crystal", [float(x) for x in crystal]),
-        unit_direction("along", [float(x) for x in along]),
-    )
+    h, r = unit_direction("fibre", crystal), unit_direction("fibre", along)
     copies = quaternion_to_matrix(laue.rotations) @ h
     copies = _distinct(torch.cat([copies, -copies]), signed=True)
     goals = _distinct(quaternion_to_matrix(sample.rotations) @ r, signed=True)

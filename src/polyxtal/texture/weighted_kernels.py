@@ -82,11 +82,11 @@ class WeightedKernels(Texture):
         """Return the density f(q). [multiples of random]
 
         Many kernels at many orientations are summed by the harmonic series up to the kernel's
-        bandwidth, to within about 1e-4 of a single kernel's maximum.
+        bandwidth, to within about 1e-4 of a single kernel's maximum, and never below `uniform`.
         """
         orientations = unit_quaternions("orientations", orientations)
         if self.by_series(len(orientations)):
-            return self.series.density(orientations)
+            return self.series.density(orientations).clamp_min(self.uniform)
         centres, weights = self._copies()
         kernels = kernel_density(
             orientations, centres, weights, self.halfwidth, self.laue, self.kernel.density
@@ -116,7 +116,7 @@ class WeightedKernels(Texture):
         shape = torch.broadcast_shapes(h.shape, r.shape)[:-1]
         h, r = (v.reshape(-1, 3) / v.reshape(-1, 3).norm(dim=1, keepdim=True) for v in (h, r))
         if self.by_series(max(len(h), len(r))):
-            return self.series.pole_density(h, r).reshape(shape)
+            return self.series.pole_density(h, r).clamp_min(self.uniform).reshape(shape)
         return (self.uniform + (1 - self.uniform) * self._pole_sum(h, r)).reshape(shape)
 
     def _pole_sum(self, h: Float[Tensor, "h 3"], r: Float[Tensor, "r 3"]) -> Float[Tensor, "h r"]:

@@ -36,6 +36,8 @@ SECTIONS = 6
 """Number of default sections of other crystals."""
 
 _MOST_COLUMNS = 4
+_STACKED = 3
+"""Most sections of φ1 beyond 180° that stand in one column; more stand in two."""
 
 
 def euler_range(laue: str | LaueGroup = CUBIC) -> tuple[float, float]:
@@ -106,7 +108,8 @@ def draw_odf_sections(
     top = max(2.0, *(float(part.max()) for part in densities)) if peak is None else peak
     levels = density_levels(top)
     extend = "max" if max(float(p.max()) for p in densities) > levels[-1] else "neither"
-    rows = len(phi2) if phi1_end > 180 else math.ceil(len(phi2) / _MOST_COLUMNS)
+    wide = 1 if len(phi2) <= _STACKED else 2
+    rows = math.ceil(len(phi2) / (wide if phi1_end > 180 else _MOST_COLUMNS))
     columns = math.ceil(len(phi2) / rows)
     grid = figure.add_gridspec(rows, columns)
     drawn: list[Axes] = []

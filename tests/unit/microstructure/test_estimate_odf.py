@@ -10,7 +10,7 @@ import torch
 
 import polyxtal as px
 from polyxtal.microstructure.estimate_odf import orientation_sample
-from polyxtal.texture.halfwidth import choose_halfwidth
+from polyxtal.texture.halfwidth import NARROWEST, RULES, WIDEST, choose_halfwidth
 
 TEN = math.radians(10)
 GOSS = px.miller_orientation((0, 1, 1), (1, 0, 0))
@@ -139,3 +139,51 @@ def test_the_rule_sees_one_orientation_a_grain(measured):
         grains.orientations, grains.area, CUBIC, sample_group("triclinic"), "de la Vallee Poussin"
     )
     assert px.estimate_odf(measured).halfwidth == pytest.approx(expected)
+
+
+ROLLED = px.rolling_texture({"brass": 0.3, "copper": 0.3, "cube": 0.2})
+
+
+def test_a_rolled_sheet_of_few_grains_is_told_from_a_random_one():
+    """Its likelihood has two maxima, at 15° and at the widest kernel."""
+    few = px.tessellate(grid=6, grains=25, texture=ROLLED, seed=1)
+    odf = px.estimate_odf(few)
+    assert math.degrees(odf.halfwidth) == pytest.approx(15, abs=1.5)
+    assert odf.index > 1.4
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_halfwidths_at_a_limit_are_told(rule):
+    q = px.UniformTexture().orientations(25, seed=0)
+    with pytest.warns(UserWarning, match=rf"{rule} must be below .* 25 orientations are too few"):
+        assert px.estimate_odf(q, rule=rule).halfwidth == pytest.approx(WIDEST)
+    with pytest.warns(UserWarning, match=r"neighbouring points of a map .* grains of a simulation"):
+        odf = px.estimate_odf(q[:1].expand(25, 4), rule=rule)
+    assert odf.halfwidth == pytest.approx(NARROWEST)
+
+
+def test_the_last_part_of_a_phase_names_it_if_unique(layer):
+    def named(*names):
+        return px.Polycrystal(
+            layer.grain_id, layer.orientations, (1, 1, 1), torch.arange(layer.grains) % 2, names
+        )
+
+    steel = named("austenite/austenite", "ferrite/ferrite")
+    by_part = px.estimate_odf(steel, "ferrite", halfwidth=TEN)
+    torch.testing.assert_close(
+        by_part.centres, px.estimate_odf(steel, "ferrite/ferrite", halfwidth=TEN).centres
+    )
+    with pytest.raises(ValueError, match="must be one of those with grains, a/iron, b/iron, but"):
+        px.estimate_odf(named("a/iron", "b/iron"), "iron", halfwidth=TEN)
+
+
+def test_a_map_of_nothing_and_a_volume_instead_of_a_density_are_told(layer, measured, tmp_path):
+    empty = measured.keep(torch.zeros(60, 60, dtype=torch.bool))
+    for phase in (None, "Al"):
+        with pytest.raises(ValueError, match=r"^map: some point must be indexed, but none is"):
+            px.estimate_odf(empty, phase)
+    file = tmp_path / "volume.npz"
+    px.write(layer, file)
+    for read in (px.read_odf, px.read_texture):
+        with pytest.raises(ValueError, match=r"volume.npz: .* holds a polycrystal: .* px.estimate"):
+            read(file)

@@ -82,6 +82,20 @@ def test_series_and_sum_of_kernels_agree(laue, symmetry):
     torch.testing.assert_close(odf.density(turned), direct, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("uniform", [0.0, 0.2])
+def test_densities_by_the_series_are_not_negative(uniform):
+    odf = px.ODF(CUBE[None], halfwidth=0.2, uniform=uniform)
+    at = random_quaternions(3000, 1)
+    r = torch.nn.functional.normalize(torch.randn(3000, 3, dtype=torch.float64), dim=1)
+    h = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+    series = odf.series  # by which both are summed from now on
+    assert odf.by_series(1)
+    assert float(series.density(at).min()) < uniform
+    assert float(series.pole_density(h[None], r).min()) < uniform
+    assert float(odf.density(at).min()) >= uniform
+    assert float(odf.pole_density(h, r).min()) >= uniform
+
+
 def test_index_of_one_component_without_symmetry_has_a_closed_form():
     odf = px.ODF(CUBE[None], halfwidth=0.3, laue="-1", uniform=0.25)
     expected = 1 - 0.75**2 + 0.75**2 * odf.kernel.index
@@ -181,6 +195,14 @@ def test_bands_hold_the_values_and_bad_arguments_are_told():
         odf.volume_fraction()
     with pytest.raises(ValueError, match="fewer than ten"):
         px.ODF.from_orientations([[1, 0, 0, 0]])
+
+
+def test_bands_may_lie_below_the_truth_as_is_said():
+    texture = px.rolling_component("cube", halfwidth=0.1)
+    odf = px.ODF.from_orientations(texture.orientations(200, seed=1), halfwidth=0.2)
+    true = px.ODF([[1, 0, 0, 0]], halfwidth=0.1, kernel="von Mises-Fisher").index
+    assert odf.bands().high < 0.5 * true
+    assert "are lower bounds" in " ".join(str(px.ODF.bands.__doc__).split())
 
 
 def test_series_becomes_kernels_again():

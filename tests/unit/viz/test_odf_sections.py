@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from io import BytesIO
+from itertools import pairwise
 
 import pytest
 import torch
@@ -95,6 +96,20 @@ def test_ranges_and_marks_by_choice():
     save(figure)
     many = draw_odf_sections(new_figure(8, 4), UniformTexture(), phi2=range(0, 30, 5))
     assert len(many) == 6
+
+
+def test_wide_sections_of_hexagonal_crystals_stand_in_two_columns_without_collisions():
+    figure = new_figure(8, 4.9)
+    texture = UniformTexture("6/mmm")
+    panels = draw_odf_sections(figure, texture, phi1_end=360.0)
+    assert len(panels) == 6
+    figure.draw_without_rendering()
+    places = [axes.get_position() for axes in panels]
+    assert places[0].y0 == pytest.approx(places[1].y0)
+    assert places[0].x1 < places[1].x0
+    assert all(place.width * 8 > 2.2 for place in places)  # inches
+    labels = [axes.yaxis.label.get_window_extent() for axes in panels[::2]]
+    assert all(a.y0 > b.y1 for a, b in pairwise(labels))
 
 
 def test_marks_lie_where_the_density_peaks():

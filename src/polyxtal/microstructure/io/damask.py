@@ -82,8 +82,9 @@ def read_damask(
     beside = path.parent / MATERIAL_FILE if material is None else Path(material)
     if not beside.is_file():
         raise FileNotFoundError(
-            f"{path}: orientations of the grains must be in a {MATERIAL_FILE} beside it, or in one "
-            f"named by argument `material` or a table by `grains`, but {beside} is no file."
+            f"{path}: orientations of the grains must be in a {MATERIAL_FILE} beside it, in one "
+            f"that is given as the material, or in a table given by argument `grains`, but "
+            f"{beside} is no file."
         )
     orientations, phase, phase_names, lattices = _read_materials(beside)
     low, high = int(grain_id.min()), int(grain_id.max())

@@ -63,9 +63,15 @@ def read_odf(path: str | Path) -> ODF:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged, too large, or of another kind.
+        ValueError: if it is damaged, too large, or of another kind, such as a polycrystal.
     """
-    with open_arrays(Path(path), MAX_BYTES) as archive:
+    path = Path(path)
+    if "grain_id" in _arrays(path):
+        raise ValueError(
+            f"{path}: must hold an orientation density, but holds a polycrystal: estimate its "
+            "density by px.estimate_odf(px.read(path))."
+        )
+    with open_arrays(path, MAX_BYTES) as archive:
         about = archive.about
         if about.get("kind") != KIND:
             raise ValueError(f"it is not of the kind '{KIND}'")
@@ -84,8 +90,12 @@ def read_odf(path: str | Path) -> ODF:
 
 def is_odf(path: str | Path) -> bool:
     """Return whether an archive (.npz) holds an orientation density and not a polycrystal."""
-    path = Path(path)
+    return "centres" in _arrays(Path(path))
+
+
+def _arrays(path: Path) -> list[str]:
+    """Return the names of the arrays of an archive, none of another file."""
     if path.suffix.lower() != ".npz" or not zipfile.is_zipfile(path):
-        return False
+        return []
     with zipfile.ZipFile(path) as archive:
-        return "centres.npy" in archive.namelist()
+        return [name.removesuffix(".npy") for name in archive.namelist()]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,8 @@ def read_texture(
     if path.suffix.lower() in (".yaml", ".yml"):
         points, weights = read_damask_texture(path)
         try:
-            return DiscreteTexture(points, weights, halfwidth, CUBIC if laue is None else laue)
+            group = _said_group(_comments(path), "crystal") if laue is None else laue
+            return DiscreteTexture(points, weights, halfwidth, CUBIC if group is None else group)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     header, text = _split(path, read_text(path, MAX_BYTES))
@@ -240,8 +242,15 @@ def _volumes(tilt: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.cos(np.radians(low)) - np.cos(np.radians(high))
 
 
+def _comments(path: Path) -> list[str]:
+    """Return the comments before the contents of a YAML file."""
+    with path.open("rb") as file:
+        lines = decoded(file.read(1000)).splitlines()
+    return list(takewhile(lambda line: line.startswith("#"), lines))
+
+
 def _said_group(header: Sequence[str], whose: str) -> LaueGroup | None:
-    """Return the Laue group of the crystals or the specimen that MTEX names."""
+    """Return the Laue group of the crystals or the specimen that a header names as MTEX does."""
     for line in header:
         found = re.search(rf"{whose} symmetry:\s*['\"]?([-/\w]+)", line)
         if found:

@@ -11,13 +11,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyxtal.algebra.number_arrays import number_tensor
 from polyxtal.algebra.rotation import (
     bunge_to_quaternion,
     quaternion_to_bunge,
     quaternion_to_matrix,
 )
 from polyxtal.argument_types import require_number, require_path, require_type
-from polyxtal.crystal.laue import LaueGroup
+from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.files.atomic import atomic_file
 from polyxtal.texture.distribution import DiscreteTexture, Texture
 
@@ -37,7 +38,8 @@ def write_texture(
 ) -> None:
     """Write weighted orientations, or a density on a grid, in the format of the extension.
 
-    `read_texture` reads all of them. Weights are written so that they sum to 1.
+    `read_texture` reads all of them, with the Laue group of the crystals, which is named in the
+    title or a comment (in `.csv` unless it is m-3m). Weights are written so that they sum to 1.
 
     | extension | program | holds |
     |---|---|---|
@@ -53,7 +55,7 @@ def write_texture(
             `rve.texture()`, or `DiscreteTexture(response.orientations[-1], response.weights)`.
         path: File.
         ellipsoid: Axes of the mean grain, for VPSC. [-]
-        title: First line, for VPSC and popLA.
+        title: First line, for VPSC and popLA (there the Laue group follows).
         resolution: Step of the grid of a density, 1 to 30, a divisor of 90. [degrees]
     Raises:
         FileNotFoundError: if the folder does not exist.
@@ -71,6 +73,8 @@ def write_texture(
     """
     require_type(texture, Texture, "texture")
     require_path(path, "path")
+    require_type(title, str, "title")
+    axes = number_tensor(ellipsoid, "ellipsoid").tolist()
     extension = Path(path).suffix.lower()
     if extension not in (*_WRITERS, DENSITY):
         raise ValueError(
@@ -78,16 +82,14 @@ def write_texture(
         )
     if not title.isprintable():
         raise ValueError("Argument `title` must be one printable line, but is not.")
-    if len(ellipsoid) != 3 or not all(0 < axis < np.inf for axis in ellipsoid):
-        raise ValueError(
-            f"Argument `ellipsoid` must be three positive axes, but is {tuple(ellipsoid)}."
-        )
+    if not isinstance(axes, list) or len(axes) != 3 or not all(0 < a < np.inf for a in axes):
+        raise ValueError(f"Argument `ellipsoid` must be three positive axes, but is {ellipsoid}.")
     if extension == DENSITY:
         lines = _density(texture, resolution)
     else:
         require_type(texture, DiscreteTexture, "texture")
         assert isinstance(texture, DiscreteTexture)
-        lines = _WRITERS[extension](texture, title, ellipsoid)
+        lines = _WRITERS[extension](texture, title, axes)
     with atomic_file(path) as temporary:
         temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
@@ -101,7 +103,7 @@ def _vpsc(texture: DiscreteTexture, title: str, ellipsoid: Iterable[float]) -> l
     return [
         title,
         " ".join(f"{axis:10.4f}" for axis in ellipsoid) + "  <-- axes of the mean grain",
-        "Bunge angles [deg] and weight",
+        f"Bunge angles [deg] and weight, {crystal_symmetry(texture.laue)}",
         f"B   {len(texture.points)}",
         *("{:13.6f} {:12.6f} {:12.6f} {:16.9e}".format(*row) for row in _rows(texture)),
     ]
@@ -109,7 +111,7 @@ def _vpsc(texture: DiscreteTexture, title: str, ellipsoid: Iterable[float]) -> l
 
 def _popla(texture: DiscreteTexture, title: str, ellipsoid: Iterable[float]) -> list[str]:
     return [
-        title,
+        f"{title}, {crystal_symmetry(texture.laue)}",
         "  Evm    F11    F12    F13    F21    F22    F23    F31    F32    F33",
         "0.000  1.000  0.000  0.000  0.000  1.000  0.000  0.000  0.000  1.000",
         "Bunge:phi1   PHI   phi2  ,gr.wt.   XYZ= 1 2 3",
@@ -127,13 +129,16 @@ def _mtex(texture: DiscreteTexture, title: str, ellipsoid: Iterable[float]) -> l
 
 def _csv(texture: DiscreteTexture, title: str, ellipsoid: Iterable[float]) -> list[str]:
     rows = torch.cat([texture.points, texture.weights[:, None]], 1).tolist()
-    return ["w,x,y,z,weight", *(",".join(map(repr, row)) for row in rows)]
+    # Only where it must be: not every program skips comments of tables.
+    symmetry = [] if texture.laue == CUBIC else [f"# {crystal_symmetry(texture.laue)}"]
+    return [*symmetry, "w,x,y,z,weight", *(",".join(map(repr, row)) for row in rows)]
 
 
 def _damask(texture: DiscreteTexture, title: str, ellipsoid: Iterable[float]) -> list[str]:
     grains = zip(texture.points.tolist(), texture.weights.tolist(), strict=True)
     count = len(texture.points)
     return [
+        f"# {crystal_symmetry(texture.laue)}",
         "homogenization:",
         f"  texture: {{N_constituents: {count}, mechanical: {{type: isostrain}}}}",
         "material:",

@@ -62,7 +62,8 @@ class TextureSettings:
         figures: How pole figures are read.
 
     Raises:
-        ValueError: if the sections or the projection are unknown.
+        ValueError: if the half-width is out of range, or the sections or the projection are
+            unknown.
     """
 
     phase: str | None = None
@@ -77,7 +78,11 @@ class TextureSettings:
     figures: FigureSettings = field(default_factory=FigureSettings)
 
     def __post_init__(self) -> None:
-        """Check, before anything is read, what only the pictures use."""
+        """Check, before anything is read, the half-width and what only the pictures use."""
+        if self.halfwidth is not None and not 0.1 <= self.halfwidth <= 90:
+            raise ValueError(
+                f"Argument `halfwidth` must be from 0.1 to 90 degrees, but is {self.halfwidth:g}."
+            )
         if self.sections not in ("phi2", "sigma"):
             raise ValueError(
                 f"Argument `sections` must be phi2 or sigma, but is {self.sections!r}."

@@ -38,6 +38,23 @@ def test_orientations_come_back_to_the_printed_digits(extension, tmp_path):
         torch.testing.assert_close(twice.points, TEXTURE.points, rtol=0, atol=1e-15)
 
 
+@pytest.mark.parametrize("extension", PRINTED)
+@pytest.mark.parametrize("laue", ["6/mmm", "-3m", "4/m", "-1", "m-3m"])
+def test_the_laue_group_comes_back(extension, laue, tmp_path):
+    file = tmp_path / f"a.{extension}"
+    px.write_texture(px.DiscreteTexture(TEXTURE.points, WEIGHTS, laue=laue), file)
+    again = px.read_texture(file)
+    assert again.laue.name == laue
+    turn = quaternion_multiply(quaternion_conjugate(again.points), TEXTURE.points)
+    assert float(rotation_angle(turn).max()) < max(PRINTED[extension], 2e-8)
+    assert px.read_texture(file, laue="2/m").laue.name == "2/m"
+    # Files that do not name it are of cubic crystals.
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line.partition("crystal symmetry")[0] for line in lines))
+    if extension not in ("txt", "csv"):
+        assert px.read_texture(file).laue.name == "m-3m"
+
+
 def test_damask_reads_the_same_orientations(tmp_path):
     damask = pytest.importorskip("damask")
     px.write_texture(TEXTURE, tmp_path / "material.yaml")

@@ -175,6 +175,23 @@ def test_bad_input_gets_one_sentence(name, content, options, sentence, tmp_path)
     assert text.strip().count("\n") == 0
 
 
+@pytest.mark.parametrize("degrees", [100, 0, -5, "nan"])
+def test_halfwidths_are_told_in_degrees(degrees, tmp_path):
+    code, text = command(tmp_path, "--halfwidth", degrees)
+    assert code == 2
+    assert f"option --halfwidth must be from 0.1 to 90 degrees, but is {degrees}." in text.lower()
+
+
+def test_a_volume_without_orientations_names_options_that_there_are(tmp_path):
+    crystal = {"crystal": px.load_material("AA6022-T4")}
+    px.write(px.tessellate(grid=4, grains=3), tmp_path / "a.vti", crystal)
+    (tmp_path / "material.yaml").unlink()
+    code, text = command(tmp_path / "a.vti")
+    assert code == 2
+    assert "--grains" in text
+    assert "--material" not in text
+
+
 def test_wrong_ratio_and_mixed_files_are_told(tmp_path):
     from pole_figure_files import labotex
 

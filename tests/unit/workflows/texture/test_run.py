@@ -41,6 +41,8 @@ def test_report_and_file_agree(listed):
     assert found["fraction"] == pytest.approx(fraction, rel=0.01)
     assert found["low"] < found["fraction"] < found["high"]
     assert found["high"] - found["low"] == pytest.approx(3.3 * found["deviation"], rel=0.3)
+    assert "scatter of the sample only" in report["bands"]
+    assert f"bands: {report['bands']}" in done.output
     fibre = report["fibres"]["<110> || z"]
     assert fibre["fraction"] == pytest.approx(odf.volume_fraction(fibre="<110> || z"), rel=0.01)
     assert set(report["fibres"]) >= {"tau <110> || y", "beta copper-S-brass"}
