@@ -168,6 +168,7 @@ def map_settings(
     section_spacing: float | None = None,
     no_align: bool = False,
     aspect: str | None = None,
+    seed: int = 0,
 ) -> MapSettings:
     """Collect the options of EBSD maps and of what to read from a file."""
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -183,6 +184,7 @@ def map_settings(
         angle,
         tuple(exclude or ()),
         volume,
+        seed,
         max_filled=max_filled,
         container=container,
         array=array,

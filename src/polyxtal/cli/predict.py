@@ -128,6 +128,7 @@ def predict(
                 section_spacing,
                 no_align,
                 aspect,
+                seed,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out
@@ -174,6 +175,7 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
     from polyxtal.cli.tables import (
         ERROR_NOTE,
         STRENGTH_NOTE,
+        TEXTURE_ERROR_NOTE,
         constants_table,
         curve_note,
         curve_table,
@@ -181,6 +183,7 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
         stiffness_table,
     )
     from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
+    from polyxtal.microstructure.io.texture_files import is_texture
     from polyxtal.workflows.summary.curve import curve_bounds
 
     bounds = None
@@ -200,7 +203,7 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
     yield curve_table({name: prediction.curve, **prediction.baseline_curves}, bounds)
     yield curve_note(prediction.curve)
     if isinstance(prediction.response, EstimatedResponse):
-        yield ERROR_NOTE
+        yield TEXTURE_ERROR_NOTE if is_texture(prediction.reading.file) else ERROR_NOTE
         yield _rungs_table(prediction.response)
 
     texture = prediction.texture

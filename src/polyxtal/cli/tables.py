@@ -25,6 +25,10 @@ ERROR_NOTE = (
     "±, error: bound of the difference from the full field on the grid of the file, which holds "
     "with a probability of 90 %; the error is the largest along the curve over the largest stress."
 )
+TEXTURE_ERROR_NOTE = (
+    f"{ERROR_NOTE.replace('grid of the file', 'volume made of the texture')} What another choice "
+    "of its grains (--seed) changes is not included."
+)
 STRENGTH_NOTE = (
     "Texture strength: rms of the mean harmonics of lowest degree; 0 for uniform orientations, "
     "about 1/√N for N random crystals, 1 for a single crystal."

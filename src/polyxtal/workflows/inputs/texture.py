@@ -19,6 +19,7 @@ def texture_volume(
     material: Sequence[str],
     grains: str | None = None,
     aspect: Sequence[float] | None = None,
+    seed: int = 0,
 ) -> Polycrystal:
     """Return the volume that stands for a texture, see `from_texture`.
 
@@ -28,6 +29,7 @@ def texture_volume(
             the symmetry of the crystals.
         grains: Number of grains in digits; None for `GRAINS`.
         aspect: Ratio of the edges of a grain along x, y, z; None for equal ones.
+        seed: Random seed of the choice of grains.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if a file or an argument is invalid.
@@ -48,4 +50,6 @@ def texture_volume(
     lattice = load_material(names[0]).lattice
     texture = read_texture(file, laue=lattice.laue_group)
     count = GRAINS if grains is None else int(grains)
-    return from_texture(texture, count, aspect=aspect or (1.0, 1.0, 1.0), lattice=lattice)
+    return from_texture(
+        texture, count, aspect=aspect or (1.0, 1.0, 1.0), lattice=lattice, seed=seed
+    )

@@ -48,6 +48,22 @@ def test_a_texture_becomes_a_volume_and_its_end_is_written(texture, tmp_path):
     assert numbers["stiffness_33"]["unit"] == "MPa"
 
 
+def test_the_seed_chooses_the_grains_and_bounds_say_what_they_leave_out(texture, tmp_path):
+    ends = []
+    for seed in ("0", "1"):
+        folder = tmp_path / seed
+        options = ("--grains", "27", "--material", "Mg", "--seed", seed, "--out", str(folder))
+        told = predict(texture, *options)
+        assert told.exit_code == 0, told.output
+        text = " ".join(told.output.split())
+        assert "full field on the volume made of the texture" in text
+        assert "What another choice of its grains (--seed) changes is not included." in text
+        written = json.loads((folder / "stiffness.json").read_text())
+        assert "the volume made of the texture" in written["convention"]["error"]
+        ends.append(written["curve"]["stress"])
+    assert abs(ends[0] - ends[1]) > 1e-3
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
