@@ -173,17 +173,15 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
     from rich.table import Table
 
     from polyxtal.cli.tables import (
-        ERROR_NOTE,
         STRENGTH_NOTE,
-        TEXTURE_ERROR_NOTE,
         constants_table,
         curve_note,
         curve_table,
+        error_note,
         stiffness_note,
         stiffness_table,
     )
     from polyxtal.mechanics.ladder.estimated_response import EstimatedResponse
-    from polyxtal.microstructure.io.texture_files import is_texture
     from polyxtal.workflows.summary.curve import curve_bounds
 
     bounds = None
@@ -203,7 +201,7 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
     yield curve_table({name: prediction.curve, **prediction.baseline_curves}, bounds)
     yield curve_note(prediction.curve)
     if isinstance(prediction.response, EstimatedResponse):
-        yield TEXTURE_ERROR_NOTE if is_texture(prediction.reading.file) else ERROR_NOTE
+        yield error_note(prediction.reading.file)
         yield _rungs_table(prediction.response)
 
     texture = prediction.texture
