@@ -102,9 +102,20 @@ Array = Annotated[
 Grains = Annotated[
     Path | None,
     typer.Option(
+        metavar="FILE",
+        help="Table of grains (.csv: id; phi1, Phi, phi2 in degrees, or w, x, y, z; phase) for an "
+        "image or a file without orientations.",
+        show_default=False,
+    ),
+]
+GrainsOrNumber = Annotated[
+    Path | None,
+    typer.Option(
+        "--grains",
         metavar="FILE|N",
         help="Table of grains (.csv: id; phi1, Phi, phi2 in degrees, or w, x, y, z; phase) for an "
-        "image or a file without orientations; of a texture, the number of grains (default: 729).",
+        "image or a file without orientations; of a texture, the number of grains (default: 729), "
+        "rounded to the cube of an odd number: 27, 125, 343, …",
         show_default=False,
     ),
 ]

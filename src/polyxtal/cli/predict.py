@@ -34,7 +34,7 @@ def predict(
     no_align: options.NoAlign = False,
     container: options.Container = None,
     array: options.Array = None,
-    grains: options.Grains = None,
+    grains: options.GrainsOrNumber = None,
     aspect: options.Aspect = None,
     grid: options.Grid = None,
     increment: options.Increment = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +51,11 @@ def texture_volume(
     lattice = load_material(names[0]).lattice
     texture = read_texture(file, laue=lattice.laue_group)
     count = GRAINS if grains is None else int(grains)
-    return from_texture(
-        texture, count, aspect=aspect or (1.0, 1.0, 1.0), lattice=lattice, seed=seed
-    )
+    rve = from_texture(texture, count, aspect=aspect or (1.0, 1.0, 1.0), lattice=lattice, seed=seed)
+    if grains is not None and rve.grains != count:
+        warnings.warn(
+            f"{file}: {rve.grains} grains stand for the texture instead of {count}, since their "
+            "number must be the cube of an odd number: 27, 125, 343, 729, 1331, …",
+            stacklevel=2,
+        )
+    return rve

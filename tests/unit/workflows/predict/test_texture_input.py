@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 import polyxtal as px
 from polyxtal.cli import app
+from polyxtal.workflows.inputs.texture import texture_volume
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,16 @@ def test_the_seed_chooses_the_grains_and_bounds_say_what_they_leave_out(texture,
         assert "the volume made of the texture" in written["convention"]["error"]
         ends.append(written["curve"]["stress"])
     assert abs(ends[0] - ends[1]) > 1e-3
+
+
+@pytest.mark.parametrize(("asked", "made"), [("1", 27), ("100", 125), ("27", 27)])
+def test_a_rounded_number_of_grains_is_told(texture, asked, made):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert texture_volume(texture, ["Mg"], asked).grains == made
+    said = [str(one.message) for one in caught]
+    assert len(said) == (asked != str(made))
+    assert all(f"{made} grains stand for the texture instead of {asked}," in one for one in said)
 
 
 @pytest.mark.parametrize(
