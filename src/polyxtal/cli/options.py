@@ -23,7 +23,10 @@ MAX_THRESHOLD = 62.0
 KINDS = f"{describe_formats()}."
 File = Annotated[Path, typer.Argument(help=KINDS)]
 FileOrTexture = Annotated[
-    Path, typer.Argument(help=f"{KINDS} Or a texture ({', '.join(EXTENSIONS)}).")
+    Path,
+    typer.Argument(
+        help=f"{KINDS} Or a texture ({', '.join(EXTENSIONS)}, odf.npz of `polyxtal texture`)."
+    ),
 ]
 Frame = Annotated[
     str | None,

@@ -7,7 +7,6 @@ kernel, the Laue group, the sample symmetry, the uniform share and how the half-
 from __future__ import annotations
 
 import math
-import zipfile
 from pathlib import Path
 
 import torch
@@ -80,12 +79,3 @@ def read_odf(path: str | Path) -> ODF:
         )
         odf.rule = str(about["halfwidth_rule"])
         return odf
-
-
-def is_odf(path: str | Path) -> bool:
-    """Return whether an archive (.npz) holds an orientation density and not a polycrystal."""
-    path = Path(path)
-    if path.suffix.lower() != ".npz" or not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return "centres.npy" in archive.namelist()

@@ -25,7 +25,7 @@ def texture_volume(
     """Return the volume that stands for a texture, see `from_texture`.
 
     Args:
-        file: Text file, see `read_texture`.
+        file: Text file or orientation density (.npz), see `read_texture`.
         material: The material of all grains, a shipped name or a phase file, whose lattice tells
             the symmetry of the crystals.
         grains: Number of grains in digits; None for `GRAINS`.
@@ -50,6 +50,11 @@ def texture_volume(
         )
     lattice = load_material(names[0]).lattice
     texture = read_texture(file, laue=lattice.laue_group)
+    if texture.laue != lattice.laue_group:
+        raise ValueError(
+            f"{file}: crystals have the Laue group {texture.laue.name}, but those of the material "
+            f"{names[0]} have {lattice.laue_group.name}."
+        )
     count = GRAINS if grains is None else int(grains)
     rve = from_texture(texture, count, aspect=aspect or (1.0, 1.0, 1.0), lattice=lattice, seed=seed)
     if grains is not None and rve.grains != count:

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 import polyxtal as px
 from polyxtal.cli import app
+from polyxtal.workflows.inputs.ebsd_map import MapSettings
+from polyxtal.workflows.inputs.files import read_input
 from polyxtal.workflows.inputs.texture import texture_volume
 
 
@@ -74,6 +76,22 @@ def test_a_rounded_number_of_grains_is_told(texture, asked, made):
     said = [str(one.message) for one in caught]
     assert len(said) == (asked != str(made))
     assert all(f"{made} grains stand for the texture instead of {asked}," in one for one in said)
+
+
+def test_a_density_is_a_texture(tmp_path):
+    file = tmp_path / "odf.npz"
+    px.write_odf(px.ODF([[1, 0, 0, 0]], halfwidth=0.05), file)
+    rve, _ = read_input(file, ["AA6022-T4"], MapSettings(grains="27"))
+    away = rve.lattices[0].laue_group.disorientation(rve.orientations, torch.eye(4)[:1].double())
+    assert rve.grains == 27
+    assert float(away.max()) < 0.3
+    with pytest.raises(
+        ValueError, match="Laue group m-3m, but those of the material Mg have 6/mmm"
+    ):
+        read_input(file, ["Mg"])
+    told = CliRunner().invoke(app, ["info", str(file)])
+    assert told.exit_code == 2
+    assert "holds an orientation density" in " ".join(told.output.split())
 
 
 @pytest.mark.parametrize(
