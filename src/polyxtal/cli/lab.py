@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def lab(
-    file: options.File,
+    file: options.FileOrTexture,
     material: options.Material = None,
     frame: options.Frame = None,
     threshold: options.Threshold = None,
@@ -30,7 +30,8 @@ def lab(
     no_align: options.NoAlign = False,
     container: options.Container = None,
     array: options.Array = None,
-    grains: options.Grains = None,
+    grains: options.GrainsOrNumber = None,
+    aspect: options.Aspect = None,
     grid: options.Grid = None,
     increment: options.Increment = None,
     angles: Annotated[
@@ -147,10 +148,12 @@ def lab(
                 increment,
                 section_spacing,
                 no_align,
+                aspect,
+                seed,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out
-        options.require_input(file)
+        options.require_input(file, textures=True)
         options.require_materials(material)
         if not force and is_finished(folder, file, settings):
             typer.echo(f"Finished before; the results are in {folder} (--force repeats the run).")

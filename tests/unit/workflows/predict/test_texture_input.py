@@ -94,6 +94,23 @@ def test_a_density_is_a_texture(tmp_path):
     assert "holds an orientation density" in " ".join(told.output.split())
 
 
+def test_homogenize_and_lab_take_textures(texture, tmp_path):
+    def stiffness(seed):
+        out = tmp_path / f"h{seed}"
+        given = ["--material", "Mg", "--grains", "27", "--aspect", "2,1,1", "--seed", seed]
+        given += ["--no-picture", "--out", str(out)]
+        told = CliRunner().invoke(app, ["homogenize", str(texture), *given])
+        assert told.exit_code == 0, told.output
+        found = json.loads((out / "homogenization.json").read_text())
+        assert found["microstructure"]["size"] == [6.0, 3.0, 3.0]
+        return torch.tensor(found["stiffness"]["full_field"])
+
+    assert float((stiffness("0") - stiffness("1")).abs().max()) > 1
+    given = ["--material", "Mg", "--aspect", "4,1", "--out", str(tmp_path / "lab")]
+    told = CliRunner().invoke(app, ["lab", str(texture), *given])
+    assert "must be three positive ratios" in " ".join(told.output.split())
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
