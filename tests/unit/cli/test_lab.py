@@ -37,6 +37,9 @@ def test_numbers_are_printed_and_written(sheet, tmp_path):
     content = json.loads((out / "laboratory.json").read_text(encoding="utf-8"))
     assert [row["angle"] for row in content["r_values"]] == [0, 45, 90]
     r = {row["angle"]: row["value"] for row in content["r_values"]}
+    assert all(0 < row["low"] < row["value"] < row["high"] for row in content["r_values"])
+    assert "(" in next(line for line in result.stdout.splitlines() if "0°" in line)  # 10 grains
+    assert content["mean_r"]["low"] > 0
     assert content["mean_r"]["value"] == pytest.approx((r[0] + 2 * r[45] + r[90]) / 4)
     with (out / "yield_points.csv").open(newline="", encoding="utf-8") as stream:
         points = list(csv.DictReader(stream))
