@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,13 @@ def remove_checkpoints(path: Path) -> None:
     """Remove a checkpoint, and that of the sheet before its prestrain."""
     initial_checkpoint(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
+
+
+def copy_checkpoints(path: Path, target: Path) -> None:
+    """Copy a checkpoint, and that of the sheet before its prestrain if there is one."""
+    shutil.copyfile(path, target)
+    if initial_checkpoint(path).is_file():
+        shutil.copyfile(initial_checkpoint(path), initial_checkpoint(target))
 
 
 def write_records(

@@ -85,7 +85,9 @@ def test_wrong_options_get_one_sentence(sheet, tmp_path, arguments, sentence):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_so(sheet, tmp_path):
+def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_so(
+    sheet, tmp_path, monkeypatch
+):
     out = tmp_path / "out"
     few = (*SMALL, "--angles", "0,90", "--levels", "0.001", "--strain", "0.006", "--no-taylor")
     command = (sheet, *few, "--fits", "none", "--no-picture", "--out", out)
@@ -94,6 +96,7 @@ def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_s
     assert not list(tmp_path.glob("*.npz"))  # both checkpoints
     with (out / "yield_points.csv").open(newline="", encoding="utf-8") as stream:
         points = list(csv.DictReader(stream))
+    points_before = (out / "yield_points.csv").read_text(encoding="utf-8")
     along_x = {row["model"]: row for row in points if row["test"] == "uniaxial 0"}
     assert set(along_x) == {"full field", "before the prestrain"}
     now, once = (
@@ -104,6 +107,16 @@ def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_s
     again = lab(*command, "--prestrain", "uniaxial:0.01", "--threads", "1")
     assert again.exit_code == 0
     assert "Finished before" in again.stdout
+    other_fits = [part if part != "none" else "hill48" for part in command]
+    with monkeypatch.context() as patch:  # no test is made again
+        patch.setattr("polyxtal.virtual_lab.run.record", None)
+        patch.setattr("polyxtal.virtual_lab.run.predict", None)
+        refitted = lab(*other_fits, "--prestrain", "uniaxial:0.01")
+    assert refitted.exit_code == 0, refitted.output
+    assert "Tests finished before" in refitted.stdout
+    assert set(json.loads((out / "laboratory.json").read_text())["fits"]) == {"hill48"}
+    assert (out / "yield_points.csv").read_text(encoding="utf-8") == points_before
+    assert (out / "tests.initial.npz").is_file()
     other = lab(*command, "--prestrain", "uniaxial:0.02")
     assert other.exit_code != 0
     assert "must be new or empty" in " ".join(other.output.split())

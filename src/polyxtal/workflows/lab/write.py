@@ -11,12 +11,22 @@ from polyxtal.files.plain import write_csv, write_json
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.mechanics.yielding.cards.write import write_cards
 from polyxtal.mechanics.yielding.result import YieldFit
+from polyxtal.virtual_lab.checkpoint import copy_checkpoints
 from polyxtal.virtual_lab.interval import bound, ratio_interval, sum_interval
 from polyxtal.virtual_lab.measure import Estimate
 from polyxtal.virtual_lab.result import MEAN_R, PLANAR_ANISOTROPY, TAYLOR, Directional, Laboratory
 from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.lab.run import LabReport
-from polyxtal.workflows.lab.settings import CARD, DIRECTIONS, EARS, OUTPUT, PICTURE, POINTS, SUMMARY
+from polyxtal.workflows.lab.settings import (
+    CARD,
+    DIRECTIONS,
+    EARS,
+    OUTPUT,
+    PICTURE,
+    POINTS,
+    SUMMARY,
+    TESTS,
+)
 from polyxtal.workflows.summary.provenance import provenance
 from polyxtal.workflows.summary.tables import write_curve
 
@@ -24,7 +34,11 @@ COMPONENTS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 def write_lab(
-    report: LabReport, folder: str | Path, force: bool = False, picture: bool = True
+    report: LabReport,
+    folder: str | Path,
+    force: bool = False,
+    picture: bool = True,
+    checkpoint: Path | None = None,
 ) -> Path:
     """Write all files of a laboratory atomically.
 
@@ -33,6 +47,7 @@ def write_lab(
         folder: Output folder.
         force: Overwrite an earlier laboratory.
         picture: Also draw `laboratory.png`.
+        checkpoint: Tests to keep for other fits and cards, see `laboratory`; None for none.
     Returns:
         The folder.
     Raises:
@@ -57,6 +72,8 @@ def write_lab(
             i, j = loaded_component(one.response)
             write_curve(temporary / f"curve-{name}.csv", one.response, "xyz"[i] + "xyz"[j])
         _write_cards(temporary, report)
+        if checkpoint is not None:
+            copy_checkpoints(checkpoint, temporary / TESTS)
         if picture:
             from polyxtal.viz.laboratory import draw_laboratory
 
