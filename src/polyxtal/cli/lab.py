@@ -188,7 +188,14 @@ def _prestrain(text: str, rate: float) -> LoadSettings:
     kind, _, rest = text.partition(":")
     strain, _, axes = rest.partition(":")
     try:
-        return LoadSettings(kind, float(strain), rate, axes or None)
+        size = float(strain)
+    except ValueError:
+        raise ValueError(
+            "Argument `prestrain` must be such as uniaxial:0.05:x, a load path and its strain, "
+            f"or a DAMASK load file (.yaml), but is {text!r}."
+        ) from None
+    try:
+        return LoadSettings(kind, size, rate, axes or None)
     except ValueError as error:
         raise ValueError(f"Argument `prestrain` must be such as uniaxial:0.05:x: {error}") from None
 

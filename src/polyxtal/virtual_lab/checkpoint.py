@@ -83,15 +83,21 @@ def read_records(
     """
     if path is None or not path.exists():
         return None, {}
-    known = {test.name: test for test in tests}
+    try:
+        return _stored(path, identity, {test.name: test for test in tests})
+    except ValueError as error:
+        reason = str(error).rstrip(".")
+        raise ValueError(f"{reason}; delete it, or pass --force, to test anew.") from error
+
+
+def _stored(
+    path: Path, identity: str, known: Mapping[str, VirtualTest]
+) -> tuple[tuple[int, int, int], dict[str, FinishedTest]]:
     records = {}
     with open_arrays(path, MAX_FILE) as archive:
         about = archive.about
         if about.get("format") != FORMAT or about.get("identity") != identity:
-            raise ValueError(
-                "it is of other tests, another polycrystal or other materials; "
-                "delete it to start anew"
-            )
+            raise ValueError("it is of other tests, another polycrystal or other materials")
         nx, ny, nz = (int(n) for n in about["grid"])
         for name in {stored.rsplit("/", 1)[0] for stored in archive.names}:
             test = known[name]

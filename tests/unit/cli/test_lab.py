@@ -74,7 +74,8 @@ def test_numbers_are_printed_and_written(sheet, tmp_path):
         (("--cards", "abaqus", "--fits", "none"), "needs a fitted yield function"),
         (("--units", "inch"), "must be of mm-t-s"),
         (("--prestrain", "tension:0.1"), "must be such as uniaxial:0.05:x"),
-        (("--prestrain", "uniaxial"), "must be such as uniaxial:0.05:x"),
+        (("--prestrain", "0.03"), "a DAMASK load file (.yaml), but is '0.03'."),
+        (("--prestrain", "uniaxial"), "a DAMASK load file (.yaml), but is 'uniaxial'."),
         (("--prestrain", "missing.yaml"), "missing.yaml"),
     ],
 )
@@ -83,6 +84,15 @@ def test_wrong_options_get_one_sentence(sheet, tmp_path, arguments, sentence):
     assert result.exit_code != 0
     assert sentence in " ".join(result.output.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_checkpoint_is_named(sheet, tmp_path):
+    (tmp_path / "out.checkpoint.npz").write_bytes(b"PK no archive")
+    result = lab(sheet, *SMALL, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    said = "".join(result.output.split())
+    assert "out.checkpoint.npz:mustbeanintactarchive" in said
+    assert "deleteit,orpass--force,totestanew." in said
 
 
 def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_so(
