@@ -21,7 +21,7 @@ from polyxtal.workflows.homogenize.settings import HomogenizationSettings
 
 
 def homogenize(
-    file: options.File,
+    file: options.FileOrTexture,
     material: options.Material = None,
     elastic: Annotated[
         list[str] | None,
@@ -43,7 +43,8 @@ def homogenize(
     no_align: options.NoAlign = False,
     container: options.Container = None,
     array: options.Array = None,
-    grains: options.Grains = None,
+    grains: options.GrainsOrNumber = None,
+    aspect: options.Aspect = None,
     grid: options.Grid = None,
     increment: options.Increment = None,
     scheme: Annotated[
@@ -61,6 +62,9 @@ def homogenize(
     max_iterations: Annotated[
         int, typer.Option(help="Maximum number of iterations per load case.")
     ] = 1000,
+    seed: Annotated[
+        int, typer.Option(help="Random seed of the volume of a texture or an EBSD map.")
+    ] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -95,11 +99,13 @@ def homogenize(
                 increment,
                 section_spacing,
                 no_align,
+                aspect,
+                seed,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out
         OUTPUT.check(folder, force)
-        options.require_input(file)
+        options.require_input(file, textures=True)
         options.require_materials(material)
         _homogenize(file, settings, folder, force, not no_picture)
 

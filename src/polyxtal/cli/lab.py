@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def lab(
-    file: options.File,
+    file: options.FileOrTexture,
     material: options.Material = None,
     frame: options.Frame = None,
     threshold: options.Threshold = None,
@@ -30,7 +30,8 @@ def lab(
     no_align: options.NoAlign = False,
     container: options.Container = None,
     array: options.Array = None,
-    grains: options.Grains = None,
+    grains: options.GrainsOrNumber = None,
+    aspect: options.Aspect = None,
     grid: options.Grid = None,
     increment: options.Increment = None,
     angles: Annotated[
@@ -105,7 +106,7 @@ def lab(
     """Test a sheet virtually: yield surface, r-values, curves, ears; a minute (resumable)."""
     with terminable(), friendly_errors(debug):
         from polyxtal.virtual_lab.settings import LaboratorySettings
-        from polyxtal.workflows.lab.finished import is_finished
+        from polyxtal.workflows.lab.finished import finished_tests, is_finished
         from polyxtal.workflows.lab.settings import OUTPUT, LabSettings
 
         share = options.number_with_unit(accuracy, "accuracy", {"%": 0.01})
@@ -147,16 +148,21 @@ def lab(
                 increment,
                 section_spacing,
                 no_align,
+                aspect,
+                seed,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out
-        options.require_input(file)
+        options.require_input(file, textures=True)
         options.require_materials(material)
         if not force and is_finished(folder, file, settings):
             typer.echo(f"Finished before; the results are in {folder} (--force repeats the run).")
             return
-        OUTPUT.check(folder, force)
-        _lab(file, settings, folder, force, not no_picture)
+        tests = None if force else finished_tests(folder, file, settings)
+        OUTPUT.check(folder, force or tests is not None)
+        if tests is not None:
+            typer.echo(f"Tests finished before, in {tests}; what follows from them is renewed.")
+        _lab(file, settings, folder, force, not no_picture, tests)
 
 
 def _numbers(text: str, name: str) -> tuple[float, ...]:
@@ -182,7 +188,14 @@ def _prestrain(text: str, rate: float) -> LoadSettings:
     kind, _, rest = text.partition(":")
     strain, _, axes = rest.partition(":")
     try:
-        return LoadSettings(kind, float(strain), rate, axes or None)
+        size = float(strain)
+    except ValueError:
+        raise ValueError(
+            "Argument `prestrain` must be such as uniaxial:0.05:x, a load path and its strain, "
+            f"or a DAMASK load file (.yaml), but is {text!r}."
+        ) from None
+    try:
+        return LoadSettings(kind, size, rate, axes or None)
     except ValueError as error:
         raise ValueError(f"Argument `prestrain` must be such as uniaxial:0.05:x: {error}") from None
 
@@ -200,7 +213,14 @@ def _angles(text: str) -> tuple[float, ...]:
     return tuple(step * k for k in range(round(90 / step) + 1))
 
 
-def _lab(file: Path, settings: LabSettings, folder: Path, force: bool, picture: bool) -> None:
+def _lab(
+    file: Path,
+    settings: LabSettings,
+    folder: Path,
+    force: bool,
+    picture: bool,
+    tests: Path | None,
+) -> None:
     from rich.console import Console
 
     from polyxtal.cli.lab_tables import fit_tables, laboratory_tables
@@ -210,7 +230,7 @@ def _lab(file: Path, settings: LabSettings, folder: Path, force: bool, picture: 
     from polyxtal.workflows.lab.write import write_lab
 
     console = Console(highlight=False)
-    checkpoint = folder.with_name(f"{folder.name}.checkpoint.npz")
+    checkpoint = tests or folder.with_name(f"{folder.name}.checkpoint.npz")
     if force:
         remove_checkpoints(checkpoint)
     with deferred_warnings() as warn, progress_bar() as progress:
@@ -223,8 +243,9 @@ def _lab(file: Path, settings: LabSettings, folder: Path, force: bool, picture: 
         folder.parent.mkdir(parents=True, exist_ok=True)
         report = run(file, settings, progress, show_input, checkpoint)
         progress("write", 0, 0)
-        write_lab(report, folder, force, picture)
-        remove_checkpoints(checkpoint)
+        write_lab(report, folder, force or tests is not None, picture, checkpoint)
+        if tests is None:
+            remove_checkpoints(checkpoint)
     for part in (*laboratory_tables(report.laboratory), *fit_tables(report)):
         console.print(part)
     print_timing(report.seconds)

@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from polyxtal.cli.tables import product
+from polyxtal.virtual_lab.interval import is_large, ratio_interval, sum_interval
 from polyxtal.virtual_lab.measure import Estimate
-from polyxtal.virtual_lab.result import TAYLOR, Laboratory
+from polyxtal.virtual_lab.result import MEAN_R, PLANAR_ANISOTROPY, TAYLOR, Directional, Laboratory
 from polyxtal.workflows.lab.run import LabReport
 
 
@@ -21,7 +22,8 @@ def laboratory_tables(found: Laboratory) -> Iterator[RenderableType]:
     for level in found.settings.levels:
         titles += [f"σ at ε_p {100 * level:g} % [MPa]", *(["Taylor"] if taylor else [])]
     table = Table(*titles, title="Tension in the plane of the sheet")
-    columns = [[f"{one.angle:g}°" for one in found.r_values()], _shown(found.r_values(), 3)]
+    ratios = [_ratio(one, ratio_interval(one), is_large(one)) for one in found.r_values()]
+    columns = [[f"{one.angle:g}°" for one in found.r_values()], ratios]
     if taylor:
         columns.append([f"{one.value:.3f}" for one in found.r_values(TAYLOR)])
     for level in found.settings.levels:
@@ -34,9 +36,13 @@ def laboratory_tables(found: Laboratory) -> Iterator[RenderableType]:
 
     table = Table(title="Sheet", show_header=False)
     if {0.0, 45.0, 90.0} <= set(found.settings.angles):
-        table.add_row("mean r-value [-]", _plus_minus(found.mean_r(), 3))
-        table.add_row("planar anisotropy Δr [-]", _plus_minus(found.planar_anisotropy(), 3))
-    table.add_row("equibiaxial r_b [-]", _plus_minus(found.biaxial_r(), 3))
+        three = found.three_r_values()
+        large = is_large(*three)
+        mean, planar = sum_interval(three, MEAN_R), sum_interval(three, PLANAR_ANISOTROPY)
+        table.add_row("mean r-value [-]", _ratio(found.mean_r(), mean, large))
+        table.add_row("planar anisotropy Δr [-]", _ratio(found.planar_anisotropy(), planar, large))
+    both = found.biaxial_r()
+    table.add_row("equibiaxial r_b [-]", _ratio(both, ratio_interval(both), is_large(both)))
     for level in found.settings.levels:
         label = f"equibiaxial yield stress at ε_p {100 * level:g} % [MPa]"
         table.add_row(label, _plus_minus(found.biaxial(level), 1))
@@ -46,7 +52,8 @@ def laboratory_tables(found: Laboratory) -> Iterator[RenderableType]:
     yield table
     yield (
         f"{len(found.records)} tests on {product(found.grid)} voxels, yield at equal plastic work. "
-        "±: 90 % bound of the coarse grid and of the grains as a sample of the material, together."
+        "±: 90 % bound of the coarse grid and of the grains as a sample of the material, together; "
+        "in brackets: the interval instead, where the bound of an r-value, one of ln r, is large."
     )
 
 
@@ -70,6 +77,13 @@ def _plus_minus(estimate: Estimate, digits: int) -> str:
     value, grid, sampling = estimate
     bound = hypot(grid, sampling)
     return f"{value:.{digits}f}" + ("" if isnan(bound) else f" ± {bound:.{digits}f}")
+
+
+def _ratio(one: Estimate | Directional, ends: tuple[float, float], large: bool) -> str:
+    """Return an r-value with its bound, or with its interval where that is large."""
+    if not large or isnan(ends[0]):
+        return _plus_minus(Estimate(one.value, one.grid, one.sampling), 3)
+    return f"{one.value:.3f} ({ends[0]:.3f} to {ends[1]:.3f})"
 
 
 def _shown(found: list, digits: int) -> list[str]:  # type: ignore[type-arg]

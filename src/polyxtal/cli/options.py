@@ -23,7 +23,10 @@ MAX_THRESHOLD = 62.0
 KINDS = f"{describe_formats()}."
 File = Annotated[Path, typer.Argument(help=KINDS)]
 FileOrTexture = Annotated[
-    Path, typer.Argument(help=f"{KINDS} Or a texture ({', '.join(EXTENSIONS)}).")
+    Path,
+    typer.Argument(
+        help=f"{KINDS} Or a texture ({', '.join(EXTENSIONS)}, odf.npz of `polyxtal texture`)."
+    ),
 ]
 Frame = Annotated[
     str | None,
@@ -102,9 +105,20 @@ Array = Annotated[
 Grains = Annotated[
     Path | None,
     typer.Option(
+        metavar="FILE",
+        help="Table of grains (.csv: id; phi1, Phi, phi2 in degrees, or w, x, y, z; phase) for an "
+        "image or a file without orientations.",
+        show_default=False,
+    ),
+]
+GrainsOrNumber = Annotated[
+    Path | None,
+    typer.Option(
+        "--grains",
         metavar="FILE|N",
         help="Table of grains (.csv: id; phi1, Phi, phi2 in degrees, or w, x, y, z; phase) for an "
-        "image or a file without orientations; of a texture, the number of grains (default: 729).",
+        "image or a file without orientations; of a texture, the number of grains (default: 729), "
+        "rounded to the cube of an odd number: 27, 125, 343, …",
         show_default=False,
     ),
 ]
@@ -168,6 +182,7 @@ def map_settings(
     section_spacing: float | None = None,
     no_align: bool = False,
     aspect: str | None = None,
+    seed: int = 0,
 ) -> MapSettings:
     """Collect the options of EBSD maps and of what to read from a file."""
     from polyxtal.workflows.inputs.ebsd_map import MapSettings
@@ -183,6 +198,7 @@ def map_settings(
         angle,
         tuple(exclude or ()),
         volume,
+        seed,
         max_filled=max_filled,
         container=container,
         array=array,

@@ -34,7 +34,7 @@ def predict(
     no_align: options.NoAlign = False,
     container: options.Container = None,
     array: options.Array = None,
-    grains: options.Grains = None,
+    grains: options.GrainsOrNumber = None,
     aspect: options.Aspect = None,
     grid: options.Grid = None,
     increment: options.Increment = None,
@@ -128,6 +128,7 @@ def predict(
                 section_spacing,
                 no_align,
                 aspect,
+                seed,
             ),
         )
         folder = OUTPUT.default(file) if out is None else out
@@ -172,11 +173,11 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
     from rich.table import Table
 
     from polyxtal.cli.tables import (
-        ERROR_NOTE,
         STRENGTH_NOTE,
         constants_table,
         curve_note,
         curve_table,
+        error_note,
         stiffness_note,
         stiffness_table,
     )
@@ -200,7 +201,7 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
     yield curve_table({name: prediction.curve, **prediction.baseline_curves}, bounds)
     yield curve_note(prediction.curve)
     if isinstance(prediction.response, EstimatedResponse):
-        yield ERROR_NOTE
+        yield error_note(prediction.reading.file)
         yield _rungs_table(prediction.response)
 
     texture = prediction.texture

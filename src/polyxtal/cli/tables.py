@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.table import Table
 
+from polyxtal.microstructure.io.texture_files import is_texture
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -21,10 +23,6 @@ GPA = 1e-3
 """One megapascal. [GPa]"""
 
 VOIGT_NOTE = "Voigt notation: rows and columns 11, 22, 33, 23, 13, 12."
-ERROR_NOTE = (
-    "±, error: bound of the difference from the full field on the grid of the file, which holds "
-    "with a probability of 90 %; the error is the largest along the curve over the largest stress."
-)
 STRENGTH_NOTE = (
     "Texture strength: rms of the mean harmonics of lowest degree; 0 for uniform orientations, "
     "about 1/√N for N random crystals, 1 for a single crystal."
@@ -121,6 +119,19 @@ def curve_note(curve: CurveNumbers) -> str:
         "reversal. Proof stress: where the curve meets the elastic line shifted by 0.2 % strain. "
         "Hardening modulus: slope of the curve over the last tenth of that strain. r-value: ratio "
         "of the strains along width and thickness (z) over its last half."
+    )
+
+
+def error_note(file: str) -> str:
+    """Return what the bounds of a prediction from a file are about."""
+    where, rest = "grid of the file", ""
+    if is_texture(file):
+        where = "volume made of the texture"
+        rest = " What another choice of its grains (--seed) changes is not included."
+    return (
+        f"±, error: bound of the difference from the full field on the {where}, which holds with a "
+        "probability of 90 %; the error is the largest along the curve over the largest stress."
+        f"{rest}"
     )
 
 

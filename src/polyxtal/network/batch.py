@@ -50,7 +50,8 @@ class BatchIncrement:
         failed: Points without a solution, (points,) bool.
         pieces: Number of equal pieces that the increment of every point was cut into, (points,);
             0 where it failed.
-        status: Why points failed, (points,).
+        status: How points ended, (points,): 0 solved, 1 no balance of tractions between crystals,
+            2 no solution of the law of a crystal (or of F that is not finite or has det F <= 0).
     """
 
     deformation: np.ndarray

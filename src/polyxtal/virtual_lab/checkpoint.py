@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,13 @@ def remove_checkpoints(path: Path) -> None:
     """Remove a checkpoint, and that of the sheet before its prestrain."""
     initial_checkpoint(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
+
+
+def copy_checkpoints(path: Path, target: Path) -> None:
+    """Copy a checkpoint, and that of the sheet before its prestrain if there is one."""
+    shutil.copyfile(path, target)
+    if initial_checkpoint(path).is_file():
+        shutil.copyfile(initial_checkpoint(path), initial_checkpoint(target))
 
 
 def write_records(
@@ -75,15 +83,21 @@ def read_records(
     """
     if path is None or not path.exists():
         return None, {}
-    known = {test.name: test for test in tests}
+    try:
+        return _stored(path, identity, {test.name: test for test in tests})
+    except ValueError as error:
+        reason = str(error).rstrip(".")
+        raise ValueError(f"{reason}; delete it, or pass --force, to test anew.") from error
+
+
+def _stored(
+    path: Path, identity: str, known: Mapping[str, VirtualTest]
+) -> tuple[tuple[int, int, int], dict[str, FinishedTest]]:
     records = {}
     with open_arrays(path, MAX_FILE) as archive:
         about = archive.about
         if about.get("format") != FORMAT or about.get("identity") != identity:
-            raise ValueError(
-                "it is of other tests, another polycrystal or other materials; "
-                "delete it to start anew"
-            )
+            raise ValueError("it is of other tests, another polycrystal or other materials")
         nx, ny, nz = (int(n) for n in about["grid"])
         for name in {stored.rsplit("/", 1)[0] for stored in archive.names}:
             test = known[name]

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 TAYLOR = "Taylor"
 FEWEST_GRAINS = 5.0
 """Effective number of grains below which they are no sample of a material."""
+MEAN_R, PLANAR_ANISOTROPY = (0.25, 0.5, 0.25), (0.5, -1.0, 0.5)
+"""Weights of the r-values at 0, 45 and 90 degrees."""
 R_FROM = 1e-3
 """Plastic strain from which an r-value means anything. [-]"""
 
@@ -186,11 +188,11 @@ class Laboratory:
 
     def mean_r(self) -> Estimate:
         """Return the mean r-value (r_0 + 2 r_45 + r_90) / 4. [-]"""
-        return self._of_three((0.25, 0.5, 0.25))
+        return self._of_three(MEAN_R)
 
     def planar_anisotropy(self) -> Estimate:
         """Return Δr = (r_0 - 2 r_45 + r_90) / 2. [-]"""
-        return self._of_three((0.5, -1.0, 0.5))
+        return self._of_three(PLANAR_ANISOTROPY)
 
     def ears(self, blank: float, cup: float, model: str | None = None) -> Float[Tensor, "360 2"]:
         """Return the height of a drawn cup over the angle, see `ear_profile`.
@@ -224,14 +226,18 @@ class Laboratory:
         ]
         return pd.DataFrame(rows)
 
-    def _of_three(self, weights: tuple[float, float, float]) -> Estimate:
+    def three_r_values(self) -> list[Directional]:
+        """Return the r-values at 0, 45 and 90 degrees; ValueError if they were not tested."""
         r = {one.angle: one for one in self.r_values()}
         if not {0.0, 45.0, 90.0} <= set(r):
             raise ValueError(
                 "The mean r-value needs tensions at 0, 45 and 90 degrees, "
                 f"but the angles are {self.settings.angles}."
             )
-        three = [r[angle] for angle in (0.0, 45.0, 90.0)]
+        return [r[angle] for angle in (0.0, 45.0, 90.0)]
+
+    def _of_three(self, weights: tuple[float, float, float]) -> Estimate:
+        three = self.three_r_values()
         value = sum(w * one.value for w, one in zip(weights, three, strict=True))
         grid, sampling = (
             math.hypot(*(w * getattr(one, name) for w, one in zip(weights, three, strict=True)))

@@ -37,6 +37,9 @@ def test_numbers_are_printed_and_written(sheet, tmp_path):
     content = json.loads((out / "laboratory.json").read_text(encoding="utf-8"))
     assert [row["angle"] for row in content["r_values"]] == [0, 45, 90]
     r = {row["angle"]: row["value"] for row in content["r_values"]}
+    assert all(0 < row["low"] < row["value"] < row["high"] for row in content["r_values"])
+    assert "(" in next(line for line in result.stdout.splitlines() if "0°" in line)  # 10 grains
+    assert content["mean_r"]["low"] > 0
     assert content["mean_r"]["value"] == pytest.approx((r[0] + 2 * r[45] + r[90]) / 4)
     with (out / "yield_points.csv").open(newline="", encoding="utf-8") as stream:
         points = list(csv.DictReader(stream))
@@ -71,7 +74,8 @@ def test_numbers_are_printed_and_written(sheet, tmp_path):
         (("--cards", "abaqus", "--fits", "none"), "needs a fitted yield function"),
         (("--units", "inch"), "must be of mm-t-s"),
         (("--prestrain", "tension:0.1"), "must be such as uniaxial:0.05:x"),
-        (("--prestrain", "uniaxial"), "must be such as uniaxial:0.05:x"),
+        (("--prestrain", "0.03"), "a DAMASK load file (.yaml), but is '0.03'."),
+        (("--prestrain", "uniaxial"), "a DAMASK load file (.yaml), but is 'uniaxial'."),
         (("--prestrain", "missing.yaml"), "missing.yaml"),
     ],
 )
@@ -82,7 +86,18 @@ def test_wrong_options_get_one_sentence(sheet, tmp_path, arguments, sentence):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_so(sheet, tmp_path):
+def test_a_damaged_checkpoint_is_named(sheet, tmp_path):
+    (tmp_path / "out.checkpoint.npz").write_bytes(b"PK no archive")
+    result = lab(sheet, *SMALL, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    said = "".join(result.output.split())
+    assert "out.checkpoint.npz:mustbeanintactarchive" in said
+    assert "deleteit,orpass--force,totestanew." in said
+
+
+def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_so(
+    sheet, tmp_path, monkeypatch
+):
     out = tmp_path / "out"
     few = (*SMALL, "--angles", "0,90", "--levels", "0.001", "--strain", "0.006", "--no-taylor")
     command = (sheet, *few, "--fits", "none", "--no-picture", "--out", out)
@@ -91,6 +106,7 @@ def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_s
     assert not list(tmp_path.glob("*.npz"))  # both checkpoints
     with (out / "yield_points.csv").open(newline="", encoding="utf-8") as stream:
         points = list(csv.DictReader(stream))
+    points_before = (out / "yield_points.csv").read_text(encoding="utf-8")
     along_x = {row["model"]: row for row in points if row["test"] == "uniaxial 0"}
     assert set(along_x) == {"full field", "before the prestrain"}
     now, once = (
@@ -101,6 +117,16 @@ def test_a_prestrain_shows_the_yield_surface_before_it_and_a_finished_run_says_s
     again = lab(*command, "--prestrain", "uniaxial:0.01", "--threads", "1")
     assert again.exit_code == 0
     assert "Finished before" in again.stdout
+    other_fits = [part if part != "none" else "hill48" for part in command]
+    with monkeypatch.context() as patch:  # no test is made again
+        patch.setattr("polyxtal.virtual_lab.run.record", None)
+        patch.setattr("polyxtal.virtual_lab.run.predict", None)
+        refitted = lab(*other_fits, "--prestrain", "uniaxial:0.01")
+    assert refitted.exit_code == 0, refitted.output
+    assert "Tests finished before" in refitted.stdout
+    assert set(json.loads((out / "laboratory.json").read_text())["fits"]) == {"hill48"}
+    assert (out / "yield_points.csv").read_text(encoding="utf-8") == points_before
+    assert (out / "tests.initial.npz").is_file()
     other = lab(*command, "--prestrain", "uniaxial:0.02")
     assert other.exit_code != 0
     assert "must be new or empty" in " ".join(other.output.split())

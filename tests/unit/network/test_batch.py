@@ -176,6 +176,7 @@ def test_failure_is_data_and_one_sentence(mixed):
     wanted[1] = np.diag([-1.0, 1.0, 1.0])
     increment = batch.attempt(wanted, 1.0)
     assert increment.failed.tolist() == [False, True, False]
+    assert increment.status.tolist() == [0, 2, 0]
     assert np.isnan(increment.stress[1]).all()
     assert np.isfinite(increment.stress[[0, 2]]).all()
     assert np.isfinite(increment.cauchy[0]).all()

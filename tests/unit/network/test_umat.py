@@ -211,6 +211,33 @@ def test_failure_is_reported_where_floating_point_exceptions_are_trapped(tmp_pat
     assert done.stdout.strip() == "[1.0, 0.25, 0.25, 0.25]"
 
 
+DAMAGED = """
+import sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from umat_driver import UserMaterial
+compiled = UserMaterial(Path(sys.argv[2]), int(sys.argv[3]), 2)
+same = np.tile(np.eye(3), (2, 1, 1))
+_, _, _, compiled.states = compiled.attempt(same, 1.0)
+compiled.states[1, 12] = np.nan
+_, _, shortened, after = compiled.attempt(same, 1.0)
+print(shortened.tolist(), np.array_equal(after[1], compiled.states[1], equal_nan=True))
+"""
+
+
+@fortran
+def test_a_state_that_is_not_finite_is_told(tmp_path):
+    file = tmp_path / "law.f90"
+    states = px.write_umat(NETWORK, ALUMINIUM, file)
+    support = Path(__file__).parents[2] / "support"
+    command = [sys.executable, "-c", DAMAGED, support, file, str(states)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "[1.0, 0.25] True" in done.stdout
+    assert done.stdout.count("STATEV must be finite numbers") == 1
+
+
 @fortran
 def test_stress_for_calculix_rotates_with_the_material(tmp_path):
     for solver in ("abaqus", "calculix"):

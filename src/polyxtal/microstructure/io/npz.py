@@ -20,6 +20,7 @@ from polyxtal.crystal.material import Material
 from polyxtal.files.atomic import atomic_file
 from polyxtal.files.bounded import unpacked_limit
 from polyxtal.files.wording import shorten_text
+from polyxtal.microstructure.io.texture_files import is_odf
 from polyxtal.microstructure.phases import check_names
 from polyxtal.microstructure.polycrystal import Polycrystal
 
@@ -123,6 +124,11 @@ def read_npz_sections(path: str | Path) -> dict[str, Any]:
 def _opened(path: Path, read: Callable[[zipfile.ZipFile], _T]) -> _T:
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: must be a regular file, but is not.")
+    if is_odf(path):
+        raise ValueError(
+            f"{path}: must hold a polycrystal, but holds an orientation density, see `read_odf`; "
+            "`polyxtal predict` takes it as a texture."
+        )
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:

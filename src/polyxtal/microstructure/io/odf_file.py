@@ -7,7 +7,6 @@ kernel, the Laue group, the sample symmetry, the uniform share and how the half-
 from __future__ import annotations
 
 import math
-import zipfile
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ import torch
 from polyxtal.argument_types import require_path, require_type
 from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
+from polyxtal.microstructure.io.texture_files import archived_names
 from polyxtal.texture.orientation_density import ODF
 
 KIND = "polyxtal ODF 1"
@@ -66,7 +66,7 @@ def read_odf(path: str | Path) -> ODF:
         ValueError: if it is damaged, too large, or of another kind, such as a polycrystal.
     """
     path = Path(path)
-    if "grain_id" in _arrays(path):
+    if "grain_id" in archived_names(path):
         raise ValueError(
             f"{path}: must hold an orientation density, but holds a polycrystal: estimate its "
             "density by px.estimate_odf(px.read(path))."
@@ -86,16 +86,3 @@ def read_odf(path: str | Path) -> ODF:
         )
         odf.rule = str(about["halfwidth_rule"])
         return odf
-
-
-def is_odf(path: str | Path) -> bool:
-    """Return whether an archive (.npz) holds an orientation density and not a polycrystal."""
-    return "centres" in _arrays(Path(path))
-
-
-def _arrays(path: Path) -> list[str]:
-    """Return the names of the arrays of an archive, none of another file."""
-    if path.suffix.lower() != ".npz" or not zipfile.is_zipfile(path):
-        return []
-    with zipfile.ZipFile(path) as archive:
-        return [name.removesuffix(".npy") for name in archive.namelist()]

@@ -2,6 +2,7 @@ subroutine umat(stress, statev, ddsdde, sse, spd, scd, rpl, ddsddt, drplde, drpl
                 time, dtime, temp, dtemp, predef, dpred, cmname, ndi, nshr, ntens, nstatv, props, &
                 nprops, coords, drot, pnewdt, celent, dfgrd0, dfgrd1, noel, npt, layer, kspt, &
                 jstep, kinc)
+  use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
   use, intrinsic :: ieee_exceptions
   use umat_increment
   implicit none
@@ -29,6 +30,13 @@ subroutine umat(stress, statev, ddsdde, sse, spd, scd, rpl, ddsddt, drplde, drpl
   ! program that traps them.
   call ieee_get_status(caller)
   call ieee_set_halting_mode(ieee_all, .false.)
+  if (.not. all(ieee_is_finite(statev(1:state_size)))) then
+    write (*, *) 'UMAT: STATEV must be finite numbers, but is not at element ', noel, ', point ', npt
+    call ieee_set_status(caller)
+    ddsdde = 0.0d0
+    pnewdt = 0.25d0
+    return
+  end if
   f0 = in_frame(dfgrd0)
   f1 = in_frame(dfgrd1)
   if (statev(flag) == 0.0d0) call initialise(f0, statev)

@@ -26,7 +26,7 @@ class MapSettings:
         exclude: Phases to fill from neighbouring points.
         volume: Voxels along the edge of a statistically equivalent volume, see
             `equivalent_rve`; None for the map itself, a single layer.
-        volume_seed: Random seed of that volume.
+        volume_seed: Random seed of that volume, or of the one that stands for a texture.
         max_filled: Largest share of the points to fill from neighbouring points; None for 0.5. [-]
         container, array, grains, grid, increment: What to read of a file that leaves a choice, see
             `SourceOptions`; of a texture, `grains` is the number of grains.

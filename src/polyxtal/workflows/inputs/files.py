@@ -58,7 +58,8 @@ def _read(
     settings = ebsd or MapSettings()
     if is_texture(file):
         settings.check_texture(file)
-        return texture_volume(file, material, settings.grains, settings.aspect), None
+        rve = texture_volume(file, material, settings.grains, settings.aspect, settings.volume_seed)
+        return rve, None
     if settings.aspect is not None:
         raise ValueError(f"{file}: argument `aspect` must be left out except for textures.")
     elsewhere = settings.grains is None and len(material) == 1 and Path(material[0]).is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,15 +20,17 @@ def texture_volume(
     material: Sequence[str],
     grains: str | None = None,
     aspect: Sequence[float] | None = None,
+    seed: int = 0,
 ) -> Polycrystal:
     """Return the volume that stands for a texture, see `from_texture`.
 
     Args:
-        file: Text file, see `read_texture`.
+        file: Text file or orientation density (.npz), see `read_texture`.
         material: The material of all grains, a shipped name or a phase file, whose lattice tells
             the symmetry of the crystals.
         grains: Number of grains in digits; None for `GRAINS`.
         aspect: Ratio of the edges of a grain along x, y, z; None for equal ones.
+        seed: Random seed of the choice of grains.
     Raises:
         FileNotFoundError: if a file does not exist.
         ValueError: if a file or an argument is invalid.
@@ -47,5 +50,17 @@ def texture_volume(
         )
     lattice = load_material(names[0]).lattice
     texture = read_texture(file, laue=lattice.laue_group)
+    if texture.laue != lattice.laue_group:
+        raise ValueError(
+            f"{file}: crystals have the Laue group {texture.laue.name}, but those of the material "
+            f"{names[0]} have {lattice.laue_group.name}."
+        )
     count = GRAINS if grains is None else int(grains)
-    return from_texture(texture, count, aspect=aspect or (1.0, 1.0, 1.0), lattice=lattice)
+    rve = from_texture(texture, count, aspect=aspect or (1.0, 1.0, 1.0), lattice=lattice, seed=seed)
+    if grains is not None and rve.grains != count:
+        warnings.warn(
+            f"{file}: {rve.grains} grains stand for the texture instead of {count}, since their "
+            "number must be the cube of an odd number: 27, 125, 343, 729, 1331, …",
+            stacklevel=2,
+        )
+    return rve

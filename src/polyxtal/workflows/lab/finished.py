@@ -9,7 +9,10 @@ from pathlib import Path
 from polyxtal.files.plain import read_record
 from polyxtal.version import __version__
 from polyxtal.workflows.inputs.files import identify_inputs
-from polyxtal.workflows.lab.settings import SUMMARY, LabSettings
+from polyxtal.workflows.lab.settings import SUMMARY, TESTS, LabSettings
+
+RENEWED = ("cup", "fits", "cards", "units", "density")
+"""Settings of what follows from the tests."""
 
 
 def is_finished(folder: str | Path, file: str | Path, settings: LabSettings) -> bool:
@@ -22,6 +25,25 @@ def is_finished(folder: str | Path, file: str | Path, settings: LabSettings) -> 
         file: File of the polycrystal.
         settings: Settings.
     """
+    return _agree(folder, file, settings, ("threads",))
+
+
+def finished_tests(folder: str | Path, file: str | Path, settings: LabSettings) -> Path | None:
+    """Return the file in a folder with the tests of these settings, whatever followed from them.
+
+    Args:
+        folder: Output folder.
+        file: File of the polycrystal.
+        settings: Settings.
+    """
+    tests = Path(folder) / TESTS
+    same = tests.is_file() and _agree(folder, file, settings, ("threads", *RENEWED))
+    return tests if same else None
+
+
+def _agree(
+    folder: str | Path, file: str | Path, settings: LabSettings, without: tuple[str, ...]
+) -> bool:
     summary = Path(folder) / SUMMARY
     if not summary.is_file():
         return False
@@ -33,5 +55,6 @@ def is_finished(folder: str | Path, file: str | Path, settings: LabSettings) -> 
     digests = {part: digest for part, (_, digest) in inputs.items()}
     known = {part: one.get("sha256") for part, one in found.get("inputs", {}).items()}
     wanted = json.loads(json.dumps(asdict(settings)))
-    same = {**found.get("parameters", {}), "threads": None} == {**wanted, "threads": None}
+    left_out = dict.fromkeys(without)
+    same = {**found.get("parameters", {}), **left_out} == {**wanted, **left_out}
     return same and known == digests and found.get("polyxtal") == __version__

@@ -13,14 +13,20 @@ from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.load import LoadSettings
 
 SUMMARY, POINTS, DIRECTIONS = "laboratory.json", "yield_points.csv", "directions.csv"
+TESTS = "tests.npz"
+"""The tests, from which other fits and cards are made later."""
 EARS, CURVES, PICTURE = "ears.csv", "curve-*.csv", "laboratory.png"
 LIGHTEST, HEAVIEST = 100.0, 30000.0
 """Range of the densities of metals and their foams. [kg/m³]"""
 CARD = "card"
 """First part of the names of material cards."""
 OUTPUT = OutputFolder(
-    "laboratory", (SUMMARY, POINTS, DIRECTIONS, EARS, CURVES, f"{CARD}-*", PICTURE)
-)
+    "laboratory",
+    (
+        SUMMARY, POINTS, DIRECTIONS, EARS, CURVES, f"{CARD}-*", PICTURE, TESTS,
+        TESTS.replace(".npz", ".initial.npz"),
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

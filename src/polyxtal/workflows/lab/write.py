@@ -11,11 +11,22 @@ from polyxtal.files.plain import write_csv, write_json
 from polyxtal.mechanics.response import loaded_component
 from polyxtal.mechanics.yielding.cards.write import write_cards
 from polyxtal.mechanics.yielding.result import YieldFit
+from polyxtal.virtual_lab.checkpoint import copy_checkpoints
+from polyxtal.virtual_lab.interval import bound, ratio_interval, sum_interval
 from polyxtal.virtual_lab.measure import Estimate
-from polyxtal.virtual_lab.result import TAYLOR, Directional, Laboratory
+from polyxtal.virtual_lab.result import MEAN_R, PLANAR_ANISOTROPY, TAYLOR, Directional, Laboratory
 from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.lab.run import LabReport
-from polyxtal.workflows.lab.settings import CARD, DIRECTIONS, EARS, OUTPUT, PICTURE, POINTS, SUMMARY
+from polyxtal.workflows.lab.settings import (
+    CARD,
+    DIRECTIONS,
+    EARS,
+    OUTPUT,
+    PICTURE,
+    POINTS,
+    SUMMARY,
+    TESTS,
+)
 from polyxtal.workflows.summary.provenance import provenance
 from polyxtal.workflows.summary.tables import write_curve
 
@@ -23,7 +34,11 @@ COMPONENTS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 def write_lab(
-    report: LabReport, folder: str | Path, force: bool = False, picture: bool = True
+    report: LabReport,
+    folder: str | Path,
+    force: bool = False,
+    picture: bool = True,
+    checkpoint: Path | None = None,
 ) -> Path:
     """Write all files of a laboratory atomically.
 
@@ -32,6 +47,7 @@ def write_lab(
         folder: Output folder.
         force: Overwrite an earlier laboratory.
         picture: Also draw `laboratory.png`.
+        checkpoint: Tests to keep for other fits and cards, see `laboratory`; None for none.
     Returns:
         The folder.
     Raises:
@@ -47,6 +63,7 @@ def write_lab(
         write_csv(temporary / POINTS, header, _points(found))
         header = ["model", "quantity", level, "angle [degrees]"]
         header += ["value", "unit", "bound of the grid", "bound of the sampling"]
+        header += ["low", "high"]
         write_csv(temporary / DIRECTIONS, header, _directions(found))
         ears = found.ears(*report.settings.cup).tolist()
         write_csv(temporary / EARS, ["angle [degrees]", "height [mm]"], ears)
@@ -55,6 +72,8 @@ def write_lab(
             i, j = loaded_component(one.response)
             write_curve(temporary / f"curve-{name}.csv", one.response, "xyz"[i] + "xyz"[j])
         _write_cards(temporary, report)
+        if checkpoint is not None:
+            copy_checkpoints(checkpoint, temporary / TESTS)
         if picture:
             from polyxtal.viz.laboratory import draw_laboratory
 
@@ -83,15 +102,13 @@ def summary(report: LabReport) -> dict[str, Any]:
             "yield": "where the plastic work is that of tension along x at a plastic strain of "
             "`level`",
             "bounds": "of 90 %: `grid` against the full field on the file's own grid, `sampling` "
-            "against the material that the grains are a sample of",
+            "against the material that the grains are a sample of; those of r-values are ones of "
+            "ln r times r, `low` and `high` are the ends with both together",
             "stiffness": "Mandel 6x6 in the order 11, 22, 33, 23, 13, 12",
         },
         "grid": list(found.grid),
         "stiffness": found.stiffness.tolist(),
-        "r_values": [_plain(one) for one in found.r_values()],
-        "mean_r": _plain(found.mean_r()) if _three(found) else None,
-        "planar_anisotropy": _plain(found.planar_anisotropy()) if _three(found) else None,
-        "biaxial_r": _plain(found.biaxial_r()),
+        **_ratios(found),
         "fits": {name: _fit(fit) for name, fit in report.fits.items()},
         "hardening": None
         if report.flow is None
@@ -115,6 +132,25 @@ def summary(report: LabReport) -> dict[str, Any]:
 def _plain(one: Estimate | Directional) -> dict[str, float | None]:
     """Return a number with its bounds, None where unknown."""
     return {name: None if math.isnan(v) else float(v) for name, v in one._asdict().items()}
+
+
+def _ratios(found: Laboratory) -> dict[str, Any]:
+    """Return the r-values with their intervals."""
+
+    def with_ends(
+        one: Estimate | Directional, ends: tuple[float, float]
+    ) -> dict[str, float | None]:
+        low, high = (None if math.isnan(end) else end for end in ends)
+        return {**_plain(one), "low": low, "high": high}
+
+    three = found.three_r_values() if _three(found) else None
+    return {
+        "r_values": [with_ends(one, ratio_interval(one)) for one in found.r_values()],
+        "mean_r": three and with_ends(found.mean_r(), sum_interval(three, MEAN_R)),
+        "planar_anisotropy": three
+        and with_ends(found.planar_anisotropy(), sum_interval(three, PLANAR_ANISOTROPY)),
+        "biaxial_r": with_ends(found.biaxial_r(), ratio_interval(found.biaxial_r())),
+    }
 
 
 def _fit(fit: YieldFit) -> dict[str, Any]:
@@ -175,11 +211,14 @@ def _directions(found: Laboratory) -> Iterator[list[Any]]:
     for model in _models(found):
         name = model or "full field"
         for r in found.r_values(model):
-            yield [name, "r-value", "", r.angle, r.value, "-", _known(r.grid), _known(r.sampling)]
+            ends = [_known(end) for end in ratio_interval(r)]
+            bounds = [_known(r.grid), _known(r.sampling)]
+            yield [name, "r-value", "", r.angle, r.value, "-", *bounds, *ends]
         for level in found.settings.levels:
             for s in found.yield_stresses(level, model):
                 bounds = [_known(s.grid), _known(s.sampling)]
-                yield [name, "yield stress", level, s.angle, s.value, "MPa", *bounds]
+                ends = [_known(s.value + sign * bound(s)) for sign in (-1, 1)]
+                yield [name, "yield stress", level, s.angle, s.value, "MPa", *bounds, *ends]
 
 
 def _known(bound: float) -> float | str:

@@ -111,9 +111,9 @@ def summary(prediction: Prediction) -> dict[str, Any]:
             "orientation": "unit quaternion, scalar first, v_sample = R(q) v_crystal",
             "stress": "first Piola-Kirchhoff",
             "strain": "engineering, F - 1",
-            "error": "bounds of the difference from the full field on the grid of the file, each "
-            "of which holds with a probability of 90 %; rotation is the mean error of the final "
-            "orientations of grains, null if unknown",
+            "error": f"bounds of the difference from the full field on {_reference(prediction)}, "
+            "each of which holds with a probability of 90 %; rotation is the mean error of the "
+            "final orientations of grains, null if unknown",
         },
         "stiffness": {name: c.tolist() for name, c in prediction.stiffness.items()},
         "engineering_constants": {name: asdict(c) for name, c in prediction.constants.items()},
@@ -127,6 +127,16 @@ def summary(prediction: Prediction) -> dict[str, Any]:
         "solver": dict(prediction.response.statistics),
         "note": cut_note(prediction.response.statistics),
     }
+
+
+def _reference(prediction: Prediction) -> str:
+    """Return in words which volume the bounds are about."""
+    if is_texture(prediction.reading.file):
+        return (
+            "the volume made of the texture, without what another choice of its grains (seed) "
+            "changes"
+        )
+    return "the grid of the file"
 
 
 def error_summary(prediction: Prediction) -> dict[str, Any] | None:

@@ -14,9 +14,9 @@ from polyxtal.crystal.lattice import Lattice
 from polyxtal.microstructure.estimate_odf import OrientationSample, Source, orientation_sample
 from polyxtal.microstructure.io.ebsd_stack import read_ebsd_stack
 from polyxtal.microstructure.io.files import read, read_ebsd
-from polyxtal.microstructure.io.odf_file import is_odf
 from polyxtal.microstructure.io.registry import format_of, is_map
 from polyxtal.microstructure.io.sections import is_pattern, section_files
+from polyxtal.microstructure.io.texture_files import is_odf
 from polyxtal.microstructure.io.texture_text import read_texture
 from polyxtal.texture.distribution import DiscreteTexture
 from polyxtal.texture.orientation_density import ODF

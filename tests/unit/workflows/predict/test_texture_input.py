@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 
 import pytest
 import torch
@@ -11,6 +12,9 @@ from typer.testing import CliRunner
 
 import polyxtal as px
 from polyxtal.cli import app
+from polyxtal.workflows.inputs.ebsd_map import MapSettings
+from polyxtal.workflows.inputs.files import read_input
+from polyxtal.workflows.inputs.texture import texture_volume
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,65 @@ def test_a_texture_becomes_a_volume_and_its_end_is_written(texture, tmp_path):
         numbers = {row["number"]: row for row in csv.DictReader(stream)}
     assert float(numbers["stress"]["value"]) > 0
     assert numbers["stiffness_33"]["unit"] == "MPa"
+
+
+def test_the_seed_chooses_the_grains_and_bounds_say_what_they_leave_out(texture, tmp_path):
+    ends = []
+    for seed in ("0", "1"):
+        folder = tmp_path / seed
+        options = ("--grains", "27", "--material", "Mg", "--seed", seed, "--out", str(folder))
+        told = predict(texture, *options)
+        assert told.exit_code == 0, told.output
+        text = " ".join(told.output.split())
+        assert "full field on the volume made of the texture" in text
+        assert "What another choice of its grains (--seed) changes is not included." in text
+        written = json.loads((folder / "stiffness.json").read_text())
+        assert "the volume made of the texture" in written["convention"]["error"]
+        ends.append(written["curve"]["stress"])
+    assert abs(ends[0] - ends[1]) > 1e-3
+
+
+@pytest.mark.parametrize(("asked", "made"), [("1", 27), ("100", 125), ("27", 27)])
+def test_a_rounded_number_of_grains_is_told(texture, asked, made):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert texture_volume(texture, ["Mg"], asked).grains == made
+    said = [str(one.message) for one in caught]
+    assert len(said) == (asked != str(made))
+    assert all(f"{made} grains stand for the texture instead of {asked}," in one for one in said)
+
+
+def test_a_density_is_a_texture(tmp_path):
+    file = tmp_path / "odf.npz"
+    px.write_odf(px.ODF([[1, 0, 0, 0]], halfwidth=0.05), file)
+    rve, _ = read_input(file, ["AA6022-T4"], MapSettings(grains="27"))
+    away = rve.lattices[0].laue_group.disorientation(rve.orientations, torch.eye(4)[:1].double())
+    assert rve.grains == 27
+    assert float(away.max()) < 0.3
+    with pytest.raises(
+        ValueError, match="Laue group m-3m, but those of the material Mg have 6/mmm"
+    ):
+        read_input(file, ["Mg"])
+    told = CliRunner().invoke(app, ["info", str(file)])
+    assert told.exit_code == 2
+    assert "holds an orientation density" in " ".join(told.output.split())
+
+
+def test_homogenize_and_lab_take_textures(texture, tmp_path):
+    def stiffness(seed):
+        out = tmp_path / f"h{seed}"
+        given = ["--material", "Mg", "--grains", "27", "--aspect", "2,1,1", "--seed", seed]
+        given += ["--no-picture", "--out", str(out)]
+        told = CliRunner().invoke(app, ["homogenize", str(texture), *given])
+        assert told.exit_code == 0, told.output
+        found = json.loads((out / "homogenization.json").read_text())
+        assert found["microstructure"]["size"] == [6.0, 3.0, 3.0]
+        return torch.tensor(found["stiffness"]["full_field"])
+
+    assert float((stiffness("0") - stiffness("1")).abs().max()) > 1
+    given = ["--material", "Mg", "--aspect", "4,1", "--out", str(tmp_path / "lab")]
+    told = CliRunner().invoke(app, ["lab", str(texture), *given])
+    assert "must be three positive ratios" in " ".join(told.output.split())
 
 
 @pytest.mark.parametrize(
