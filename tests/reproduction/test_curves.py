@@ -24,6 +24,7 @@ from reproduction.curves import cases as curve_cases
 from reproduction.curves.cases import POLYCRYSTALS, CaseSettings, full_field_cases, with_zener
 from reproduction.curves.measure import CurveRow, CurveSettings, study_curves, summary_rows
 
+pytestmark = pytest.mark.slow
 NAMES = ["S1", "S2", "hull 2"]
 LITTLE = FitEffort(1, 2, 1, reference_leaves=4, reference_members=1)
 SMALL = CaseSettings(grid=4, grains=6, strain=0.004, names=tuple(NAMES))

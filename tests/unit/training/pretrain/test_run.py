@@ -149,6 +149,7 @@ def test_quaternions_may_be_rebuilt_as_harmonics():
         assert table[name] == pytest.approx(same[name], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_are_as_one(finished, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(TINY))
     command = [sys.executable, "-m", "polyxtal", "pretrain", "config.yaml", "--out", "run"]
