@@ -27,5 +27,11 @@ def archived_names(path: str | Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
-    except zipfile.BadZipFile:  # which its reader tells
+    except (
+        zipfile.BadZipFile,
+        RuntimeError,
+        ValueError,
+        OSError,
+        EOFError,
+    ):  # which its reader tells
         return []

@@ -103,7 +103,9 @@ def test_a_vti_of_another_program(table, tmp_path):
     write_image(tmp_path / "a.vti", {"Spin": IDS, "energy": 0.1 * IDS}, (0.5, 0.25, 1.0))
     with pytest.raises(ValueError, match="'material', or one named by argument `array`, but h"):
         px.read(tmp_path / "a.vti")
-    with pytest.raises(FileNotFoundError, match="by argument `material` or a table by `grains`"):
+    with pytest.raises(
+        FileNotFoundError, match="as the material, or in a table given by argument `grains`"
+    ):
         px.read(tmp_path / "a.vti", array="Spin")
     rve = px.read(tmp_path / "a.vti", array="Spin", grains=table)
     assert torch.equal(rve.grain_id, torch.from_numpy(IDS))
