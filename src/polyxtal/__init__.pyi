@@ -31,6 +31,8 @@ from .mechanics.elastic.homogenize import ElasticHomogenization as ElasticHomoge
 from .mechanics.elastic.homogenize import homogenize as homogenize
 from .mechanics.fullfield.history import FullFieldResponse as FullFieldResponse
 from .mechanics.fullfield.history import LocalFields as LocalFields
+from .mechanics.fullfield.predict_fields import predict_fields as predict_fields
+from .mechanics.fullfield.predicted_fields import PredictedFields as PredictedFields
 from .mechanics.fullfield.simulate import simulate as simulate
 from .mechanics.ladder.estimated_response import Estimate as Estimate
 from .mechanics.ladder.estimated_response import EstimatedResponse as EstimatedResponse

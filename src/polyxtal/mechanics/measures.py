@@ -50,6 +50,11 @@ def von_mises_stress(cauchy: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*bat
     return (1.5 * (deviator(cauchy) ** 2).sum((-2, -1))).sqrt()
 
 
+def equivalent_strain(F: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
+    """Return the von Mises equivalent √(⅔ e : e) of the Hencky strain of F, e its deviator. [-]"""
+    return ((deviator(hencky_strain(F)) ** 2).sum((-2, -1)) / 1.5).sqrt()
+
+
 class Measures:
     """Stress and strain in the usual measures, for a class with attributes F and P."""
 
@@ -113,7 +118,7 @@ class Measures:
     @property
     def equivalent_strain(self) -> Float[Tensor, "*batch"]:
         """Von Mises equivalent √(⅔ e : e) of the true strain, e its deviator. [-]"""
-        return ((deviator(self.true_strain) ** 2).sum((-2, -1)) / 1.5).sqrt()
+        return equivalent_strain(self.F)
 
     @property
     def equivalent_stress(self) -> Float[Tensor, "*batch"]:

@@ -43,6 +43,9 @@ QUANTITIES = {
     "equivalent_strain": Quantity(
         "-", "epsilon_V^0.0(F)_vM", "von Mises equivalent of the Hencky strain"
     ),
+    "equivalent_plastic_strain": Quantity(
+        "-", "epsilon_V^0.0(F_p)_vM", "von Mises equivalent of the plastic Hencky strain"
+    ),
     "equivalent_stress": Quantity("MPa", "sigma_vM", "von Mises equivalent of the Cauchy stress"),
     "orientation": Quantity("-", "O", "crystal orientation as quaternion"),
     "plastic_deformation": Quantity("-", "F_p", "plastic deformation gradient"),

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
-from polyxtal.mechanics.measures import Averages, Measures
+from polyxtal.mechanics.measures import Averages, Measures, equivalent_strain
 from polyxtal.mechanics.response import Response
 from polyxtal.mechanics.tables import array
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -39,6 +39,11 @@ class LocalFields(Measures):
     orientation: Float[Tensor, "nx ny nz 4"]
     plastic_deformation: Float[Tensor, "nx ny nz 3 3"]
     internal: dict[str, Tensor]
+
+    @property
+    def equivalent_plastic_strain(self) -> Float[Tensor, "nx ny nz"]:
+        """Von Mises equivalent √(⅔ e : e) of the plastic Hencky strain e = ½ ln F_p F_pᵀ. [-]"""
+        return equivalent_strain(self.plastic_deformation)
 
     @property
     def slip_resistance(self) -> Float[Tensor, "nx ny nz systems"]:
