@@ -20,8 +20,8 @@ from polyxtal.mechanics.loading.stepping import Progress, follow
 from polyxtal.microstructure.phased_materials import MaterialByPhase
 from polyxtal.microstructure.polycrystal import Polycrystal
 
-STRAIN_INCREMENT = 4e-3
-"""Change of a prescribed component of F within an increment. [-]"""
+STRAIN_INCREMENT = 2.5e-3
+"""Largest change of a prescribed component of F within an increment. [-]"""
 TOLERANCE = 3e-3
 """Largest relative residual. [-]"""
 MOST_TIMES = 1000
@@ -50,8 +50,8 @@ def predict_fields(
         path: Load path; its own increments are merged.
         times: Increasing times of the fields; None for the end of the path. At a constant rate of
             F, a strain ε is reached at ε / rate. [s]
-        strain_increment: Change of a prescribed component of F within an increment; smaller values
-            are more accurate and take longer. [-]
+        strain_increment: Largest change of a prescribed component of F within an increment; the first
+            one of a load is the path's own, and the next ones grow. Smaller values are more accurate and take longer. [-]
         scheme: See `simulate`.
         threads: See `simulate`.
         on_increment: Called after every increment with the number of finished ones and of all.

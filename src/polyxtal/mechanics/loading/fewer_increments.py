@@ -1,8 +1,7 @@
-"""A load path in fewer increments, some of which end at chosen times."""
+"""A load path in fewer increments, which grow from the start of every load."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -11,8 +10,10 @@ import numpy as np
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.step import LoadStep
 
-STRESS_SHARE = 5
-"""Increments of a step without strain that become one."""
+GROWTH = 1.5
+"""Ratio of successive increments, from the first one of a load. [-]"""
+STRESS_SHARE = 5.0
+"""Largest increment of a step that prescribes no strain, in mean increments that it has."""
 SAME = 1e-9
 """Share of a path's duration within which two times are the same."""
 
@@ -35,39 +36,57 @@ class TimedStep(LoadStep):
 def fewer_increments(
     path: LoadPath, strain_increment: float, times: Sequence[float] = ()
 ) -> LoadPath:
-    """Return the same load in increments of about the given strain; never in more than it has.
+    """Return the same load in increments that grow from its first to about the given strain.
 
     Args:
         path: Load path.
-        strain_increment: Largest change of a prescribed component of F within an increment; a step
-            that prescribes none gets a fifth of its increments. [-]
-        times: Times at which an increment must end. [s]
+        strain_increment: Largest change of a prescribed component of F within an increment. [-]
+        times: Increasing times at which an increment must end. [s]
     """
-    steps, begin = [], 0.0
-    least = SAME * path.duration
+    steps: list[LoadStep] = []
+    least, begin, length = SAME * path.duration, 0.0, 0.0
+    before: LoadStep | None = None
     for step in path.steps:
-        end = begin + step.duration
-        inner = [t - begin for t in times if begin + least < t < end - least]
-        whole = min(step.increments, _count(step, strain_increment))
-        marks = np.array([0.0, *inner, step.duration])
-        counts = [max(1, math.ceil(whole * d / step.duration - 1e-9)) for d in np.diff(marks)]
-        parts = zip(np.diff(marks), counts, strict=True)
-        lengths = [float(d) / n for d, n in parts for _ in range(n)]
+        if before is None or not _continues(step, before):
+            length = float(step.time_increments()[0])
+        longest = _longest(step, strain_increment)
+        inner = [t - begin for t in times if begin + least < t < begin + step.duration - least]
+        ends = [0.0]
+        for end in (*inner, step.duration):
+            while ends[-1] < end:
+                length = min(length, longest)
+                left = end - ends[-1]
+                # Halves at the end: neither a crumb nor an increment that is too long.
+                next_end = ends[-1] + min(length, left / 2)
+                ends.append(end if left <= max(length * (1 + SAME), least) else next_end)
+                length *= GROWTH
         given = {f.name: getattr(step, f.name) for f in fields(LoadStep)}
-        given |= {"increments": len(lengths), "ratio": 1.0}
-        steps.append(TimedStep(**given, lengths=tuple(lengths)))
-        begin = end
+        given |= {"increments": len(ends) - 1, "ratio": 1.0}
+        steps.append(TimedStep(**given, lengths=tuple(np.diff(ends).tolist())))
+        begin, before = begin + step.duration, step
     return LoadPath(tuple(steps))
 
 
-def _count(step: LoadStep, strain_increment: float) -> int:
-    """Return the number of increments of a step by the strain that it prescribes."""
-    rates = np.where(step.stress_controlled, 0.0, np.asarray(step.deformation))
-    if step.deformation_kind == "F":
-        prescribed = np.where(step.stress_controlled, 0.0, step.components(np.eye(3)))
-        strain = float(np.abs(rates - prescribed).max())
-    else:
-        strain = step.duration * float(np.abs(rates).max())
+def _longest(step: LoadStep, strain_increment: float) -> float:
+    """Return the length of the largest increment of a step. [s]"""
+    strain = _strain(step)
     if strain == 0:
-        return math.ceil(step.increments / STRESS_SHARE)
-    return math.ceil(strain / strain_increment - 1e-9)
+        return STRESS_SHARE * step.duration / step.increments
+    return strain_increment * step.duration / strain
+
+
+def _strain(step: LoadStep) -> float:
+    """Return the largest change of a prescribed component of F over a step. [-]"""
+    given = np.where(step.stress_controlled, 0.0, np.asarray(step.deformation))
+    if step.deformation_kind != "F":
+        return step.duration * float(np.abs(given).max())
+    undeformed = np.where(step.stress_controlled, 0.0, step.components(np.eye(3)))
+    return float(np.abs(given - undeformed).max())
+
+
+def _continues(step: LoadStep, before: LoadStep) -> bool:
+    """Return whether a step prescribes the same rates of F, and the same stresses, as another."""
+    kinds = {(one.deformation_kind, one.stress_kind, one.basis) for one in (step, before)}
+    pairs = ((step.deformation, before.deformation), (step.stress, before.stress))
+    same = all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+    return same and len(kinds) == 1 and step.deformation_kind != "F"
