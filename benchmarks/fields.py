@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 
 import polyxtal as px
-from polyxtal.algebra.mandel import mandel_to_matrix
 from polyxtal.mechanics.fullfield.build import build_cell
 from polyxtal.mechanics.fullfield.cell import PeriodicCell
 from polyxtal.mechanics.fullfield.compiled_cell_law import CompiledCellLaw
@@ -112,8 +111,7 @@ def taylor(case: Case, increments: int = 10) -> Fields:
     """Return Taylor's model: fields are uniform within grains."""
     stepper, voxels = one_increment(case, increments), case.rve.grain_id
     deformation, _, state = stepper._accepted
-    elastic = deformation @ state.plastic_inverse
-    piola = elastic @ mandel_to_matrix(state.stress) @ state.plastic_inverse.mT
+    piola = stepper.stress()
     stress = von_mises_stress(cauchy_stress(deformation.expand_as(piola), piola))
     strain = equivalent_strain(torch.linalg.inv(state.plastic_inverse))
     turned = px.taylor_response(case.rve, case.material, case.path(increments)).orientations

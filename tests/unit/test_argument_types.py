@@ -31,6 +31,15 @@ CALLS = {
         "Argument `material` must be a Material, or one for each phase name, "
         "but is a CubicElasticity."
     ),
+    "px.predict_fields(material, rve, path)": (
+        "Argument `rve` must be a Polycrystal, but is a Material."
+    ),
+    "px.predict_fields(rve, material, 0.05)": (
+        "Argument `path` must be a LoadPath, but is a float."
+    ),
+    "px.predict_fields(rve, material, path, strain_increment='a')": (
+        "Argument `strain_increment` must be a number, but is a str."
+    ),
     "px.homogenize(elasticity, rve)": (
         "Argument `rve` must be a Polycrystal, but is a CubicElasticity."
     ),

@@ -79,6 +79,15 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    fields: Annotated[
+        str | None,
+        typer.Option(
+            metavar="vti",
+            help="Also write local stress and plastic strain at the end of the load, on the grid of "
+            "the file: vti for ParaView (index fields.pvd).",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     out: Annotated[
         Path | None,
@@ -112,6 +121,7 @@ def predict(
             model=model,
             leaves=leaves,
             ensemble=ensemble,
+            fields=fields,
             seed=seed,
             taylor=not no_taylor,
             ebsd=options.map_settings(

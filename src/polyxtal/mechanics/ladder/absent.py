@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from polyxtal.algebra.mandel import mandel_to_matrix
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.fullfield.accumulated_slip import AccumulatedSlip
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
@@ -48,11 +47,8 @@ class _Recorder(Taylor):
         self._slip.add(state.stress, state.internal, self._dt)
 
     def record(self, time: float = 0.0) -> None:
-        """Keep P = F F_p⁻¹ S F_p⁻ᵀ and the slip of every grain at this increment."""
-        deformation, _, state = self._accepted
-        elastic = deformation @ state.plastic_inverse
-        stress = elastic @ mandel_to_matrix(state.stress) @ state.plastic_inverse.mT
-        row = {"grain_P": stress}
+        """Keep P and the slip of every grain at this increment."""
+        row = {"grain_P": self.stress()}
         row |= {f"grain_{name}": values.clone() for name, values in self._slip.named().items()}
         for name, values in row.items():
             self.rows.setdefault(name, []).append(values)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.mandel import mandel_to_matrix
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.state import CrystalState
 from polyxtal.crystal.update.compiled import CompiledCrystalPlasticity
@@ -50,6 +51,12 @@ class Taylor:
         """Return the accepted F_e of every grain. [-]"""
         deformation, _, state = self._accepted
         return deformation @ state.plastic_inverse
+
+    def stress(self) -> Float[Tensor, "grains 3 3"]:
+        """Return the accepted P = F_e S F_p⁻ᵀ of every grain. [MPa]"""
+        inverse = self._accepted[2].plastic_inverse
+        second = mandel_to_matrix(self._accepted[2].stress)
+        return self.elastic_deformation() @ second @ inverse.mT
 
     def attempt(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
         """Try to reach the goal by Newton's method for the free components of F.

@@ -11,7 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from polyxtal.algebra.progress import COMPILING, Progress, Stages, time_of_load
+from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.moduli import EngineeringConstants, engineering_constants
+from polyxtal.mechanics.fullfield.predict_fields import predict_fields
+from polyxtal.mechanics.fullfield.predicted_fields import PredictedFields
 from polyxtal.mechanics.ladder.stiffness import EstimatedStiffness
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import cut_note
@@ -78,6 +81,7 @@ class Prediction:
         properties: Predictions of the model's property head by label, with its unit; empty
             without one.
         estimated: Stiffness of a full field with the bounds of its error; None of networks.
+        fields: Local fields at the end of the load; None unless wanted.
     """
 
     settings: PredictionSettings
@@ -99,6 +103,7 @@ class Prediction:
     out_of_distribution_score: float | None = None
     properties: Mapping[str, float] = field(default_factory=dict)
     estimated: EstimatedStiffness | None = None
+    fields: PredictedFields | None = None
 
     @property
     def rve(self) -> Polycrystal:
@@ -179,7 +184,6 @@ def predict(
     if note is not None:
         warnings.warn(note, stacklevel=2)
     curve = curve_numbers(response, stiffness[answer.slope], load)
-
     baselines: dict[str, Response] = {}
     if settings.taylor:
         with stages.stage("baseline", load.increments, note=COMPILING) as step:
@@ -210,7 +214,18 @@ def predict(
         out_of_distribution_score=answer.out_of_distribution_score,
         properties=properties,
         estimated=answer.estimated,
+        fields=_fields(rve, materials, load, stages) if settings.fields else None,
     )
+
+
+def _fields(
+    rve: Polycrystal, materials: Mapping[str, Material], load: LoadPath, stages: Stages
+) -> PredictedFields:
+    name = "local fields"
+    with stages.stage(name, note=COMPILING):
+        return predict_fields(
+            rve, materials, load, on_increment=lambda *counts: stages.report(name, *counts)
+        )
 
 
 def _texture_change(

@@ -14,8 +14,11 @@ from polyxtal.workflows.inputs.load import LoadSettings
 STIFFNESS, CURVE, ORIENTATIONS = "stiffness.json", "curve.csv", "orientations.csv"
 NUMBERS, TEXTURE = "numbers.csv", "texture.tex"
 PICTURE = "prediction.png"
+FIELDS = "fields.vti"
 OUTPUT = OutputFolder(
-    "prediction", (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, NUMBERS, TEXTURE, PICTURE)
+    "prediction",
+    (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, NUMBERS, TEXTURE, PICTURE)
+    + ("fields.pvd", "fields_*.vti"),
 )
 UNTRAINED, PREDICTED = (256, 4), (32, 1)
 """Leaves of each network and number of networks if not given: untrained, and from a model."""
@@ -37,6 +40,8 @@ class PredictionSettings(LoadSettings):
         leaves: Number of leaves per network; None for that of `UNTRAINED` or `PREDICTED`.
         ensemble: Number of networks whose responses are averaged; None likewise.
         seed: Random seed.
+        fields: Format of local fields on the file's grid at the end of the load, "vti" for
+            ParaView, see `predict_fields`; None for none.
         taylor: Also compute the Taylor model; its cost is proportional to the number of grains.
         ebsd: Settings for EBSD maps.
         effort: Effort spent on fitting networks of a model.
@@ -53,6 +58,7 @@ class PredictionSettings(LoadSettings):
     leaves: int | None = None
     ensemble: int | None = None
     seed: int = 0
+    fields: str | None = None
     taylor: bool = True
     ebsd: MapSettings = field(default_factory=MapSettings)
     effort: FitEffort = EFFORT
@@ -60,6 +66,8 @@ class PredictionSettings(LoadSettings):
     def __post_init__(self) -> None:
         """Validate the load and fill in what is not given."""
         super().__post_init__()
+        if self.fields not in (None, "vti"):
+            raise ValueError(f"Argument `fields` must be 'vti', but is {self.fields!r}.")
         if self.method == COARSE_FIELD:
             self._check_accuracy()
             return

@@ -18,6 +18,7 @@ from polyxtal.workflows.inputs.reading import UNITS
 from polyxtal.workflows.predict.run import Prediction
 from polyxtal.workflows.predict.settings import (
     CURVE,
+    FIELDS,
     NUMBERS,
     ORIENTATIONS,
     OUTPUT,
@@ -65,6 +66,8 @@ def _write_files(prediction: Prediction, folder: Path, picture: bool) -> None:
             prediction.orientations[-1], prediction.weights, laue=prediction.rve.laue_group(0)
         )
         write_texture(final, folder / TEXTURE)
+    if prediction.fields is not None:
+        prediction.fields.write(folder / FIELDS)
     if picture:
         from polyxtal.workflows.predict.draw import draw_prediction
 

@@ -118,3 +118,14 @@ def test_a_finer_answer_within_a_time(file):
 def test_settings_that_do_not_fit(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         PredictionSettings(**options)
+
+
+def test_local_fields_are_written_on_the_grid_of_the_file(file, tmp_path):
+    found = predict(file, settings(file, accuracy=0.2, fields="vti"))
+    expected = px.predict_fields(px.read(file), ALLOY, found.load)
+    np.testing.assert_array_equal(found.fields.equivalent_stress, expected.equivalent_stress)
+    write_prediction(found, tmp_path / "out", picture=False)
+    assert (tmp_path / "out" / "fields.pvd").is_file()
+    write_prediction(found, tmp_path / "out", force=True, picture=False)  # own files only
+    with pytest.raises(ValueError, match="`fields` must be 'vti'"):
+        settings(file, fields="hdf5")

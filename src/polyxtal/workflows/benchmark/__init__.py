@@ -1,0 +1,1 @@
+"""`polyxtal benchmark`: scores of an encoder on five tasks, beside all baselines."""
