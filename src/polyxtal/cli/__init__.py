@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from polyxtal.cli import (
+    benchmark,
     convert,
     export,
     finetune,
@@ -66,6 +67,7 @@ for verb in (
     lab.lab,
     generate.generate,
     pretrain.pretrain,
+    benchmark.benchmark,
     info.info,
     texture.texture,
     convert.convert,
