@@ -37,6 +37,7 @@ class Sample(NamedTuple):
     axes: str
 
     def path(self, increments: int | None = None) -> px.LoadPath:
+        """Return the load in so many increments, or in its own."""
         if self.kind == "shear":
             return px.LoadPath.shear(self.strain, plane=self.axes, increments=increments)
         if self.kind == "plane strain":

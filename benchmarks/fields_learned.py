@@ -4,8 +4,8 @@
 
 Inputs of a voxel: strain and stress of fields.py's affine grains, and their means over its grain
 ("no crystals"); harmonics of degree 4 ("no encoder"); and the encoder's token of its patch, of
-`polyxtal-small` as initialised and as pretrained. Targets: equivalent stress and plastic strain over
-the grains' means. The last volumes are for validation. Heads are kept beside the volumes.
+`polyxtal-small` as initialised and as pretrained. Targets: equivalent stress and plastic strain
+over the grains' means. The last volumes are for validation. Heads are kept beside the volumes.
 """
 
 from __future__ import annotations

@@ -83,8 +83,8 @@ def predict(
         str | None,
         typer.Option(
             metavar="vti",
-            help="Also write local stress and plastic strain at the end of the load, on the grid of "
-            "the file: vti for ParaView (index fields.pvd).",
+            help="Also write local stress and plastic strain at the end of the load, on the grid "
+            "of the file: vti for ParaView (index fields.pvd).",
             show_default=False,
         ),
     ] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 
@@ -50,8 +51,9 @@ def predict_fields(
         path: Load path; its own increments are merged.
         times: Increasing times of the fields; None for the end of the path. At a constant rate of
             F, a strain ε is reached at ε / rate. [s]
-        strain_increment: Largest change of a prescribed component of F within an increment; the first
-            one of a load is the path's own, and the next ones grow. Smaller values are more accurate and take longer. [-]
+        strain_increment: Largest change of a prescribed component of F within an increment; the
+            first one of a load is the path's own, and the next ones grow. Smaller values are more
+            accurate and take longer. [-]
         scheme: See `simulate`.
         threads: See `simulate`.
         on_increment: Called after every increment with the number of finished ones and of all.
@@ -116,7 +118,7 @@ def _checked_times(times: Sequence[float] | None, path: LoadPath) -> list[float]
         return [path.duration]
     given = number_array(times, "times").reshape(-1).tolist()
     limit = path.duration * (1 + SAME)
-    rising = all(a < b for a, b in zip(given, given[1:], strict=False))
+    rising = all(a < b for a, b in pairwise(given))
     if not 1 <= len(given) <= MOST_TIMES or not rising or not 0 < given[0] <= given[-1] <= limit:
         raise ValueError(
             f"Argument `times` must be up to {MOST_TIMES} increasing times above 0 and up to the "

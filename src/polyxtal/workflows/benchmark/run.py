@@ -78,9 +78,7 @@ def benchmark(
     return rows
 
 
-def _features(
-    preset: Preset, encoders: dict[str, Encoder], volumes: Volumes
-) -> dict[str, Tensor]:
+def _features(preset: Preset, encoders: dict[str, Encoder], volumes: Volumes) -> dict[str, Tensor]:
     """Return the features of all volumes: baselines first, then vectors of encoders."""
     numbers = range(sum(preset.probe))
 

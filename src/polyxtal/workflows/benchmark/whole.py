@@ -153,7 +153,7 @@ def loads() -> dict[str, tuple[LoadPath, tuple[int, int]]]:
 def network(preset: Preset, features: Mapping[str, Tensor], volumes: Volumes) -> Iterator[Row]:
     """Score the curves of a network, corrected by ridge regressions on the features.
 
-        P = P_network (1 + c),   c a linear map of the features for every load and increment
+    P = P_network (1 + c),   c a linear map of the features for every load and increment
     """
     train, test = preset.numbers(preset.network)
     numbers, some = [*train, *test], len(train)

@@ -17,8 +17,10 @@ PICTURE = "prediction.png"
 FIELDS = "fields.vti"
 OUTPUT = OutputFolder(
     "prediction",
-    (STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, NUMBERS, TEXTURE, PICTURE)
-    + ("fields.pvd", "fields_*.vti"),
+    (
+        *(STIFFNESS, CURVE, "curve-*.csv", ORIENTATIONS, NUMBERS, TEXTURE, PICTURE),
+        *("fields.pvd", "fields_*.vti"),
+    ),
 )
 UNTRAINED, PREDICTED = (256, 4), (32, 1)
 """Leaves of each network and number of networks if not given: untrained, and from a model."""
