@@ -88,6 +88,7 @@ class PeriodicCell:
         self._green = green_of_tangent(self._fourier.k, stiffness).float()
         self._stress_floor = STRAIN_FLOOR * float(stiffness.diagonal().mean())
         self.krylov_iterations = self.evaluations = self.tangents = 0
+        self.max_iterations, self.damps = MAX_ITERATIONS, True  # may be less where haste pays
 
     def averages(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the accepted volume averages F [-] and P [MPa], (3, 3) each."""
@@ -110,7 +111,7 @@ class PeriodicCell:
         """Try to reach the goal from the accepted state, at last by damped steps."""
         control = control.to(self._mean.device)
         result = self._newton(dt, control, new_direction)
-        if result.converged:
+        if result.converged or not self.damps:
             return result
         self._tangent_is_slow = True
         damped = self._damped(dt, control)
@@ -132,7 +133,7 @@ class PeriodicCell:
         if solved and fresh:
             self._linearise()
         error = first = float("inf")
-        for iteration in range(1, MAX_ITERATIONS + 1):
+        for iteration in range(1, self.max_iterations + 1):
             if not solved:
                 return StepResult(False, iteration, error, crystal_failed=True)
             imbalance = self._imbalance(control)
@@ -150,7 +151,7 @@ class PeriodicCell:
                     self._linearise()
             self._correct(imbalance, control)
             solved, fresh = self._evaluate(dt, anticipate=not done_elastically), False
-        return StepResult(False, MAX_ITERATIONS, error)
+        return StepResult(False, self.max_iterations, error)
 
     def _damped(self, dt: float, control: MixedControl) -> StepResult:
         """Iterate elastically from the accepted state by steps that must reduce the residual."""

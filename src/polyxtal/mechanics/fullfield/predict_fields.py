@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 
 from polyxtal.algebra.number_arrays import number_array
@@ -13,10 +14,13 @@ from polyxtal.algebra.threads import few_threads
 from polyxtal.argument_types import require_number, require_type
 from polyxtal.mechanics.elastic.schemes import SCHEMES
 from polyxtal.mechanics.fullfield.build import build_cell
+from polyxtal.mechanics.fullfield.cell import MAX_ITERATIONS, PeriodicCell
 from polyxtal.mechanics.fullfield.history import History
 from polyxtal.mechanics.fullfield.predicted_fields import PredictedFields
 from polyxtal.mechanics.loading.fewer_increments import SAME, fewer_increments
+from polyxtal.mechanics.loading.mixed_control import MixedControl
 from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.loading.stepper import StepResult
 from polyxtal.mechanics.loading.stepping import Progress, follow
 from polyxtal.microstructure.phased_materials import MaterialByPhase
 from polyxtal.microstructure.polycrystal import Polycrystal
@@ -25,6 +29,10 @@ STRAIN_INCREMENT = 2.5e-3
 """Largest change of a prescribed component of F within an increment. [-]"""
 TOLERANCE = 3e-3
 """Largest relative residual. [-]"""
+FEW_ITERATIONS = 6
+"""Newton iterations after which a large step is cut."""
+CALM = 4
+"""Converged steps after which the bound of their length doubles."""
 MOST_TIMES = 1000
 
 
@@ -102,7 +110,7 @@ def predict_fields(
 
     with few_threads(math.prod(rve.grid)):
         try:
-            follow(merged, cell, after_increment, progress)
+            follow(merged, HastyCell(cell, path), after_increment, progress)
         finally:
             cell.law.close()
     response = history.response(dict(progress.counts))
@@ -110,6 +118,43 @@ def predict_fields(
     return PredictedFields(
         rve, response.time[rows], stress, strain, orientation, tuple(rows), response
     )
+
+
+class HastyCell:
+    """A cell in large steps that soon gives up: two halves cost less than many iterations.
+
+    Steps up to the shortest of the path itself are taken as in `simulate`. A step that fails bounds
+    the next ones by its half, until some have converged.
+    """
+
+    def __init__(self, cell: PeriodicCell, path: LoadPath) -> None:
+        """Start without a bound."""
+        self.cell, self._bound, self._converged = cell, math.inf, 0
+        self._least = min(float(step.time_increments().min()) for step in path.steps) * (1 + SAME)
+
+    def averages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the accepted averages; see `Stepper`."""
+        return self.cell.averages()
+
+    def accept(self) -> None:
+        """Accept the step; see `Stepper`."""
+        self.cell.accept()
+
+    def attempt(self, dt: float, control: MixedControl, new_direction: bool) -> StepResult:
+        """Try a step; see `Stepper`."""
+        if dt > max(self._bound, self._least):
+            return StepResult(False, 0, math.inf)
+        hasty = dt > self._least
+        self.cell.damps = not hasty
+        self.cell.max_iterations = FEW_ITERATIONS if hasty else MAX_ITERATIONS
+        result = self.cell.attempt(dt, control, new_direction)
+        if not result.converged:
+            self._bound, self._converged = 0.5 * dt * (1 + SAME), 0
+            return result
+        self._converged += 1
+        if self._converged == CALM:
+            self._bound, self._converged = 2 * self._bound, 0
+        return result
 
 
 def _checked_times(times: Sequence[float] | None, path: LoadPath) -> list[float]:

@@ -80,7 +80,8 @@ def untrained_encoder(encoder: Encoder) -> Encoder:
 
 def _import(given: str) -> Callable[..., Any]:
     module, _, name = given.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ImportError as error:
@@ -88,7 +89,7 @@ def _import(given: str) -> Callable[..., Any]:
             f"An encoder must be module:function, but {shorten(module)} cannot be imported: {error}"
         ) from error
     finally:
-        sys.path.pop(0)
+        sys.path.remove(here)
     if not callable(found):
         raise ValueError(
             f"An encoder must be module:function, but {shorten(module)} has no function "

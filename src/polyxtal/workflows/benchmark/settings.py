@@ -13,7 +13,7 @@ BLOCK = 5
 """Edge of the blocks that are hidden, and that a dense head fills. [voxels]"""
 HIDDEN = 0.4
 """Share of hidden blocks. [-]"""
-STRAIN, INCREMENTS = 0.01, 8
+STRAIN, INCREMENTS = 0.01, 6
 LEAVES = 32
 
 
@@ -67,10 +67,10 @@ PRESETS = {
         (70, 210),
         (50, 200, 1000),
         Split(1000, 200),
-        Split(150, 50),
-        Split(30, 15),
+        Split(100, 30),
+        Split(20, 10),
         Split(60, 30),
-        Split(24, 8),
+        Split(16, 6),
         3,
     ),
 }

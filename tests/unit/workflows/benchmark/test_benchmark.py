@@ -7,6 +7,7 @@ import csv
 import numpy as np
 import pytest
 import torch
+from places import ROOT
 from typer.testing import CliRunner
 
 import polyxtal as px
@@ -86,9 +87,11 @@ def test_a_second_run_reads_what_the_first_computed(found, monkeypatch):
     monkeypatch.setattr("polyxtal.workflows.benchmark.local.predict_fields", None)
     assert benchmark(means, folder, "tiny") == rows
     damaged = next((folder / "labels" / "stiffness").iterdir())
+    whole = damaged.read_bytes()
     damaged.write_bytes(b"")
     with pytest.raises(TypeError):  # computed again
         benchmark(means, folder, "tiny")
+    damaged.write_bytes(whole)
     with pytest.raises(ValueError, match="`seed` is 0 there and 1 here"):
         benchmark(means, folder, "tiny", seed=1)
 
@@ -114,6 +117,17 @@ def test_an_encoder_may_be_a_function_of_a_module_or_a_model(tmp_path, monkeypat
         open_encoder("no_such_module_at_all:encode")
     with pytest.raises(FileNotFoundError):
         open_encoder("no-such-model")
+
+
+def test_the_encoder_of_the_documentation_is_one():
+    page = (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)
+    rves = [px.tessellate(grid=10, grains=5, seed=seed) for seed in (0, 1)]
+    found = open_encoder(names["encode"]).encode(rves)
+    assert found.vectors.shape == (2, 9)
+    assert found.tokens.shape == (2, 2, 2, 2, 9)
+    torch.testing.assert_close(found.tokens.mean((1, 2, 3)), found.vectors)
 
 
 @pytest.mark.parametrize(
