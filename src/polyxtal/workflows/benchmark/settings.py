@@ -48,9 +48,8 @@ class Preset(NamedTuple):
 
     def recipe(self, seed: int = 0) -> Recipe:
         """Return the recipe of all volumes; the first ones are those to test on."""
-        return Recipe(
-            count=sum(self.probe), seed=SEED + seed, grid=(self.grid,) * 3, grains=self.grains
-        )
+        grid = (self.grid, self.grid, self.grid)
+        return Recipe(count=sum(self.probe), seed=SEED + seed, grid=grid, grains=self.grains)
 
     def numbers(self, split: Split) -> tuple[range, range]:
         """Return the numbers of the volumes to fit to and to test on."""
