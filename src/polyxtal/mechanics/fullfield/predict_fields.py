@@ -49,9 +49,9 @@ def predict_fields(
 ) -> PredictedFields:
     """Return stress, plastic strain and orientation of every voxel at chosen times, fast.
 
-    The full field of `simulate` on the polycrystal's own grid, in a few increments and to a
-    coarse tolerance: less than half of its CPU time, with nearly the same fields. Coarser grids,
-    linearised fields and learned ones are worse at equal cost (docs/concepts/fields.md).
+    The full field of `simulate` on the polycrystal's own grid, in few increments and to a coarse
+    tolerance: nearly the same fields in about half of its CPU time or, where large increments
+    fail, in as much. Cheaper methods miss much of the fields (docs/concepts/fields.md).
 
     Args:
         rve: Polycrystal.
