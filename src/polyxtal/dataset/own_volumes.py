@@ -245,7 +245,7 @@ def crop(
     volume = volumes[_chosen(volumes, u[0])]
     places = []
     for n, v in zip(volume.grain_id.shape, u[1:4], strict=True):
-        starts = n if periodic or n <= edge else n - edge + 1
+        starts = n if periodic or n < edge else n - edge + 1
         places.append((torch.arange(edge) + math.floor(v * starts)) % n)
     x, y, z = places
     ids = volume.grain_id[x[:, None, None], y[None, :, None], z[None, None]]
