@@ -1,10 +1,11 @@
 """Pretrained models on measured volumes and maps: reconstruction, and how unlike the training data.
 
-    python benchmarks/measured_volumes.py FOLDER MODEL... [--crops 32] [--csv FILE]
+    python benchmarks/measured_volumes.py [FOLDER MODEL...] [--crops 32] [--csv FILE]
 
-FOLDER holds files of other programs that are not part of the repository, see `MEASURED`; those
-that are absent are skipped. Of each, crops of the models' grid are encoded and reconstructed, 40 %
-of the patches hidden, the same ones for all models. Printed, and written as CSV, for each model:
+FOLDER (default: ../shared/samples) holds files of other programs that are not part of the
+repository, see `MEASURED`; those that are absent are skipped. Of each, crops of the models' grid
+are encoded and reconstructed, 40 % of the patches hidden, the same ones for all models. Printed,
+and written as CSV, for each model:
 
 - out-of-distribution scores, means over the crops, above 1 out of distribution: of a volume from
   the model's own training distribution, and from that of the last model;
@@ -21,7 +22,6 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -50,6 +50,7 @@ KNOWN, ASIDE = 700, 300
 """Volumes of the training distribution that the score is fitted to, and its threshold."""
 EQUIVALENT, MASK, SEED = 64, 0.4, 11
 HARMONICS = 9
+SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
 
 
 def stack(folder: Path) -> px.Polycrystal:
@@ -77,16 +78,17 @@ MEASURED: Mapping[str, tuple[str, Callable[[Path], px.Polycrystal]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("models", nargs="+")
+    parser.add_argument("folder", type=Path, nargs="?", default=SAMPLES)
+    parser.add_argument("models", nargs="*", default=["polyxtal-small"])
     parser.add_argument("--crops", type=int, default=32)
     parser.add_argument("--csv", type=Path)
     given = parser.parse_args()
     torch.set_grad_enabled(False)
-    models = {name: open_model(name) for name in given.models}
     volumes = dict(read(given.folder))
+    models = {name: open_model(name) for name in given.models}
     if not volumes:
-        sys.exit(f"{given.folder}: holds none of the measured files; nothing is measured.")
+        print(f"{given.folder}: holds none of the measured files; nothing is measured.")
+        return
     last = models[given.models[-1]]
     rows = []
     for name, model in models.items():
@@ -184,7 +186,7 @@ def measure(
         return {"crystals": "not for these"}
     config, field = model.config.model, batch["field"]
     latent = model.model.encode_fields(field)
-    found: dict[str, Any] = {"crystals": "all", "crops": len(field)}
+    found: dict[str, Any] = {"crystals": "", "crops": len(field)}
     for name, score in zip(("own score", "last score"), scores, strict=True):
         values = score(latent)
         found[name] = float(values.mean())
@@ -192,8 +194,8 @@ def measure(
     masks = [random_mask(1, config.patches, MASK, generator_of(SEED, n)) for n in range(len(field))]
     mask = Mask(*(torch.cat([getattr(m, part) for m in masks]) for part in Mask._fields))
     reconstructed, truth, _ = model.model.autoencoder(field, mask)
-    cubic = not config.seen.mixed or float(field[:, HARMONICS:].abs().max()) == 0
-    found["crystals"] = "cubic, one phase" if cubic else "mixed"
+    cubic = not config.seen.mixed or float(field[:, HARMONICS:-1].abs().max()) == 0
+    found["crystals"] = "cubic" if cubic else "mixed"
     predictions = {
         "model": reconstructed,
         "snapped": snap_to_visible(reconstructed, field, mask, config.patch),

@@ -17,6 +17,7 @@ from polyxtal.model import checkpoint
 from polyxtal.model.checkpoint import CONFIG, WEIGHTS, read_model
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.model.shards import weight_files
 from polyxtal.training.pretrain.config import KINDS, PretrainConfig
 from polyxtal.training.pretrain.data import unseen_stream
 from polyxtal.version import __version__
@@ -75,7 +76,10 @@ def open_model(name: str | Path) -> Pretrained:
         raise ValueError(
             f"{folder / CONFIG}: `pretraining` and `model` must have the same sizes, but differ."
         )
-    weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for file in weight_files(folder / WEIGHTS):
+        digest.update(file.read_bytes())
+    weights = digest.hexdigest()
     identity = {
         "name": str(name),
         "sha256": weights,
