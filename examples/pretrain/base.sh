@@ -31,11 +31,8 @@ fi
 
 say() { printf '\n== %s\n' "$*"; }
 
-release() {  # with the studies that there are
-  local studies=()
-  if [[ -f $OUT/base/reconstruction/reconstruction.json ]]; then studies+=(--reconstruction "$OUT/base/reconstruction"); fi
-  if [[ -f $OUT/base/probe/probe.json ]]; then studies+=(--probe "$OUT/base/probe"); fi
-  "$PYTHON" -m reproduction card "$OUT/run" --out "$OUT/weights" --shard-mib 16 --force "${studies[@]}"
+release() {  # Args: studies of these weights
+  "$PYTHON" -m reproduction card "$OUT/run" --out "$OUT/weights" --shard-mib 16 --force "$@"
   ls -l "$OUT/weights"
 }
 
@@ -66,4 +63,4 @@ if [[ -n ${SAMPLES:-} ]]; then
 fi
 
 say "Weights, with the results in their card"
-release
+release --reconstruction "$OUT/base/reconstruction" --probe "$OUT/base/probe"

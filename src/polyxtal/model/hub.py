@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, new_class
 from typing import Any
 
 from polyxtal.files.wording import shorten
@@ -88,21 +88,21 @@ def upload(
         OSError: if the hub cannot be reached or refuses.
         ModuleNotFoundError: if huggingface_hub is not installed.
     """
-    mixin = _library().ModelHubMixin
+    bases = (_library().ModelHubMixin,)
+    keywords = {
+        "library_name": "polyxtal",
+        "tags": ["polycrystal", "materials science"],
+        "model_card_template": CARD_TEXT,
+    }
 
-    class Uploaded(
-        mixin,
-        library_name="polyxtal",
-        tags=["polycrystal", "materials science"],
-        model_card_template=CARD_TEXT,
-    ):
-        """The model as the mixin sees it."""
+    def save(self: Any, save_directory: Path) -> None:
+        write(save_directory)
 
-        def _save_pretrained(self, save_directory: Path) -> None:
-            write(save_directory)
-
+    uploaded: Any = new_class(
+        "Uploaded", bases, keywords, lambda body: body.update(_save_pretrained=save)
+    )
     try:
-        return str(Uploaded().push_to_hub(repo, model_card_kwargs=dict(card), **options))
+        return str(uploaded().push_to_hub(repo, model_card_kwargs=dict(card), **options))
     except OSError as error:  # also those of HTTP and of a missing token
         reason = str(error).splitlines()[0]
         raise OSError(

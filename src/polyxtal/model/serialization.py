@@ -177,7 +177,8 @@ def read_state(
     """
     paths = [files] if isinstance(files, Path) else [*files]
     _check_size(paths, max_bytes)
-    path, weights = paths[0], {}
+    path = paths[0]
+    weights: dict[str, Tensor] = {}
     for one in paths:
         try:
             weights |= load_file(one)
