@@ -92,7 +92,8 @@ def main() -> None:
     last = models[given.models[-1]]
     rows = []
     for name, model in models.items():
-        scores = [fit_score(model, model), fit_score(model, last)]
+        own = fit_score(model, model)
+        scores = [own, own if model is last else fit_score(model, last)]
         for label, draw in {**volumes, **own_distributions(models)}.items():
             row = {"model": name, "volume": label}
             row |= measure(model, scores, draw, given.crops) or {}

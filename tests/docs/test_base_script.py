@@ -54,7 +54,7 @@ def test_the_script_runs_whole_and_again_after_an_interruption(tmp_path):
         assert probe["recipe"]["grid"] == [8, 8, 8]
 
 
-@pytest.mark.parametrize("name", ["base", "base-hull", "tiny", "small-v2"])
+@pytest.mark.parametrize("name", ["base", "base-hull", "tiny", "small-v2", "small-v2-more"])
 def test_configurations_are_valid(name):
     path = EXAMPLES / "pretrain" / f"{name}.yaml"
     config = read_pretrain_config(path)
