@@ -11,7 +11,7 @@ import polyxtal as px
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.algebra.rotation import quaternion_multiply
 from polyxtal.dataset import own_volumes
-from polyxtal.dataset.features import feature
+from polyxtal.dataset.features import CRYSTAL_GROUPS, feature
 from polyxtal.dataset.fields import box_rotations, expand
 from polyxtal.dataset.own_volumes import OwnVolumes, crop, open_volumes
 from polyxtal.dataset.recipe import make_recipe
@@ -171,8 +171,14 @@ def test_unsuitable_folders_are_told_apart(tmp_path):
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="needs files of other programs")
-def test_measured_files_are_read(tmp_path):
-    for name in ("measured_v8.dream3d", "2phase_irregularGrid_v7.dream3d"):
-        (tmp_path / name).symlink_to(SAMPLES / name)
-    split = open_volumes(own(tmp_path), 25, ("m-3m", "6/mmm", "4/mmm"))
-    assert any(bool(one.second.any()) for one in [*split.train, *split.validation])
+def test_files_of_other_programs_are_read(tmp_path):
+    name = "2phase_irregularGrid_v7.dream3d"
+    (tmp_path / name).symlink_to(SAMPLES / name)
+    px.write(px.tessellate(8, 9), tmp_path / "one.npz")
+    split = open_volumes(own(tmp_path), 25, CRYSTAL_GROUPS)
+    found = {bool(one.second.any()): one for one in [*split.train, *split.validation]}
+    assert set(found) == {True, False}
+    assert crop([found[True]], 25, generator_of(0, 0)).grain_id.shape == (25, 25, 25)
+    (tmp_path / "layer.dream3d").symlink_to(SAMPLES / "measured_v8.dream3d")
+    with pytest.raises(ValueError, match=r"layer\.dream3d: a volume must have at least two voxels"):
+        open_volumes(own(tmp_path), 25, CRYSTAL_GROUPS)
