@@ -51,7 +51,7 @@ def test_the_script_runs_whole_and_again_after_an_interruption(tmp_path):
     assert "pretrained cls" in card
     for name in ("base", "small"):
         probe = json.loads((out / name / "probe" / "probe.json").read_text())
-        assert probe["recipe"]["grid"] == [8, 8, 8]
+        assert probe["data"]["grid"] == [8, 8, 8]
 
 
 @pytest.mark.parametrize("name", ["base", "base-hull", "tiny", "small-v2", "small-v2-more"])
