@@ -18,17 +18,19 @@ import torch
 
 from polyxtal.files.bounded import read_bounded
 from polyxtal.files.output_folder import OutputFolder, whole_folder
-from polyxtal.model.checkpoint import CARD, CONFIG, WEIGHTS, read_model, save_model
+from polyxtal.model.checkpoint import CARD, CONFIG, SHARDS, WEIGHTS, read_model, save_model
 from polyxtal.training.pretrain.recorder import CURVE, MODEL, load_curve
 from reproduction.probing import write as write_probing
 from reproduction.reconstruction import write as write_reconstruction
 
-OUTPUT = OutputFolder("model", (CONFIG, WEIGHTS, CARD, CURVE))
+OUTPUT = OutputFolder("model", (CONFIG, WEIGHTS, SHARDS, CARD, CURVE))
 MAX_RESULT = 16 << 20
 FEATURE_NAMES = {
     "quaternion": "unit quaternions in the fundamental zone (the paper's inputs)",
     "harmonic": "the nine cubic harmonics of degree 4, the same for all copies of a crystal",
     "harmonic6": "the cubic harmonics of degree 4 and 6, the same for all copies of a crystal",
+    "crystal": "harmonics of the cubic, hexagonal or tetragonal crystal there, the same for all "
+    "its copies, and whether it is of the second phase",
 }
 LOSS_NAMES = {
     "plain": "mean squared error (the paper's)",
@@ -43,6 +45,7 @@ def release_model(
     *,
     reconstruction: str | Path | None = None,
     probe: str | Path | None = None,
+    shard_bytes: int | None = None,
     force: bool = False,
 ) -> Path:
     """Write weights in half precision, `config.json`, the curve and the card, or nothing.
@@ -52,6 +55,8 @@ def release_model(
         folder: Where to; its name becomes the model's.
         reconstruction: Folder of `python -m reproduction reconstruction` of this model.
         probe: Folder of `python -m reproduction probe` of this model.
+        shard_bytes: Largest file of weights, which are then bfloat16 (default: one file of
+            float16). [bytes]
         force: Replace a model that is there.
     Returns:
         The card.
@@ -72,9 +77,10 @@ def release_model(
     kept = {k: v for k, v in about.items() if k not in ("format", "format_version", "polyxtal")}
     target = OUTPUT.check(folder, force)
     curve = load_curve(source) if (source / CURVE).is_file() else []
+    precision = torch.float16 if shard_bytes is None else torch.bfloat16
     text = "\n".join(_card(target.name, kept, results, curve)) + "\n"
     with whole_folder(target) as temporary:
-        save_model(temporary, model, {**kept, "results": results}, torch.float16)
+        save_model(temporary, model, {**kept, "results": results}, precision, shard_bytes)
         (temporary / CARD).write_text(text, encoding="utf-8")
         if curve:
             shutil.copyfile(source / CURVE, temporary / CURVE)
@@ -123,12 +129,8 @@ def _card(
     yield ""
     yield "| | |"
     yield "|---|---|"
-    low, high = given["grains"]
-    aspects = ", ".join(f"{a:g} to {b:g}" for a, b in given["aspect"])
     rows = {
-        "textures": json.dumps(given["texture"]).strip("{}").replace('"', ""),
-        "grains in an RVE": f"{low} to {high}",
-        "aspect along x, y, z": aspects,
+        **_volumes(given),
         "hidden patches": f"{100 * given['mask']:g} %",
         "loss": LOSS_NAMES[given["loss"]],
         "weight of the volume's description by [CLS]": f"{given['summary']:g}",
@@ -159,6 +161,42 @@ def _card(
         yield from _probe(results["probe"])
     yield ""
     yield "Weights are stored in half precision; the tables above are of the single-precision ones."
+
+
+def _volumes(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the volumes of a pretraining are like."""
+    rows = {}
+    if given.get("data"):
+        own = given["data"]
+        rows["own volumes"] = (
+            f"{100 * own['share']:g} %, validated on {100 * own['validation']:g} %"
+        )
+    varied = given.get("variety")
+    if varied is None and given.get("data"):
+        return rows
+    source = varied or given
+    if varied:
+        share = sum(one["share"] for one in varied["crystals"])
+        for one in varied["crystals"]:
+            rows[f"{one['laue']} crystals"] = (
+                f"{100 * one['share'] / share:.0f} %; textures: {_texture(one['texture'])}"
+            )
+        (low, high), (even, uneven) = varied["diameter"], varied["spread"]
+        rows["mean grain diameter"] = f"{low:g} to {high:g} voxels"
+        rows["spread of ln radius"] = f"{even:g} to {uneven:g}"
+        rows["with a second phase"] = f"{100 * varied['second_phase']:g} %"
+    else:
+        low, high = given["grains"]
+        rows["textures"] = _texture(given["texture"])
+        rows["grains in an RVE"] = f"{low} to {high}"
+    rows["aspect along x, y, z"] = ", ".join(f"{a:g} to {b:g}" for a, b in source["aspect"])
+    return rows
+
+
+def _texture(texture: Mapping[str, Any]) -> str:
+    if texture["kind"] == "choice":
+        return ", ".join(f"{100 * share:g} % {part['kind']}" for share, part in texture["of"])
+    return json.dumps(texture).strip("{}").replace('"', "")
 
 
 def _reconstruction(found: Mapping[str, Any]) -> Iterator[str]:

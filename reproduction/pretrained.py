@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from polyxtal.dataset.recipe import Recipe
-from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.files.validated import validate_document
 from polyxtal.model import checkpoint
 from polyxtal.model.checkpoint import CONFIG, WEIGHTS, read_model
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.mae import MaskedAutoencoder
+from polyxtal.model.shards import weight_files
 from polyxtal.training.pretrain.config import KINDS, PretrainConfig
+from polyxtal.training.pretrain.data import unseen_stream
 from polyxtal.version import __version__
 
 MODELS = Path(__file__).with_name("weights")
@@ -75,7 +76,10 @@ def open_model(name: str | Path) -> Pretrained:
         raise ValueError(
             f"{folder / CONFIG}: `pretraining` and `model` must have the same sizes, but differ."
         )
-    weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for file in weight_files(folder / WEIGHTS):
+        digest.update(file.read_bytes())
+    weights = digest.hexdigest()
     identity = {
         "name": str(name),
         "sha256": weights,
@@ -95,15 +99,24 @@ def untrained(pretrained: Pretrained) -> FoundationModel:
     return FoundationModel(MaskedAutoencoder(config.model, config.seed), {})
 
 
-def unseen_recipe(config: PretrainConfig, seed: int = 0) -> Recipe:
-    """Return the recipe of like RVEs that the model never saw; another seed gives others.
+def unseen_offset(seed: int = 0) -> int:
+    """Return what to add to a pretraining's seed for RVEs that the model never saw.
 
     Raises:
         ValueError: if the seed is negative or above 2³².
     """
     if not 0 <= seed < 2**32:
         raise ValueError(f"Argument `seed` must be from 0 to 2^32 - 1, but is {seed}.")
-    return config.recipe(UNSEEN_SEED + seed)
+    return UNSEEN_SEED + seed
+
+
+def unseen_recipe(config: PretrainConfig, seed: int = 0) -> Recipe:
+    """Return the recipe of like RVEs that the model never saw; another seed gives others.
+
+    Raises:
+        ValueError: if the seed is negative or above 2³².
+    """
+    return config.recipe(unseen_offset(seed))
 
 
 def unseen_batches(
@@ -117,8 +130,7 @@ def unseen_batches(
     if count < 1:
         raise ValueError(f"At least one RVE must be asked for, but the count is {count}.")
     size = min(AT_ONCE, count)
-    recipe = unseen_recipe(config, seed)
-    source = PolycrystalStream(recipe, size, config.model.features, at_once=False, rank=0, world=1)
+    source = unseen_stream(config, size, unseen_offset(seed))
     for start in range(0, count, size):
         batch = source.batch(start // size)
         yield {name: values[: count - start] for name, values in batch.items()}

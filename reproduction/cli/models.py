@@ -129,6 +129,14 @@ def card(
     probe: Annotated[
         Path | None, typer.Option(help="Folder of `study probe` of it.", show_default=False)
     ] = None,
+    shard_mib: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Largest file of weights [MiB], which are then bfloat16 (default: one file).",
+            show_default=False,
+        ),
+    ] = None,
     force: Force = False,
     debug: options.Debug = False,
 ) -> None:
@@ -137,6 +145,11 @@ def card(
         from reproduction.model_card import release_model
 
         written = release_model(
-            pretraining, out, reconstruction=reconstruction, probe=probe, force=force
+            pretraining,
+            out,
+            reconstruction=reconstruction,
+            probe=probe,
+            shard_bytes=None if shard_mib is None else shard_mib << 20,
+            force=force,
         )
         typer.echo(f"Written to {out}; card: {written}")

@@ -23,6 +23,7 @@ from polyxtal.dataset.descriptors import describe
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
+from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel
 from polyxtal.training.finetune.ridge import fit_ridge, r_squared
 from polyxtal.training.pretrain.module import seeds_of
@@ -116,8 +117,8 @@ def study_probes(settings: ProbeSettings, progress: Progress = no_progress) -> P
         progress: Called as RVEs are encoded.
     Raises:
         FileNotFoundError: if there is no such model or data set.
-        ValueError: if the data set is too small, has no stiffness for given crystals, is of
-            another grid than the model, or the model was pretrained on it.
+        ValueError: if the data set is too small, has no stiffness for given crystals, or the model
+            was pretrained on it.
     """
     pretrained, store = open_model(settings.model), open_dataset(settings.data)
     _check(settings, pretrained, store)
@@ -139,12 +140,6 @@ def _check(settings: ProbeSettings, pretrained: Pretrained, store: PolycrystalSt
     if labels is None or not labels.constants:
         raise ValueError(
             f"{settings.data}: must have stiffness labels for given `constants`, but has none."
-        )
-    edge = pretrained.config.model.voxels
-    if store.recipe.grid != (edge, edge, edge):
-        raise ValueError(
-            f"{settings.data}: must have {edge}³ voxels like the model, but has "
-            f"{store.recipe.grid}."
         )
     about = pretrained.model.about
     if store.recipe.seed in seeds_of([about, *about.get("lineage", [])]):
@@ -187,8 +182,11 @@ def features_of(
     encoders = {"pretrained": pretrained.model, "untrained": untrained(pretrained)}
     parts: dict[str, list[Tensor]] = {}
     for start, ids, orientations in _rows(store):
-        field = expand(ids, orientations, feature(pretrained.config.model.features))
-        for name, pooled in _latent(encoders, field):
+        if store.recipe.grid == (pretrained.config.model.voxels,) * 3:
+            given = expand(ids, orientations, feature(pretrained.config.model.features))
+        else:  # the mean over windows of the model's size
+            given = [store[number] for number in range(start, start + len(ids))]
+        for name, pooled in _latent(encoders, given):
             parts.setdefault(name, []).append(pooled)
         parts.setdefault("descriptors", []).append(describe(ids, orientations))
         progress("RVEs", start + len(ids), len(store))
@@ -199,9 +197,12 @@ def features_of(
     return found
 
 
-def _latent(encoders: Mapping[str, FoundationModel], field: Tensor) -> Iterator[tuple[str, Tensor]]:
+def _latent(
+    encoders: Mapping[str, FoundationModel], given: Tensor | list[Polycrystal]
+) -> Iterator[tuple[str, Tensor]]:
     for name, encoder in encoders.items():
-        both = encoder.encode_fields(field, "both")
+        encode = encoder.encode if isinstance(given, list) else encoder.encode_fields
+        both = encode(given, "both")  # type: ignore[arg-type]
         cls, mean = both.chunk(2, -1)
         for pool, pooled in zip(POOLED, (cls, mean, both), strict=True):
             yield f"{name} {pool}", pooled

@@ -23,8 +23,8 @@ from polyxtal.model.reconstruction import (
 )
 from polyxtal.model.tokens import patchify, unpatchify
 from polyxtal.training.pretrain.config import PretrainConfig
-from polyxtal.training.pretrain.evaluation import numbered_masks
-from reproduction.pretrained import Pretrained, open_model, unseen_batches
+from polyxtal.training.pretrain.evaluation import numbered_masks, of_cubic
+from reproduction.pretrained import AT_ONCE, Pretrained, open_model, unseen_batches
 from reproduction.unseen import Evaluation, evaluate_unseen
 
 MOST_SLICES = 32
@@ -132,11 +132,15 @@ def study_reconstruction(
     config = pretrained.config
     if settings.mask is not None:
         config = config.model_copy(update={"mask": settings.mask})
-    slices = [
-        one
-        for batch in unseen_batches(config, settings.count, settings.seed)
-        for one in reconstruct_slices(pretrained, config, batch)
-    ]
+    slices: list[Slice] = []
+    most = settings.count * (AT_ONCE if config.model.seen.mixed else 1)
+    for batch in unseen_batches(config, most, settings.seed):
+        cubic = of_cubic(batch["summary"])  # only their orientations can be read
+        chosen = {name: values[cubic] for name, values in batch.items()}
+        slices += reconstruct_slices(pretrained, config, chosen)
+        if len(slices) >= settings.count:
+            break
+    slices = slices[: settings.count]
     evaluation = evaluate_unseen(config, pretrained.model, settings.judge, settings.seed, progress)
     return ReconstructionStudy(settings, pretrained.identity, config.mask, slices, evaluation)
 

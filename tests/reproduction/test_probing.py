@@ -18,6 +18,8 @@ from polyxtal.model.checkpoint import save_model
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.training.finetune.ridge import fit_ridge, r_squared
 from reproduction.cli import app
+from reproduction.pretrained import open_model
+from reproduction.probing.measure import features_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that Lightning imports
@@ -69,6 +71,42 @@ def probed(pretraining, data, tmp_path_factory):
     answer = invoke("probe", pretraining / "model", data, *options)
     assert answer.exit_code == 0, answer.output
     return out
+
+
+def test_data_of_another_grid_are_encoded_by_windows(pretraining, tmp_path):
+    recipe = RECIPE | {"grid": [9, 7, 6], "count": 40}
+    px.generate(make_recipe(recipe), tmp_path / "data", workers=1)
+    options = ["--labels", "20", "--test", 20, "--draws", 1, "--out", tmp_path / "out"]
+    answer = invoke("probe", pretraining / "model", tmp_path / "data", *options)
+    assert answer.exit_code == 0, answer.output
+    pretrained, store = open_model(pretraining / "model"), px.open_dataset(tmp_path / "data")
+    found = features_of(pretrained, store)["pretrained both"]
+    assert torch.equal(found, pretrained.model.encode(store, "both"))
+
+
+def test_models_of_varied_volumes_are_studied_and_released(tmp_path):
+    variety = {
+        "diameter": [2, 4],
+        "second_phase": 0.5,
+        "crystals": [{"texture": {"kind": "types"}}],
+    }
+    model = SIZES | {"features": "crystal", "scale": True}
+    config = PretrainConfig(model=model, variety=variety)
+    about = {"pretraining": config.model_dump(mode="json"), "steps_done": 1, "rves_seen": 64}
+    save_model(tmp_path / "run/model", MaskedAutoencoder(config.model, 7), about | {"seconds": 3.0})
+    study = ["--judge", 40, "--count", 3, "--out", tmp_path / "study"]
+    answer = invoke("reconstruction", tmp_path / "run/model", *study)
+    assert answer.exit_code == 0, answer.output
+    result = json.loads((tmp_path / "study/reconstruction.json").read_text())
+    assert 5 < result["judged"]["nearest visible"]["degrees"] < 62.8
+    release = ["--reconstruction", tmp_path / "study", "--shard-mib", 1, "--out", tmp_path / "mine"]
+    answer = invoke("card", tmp_path / "run", *release)
+    assert answer.exit_code == 0, answer.output
+    card = (tmp_path / "mine/README.md").read_text(encoding="utf-8")
+    assert "| m-3m crystals | 100 %; textures: kind: types" in card
+    assert "| mean grain diameter | 2 to 4 voxels |" in card
+    assert "| with a second phase | 50 % |" in card
+    assert px.load_model(tmp_path / "mine").config == config.model
 
 
 def test_penalties_are_chosen_for_each_target():

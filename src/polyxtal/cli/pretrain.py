@@ -28,7 +28,7 @@ def pretrain(
     ] = None,
     debug: options.Debug = False,
 ) -> None:
-    """Pretrain a model on polycrystals generated on the fly: hours to days (resumable)."""
+    """Pretrain a model on generated polycrystals or own volumes: hours to days (resumable)."""
     with friendly_errors(debug):
         options.require_files(config)
         from polyxtal.training.pretrain.config import read_pretrain_config

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from polyxtal.texture.harmonics import cubic_harmonics
@@ -12,7 +14,8 @@ MEANS, POWERS = (4, 6), (4, 6, 8, 10)
 """Degrees of the mean harmonics, and of the powers."""
 FAINTEST = 1e-3
 """Power below which a texture counts as random, about that of 300 random crystals."""
-DESCRIPTORS = sum(2 * degree + 1 for degree in MEANS) + len(POWERS) + 3
+INTERCEPTS = 3
+DESCRIPTORS = sum(2 * degree + 1 for degree in MEANS) + len(POWERS) + INTERCEPTS
 _CENTRES = (0.0, 0.0, -2.5, 1.3)
 _SCALES = (0.17, 0.14, 1.7, 0.32)
 """Approximate mean and standard deviation of the mean harmonics of degree 4 and 6, the powers and
@@ -43,9 +46,34 @@ def describe(
         degree: (share @ cubic_harmonics(orientations, degree))[:, 0]
         for degree in sorted({*MEANS, *POWERS})
     }
+    return _scaled(means, ids)
+
+
+def describe_each(
+    grain_ids: Sequence[Integer[Tensor, "nx ny nz"]], orientations: Sequence[Tensor]
+) -> Float[Tensor, "batch descriptors"]:
+    """Return the descriptors of polycrystals of one grid with very different numbers of grains."""
+    together = torch.cat([*orientations])
+    counts = [len(part) for part in orientations]
+    shares = [
+        torch.bincount(ids.reshape(-1), minlength=count).to(together) / ids.numel()
+        for ids, count in zip(grain_ids, counts, strict=True)
+    ]
+    means = {}
+    for degree in sorted({*MEANS, *POWERS}):
+        parts = cubic_harmonics(together, degree).split(counts)
+        means[degree] = torch.stack([w @ h for w, h in zip(shares, parts, strict=True)])
+    return _scaled(means, torch.stack([*grain_ids]))
+
+
+def _scaled(
+    means: Mapping[int, Float[Tensor, "batch terms"]], ids: Int[Tensor, "batch nx ny nz"]
+) -> Float[Tensor, "batch descriptors"]:
+    """Return the descriptors that follow from the mean harmonics and the grains' boundaries."""
     power = [means[degree].square().sum(-1).add(FAINTEST).log() for degree in POWERS]
-    faces = [(ids != ids.roll(1, axis)).flatten(1).to(share.dtype).mean(-1) for axis in (1, 2, 3)]
-    intercept = [-face.clamp_min(1 / flat.shape[1]).log() for face in faces]
+    real = power[0].dtype
+    faces = [(ids != ids.roll(1, axis)).flatten(1).to(real).mean(-1) for axis in (1, 2, 3)]
+    intercept = [-face.clamp_min(1 / ids[0].numel()).log() for face in faces]
     parts = [
         *(means[degree] for degree in MEANS),
         torch.stack(power, -1),

@@ -1,7 +1,7 @@
 """Model folders: weights as safetensors, everything else as JSON beside them; never pickle.
 
 config.json          model sizes, recipe of the training data, versions, training, results
-model.safetensors    weights of the masked autoencoder
+model.safetensors    weights of the masked autoencoder, or model-00001-of-00003.safetensors, ...
 README.md            model card
                      and the files of each head, see `model.heads`
 """
@@ -21,6 +21,7 @@ from polyxtal.argument_types import require_path
 from polyxtal.files.wording import shorten
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.heads.registry import known_heads
+from polyxtal.model.hub import download
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.parameter_count import parameter_count
 from polyxtal.model.serialization import (
@@ -29,8 +30,10 @@ from polyxtal.model.serialization import (
     read_state,
     write_described,
 )
+from polyxtal.model.shards import remove_weights, split_weights, weight_files
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+SHARDS = "model-?????-of-?????.safetensors"
 FORMAT = "polyxtal model", 1
 SHIPPED = Path(__file__).parent / "weights"
 MAX_WEIGHTS = 4 << 30
@@ -39,8 +42,8 @@ _HUB_ID = re.compile(rf"(?!.*(?:--|\.\.|\.git$)){_HUB_NAME}/{_HUB_NAME}", re.ASC
 
 
 def model_files() -> list[str]:
-    """Return the names of all files that a model's folder may hold."""
-    return [CONFIG, WEIGHTS, CARD, *(name for kind in known_heads() for name in kind.files)]
+    """Return the names, or patterns, of all files that a model's folder may hold."""
+    return [CONFIG, WEIGHTS, SHARDS, CARD, *(n for kind in known_heads() for n in kind.files)]
 
 
 def save_model(
@@ -48,6 +51,7 @@ def save_model(
     model: MaskedAutoencoder,
     about: Mapping[str, Any] | None = None,
     dtype: torch.dtype = torch.float32,
+    shard_bytes: int | None = None,
 ) -> None:
     """Write a masked autoencoder atomically.
 
@@ -57,6 +61,10 @@ def save_model(
         about: Further content of `config.json`: recipe, training, results. Plain numbers, strings,
             lists and mappings.
         dtype: Precision of the stored weights; half precision halves the file.
+        shard_bytes: Largest file of weights; more are written if needed (default: one file).
+            [bytes]
+    Raises:
+        ValueError: if a single matrix is larger.
     """
     from polyxtal.version import __version__
 
@@ -68,7 +76,12 @@ def save_model(
         **(about or {}),
     }
     weights = {name: value.to(dtype) for name, value in model.state_dict().items()}
-    write_described(target / CONFIG, FORMAT, content, (target / WEIGHTS, weights))
+    if shard_bytes is None:
+        parts = {target / WEIGHTS: weights}
+    else:
+        parts = split_weights(target / WEIGHTS, weights, shard_bytes)
+    write_described(target / CONFIG, FORMAT, content, parts)
+    remove_weights(target / WEIGHTS, keep=parts)
 
 
 def read_model(folder: str | Path) -> tuple[MaskedAutoencoder, dict[str, Any]]:
@@ -85,20 +98,25 @@ def read_model(folder: str | Path) -> tuple[MaskedAutoencoder, dict[str, Any]]:
     except (ValidationError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{source / CONFIG}: must describe a model, but: {reason}.") from error
-    check_parameters(source / WEIGHTS, parameter_count(config), CONFIG, MAX_WEIGHTS)
+    files = weight_files(source / WEIGHTS)
+    check_parameters(files, parameter_count(config), CONFIG, MAX_WEIGHTS)
     model = MaskedAutoencoder(config)
-    model.load_state_dict(read_state(source / WEIGHTS, model, torch.float32, CONFIG, MAX_WEIGHTS))
+    model.load_state_dict(read_state(files, model, torch.float32, CONFIG, MAX_WEIGHTS))
     return model.eval(), about
 
 
-def find_model(name: str | Path) -> Path:
+def find_model(name: str | Path, **options: Any) -> Path:
     """Return a model's folder, given a shipped name, a folder, or an id on the Hugging Face hub.
 
     An id is 'owner/name', unless there is a folder 'owner': then it is a path. The hub is asked
     for nothing else.
 
+    Args:
+        name: Name, folder or id.
+        **options: For the hub, see `hub.download`.
     Raises:
         FileNotFoundError: if there is no such model.
+        ModuleNotFoundError: if it is an id, but huggingface_hub is not installed.
     """
     require_path(name, "name")
     folder = Path(name)
@@ -108,7 +126,7 @@ def find_model(name: str | Path) -> Path:
     if str(name) in shipped:
         return SHIPPED / str(name)
     if isinstance(name, str) and _HUB_ID.fullmatch(name) and not folder.parent.exists():
-        return _download(name)
+        return download(name, model_files(), options)
     close = difflib.get_close_matches(folder.name, shipped, n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     raise FileNotFoundError(
@@ -118,35 +136,11 @@ def find_model(name: str | Path) -> Path:
     )
 
 
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+def check_id(repo: str) -> None:
+    """Make sure that a name can be that of a repository on the hub.
 
-    try:
-        return Path(snapshot_download(name, allow_patterns=model_files()))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise FileNotFoundError(
-            f"{name}: must be a model on the hub that can be reached, but: {reason}"
-        ) from error
-
-
-def upload_model(folder: Path, repo: str, private: bool) -> str:
-    """Upload a model's folder to the Hugging Face hub; see `FoundationModel.push_to_hub`."""
-    from huggingface_hub import HfApi
-
+    Raises:
+        ValueError: if it can not.
+    """
     if not _HUB_ID.fullmatch(repo):
-        raise ValueError(f"Argument `repo` must be an id 'owner/name', but is {shorten(repo)}.")
-    try:
-        api = HfApi()
-        api.create_repo(repo, private=private, exist_ok=True)
-        done = api.upload_folder(
-            repo_id=repo, folder_path=folder, commit_message="Upload of a polyxtal model"
-        )
-    except OSError as error:  # also those of HTTP and of a missing token
-        reason = str(error).splitlines()[0]
-        raise OSError(
-            f"{repo}: must be a repository on the hub that can be reached and written to "
-            f"(`hf auth login`), but: {reason}"
-        ) from error
-    return str(done.commit_url)
+        raise ValueError(f"Argument `repo_id` must be an id 'owner/name', but is {shorten(repo)}.")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from polyxtal.argument_types import require_type
+from polyxtal.dataset.features import crystal_kinds
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.config import ModelConfig
 
@@ -31,6 +32,9 @@ def check_crystals(rve: Polycrystal, config: ModelConfig) -> None:
         ValueError: if they have another one.
     """
     require_type(rve, Polycrystal, "rve")
+    if config.seen.mixed:
+        crystal_kinds(rve)
+        return
     for index in rve.phase.unique().tolist():
         lattice, group = rve.lattices[index], rve.laue_group(index)
         if lattice is not None and group != config.laue_group:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from polyxtal.crystal.laue import LAUE_GROUPS, LaueGroup
-from polyxtal.dataset.features import Feature, feature
+from polyxtal.dataset.features import CRYSTAL, CRYSTAL_GROUPS, Feature, feature
 
 MAX_PATCHES, MAX_EMBEDDING = 1 << 12, 1 << 28
 """Upper bounds, so that attention and embedding fit into memory."""
@@ -21,7 +21,8 @@ class ModelConfig(BaseModel):
     Attributes:
         voxels: Edge of the input cube. [voxels]
         patch: Edge of a patch, a divisor of `voxels`. [voxels]
-        features: Input values of a voxel: "quaternion", "harmonic" or "harmonic6".
+        features: Input values of a voxel: "quaternion", "harmonic", "harmonic6" or "crystal", which
+            is for crystals of several Laue groups and two phases, see `dataset.features`.
         target: Values that the decoder reconstructs (default: those of `features`); from
             quaternions also "harmonic" or "harmonic6", which are smooth and the same for all
             symmetric copies of a crystal.
@@ -38,14 +39,16 @@ class ModelConfig(BaseModel):
             the paper has absolute positions only.
         summary: Predict descriptors of the volume from [CLS] by a linear layer, see
             `dataset.descriptors`.
-        laue: Laue group of the crystals.
+        scale: Give the mean intercepts of the grains along x, y and z to every token of the encoder
+            (`Scale`); the paper's model has to infer them.
+        laue: Laue group of the crystals; m-3m, but not the only one, if `features` is "crystal".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     voxels: Count = 25
     patch: Count = 5
-    features: Literal["quaternion", "harmonic", "harmonic6"] = "quaternion"
+    features: Literal["quaternion", "harmonic", "harmonic6", "crystal"] = "quaternion"
     target: Literal["harmonic", "harmonic6"] | None = None
     width: Count = 192
     depth: Count = 6
@@ -57,6 +60,7 @@ class ModelConfig(BaseModel):
     decoder: Literal["joint", "cross"] = "joint"
     offsets: bool = False
     summary: bool = False
+    scale: bool = False
     laue: Literal[LAUE_GROUPS] = "m-3m"  # type: ignore[valid-type]
 
     @model_validator(mode="after")
@@ -76,6 +80,13 @@ class ModelConfig(BaseModel):
             raise ValueError(
                 "`target` must be left out unless `features` is 'quaternion', "
                 f"but is '{self.target}'"
+            )
+        if self.scale and self.patch < 2:
+            raise ValueError("`scale` must be left out with a `patch` of 1 voxel")
+        if self.features == CRYSTAL and self.laue != "m-3m":
+            raise ValueError(
+                "`laue` must be left out if `features` is 'crystal', which is for crystals of "
+                f"{', '.join(CRYSTAL_GROUPS)}, but is {self.laue}"
             )
         if self.summary and self.laue != "m-3m":
             raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -203,7 +204,7 @@ class FoundationModel(ModelWithHeads):
         return replace(network, phase=phase, phase_names=rve.phase_names)
 
 
-def load_model(name: str | Path, device: str | torch.device = "cpu") -> FoundationModel:
+def load_model(name: str | Path, device: str | torch.device = "cpu", **hub: Any) -> FoundationModel:
     """Load a pretrained model and its heads.
 
     Args:
@@ -211,8 +212,10 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Foundati
             `FoundationModel.save` wrote, or an id 'owner/name' on the Hugging Face hub; a path if
             there is a folder 'owner'.
         device: Device of the autoencoder (default: CPU).
+        **hub: Options of the hub's library for an id, see `FoundationModel.from_pretrained`.
     Raises:
         FileNotFoundError: if there is no such model.
+        ModuleNotFoundError: if it is an id, but huggingface_hub is not installed.
         ValueError: if a file is damaged, too large, or of another format or version.
     """
-    return FoundationModel.from_pretrained(name, device)
+    return FoundationModel.from_pretrained(name, device, **hub)

@@ -12,6 +12,7 @@ from polyxtal.dataset.descriptors import DESCRIPTORS
 from polyxtal.dataset.features import feature
 from polyxtal.model.config import ModelConfig
 from polyxtal.model.relative_position_bias import RelativePositionBias
+from polyxtal.model.scale import Scale
 from polyxtal.model.tokens import gather_patches, patchify, sine_positions
 from polyxtal.model.transformer import CrossBlock, Transformer, layer_norm, linear
 
@@ -62,6 +63,7 @@ class Encoder(nn.Module):
         edge = config.voxels // config.patch
         self.register_buffer("positions", sine_positions(edge, config.width), persistent=False)
         self.relative_position_bias = position_bias(config, config.heads)
+        self.scale = Scale(config) if config.scale else None
         self.transformer = Transformer(config.width, config.depth, config.heads, config.expansion)
 
     def forward(
@@ -79,11 +81,14 @@ class Encoder(nn.Module):
     ) -> list[Float[Tensor, "batch tokens width"]]:
         """Return the input of each block and, last, the result of `forward`."""
         positions = self.positions.expand(len(patches), -1, -1)
+        scale = None if self.scale is None else self.scale(patches)
         if visible is not None:
             patches = gather_patches(patches, visible)
             positions = gather_patches(positions, visible)
         tokens = self.embed(patches) + positions
         cls_token = self.cls_token.expand(len(patches), -1, -1).to(tokens.dtype)
+        if scale is not None:
+            tokens, cls_token = tokens + scale, cls_token + scale
         biased = self.relative_position_bias
         bias = None if biased is None else biased(visible)
         return self.transformer.states(torch.cat([cls_token, tokens], 1), bias)
@@ -247,3 +252,5 @@ def _draw_weights(model: nn.Module, seed: int) -> None:
     for name, parameter in model.named_parameters():
         if name.endswith(("cls_token", "mask_token")):
             nn.init.normal_(parameter, std=0.02, generator=generator)
+        if ".scale." in name:
+            nn.init.zeros_(parameter)

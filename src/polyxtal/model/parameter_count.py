@@ -12,6 +12,7 @@ def parameter_count(config: ModelConfig) -> int:
     total = _linear(config.patch_values, width) + width + _bias(config, config.heads)
     total += config.depth * _block(width, config.expansion) + 2 * width
     total += _linear(width, DESCRIPTORS) if config.summary else 0
+    total += _linear(3, width) if config.scale else 0
     total += decoder + _bias(config, config.decoder_heads) + 2 * decoder
     total += _linear(decoder, config.reconstructed_values)
     if config.decoder == "joint":

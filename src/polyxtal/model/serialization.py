@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from polyxtal.files.atomic import atomic_file, atomic_files
+from polyxtal.files.atomic import atomic_files
 from polyxtal.files.bounded import read_bounded
 from polyxtal.files.wording import shorten, shorten_text
 
@@ -60,27 +60,24 @@ def write_described(
     path: Path,
     kind: tuple[str, int],
     content: Mapping[str, Any],
-    tensors: tuple[Path, Mapping[str, Tensor]] | None = None,
+    tensors: Mapping[Path, Mapping[str, Tensor]] | None = None,
 ) -> None:
-    """Write a JSON description and its tensors atomically, both or neither.
+    """Write a JSON description and its tensors atomically, all or nothing.
 
     Args:
         path: JSON file.
         kind: Format and its version.
         content: Content of the description: numbers, strings, lists and mappings.
-        tensors: Safetensors file and its tensors (default: none).
+        tensors: Tensors by safetensors file (default: none).
     """
     rest = {k: v for k, v in content.items() if k not in ("format", "format_version")}
     described = {"format": kind[0], "format_version": kind[1], **rest}
     text = json.dumps(described, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    if tensors is None:
-        with atomic_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        return
-    with atomic_files(tensors[0], path) as (weights_file, config_file):
-        contiguous = {name: value.contiguous() for name, value in tensors[1].items()}
-        # By way of memory: safetensors' own writer hides the error of a full disk.
-        weights_file.write_bytes(save(contiguous, metadata={"format": "pt"}))
+    with atomic_files(*(tensors or {}), path) as (*weights_files, config_file):
+        for file, named in zip(weights_files, (tensors or {}).values(), strict=True):
+            contiguous = {name: value.contiguous() for name, value in named.items()}
+            # By way of memory: safetensors' own writer hides the error of a full disk.
+            file.write_bytes(save(contiguous, metadata={"format": "pt"}))
         config_file.write_text(text, encoding="utf-8")
 
 
@@ -112,39 +109,47 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-def check_parameters(path: Path, count: int, described: str, max_bytes: int) -> None:
-    """Check, before a module is built, that a file's header lists as many weights.
+def check_parameters(
+    files: Path | Sequence[Path], count: int, described: str, max_bytes: int
+) -> None:
+    """Check, before a module is built, that the header of a file lists as many weights.
 
     Args:
-        path: Safetensors file.
+        files: Safetensors file, or several that together hold the weights.
         count: Number of parameters.
         described: Name of the file that gives the sizes, for error messages.
-        max_bytes: Largest file size that is read. [bytes]
+        max_bytes: Largest size that is read. [bytes]
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is too small or too large, or its header is damaged or lists fewer.
     """
-    least, size = min(_FLOATS.values()) * count, _size(path)
+    paths = [files] if isinstance(files, Path) else [*files]
+    least, size = min(_FLOATS.values()) * count, sum(_size(path) for path in paths)
     if size < least:
         raise ValueError(
-            f"{path}: must hold the {count} parameters of {described} in at least {least} bytes, "
-            f"but has {size}."
+            f"{paths[0]}: must hold the {count} parameters of {described} in at least {least} "
+            f"bytes, but has {size}."
         )
-    _check_size(path, max_bytes)
-    try:
-        with safe_open(path, "pt") as file:
-            listed = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise _damaged(path, error) from error
+    _check_size(paths, max_bytes)
+    listed = sum(_listed(path) for path in paths)
     if listed < count:
         raise ValueError(
-            f"{path}: must hold the {count} parameters of {described}, but lists {listed}."
+            f"{paths[0]}: must hold the {count} parameters of {described}, but lists {listed}."
         )
 
 
-def _check_size(path: Path, max_bytes: int) -> None:
-    if _size(path) > max_bytes:
-        raise ValueError(f"{path}: must not exceed {max_bytes} bytes, but does.")
+def _listed(path: Path) -> int:
+    """Return the number of weights that the header of a file lists."""
+    try:
+        with safe_open(path, "pt") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise _damaged(path, error) from error
+
+
+def _check_size(paths: Sequence[Path], max_bytes: int) -> None:
+    if sum(_size(path) for path in paths) > max_bytes:
+        raise ValueError(f"{paths[0]}: must not exceed {max_bytes} bytes, but does.")
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:
@@ -152,25 +157,33 @@ def _damaged(path: Path, error: Exception) -> ValueError:
 
 
 def read_state(
-    path: Path, module: nn.Module, dtype: torch.dtype, described: str, max_bytes: int
+    files: Path | Sequence[Path],
+    module: nn.Module,
+    dtype: torch.dtype,
+    described: str,
+    max_bytes: int,
 ) -> dict[str, Tensor]:
     """Read a module's parameters and buffers, under their present or their former names.
 
     Args:
-        path: Safetensors file.
+        files: Safetensors file, or several that together hold the tensors.
         module: Module whose names and shapes the file must have.
         dtype: Precision to return; files may hold less.
         described: Name of the file that gives the sizes, for error messages.
-        max_bytes: Largest file size that is read. [bytes]
+        max_bytes: Largest size that is read. [bytes]
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged, too large, holds other tensors or numbers that are not finite.
     """
-    _check_size(path, max_bytes)
-    try:
-        weights = load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise _damaged(path, error) from error
+    paths = [files] if isinstance(files, Path) else [*files]
+    _check_size(paths, max_bytes)
+    path = paths[0]
+    weights: dict[str, Tensor] = {}
+    for one in paths:
+        try:
+            weights |= load_file(one)
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise _damaged(one, error) from error
     shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     present = {former_name(name): name for name in shapes}
     weights = {present.get(name, name): value for name, value in weights.items()}

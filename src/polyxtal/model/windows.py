@@ -44,7 +44,8 @@ def windows(
     Returns:
         Fields, float32, channels first.
     Raises:
-        ValueError: if more than 4096 windows are needed.
+        ValueError: if more than 4096 windows are needed, or a feature of several Laue groups is not
+            for one of the polycrystal's.
     """
     starts = [window_starts(n, edge) for n in rve.grid]
     needed = math.prod(len(axis) for axis in starts)
@@ -53,7 +54,7 @@ def windows(
             f"A model of {edge}³ voxels reads at most {MAX_WINDOWS} windows, but a grid of "
             f"{rve.grid} needs {needed}; coarsen it first."
         )
-    table = feature.compute(rve.orientations).to(torch.float32)
+    table = feature.table(rve).to(torch.float32)
     step = torch.arange(edge)
     fields = []
     for corner in islice(product(*starts), count):

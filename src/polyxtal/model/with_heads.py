@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeVar, cast
 
 import torch
 
-from polyxtal.model.checkpoint import find_model, read_model, save_model, upload_model
+from polyxtal.deprecation import renamed_arguments
+from polyxtal.model.checkpoint import check_id, find_model, read_model, save_model
 from polyxtal.model.heads.curves.head import CurveHead
 from polyxtal.model.heads.parameters.head import FittedParameters
 from polyxtal.model.heads.property.head import FittedProperties
 from polyxtal.model.heads.registry import Head, kind_of, read_heads, save_heads
 from polyxtal.model.heads.stiffness.head import StiffnessHead
+from polyxtal.model.hub import upload
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.pretrained import PretrainedModel
 from polyxtal.notebook import notebook_html
@@ -86,7 +87,9 @@ class ModelWithHeads(PretrainedModel):
     _repr_html_ = notebook_html
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, device: str | torch.device = "cpu") -> Self:
+    def from_pretrained(
+        cls, name: str | Path, device: str | torch.device = "cpu", **hub: Any
+    ) -> Self:
         """Load a pretrained model and its heads; the same as `load_model`.
 
         Args:
@@ -94,11 +97,14 @@ class ModelWithHeads(PretrainedModel):
                 `save_pretrained` wrote, or an id 'owner/name' on the Hugging Face hub; a path if
                 there is a folder 'owner'.
             device: Device of the autoencoder (default: CPU).
+            **hub: Options of the hub's library for an id: `revision`, `token`, `cache_dir`,
+                `force_download`, `local_files_only`.
         Raises:
             FileNotFoundError: if there is no such model.
+            ModuleNotFoundError: if it is an id, but huggingface_hub is not installed.
             ValueError: if a file is damaged, too large, or of another format or version.
         """
-        folder = find_model(name)
+        folder = find_model(name, **hub)
         autoencoder, about = read_model(folder)
         with torch.random.fork_rng(devices=()):  # layers draw weights before they are read
             heads = read_heads(folder, autoencoder)
@@ -118,20 +124,38 @@ class ModelWithHeads(PretrainedModel):
         """Write the model; the same as `save_pretrained`."""
         self.save_pretrained(folder)
 
-    def push_to_hub(self, repo: str, *, private: bool = False) -> str:
+    @renamed_arguments(repo="repo_id")
+    def push_to_hub(self, repo_id: str, *, private: bool | None = None, **hub: Any) -> str:
         """Upload the model to the Hugging Face hub, as a new commit that `load_model` reads.
 
-        A model card, `README.md`, is neither written nor changed.
+        By way of `huggingface_hub.ModelHubMixin` (`pip install 'polyxtal[hub]'`). A model card,
+        `README.md`, is written that says what the model is and what it was pretrained on.
 
         Args:
-            repo: Id 'owner/name' of the repository; made if it does not exist.
-            private: Whether a new repository is private (default: public).
+            repo_id: Id 'owner/name' of the repository; made if it does not exist.
+            private: Whether a new repository is private (default: as the owner's settings say).
+            **hub: Options of the mixin's `push_to_hub`: `commit_message`, `token`, `branch`,
+                `create_pr`, `allow_patterns`, `ignore_patterns`, `delete_patterns`.
         Returns:
             Address of the commit.
         Raises:
+            ModuleNotFoundError: if huggingface_hub is not installed.
             OSError: if the hub cannot be reached or refuses; `hf auth login` stores a token.
-            ValueError: if `repo` is no id.
+            ValueError: if `repo_id` is no id.
         """
-        with TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            return upload_model(Path(folder), repo, private)
+        check_id(repo_id)
+        options = {"commit_message": "Upload of a polyxtal model", "private": private, **hub}
+        return upload(repo_id, self.save_pretrained, self._card(repo_id), options)
+
+    def _card(self, name: str) -> dict[str, str]:
+        """Return the fields of a model card."""
+        record = self.about.get("pretraining")
+        pretraining = "The record of its pretraining is in `config.json`" if record else ""
+        seen = self.about.get("rves_seen")
+        training = f"{pretraining}: {seen:,} polycrystals." if record and seen else pretraining
+        return {
+            "model_id": name,
+            "summary": f"A masked autoencoder of polycrystals: {self!r}.",
+            "width": str(self.config.width),
+            "training": training,
+        }

@@ -54,8 +54,15 @@ def test_the_hub_is_not_asked_for_a_path_or_what_cannot_be_an_id(name):
 @pytest.mark.parametrize("name", ["owner/name", "Owner_1/n", "o-w.n/na-me_2.0", f"o/{96 * 'n'}"])
 def test_the_hub_is_asked_for_an_id(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(checkpoint, "_download", lambda asked: tmp_path / asked)
-    assert find_model(name) == tmp_path / name
+    said = []
+
+    def download(asked, files, options):
+        said.append((files, options))
+        return tmp_path / asked
+
+    monkeypatch.setattr(checkpoint, "download", download)
+    assert find_model(name, revision="v1") == tmp_path / name
+    assert said == [(checkpoint.model_files(), {"revision": "v1"})]
     hub = pytest.importorskip("huggingface_hub.utils")
     hub.validate_repo_id(name)
 

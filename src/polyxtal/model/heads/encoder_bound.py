@@ -40,7 +40,7 @@ def write_head(
         module: Head.
     """
     content = {**about, "encoder": encoder, "sizes": sizes.model_dump(mode="json")}
-    write_described(paths[0], kind, content, (paths[1], module.state_dict()))
+    write_described(paths[0], kind, content, {paths[1]: module.state_dict()})
 
 
 def read_head(

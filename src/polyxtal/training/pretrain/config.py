@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from polyxtal.dataset.features import CRYSTAL
+from polyxtal.dataset.own_volumes import OwnVolumes
 from polyxtal.dataset.recipe import Recipe
 from polyxtal.dataset.recipe_textures import KINDS, AnyTexture, Hull
+from polyxtal.dataset.variety import Variety
 from polyxtal.files.validated import validate_document
 from polyxtal.files.wording import listing
 from polyxtal.files.yaml import read_yaml
@@ -31,6 +34,10 @@ class PretrainConfig(BaseModel):
         grains: Number of grains in an RVE, or [low, high].
         spread: Spread of grain diameters, as in a recipe.
         aspect: Aspect ratios of grains, as in a recipe.
+        variety: Volumes of varied grain sizes, Laue groups and phases, instead of those of
+            `texture`, `grains`, `spread` and `aspect`.
+        data: Volumes of one's own, instead of generated ones or, with `share`, beside those of
+            `variety`.
         mask: Share of hidden patches.
         loss: Reconstruction loss; only "plain", the paper's mean squared error.
         summary: Weight of the squared error of the descriptors of the whole volume that [CLS]
@@ -63,6 +70,8 @@ class PretrainConfig(BaseModel):
     grains: tuple[int, int] = (139, 139)
     spread: tuple[float, float] | None = None
     aspect: tuple[tuple[float, float], ...] = ((1.0, 1.0),) * 3
+    variety: Variety | None = None
+    data: OwnVolumes | None = None
     mask: Share = 0.4
     loss: Literal["plain"] = "plain"
     summary: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
@@ -124,8 +133,30 @@ class PretrainConfig(BaseModel):
                 "`summary` must be above 0 exactly if the model has `summary: true`, but they are "
                 f"{self.summary} and {str(self.model.summary).lower()}"
             )
+        self._check_source()
         self.recipe()
         return self
+
+    def _check_source(self) -> None:
+        """Check that fields about the volumes do not exclude each other."""
+        if self.variety is None and self.data is None:
+            if self.model.features == CRYSTAL:
+                raise ValueError("`variety` or `data` must be given if `features` is 'crystal'")
+            return
+        for name in ("texture", "grains", "spread", "aspect"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}` must be left out beside `variety` or `data`")
+        if self.data is not None and self.variety is None and self.data.share < 1:
+            raise ValueError(
+                "`variety` must say what the other volumes are if `data.share` is below 1"
+            )
+        if self.variety is not None and self.model.features != CRYSTAL:
+            groups = {one.laue for one in self.variety.crystals}
+            if groups != {self.model.laue} or self.variety.second_phase:
+                raise ValueError(
+                    "`features` must be 'crystal' for a second phase or for crystals that are not "
+                    f"{self.model.laue}"
+                )
 
     def recipe(self, offset: int = 0) -> Recipe:
         """Return the recipe of the RVEs.

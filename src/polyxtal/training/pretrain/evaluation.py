@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from polyxtal.algebra.randomness import generator_of
-from polyxtal.dataset.stream import PolycrystalStream
+from polyxtal.dataset.own_volumes import Split
 from polyxtal.model.mae import Mask, random_mask, target_field
 from polyxtal.model.reconstruction import (
     mean_of_visible,
@@ -17,6 +17,7 @@ from polyxtal.model.reconstruction import (
     snap_to_visible,
 )
 from polyxtal.training.pretrain.config import PretrainConfig
+from polyxtal.training.pretrain.data import unseen_stream
 
 MASK = 4
 """Stream of random numbers for masks, independent of that for RVEs."""
@@ -41,12 +42,16 @@ def numbered_masks(numbers: Tensor, config: PretrainConfig) -> Mask:
     return Mask(torch.cat([m.visible for m in masks]), torch.cat([m.hidden for m in masks]))
 
 
-def validation_batch(config: PretrainConfig, count: int | None = None) -> dict[str, Tensor]:
+def validation_batch(
+    config: PretrainConfig, count: int | None = None, own: Split | None = None
+) -> dict[str, Tensor]:
     """Make RVEs that no training has seen, as a batch of `PolycrystalStream`."""
-    recipe = config.recipe(VALIDATION_SEED)
-    return PolycrystalStream(
-        recipe, count or config.validation, config.model.features, at_once=False, rank=0, world=1
-    ).batch(0)
+    return unseen_stream(config, count or config.validation, VALIDATION_SEED, own).batch(0)
+
+
+def of_cubic(descriptors: Tensor) -> Tensor:
+    """Return which RVEs are of cubic crystals of one phase, whose orientations can be read."""
+    return descriptors.isfinite().all(-1)
 
 
 @torch.no_grad()
@@ -60,12 +65,14 @@ def evaluate(
         model: Masked autoencoder.
         batch: RVEs, as `validation_batch` makes them.
     Returns:
-        `loss`, the mean squared error, and `degrees`, the mean disorientation, of "model",
-        "model, snapped", "mean of visible" and "nearest visible".
+        `loss`, the mean squared error, and `degrees`, the mean disorientation in RVEs of cubic
+        crystals, of "model", "model, snapped", "mean of visible" and "nearest visible".
     """
-    field, number = batch["field"], batch["number"]
-    sums: dict[str, list[tuple[float, float, int]]] = {}
-    for given, numbers in zip(field.split(AT_ONCE), number.split(AT_ONCE), strict=True):
+    field, number, cubic = batch["field"], batch["number"], of_cubic(batch["summary"])
+    sums: dict[str, list[tuple[float, float, int, int]]] = {}
+    for given, numbers, chosen in zip(
+        field.split(AT_ONCE), number.split(AT_ONCE), cubic.split(AT_ONCE), strict=True
+    ):
         mask = numbered_masks(numbers, config)
         reconstructed, truth, _ = model(given, mask)
         target = target_field(config.model, given)
@@ -78,14 +85,17 @@ def evaluate(
         for name, predicted in predictions.items():
             loss = float((predicted - truth).square().mean())
             angle = patch_disorientation(
-                config.model.reconstructed, predicted, truth, config.model.reconstructed_channels
+                config.model.reconstructed,
+                predicted[chosen],
+                truth[chosen],
+                config.model.reconstructed_channels,
             )
-            sums.setdefault(name, []).append((loss, float(angle.mean()), len(given)))
-    total = len(field)
+            row = loss, float(angle.sum()), len(given), len(angle)
+            sums.setdefault(name, []).append(row)
     return {
         name: {
-            "loss": sum(loss * n for loss, _, n in rows) / total,
-            "degrees": math.degrees(sum(angle * n for _, angle, n in rows) / total),
+            "loss": sum(loss * n for loss, _, n, _ in rows) / len(field),
+            "degrees": math.degrees(sum(row[1] for row in rows) / max(1, sum(r[3] for r in rows))),
         }
         for name, rows in sums.items()
     }

@@ -12,12 +12,21 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
+from polyxtal.dataset.features import CRYSTAL
+from polyxtal.dataset.own_volumes import Split
 from polyxtal.dataset.stream import PolycrystalStream
 from polyxtal.model.checkpoint import find_model, read_model
+from polyxtal.model.config import ModelConfig
 from polyxtal.model.mae import Mask, MaskedAutoencoder
 from polyxtal.model.reconstruction import patch_disorientation
 from polyxtal.training.pretrain.config import PretrainConfig
-from polyxtal.training.pretrain.evaluation import AT_ONCE, numbered_masks, validation_batch
+from polyxtal.training.pretrain.data import read_own, training_stream
+from polyxtal.training.pretrain.evaluation import (
+    AT_ONCE,
+    numbered_masks,
+    of_cubic,
+    validation_batch,
+)
 from polyxtal.training.pretrain.optimizer import make_optimizer
 
 
@@ -51,8 +60,12 @@ class Pretraining(LightningModule):
         self.log("validation_loss", loss, batch_size=len(field), sync_dist=True)
         if batch_idx == 0:
             # RVEs are dealt out in turn, so the first ones of all processes are the first of all.
-            first = field[: max(1, AT_ONCE // self.trainer.world_size)]
-            reconstructed, truth, _ = self.model(first, self._masks(number[: len(first)]))
+            chosen = of_cubic(descriptors)
+            if not bool(chosen.any()):
+                return
+            few = max(1, AT_ONCE // self.trainer.world_size)
+            first, numbers = field[chosen][:few], number[chosen][:few]
+            reconstructed, truth, _ = self.model(first, self._masks(numbers))
             angle = patch_disorientation(
                 self.config.model.reconstructed,
                 reconstructed.float().cpu(),
@@ -84,7 +97,11 @@ class Pretraining(LightningModule):
         loss = mse_loss(reconstructed.float(), truth.float())
         if summary is None:
             return loss, torch.zeros_like(loss)
-        return loss, mse_loss(summary.float(), descriptors)
+        if self.config.variety is None and self.config.data is None:
+            return loss, mse_loss(summary.float(), descriptors)
+        known = descriptors.isfinite()  # those of cubic crystals have no meaning for others
+        error = (summary.float() - torch.where(known, descriptors, 0.0)).square() * known
+        return loss, error.sum() / known.sum().clamp_min(1)
 
     def _masks(self, number: Tensor) -> Mask:
         mask = numbered_masks(number.cpu(), self.config)
@@ -106,10 +123,13 @@ def initial_model(config: PretrainConfig) -> tuple[MaskedAutoencoder, list[dict[
         return MaskedAutoencoder(config.model, config.seed), []
     model, about = read_model(find_model(config.start))
     if model.config != config.model:
-        raise ValueError(
-            f"{config.start}: the model to start from must have the sizes that `model` asks for, "
-            f"but has {model.config.model_dump()}."
-        )
+        wider = widened(model, config.model, config.seed)
+        if wider is None:
+            raise ValueError(
+                f"{config.start}: the model to start from must have the sizes that `model` asks "
+                f"for, but has {model.config.model_dump()}."
+            )
+        model = wider
     earlier = {
         name: about.get(name) for name in ("pretraining", "steps_done", "rves_seen", "seconds")
     }
@@ -120,6 +140,40 @@ def initial_model(config: PretrainConfig) -> tuple[MaskedAutoencoder, list[dict[
             f"{config.seed}, too."
         )
     return model.train(), lineage
+
+
+def widened(model: MaskedAutoencoder, config: ModelConfig, seed: int) -> MaskedAutoencoder | None:
+    """Return a model as a wider one: with the scale of grains, or with the feature "crystal".
+
+    At first it reconstructs the harmonics of cubic crystals of one phase as the given one does.
+
+    Args:
+        model: Model of cubic crystals.
+        config: Sizes of the wider model.
+        seed: Random seed of the weights that the model does not have.
+    Returns:
+        The wider model; None if the sizes differ in other respects.
+    """
+    old = model.config
+    features = config.features if old.features == "harmonic" else old.features
+    if old.model_copy(update={"features": features, "scale": old.scale or config.scale}) != config:
+        return None
+    if features not in (old.features, CRYSTAL) or old.laue != "m-3m":
+        return None
+    wider, given = MaskedAutoencoder(config, seed), model.state_dict()
+    with torch.no_grad():
+        for name, value in wider.state_dict().items():
+            if name not in given:
+                continue
+            if value.shape == given[name].shape:
+                value.copy_(given[name])
+                continue
+            # Channels run fastest: of inputs, the last axis, and of outputs, the first one.
+            axis = 1 if name == "encoder.embed.weight" else 0
+            mine = value.unflatten(axis, (-1, config.channels))
+            theirs = given[name].unflatten(axis, (-1, old.channels))
+            mine.narrow(axis + 1, 0, old.channels).copy_(theirs)
+    return wider
 
 
 def seeds_of(lineage: Sequence[Mapping[str, Any]]) -> set[int]:
@@ -140,24 +194,30 @@ class PretrainingData(LightningDataModule):
         super().__init__()
         self.config = config
         self._validation: TensorDataset | None = None
+        self._own: Split | None = None
+
+    def _own_volumes(self) -> Split | None:
+        """Return the volumes of `data`, which are read once."""
+        if self._own is None:
+            self._own = read_own(self.config)
+        return self._own
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return new RVEs, from the trainer's current step on."""
         trainer, config = self.trainer, self.config
         assert trainer is not None
         device = trainer.strategy.root_device
-        share = config.batch // (config.accumulate * trainer.world_size)
-        source = PolycrystalStream(
-            config.recipe(),
-            share,
-            config.model.features,
-            target=config.model.target,
+        source = training_stream(
+            config,
+            config.batch // (config.accumulate * trainer.world_size),
+            self._own_volumes(),
             start=trainer.global_step * config.accumulate,
             rank=trainer.global_rank,
             world=trainer.world_size,
-            device=device if device.type == "cuda" else "cpu",
+            device=device,
         )
-        workers = 0 if device.type == "cuda" else config.workers
+        on_gpu = isinstance(source, PolycrystalStream) and device.type == "cuda"
+        workers = 0 if on_gpu else config.workers
         # With a generator of its own, because it would draw from the global one.
         own = torch.Generator()
         return DataLoader(source, batch_size=None, num_workers=workers, generator=own)
@@ -165,7 +225,7 @@ class PretrainingData(LightningDataModule):
     def val_dataloader(self) -> DataLoader[Any]:
         """Return this process's share of the validation RVEs, which are made once."""
         if self._validation is None:
-            batch = validation_batch(self.config)
+            batch = validation_batch(self.config, own=self._own_volumes())
             self._validation = TensorDataset(batch["field"], batch["summary"], batch["number"])
         assert self.trainer is not None
         rank, world = self.trainer.global_rank, self.trainer.world_size
