@@ -1,0 +1,59 @@
+"""Where the notebooks among the pages run: in a folder of their own, with the examples beside.
+
+The cells of a page are executed again only if they, or the package, have changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = ROOT / "out" / "notebooks"
+KERNEL = """c.IPKernelApp.exec_lines = ["import os", "os.chdir({work!r})",
+    "os.environ['COLUMNS'] = '100'"]
+c.InlineBackend.figure_formats = {{"png"}}
+c.InlineBackend.rc = {{"figure.dpi": 144, "savefig.bbox": "tight"}}
+"""
+
+
+def fingerprint() -> str:
+    """Return a hash of the package's sources."""
+    found = hashlib.sha256()
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def prepare(place: Path) -> Path:
+    """Make the folder that kernels start in and their settings; return the former."""
+    work, profile = place / "work", place / "ipython" / "profile_default"
+    for folder in (work, profile):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not (work / "examples").exists():
+        (work / "examples").symlink_to(ROOT / "examples")
+    (profile / "ipython_kernel_config.py").write_text(KERNEL.format(work=str(work)))
+    os.environ["IPYTHONDIR"] = str(place / "ipython")
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    source = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(source)
+    return work
+
+
+def _start(app: Sphinx, config: Config) -> None:
+    if config.nb_execution_mode != "off":
+        prepare(PLACE)
+        config.nb_execution_cache_path = str(PLACE / fingerprint())
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register before myst_nb reads its settings."""
+    app.connect("config-inited", _start, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
