@@ -100,7 +100,7 @@ def textures(case: Case, response: px.Response) -> tuple[str, str, str]:
 
 
 def bound_of(response: px.Response) -> str:
-    """Return the largest bound of the loaded stress over the largest stress [%], if there is one."""
+    """Return the largest bound of the stress over the largest stress [%], if there is one."""
     if not isinstance(response, px.EstimatedResponse):
         return ""
     return f"{100 * response.error:.4f}"

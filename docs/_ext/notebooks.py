@@ -1,4 +1,4 @@
-"""Where the notebooks among the pages run: in a folder of their own, with the examples beside.
+"""Where the notebooks among the pages run: in a folder of their own, as in a clone.
 
 The cells of a page are executed again only if they, or the package, have changed.
 """
@@ -37,8 +37,9 @@ def prepare(place: Path) -> Path:
     work, profile = place / "work", place / "ipython" / "profile_default"
     for folder in (work, profile):
         folder.mkdir(parents=True, exist_ok=True)
-    if not (work / "examples").exists():
-        (work / "examples").symlink_to(ROOT / "examples")
+    for name in ("examples", "tests"):
+        if not (work / name).exists():
+            (work / name).symlink_to(ROOT / name)
     (profile / "ipython_kernel_config.py").write_text(KERNEL.format(work=str(work)))
     os.environ["IPYTHONDIR"] = str(place / "ipython")
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

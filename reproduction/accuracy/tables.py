@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from reproduction.accuracy.measured import FAMILIES, Kept, Measured
@@ -33,10 +34,15 @@ def digits(seconds: float) -> str:
     )
 
 
+def percent(error: float) -> str:
+    """Write an error in percent with two decimals."""
+    return f"{error:.2f}" if error >= 0.005 else "<0.01"
+
+
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Write a table."""
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines)
+    return "\n".join(re.sub(r"\|  (?=\|)", "| ", f"| {' | '.join(line)} |") for line in lines)
 
 
 def by_case(measured: Iterable[Measured]) -> dict[str, dict[str, Measured]]:
@@ -53,7 +59,7 @@ def short_table(measured: Iterable[Measured]) -> str:
     rows = []
     for method, title in SHOWN.items():
         cells = [cases[case][method] for case in SHORT.values()]
-        errors = [f"{cell.mean:.2f} %, " if method != "DAMASK" else "" for cell in cells]
+        errors = [f"{percent(cell.mean)} %, " if method != "DAMASK" else "" for cell in cells]
         times = [f"{digits(cell.seconds)} s" for cell in cells]
         rows.append([title, *map("".join, zip(errors, times, strict=True))])
     return markdown(["error, CPU time", *SHORT], rows)
@@ -81,17 +87,17 @@ def cells_of(cell: Measured, method: str) -> list[str]:
     """Return error, bound where there is one, error of orientations and CPU time."""
     if method == "DAMASK":
         return ["", "", digits(cell.seconds)]
-    stress = f"{cell.mean:.2f} / {cell.maximum:.2f}"
+    stress = f"{percent(cell.mean)} / {percent(cell.maximum)} %"
     if cell.bound is not None:
-        stress += f" (bound {cell.bound:.2f})"
-    return [f"{stress} %", f"{cell.rotation:.2f}°", digits(cell.seconds)]
+        stress += f" (bound {cell.bound:.2f} %)" if cell.bound else " (its own grid)"
+    return [stress, f"{cell.rotation:.2f}°", digits(cell.seconds)]
 
 
 def kept_sentence(kept: Kept) -> str:
     """Say how often bounds hold."""
     return (
-        f"On {kept.cases} polycrystals that the bounds were not fitted to, the largest error of a "
-        f"curve lies below its bound in {100 * kept.below_bound:.0f} % of {kept.answers} answers on "
-        f"coarse grids, and below the accuracy asked for in {100 * kept.below_accuracy:.0f} % of "
+        f"On {kept.cases} polycrystals that the bounds were not fitted to, the largest error of "
+        f"a curve lies below its bound in {100 * kept.below_bound:.0f} % of {kept.answers} answers "
+        f"on coarse grids, and below the accuracy asked for in {100 * kept.below_accuracy:.0f} % of "
         "all answers."
     )
