@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "out" / "notebooks"
-KERNEL = """c.IPKernelApp.exec_lines = ["import os", "os.chdir({work!r})",
-    "os.environ['COLUMNS'] = '100'"]
+KERNEL = """c.IPKernelApp.exec_lines = [
+    "import os",
+    "os.chdir({work!r})",
+    "os.environ['COLUMNS'] = '100'",
+    "for name in ('FORCE_COLOR', 'CLICOLOR', 'CLICOLOR_FORCE'): os.environ.pop(name, None)",
+]
 c.InlineBackend.figure_formats = {{"png"}}
 c.InlineBackend.rc = {{"figure.dpi": 144, "savefig.bbox": "tight"}}
 """
 
 
 def fingerprint() -> str:
-    """Return a hash of the package's sources."""
-    found = hashlib.sha256()
+    """Return a hash of the package's sources and of the settings here."""
+    found = hashlib.sha256(KERNEL.encode())
     for path in sorted((ROOT / "src").rglob("*.py")):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]

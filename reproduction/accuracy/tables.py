@@ -95,9 +95,9 @@ def cells_of(cell: Measured, method: str) -> list[str]:
 
 def kept_sentence(kept: Kept) -> str:
     """Say how often bounds hold."""
+    bound, accuracy = (f"{100 * share:.0f} %" for share in (kept.below_bound, kept.below_accuracy))
     return (
-        f"On {kept.cases} polycrystals that the bounds were not fitted to, the largest error of "
-        f"a curve lies below its bound in {100 * kept.below_bound:.0f} % of {kept.answers} answers "
-        f"on coarse grids, and below the accuracy asked for in {100 * kept.below_accuracy:.0f} % of "
-        "all answers."
+        f"On {kept.cases} polycrystals that the bounds were not fitted to, the largest error of a "
+        f"curve lies below its bound in {bound} of {kept.answers} answers on coarse grids, and "
+        f"below the accuracy asked for in {accuracy} of all answers."
     )

@@ -10,7 +10,7 @@ import pytest
 from places import ROOT
 from typer.testing import CliRunner
 
-from reproduction.accuracy.chart import across, down
+from reproduction.accuracy.chart import BOTTOM, LEFT, RIGHT, TOP, across, down
 from reproduction.accuracy.measured import FAMILIES, read_measured
 from reproduction.accuracy.write import PAGE, PICTURES, README, RESULTS, stale, write_accuracy
 from reproduction.cli import app
@@ -77,7 +77,7 @@ def test_a_page_without_marks_is_refused(copy):
 def test_points_lie_within_the_axes():
     for row in read_measured(STORED):
         if row.method != "DAMASK":
-            assert 46 <= across(row.seconds) <= 352, row
-            assert 26 <= down(row.mean) <= 232, row
+            assert LEFT <= across(row.seconds) <= RIGHT, row
+            assert TOP <= down(row.mean) <= BOTTOM, row
     assert across(100.0) - across(10.0) == pytest.approx(across(10.0) - across(1.0))
     assert down(1.0) > down(10.0)
