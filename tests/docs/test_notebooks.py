@@ -59,7 +59,7 @@ def test_a_failing_cell_or_command_would_be_found(tmp_path):
     assert "nowhere.npz" in done.stdout + done.stderr
 
 
-def test_the_eight_tutorials_and_the_gallery_are_notebooks():
+def test_tutorials_and_gallery_are_notebooks():
     names = {page.relative_to(DOCS).as_posix() for page in NOTEBOOKS}
     listed = re.findall(r"\]\((\w+\.md)\)", (DOCS / "tutorials" / "index.md").read_text("utf-8"))
     assert names == {"gallery.md", *(f"tutorials/{name}" for name in listed)}
