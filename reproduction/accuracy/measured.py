@@ -42,13 +42,15 @@ def read_measured(file: Path) -> list[Measured]:
     """Read `methods.csv`."""
     with file.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    numbers = ("mean", "maximum", "rotation", "seconds")
     return [
         Measured(
-            row["case"],
-            row["method"],
-            *(float(row[name]) for name in numbers),
-            float(row["bound"]) if row["bound"] else None,
+            case=row["case"],
+            method=row["method"],
+            mean=float(row["mean"]),
+            maximum=float(row["maximum"]),
+            rotation=float(row["rotation"]),
+            seconds=float(row["seconds"]),
+            bound=float(row["bound"]) if row["bound"] else None,
         )
         for row in rows
     ]
