@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ def prepare(place: Path) -> Path:
             (work / name).symlink_to(ROOT / name)
     (profile / "ipython_kernel_config.py").write_text(KERNEL.format(work=str(work)))
     os.environ["IPYTHONDIR"] = str(place / "ipython")
+    os.environ["MPLCONFIGDIR"] = str(place / "matplotlib")
+    import_module("matplotlib.font_manager")  # lists the fonts, so that no cell has to
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     source = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(source)
