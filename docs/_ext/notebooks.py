@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -37,14 +38,14 @@ def fingerprint() -> str:
     return found.hexdigest()[:16]
 
 
-def prepare(place: Path) -> Path:
-    """Make the folder that kernels start in and their settings; return the former."""
+def prepare(place: Path) -> None:
+    """Make the folder that kernels start in, empty but for links, and their settings."""
     work, profile = place / "work", place / "ipython" / "profile_default"
+    shutil.rmtree(work, ignore_errors=True)  # of links, the links only
     for folder in (work, profile):
         folder.mkdir(parents=True, exist_ok=True)
     for name in ("examples", "tests"):
-        if not (work / name).exists():
-            (work / name).symlink_to(ROOT / name)
+        (work / name).symlink_to(ROOT / name)
     (profile / "ipython_kernel_config.py").write_text(KERNEL.format(work=str(work)))
     os.environ["IPYTHONDIR"] = str(place / "ipython")
     os.environ["MPLCONFIGDIR"] = str(place / "matplotlib")
@@ -52,7 +53,6 @@ def prepare(place: Path) -> Path:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     source = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(source)
-    return work
 
 
 def _start(app: Sphinx, config: Config) -> None:
