@@ -19,12 +19,22 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "out" / "notebooks"
-KERNEL = """c.IPKernelApp.exec_lines = [
-    "import os",
-    "os.chdir({work!r})",
-    "os.environ['COLUMNS'] = '100'",
-    "for name in ('FORCE_COLOR', 'CLICOLOR', 'CLICOLOR_FORCE'): os.environ.pop(name, None)",
-]
+START = """import os, subprocess
+from IPython.core.magic import register_cell_magic
+
+@register_cell_magic
+def bash(line, cell):
+    # At once: MyST-NB would break the lines between the pieces of a stream.
+    done = subprocess.run(["bash", "-c", cell], capture_output=True, text=True)
+    print(done.stdout, end="")
+    done.check_returncode()
+
+os.chdir({work!r})
+os.environ["COLUMNS"] = "100"
+for name in ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
+    os.environ.pop(name, None)
+"""
+KERNEL = """c.IPKernelApp.exec_lines = [{start!r}]
 c.InlineBackend.figure_formats = {{"png"}}
 c.InlineBackend.rc = {{"figure.dpi": 144, "savefig.bbox": "tight"}}
 """
@@ -32,7 +42,7 @@ c.InlineBackend.rc = {{"figure.dpi": 144, "savefig.bbox": "tight"}}
 
 def fingerprint() -> str:
     """Return a hash of the package's sources and of the settings here."""
-    found = hashlib.sha256(KERNEL.encode())
+    found = hashlib.sha256((START + KERNEL).encode())
     for path in sorted((ROOT / "src").rglob("*.py")):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
@@ -46,7 +56,9 @@ def prepare(place: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     for name in ("examples", "tests"):
         (work / name).symlink_to(ROOT / name)
-    (profile / "ipython_kernel_config.py").write_text(KERNEL.format(work=str(work)))
+    (profile / "ipython_kernel_config.py").write_text(
+        KERNEL.format(start=START.format(work=str(work)))
+    )
     os.environ["IPYTHONDIR"] = str(place / "ipython")
     os.environ["MPLCONFIGDIR"] = str(place / "matplotlib")
     import_module("matplotlib.font_manager")  # lists the fonts, so that no cell has to
