@@ -19,10 +19,10 @@ TIMES, ERRORS = (0.02, 1000.0), (5e-4, 100.0)
 SERIES = {
     "Taylor": ("Taylor", "#767676", "square"),
     "Sachs": ("Sachs", "#767676", "diamond"),
-    "network": ("network, 8 to 2048 leaves", "#2f7fc4", "circle"),
+    "network": ("network, 8–2048 leaves", "#2f7fc4", "circle"),
     "8 networks": ("8 networks together", "#8e6bbf", "circle"),
     "predicted": ("pretrained network", "#a8662a", "triangle"),
-    "coarse field": ("full field, 5³ to 11³ voxels", "#d55e00", "circle"),
+    "coarse field": ("full field, 5³–11³ voxels", "#d55e00", "circle"),
     "predict,": ("predict, 2, 1 and 0.5 %", "#c2408c", "ring"),
     "full field": ("simulate, 16³ voxels", "#16906a", "square"),
 }
@@ -97,7 +97,7 @@ def legend() -> Iterator[str]:
     """Yield markers and titles of all series, in two columns."""
     for number, (title, color, kind) in enumerate(SERIES.values()):
         column, row = divmod(number, 4)
-        x, y = (14, 188)[column], BOTTOM + 46 + 15 * row
+        x, y = (14, 194)[column], BOTTOM + 46 + 15 * row
         yield f"{marker(kind, x, y, color)}/>"
         yield f'<text x="{x + 11}" y="{y + 4}">{title}</text>'
 
