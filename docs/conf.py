@@ -17,7 +17,7 @@ project_copyright = author
 version = release = __version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -26,6 +26,7 @@ extensions = [
     "docstrings",
     "equations",
     "model_cards",
+    "notebooks",
     "root_pages",
     "shown",
 ]
@@ -39,9 +40,16 @@ html_copy_source = False
 templates_path: list[str] = []
 exclude_patterns = ["_ext", "_static"]
 
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["attrs_block", "dollarmath"]
 myst_heading_anchors = 3
 highlight_language = "none"
+
+# Tutorials and gallery are executed; their outputs are kept in `out/notebooks`.
+nb_execution_mode = "cache"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+
 pygments_style = "friendly"
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True

@@ -6,6 +6,7 @@ of contents that stand in `OPTIONAL` are left out where there is no such page.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ OPTIONAL = ("results/index",)
 def _change(app: Sphinx, page: str, source: list[str]) -> None:
     up = "../" * (page.count("/") + 1)
     for name, target in PAGES.items():
-        source[0] = source[0].replace(f"({up}{name})", f"({target})")
+        source[0] = re.sub(rf"\({re.escape(up + name)}(?=[#)])", f"({target}", source[0])
     if page == app.config.root_doc:
         for entry in OPTIONAL:
             if not (Path(app.srcdir) / f"{entry}.md").is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from reproduction.cli import masking, models, paper
+from reproduction.cli import accuracy, masking, models, paper
 
 __all__ = ["app"]
 
@@ -26,5 +26,6 @@ for command in (
     paper.curves,
     paper.paper,
     paper.table,
+    accuracy.accuracy,
 ):
     app.command()(command)

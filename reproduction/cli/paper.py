@@ -92,7 +92,7 @@ def table(
     check: Annotated[bool, typer.Option("--check", help="Fail instead of changing it.")] = False,
     debug: options.Debug = False,
 ) -> None:
-    """Put the table of results into a document such as the README."""
+    """Put the table of results into a page."""
     with friendly_errors(debug):
         from reproduction.paper.readme_table import agrees, put_table
 

@@ -1,13 +1,12 @@
-"""The README's table of results, from the tables of a reproduction."""
+"""The table of results on a page, from the tables of a reproduction."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from polyxtal.files.atomic import atomic_file
+from reproduction.marks import replace_part
 from reproduction.paper.comparison import COMPARISON, PERCENT, read_table, shown
-
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
 def results_table(results: str | Path) -> str:
@@ -53,11 +52,7 @@ def with_table(results: str | Path, document: str | Path) -> tuple[str, str]:
         ValueError: if the document does not hold the marks once each, in order.
     """
     text = Path(document).read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in after:
-        raise ValueError(f"{document}: must hold '{BEGIN}' and then '{END}', once each.")
-    return text, f"{before}{BEGIN}\n{results_table(results)}\n{END}{after}"
+    return text, replace_part(text, "results", results_table(results), str(document))
 
 
 def agrees(results: str | Path, document: str | Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 import re
 import shlex
 import subprocess
@@ -66,6 +67,7 @@ def resolve(words: list[str]):
 
 def test_the_site_builds_without_a_warning(tmp_path):
     run = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    run += ["-D", "nb_execution_mode=off"]  # test_notebooks.py runs them
     done = subprocess.run(
         [*run, "-d", tmp_path / "trees", DOCS, tmp_path / "site"],
         capture_output=True,
@@ -177,6 +179,22 @@ def test_how_tos_work(page, workplace):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec(compile(program, str(page), "exec"), {"__name__": "howto"})
+
+
+def test_every_public_name_has_a_runnable_example():
+    """In its docstring, or by name or in an output on a page of the reference."""
+    pages = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
+    blocks = [body for kind, body in FENCE.findall(pages) if kind == "python" and ">>> " in body]
+    shown = set(re.findall(r"\w+", "".join(blocks)))
+    lacking = [name for name in px.__all__ if name not in shown and not has_doctest(name)]
+    assert lacking == ["texture_to_orix"], "only what needs orix, which is GPL, may have none"
+
+
+def has_doctest(name: str) -> bool:
+    public = getattr(px, name)
+    members = vars(public).values() if inspect.isclass(public) else ()
+    documented = [public, *(getattr(member, "__func__", member) for member in members)]
+    return any(">>> " in (getattr(one, "__doc__", None) or "") for one in documented)
 
 
 def test_every_public_name_is_in_the_reference():

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from polyxtal.files.validated import validate_document
 from reproduction.cli import app
+from reproduction.marks import marks
 from reproduction.paper import comparison, readme_table, steps
 from reproduction.paper.presets import PaperPreset, read_preset, shipped_presets
 from reproduction.paper.published import MEAN_ERROR
@@ -240,7 +241,8 @@ def test_the_table_goes_between_its_marks(finished, tmp_path):
     _, folder, *_ = finished
     results = folder / "results"
     document = tmp_path / "README.md"
-    document.write_text(f"before\n{readme_table.BEGIN}\nSTALE\n{readme_table.END}\nafter\n")
+    begin, end = marks("results")
+    document.write_text(f"before\n{begin}\nSTALE\n{end}\nafter\n")
     runner = CliRunner()
     asked = ["table", str(results), "--into", str(document)]
     refused = runner.invoke(app, [*asked, "--check"])

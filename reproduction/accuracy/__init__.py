@@ -1,0 +1,1 @@
+"""How accurate polyxtal is: chart and tables of the documentation, from stored benchmarks."""
