@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from polyxtal.cli import (
+    calibrate,
     convert,
     export,
     finetune,
@@ -64,6 +65,7 @@ for verb in (
     homogenize.homogenize,
     simulate.simulate,
     lab.lab,
+    calibrate.calibrate,
     generate.generate,
     pretrain.pretrain,
     info.info,
