@@ -29,11 +29,11 @@ MAX_FILE = 1 << 29
 """Largest checkpoint. [bytes]"""
 EVERY = 20.0
 """Time between writings. [s]"""
-KINDS = ("network", "field")
+KINDS = ("network", "slopes", "field")
 
 
 class Checkpoint:
-    """Curves by coordinates, of the network and of the full field, kept in a file if there is one.
+    """Curves by coordinates, of the network, their derivatives, and of the full field, kept in a file if there is one.
 
     Attributes:
         known: Answers by coordinates, of each kind.

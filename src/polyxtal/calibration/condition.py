@@ -115,6 +115,22 @@ class Curve(NamedTuple):
         pairs = [np.log(np.einsum("i,nij,j->n", axis, F, axis)) for axis in across]
         return cls(strain, stress, np.stack(pairs, 1))
 
+    @classmethod
+    def derivative(cls, condition: Condition, F: Array, by_F: Array, by_P: Array) -> Curve:
+        """Return the derivative of a curve from those of the averages, (rows, 3, 3)."""
+        along, *across = condition.frame()
+        strain = np.einsum("i,nij,j->n", along, by_F, along)
+        stress = np.einsum("i,nij,j->n", along, by_P, along)
+        pairs = [
+            np.einsum("i,nij,j->n", axis, by_F, axis) / np.einsum("i,nij,j->n", axis, F, axis)
+            for axis in across
+        ]
+        return cls(strain, stress, np.stack(pairs, 1))
+
+    def moved(self, slope: Curve, step: float) -> Curve:
+        """Return the curve moved by a step along a derivative."""
+        return Curve(*(a + step * b for a, b in zip(self, slope, strict=True)))
+
     def r_value(self, rows: int) -> float:
         """Return Δ ln stretch of the width over that of the thickness, in the last half. [-]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,16 @@ from polyxtal.calibration.condition import Condition, Curve
 from polyxtal.calibration.parameters import FreeParameter, set_parameters
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.loading.stepping import follow
+from polyxtal.network.parameter_sensitivity import Variation, respond_with_sensitivity
 from polyxtal.network.tree import MaterialNetwork
 
 Array = NDArray[np.float64]
 
 Answer = list[Curve]
+
+
+STEP = 1e-5
+"""Change of a parameter, relative to itself, in differences of the law. [-]"""
 
 
 def network_curve(network: MaterialNetwork, material: Material, condition: Condition) -> Curve:
@@ -32,6 +38,13 @@ def network_curve(network: MaterialNetwork, material: Material, condition: Condi
     follow(condition.path(), stepper, lambda _: rows.append(stepper.averages()))
     F, P = (np.stack(each) for each in zip(*rows, strict=True))
     return Curve.of(condition, F, P)
+
+
+class Slopes(NamedTuple):
+    """Curves of all conditions, and their derivatives by every coordinate, [condition][k]."""
+
+    curves: Answer
+    by: list[Answer]
 
 
 class Forward:
@@ -50,7 +63,7 @@ class Forward:
         free: Mapping[str, FreeParameter],
         conditions: Sequence[Condition],
         threads: int = 1,
-        known: dict[bytes, Answer] | None = None,
+        known: dict[str, dict[bytes, Answer]] | None = None,
         on_solve: Callable[[], None] | None = None,
     ) -> None:
         """Start without a correction.
@@ -61,12 +74,15 @@ class Forward:
             free: Free parameters by name.
             conditions: Loads.
             threads: Number of curves at a time.
-            known: Answers by coordinates, of an earlier run; new ones are added.
+            known: Curves ("network") and derivatives ("slopes") by coordinates, of an earlier run;
+                new ones are added.
             on_solve: Called after every new answer.
         """
         self.network, self.material, self.free = network, material, dict(free)
         self.conditions, self.threads = list(conditions), threads
-        self.known = {} if known is None else known
+        given = {} if known is None else known
+        self.known = given.setdefault("network", {})
+        self._slopes = given.setdefault("slopes", {})
         self._on_solve = on_solve
         self._correction: list[tuple[Curve, float]] | None = None
 
@@ -74,6 +90,44 @@ class Forward:
         """Return the material at coordinates."""
         values = {name: one.value(v) for (name, one), v in zip(self.free.items(), z, strict=True)}
         return set_parameters(self.material, values)
+
+    def slopes(self, z: Array) -> Slopes:
+        """Return the corrected curves and their derivatives by the coordinates.
+
+        Raises:
+            ConvergenceError: if they do not converge.
+        """
+        key, n = np.asarray(z, np.float64).tobytes(), len(self.free)
+        if key not in self._slopes:
+            # Both sides of a parameter at its bound must be values that the law can have.
+            steps = [STEP / one.width if one.log else STEP for one in self.free.values()]
+            inside = np.clip(z, steps, 1.0 - np.array(steps))
+            variations = []
+            for k, step in enumerate(steps):
+                ends = inside + np.outer((-step, step), np.eye(n)[k])
+                variations.append(Variation(*(self.material_at(end) for end in ends), step))
+
+            def run(condition: Condition) -> Answer:
+                found = respond_with_sensitivity(
+                    self.network, self.material_at(inside), variations, condition.path()
+                )
+                curve = Curve.of(condition, found.F, found.P)
+                pairs = zip(found.by_F, found.by_P, strict=True)
+                return [curve, *(Curve.derivative(condition, found.F, *pair) for pair in pairs)]
+
+            with one_thread(), ThreadPoolExecutor(self.threads) as pool:
+                found = list(pool.map(run, self.conditions))
+            self._slopes[key] = [curve for answer in found for curve in answer]
+            if self._on_solve is not None:
+                self._on_solve()
+        flat = self._slopes[key]
+        each = [flat[c : c + n + 1] for c in range(0, len(flat), n + 1)]
+        raw = [answer[0] for answer in each]
+        corrected = [
+            [self._corrected_slope(c, answer[0], one) for one in answer[1:]]
+            for c, answer in enumerate(each)
+        ]
+        return Slopes(self._corrected(raw), corrected)
 
     def solve(self, z: Array) -> Answer | None:
         """Return the corrected curves at coordinates, None if they do not converge."""
@@ -132,6 +186,15 @@ class Forward:
         if self._correction is None:
             return 0.0
         return max(float(np.abs(c.stress).max()) / scale for c, scale in self._correction)
+
+    def _corrected_slope(self, c: int, curve: Curve, slope: Curve) -> Curve:
+        """Return the derivative of a corrected curve."""
+        if self._correction is None:
+            return slope
+        difference, scale = self._correction[c]
+        largest = int(np.abs(curve.stress).argmax())
+        growth = float(np.sign(curve.stress[largest]) * slope.stress[largest]) / scale
+        return slope._replace(stress=slope.stress + growth * difference.stress)
 
     def _corrected(self, curves: Answer) -> Answer:
         if self._correction is None or not curves:

@@ -16,8 +16,8 @@ from polyxtal.calibration.repeats import Reduced
 
 Array = NDArray[np.float64]
 
-STEP = 1e-4
-"""Change of a coordinate in differences. [-]"""
+STEP = 1e-5
+"""Change of an unknown in differences of residuals by curves that are known. [-]"""
 LARGEST_TOE = 5e-3
 """Largest shift of the origin of the strain. [-]"""
 SOFTEST_FRAME = 30.0
@@ -170,28 +170,20 @@ class Objective:
 
     def jacobian(self, x: Array) -> Array:
         """Return the derivatives of the residuals by x, (residuals, unknowns)."""
-        n = self.parameters
-        low = np.maximum(x[:n] - STEP, 0.0)
-        high = np.minimum(x[:n] + STEP, 1.0)
-        points = [x[:n]]
+        n, columns = self.parameters, []
+        slopes = self.forward.slopes(x[:n])
+        unit = np.eye(len(x))
         for k in range(n):
-            for end in (low, high):
-                moved = x[:n].copy()
-                moved[k] = end[k]
-                points.append(moved)
-        centre, *moved = self.forward.solve_all(points)
-        columns = []
-        for k in range(n):
-            pair = []
-            for curves, z in zip(moved[2 * k : 2 * k + 2], points[2 * k + 1 :], strict=False):
-                pair.append(self.residuals(np.concatenate([z, x[n:]]), curves))
-            columns.append((pair[1] - pair[0]) / (high[k] - low[k]))
+            pair = [
+                self.residuals(
+                    x + step * unit[k],
+                    [c.moved(by[k], step) for c, by in zip(slopes.curves, slopes.by, strict=True)],
+                )
+                for step in (-STEP, STEP)
+            ]
+            columns.append((pair[1] - pair[0]) / (2 * STEP))
         for k in range(len(self.nuisance)):
-            pair = []
-            for sign in (-1.0, 1.0):
-                other = x.copy()
-                other[n + k] += sign * STEP
-                pair.append(self.residuals(other, centre))
+            pair = [self.residuals(x + s * unit[n + k], slopes.curves) for s in (-STEP, STEP)]
             columns.append((pair[1] - pair[0]) / (2 * STEP))
         return np.stack(columns, 1)
 

@@ -94,9 +94,9 @@ class FreeParameter:
         return float(np.clip((self._u(value) - self._u(self.low)) / self.width, 0.0, 1.0))
 
     def value(self, z: float) -> float:
-        """Return the value at z."""
-        u = self._u(self.low) + min(max(z, 0.0), 1.0) * self.width
-        return math.exp(u) if self.log else u
+        """Return the value at z, within the bounds."""
+        u = self._u(self.low) + z * self.width
+        return min(max(math.exp(u) if self.log else u, self.low), self.high)
 
     @property
     def width(self) -> float:

@@ -119,7 +119,7 @@ def calibrate(
 
     workers = threads or os.cpu_count() or 1
     forward = Forward(
-        network, material, parameters, conditions, int(workers), kept.known["network"], after_solve
+        network, material, parameters, conditions, int(workers), kept.known, after_solve
     )
     which = [conditions.index(one) for one in each]
     objective = Objective(forward, tests, reduced, which, moduli[0])
