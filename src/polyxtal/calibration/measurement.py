@@ -60,12 +60,12 @@ class Measurement:
         Measurement('rolling direction', direction='x', points=50, strain up to 0.02)
     """
 
-    strain: Array
-    stress: Array
+    strain: Any  # (points,) of any kind, kept as NumPy's
+    stress: Any
     name: str = "test"
     direction: str | float = "x"
     rate: float = 1e-3
-    deviation: float | Array | None = None
+    deviation: Any = None
     cyclic: bool = False
     toe: bool = False
     frame: bool = False

@@ -29,8 +29,8 @@ from polyxtal.files.wording import listing
 
 Array = NDArray[np.float64]
 
-WIDE = 5.0
-"""Bounds of a parameter without any, over and below its value, as a factor. [-]"""
+WIDE, NARROW = 5.0, 1.25
+"""Bounds of a parameter without any, over and below its value, as a factor; of elasticity. [-]"""
 SCALE = "elasticity.scale"
 LARGEST = 1e12
 _NAME = re.compile(r"([a-z_0-9.]+?)(?:\[(\d{1,2})\])?")
@@ -160,7 +160,8 @@ def _usual_bounds(name: str, value: float) -> FreeParameter:
             f"Parameter `{name}` must have bounds, since its value is {value:g}, not positive."
         )
     least = _LEAST.get(name.split("[")[0], 0.0)
-    return FreeParameter(max(value / WIDE, least), value * WIDE)
+    factor = NARROW if name.startswith("elasticity.") else WIDE
+    return FreeParameter(max(value / factor, least), value * factor)
 
 
 def get_parameter(material: Material, name: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -10,13 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from polyxtal.calibration.measurement import BACKWARD, Measurement
+from polyxtal.calibration.measurement import BACKWARD, FEWEST, Measurement
 
 Array = NDArray[np.float64]
 
 POINTS = 80
 """Most points of a curve that a fit compares; more are averaged."""
-LEAST_NOISE = 1e-4
+FALLEN = 0.005
+"""Fall of the stress at the end, over its maximum, that is necking. [-]"""
+LEAST_NOISE = 1e-3
 """Smallest noise, over the largest stress. [-]"""
 
 
@@ -110,6 +113,24 @@ def reduce_curve(test: Measurement, points: int = POINTS) -> Reduced:
         turns.append(test.strain[last])
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return Reduced(joined[0].astype(np.int64), joined[1], joined[2], joined[3], np.array(turns))
+
+
+def uniform_part(test: Measurement) -> Measurement:
+    """Return a test up to its maximum load, from where it necks; warn of what is left out."""
+    if test.cyclic or test.sign < 0:
+        return test
+    smooth = _running_mean(test.stress, max(1, len(test.stress) // 60))
+    peak = int(smooth.argmax())
+    if peak < FEWEST or smooth[-1] > (1 - FALLEN) * smooth[peak]:
+        return test
+    warnings.warn(
+        f"'{test.name}' is used up to its maximum load at a strain of {test.strain[peak]:.3g}; "
+        f"{len(test.strain) - peak - 1} points beyond, where it necks, are left out.",
+        stacklevel=3,
+    )
+    given = None if test.deviation is None else np.asarray(test.deviation)[: peak + 1]
+    strain, stress = test.strain[: peak + 1], test.stress[: peak + 1]
+    return replace(test, strain=strain, stress=stress, deviation=given)
 
 
 def mean_of_repeats(repeats: Sequence[Measurement]) -> Measurement:

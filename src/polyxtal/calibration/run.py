@@ -24,7 +24,7 @@ from polyxtal.calibration.measurement import Measurement
 from polyxtal.calibration.objective import Objective
 from polyxtal.calibration.parameters import Free, free_parameters, get_parameter
 from polyxtal.calibration.posterior import Posterior, has_emcee, sample_posterior
-from polyxtal.calibration.repeats import reduce_curve
+from polyxtal.calibration.repeats import reduce_curve, uniform_part
 from polyxtal.calibration.result import Calibration, FittedTest, estimates
 from polyxtal.calibration.settings import CalibrationSettings
 from polyxtal.calibration.slopes import check_slope, first_compliance
@@ -190,7 +190,7 @@ def _tests(measurements: Measurement | Sequence[Measurement]) -> list[Measuremen
         raise ValueError("Argument `measurements` must hold a measurement, but is empty.")
     for test in tests:
         require_type(test, Measurement, "measurements")
-    return tests
+    return [uniform_part(test) for test in tests]
 
 
 def _modulus(network: MaterialNetwork, material: Material, axis: Array) -> float:

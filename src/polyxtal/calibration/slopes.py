@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +10,14 @@ import numpy as np
 from polyxtal.calibration.measurement import Measurement
 from polyxtal.calibration.repeats import Reduced
 
-NEAR = 2.5
-"""Factor within which a slope is that of another unit. [-]"""
+NEAR, NEARER = 2.5, 1.5
+"""Factor within which a slope is that of another unit; for units that are near to MPa, and with a
+load frame. [-]"""
+KSI = 1 / 6.894757293168
+"""1 MPa. [ksi]"""
 SLIPS = (
+    (KSI, "its stress looks like ksi that are taken for MPa"),
+    (1e3 * KSI, "its stress looks like psi that are taken for MPa"),
     (0.01, "its strain looks like percent that are taken for fractions"),
     (100.0, "its strain looks like fractions that are taken for percent"),
     (1e6, "its stress looks like Pa that are taken for MPa"),
@@ -47,14 +53,15 @@ def check_slope(test: Measurement, reduced: Reduced, modulus: float) -> None:
     """
     slope = elastic_slope(test, reduced)
     ratio = slope / modulus
-    for factor, slip in SLIPS:
-        # A load frame makes a curve softer, up to its compliance.
-        near = NEAR if not test.frame else 1.5
-        if factor / near < ratio < factor * near:
-            raise ValueError(
-                f"The elastic slope of '{test.name}' must be near Young's modulus of the specimen, "
-                f"{modulus:.3g} MPa, but is {slope:.3g} MPa: {slip}."
-            )
+    # A load frame makes a curve softer, up to its compliance.
+    known = [slip for slip in SLIPS if not (test.frame and slip[0] == KSI)]
+    factor, slip = min(known, key=lambda one: abs(math.log(max(ratio, 1e-12) / one[0])))
+    near = NEARER if test.frame or factor == KSI else NEAR
+    if factor / near < ratio < factor * near:
+        raise ValueError(
+            f"The elastic slope of '{test.name}' must be near Young's modulus of the specimen, "
+            f"{modulus:.3g} MPa, but is {slope:.3g} MPa: {slip}."
+        )
 
 
 def first_compliance(
