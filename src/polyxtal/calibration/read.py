@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyxtal.argument_types import require_path, require_type
+from polyxtal.argument_types import require_path, require_type, with_article
 from polyxtal.calibration.measurement import Measurement
 from polyxtal.calibration.repeats import mean_of_repeats
 from polyxtal.files.bounded import read_bounded
@@ -73,9 +73,10 @@ def read_measurement(
         >>> px.read_measurement(folder / "a.csv", "strain [%]", "stress [MPa]", strain_unit="%")
         Measurement('a', direction='x', points=10, strain up to 0.009)
     """
-    several = [paths] if isinstance(paths, str | Path) else list(paths)
-    if not several:
-        raise ValueError("Argument `paths` must be a file or several, but is empty.")
+    several = [paths] if isinstance(paths, str | Path) else paths
+    if not isinstance(several, Sequence) or not several:
+        given = "is empty" if isinstance(several, Sequence) else f"is {with_article(type(paths))}"
+        raise ValueError(f"Argument `paths` must be a path or a Sequence, but {given}.")
     for name, value, known in (
         ("strain_unit", strain_unit, STRAIN_UNITS),
         ("stress_unit", stress_unit, STRESS_UNITS),
