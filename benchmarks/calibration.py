@@ -77,8 +77,7 @@ def recovery(trials: int) -> list[Row]:
         for trial in range(trials):
             generator = np.random.default_rng(1000 + trial)
             first = {one: get_parameter(alloy, one) for one in free}
-            truth = {one: v * math.exp(0.2 * generator.standard_normal())
-                     for one, v in first.items()}  # fmt: skip
+            truth = {k: v * math.exp(0.2 * generator.standard_normal()) for k, v in first.items()}
             tests = []
             for direction in directions:
                 blank = px.Measurement(np.linspace(0, 0.08, 60), np.linspace(0, 100, 60),
@@ -88,8 +87,9 @@ def recovery(trials: int) -> list[Row]:
                 scatter = NOISE * np.abs(curve.stress).max()
                 noisy = curve.stress + scatter * generator.standard_normal(len(curve.stress))
                 tests.append(
-                    px.Measurement(curve.strain, noisy, str(direction), direction,
-                                   deviation=scatter)  # fmt: skip
+                    px.Measurement(
+                        curve.strain, noisy, str(direction), direction, deviation=scatter
+                    )  # fmt: skip
                 )
             bounds = {one: (v / 4, v * 4) for one, v in first.items()}
             found = px.calibrate(rve, tests, alloy, bounds, settings)
@@ -160,6 +160,7 @@ def plate(folder: Path) -> list[Row]:
         "slip_resistance_initial": (40.0, 300.0),
         "slip_resistance_saturation": (60.0, 600.0),
         "hardening_modulus": (30.0, 5000.0),
+        "hardening_exponent": (0.5, 8.0),
     }
     tests = [
         px.read_measurement(
@@ -179,7 +180,9 @@ def plate(folder: Path) -> list[Row]:
         for one in found.tests:
             row = {"texture": name, "quantity": f"rms of {one.test.name} [MPa]", "value": one.rms}
             rows.append(row)
-        print(name, found, [f"{one.test.name} {one.rms:.1f} MPa" for one in found.tests], flush=True)
+        print(
+            name, found, [f"{one.test.name} {one.rms:.1f} MPa" for one in found.tests], flush=True
+        )
         for sentence in found.remarks:
             print("   ", sentence)
     for one in free:
@@ -190,7 +193,7 @@ def plate(folder: Path) -> list[Row]:
 
 def aa6022(seeds: int) -> list[Row]:
     """Fit one curve for several textures; predict r-values and yield stresses blind."""
-    from laboratory import MEASURED, PLAUSIBLE  # noqa: PLC0415  beside this file
+    from laboratory import MEASURED, PLAUSIBLE
 
     alloy = px.load_material("AA6022-T4")
     random = px.from_texture(px.rolling_texture({}), 729, seed=9)
@@ -199,9 +202,7 @@ def aa6022(seeds: int) -> list[Row]:
     free = ["slip_resistance_initial", "hardening_modulus"]
     angles = [a for a in MEASURED["angle [degrees]"] if isinstance(a, int)]
     measured = np.array([MEASURED[q][: len(angles)] for q in ("r", "yield")], dtype=float)
-    few = px.LaboratorySettings(
-        tuple(float(a) for a in angles), 8, 0, (0.01,), 0.05, taylor=False
-    )
+    few = px.LaboratorySettings(tuple(float(a) for a in angles), 8, 0, (0.01,), 0.05, taylor=False)
     rows: list[Row] = [
         {"texture": "measured", "angle [degrees]": a, "r": r, "yield": s}
         for a, r, s in zip(angles, *measured, strict=True)

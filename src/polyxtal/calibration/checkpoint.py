@@ -33,7 +33,7 @@ KINDS = ("network", "slopes", "field")
 
 
 class Checkpoint:
-    """Curves by coordinates, of the network, their derivatives, and of the full field, kept in a file if there is one.
+    """Curves of the network, their derivatives and the full field by coordinates, kept in a file.
 
     Attributes:
         known: Answers by coordinates, of each kind.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +22,8 @@ ROUGH, FINE = 1e-2, 1e-4
 """Relative gain of the sum of squares that ends the fit from a start, and the last one. [-]"""
 SETTLED = 0.02
 """Relative change of the discrepancy below which it is settled. [-]"""
+SETTLINGS = 4
+"""Most fits with another discrepancy."""
 FIRST_DISCREPANCY = 0.01
 """Discrepancy before the first fit, over the largest stress. [-]"""
 SAME = 0.05
@@ -78,7 +79,6 @@ def fit(
     initial: Array,
     starts: int,
     seed: int,
-    on_start: Callable[[str], None],
 ) -> list[Minimum]:
     """Return the different minima, the best first.
 
@@ -88,19 +88,19 @@ def fit(
     objective.discrepancy = np.array(
         [FIRST_DISCREPANCY * np.abs(one.stress).max() for one in objective.reduced]
     )
-    minima: list[Minimum] = []
-    for number, start in enumerate(starting_points(objective, initial, starts, seed)):
-        minima.append(minimise(objective, start, ROUGH))
-        on_start(f"start {number + 1}, cost {minima[-1].cost:.3g}")
+    points = starting_points(objective, initial, starts, seed)
+    minima = [minimise(objective, start, ROUGH) for start in points]
     minima.sort(key=lambda one: one.cost)
     n = objective.parameters
     if objective.forward.solve(minima[0].x[:n]) is None:
         raise ConvergenceError(
             "The curves must converge at some start, but do so at none; narrow the bounds.", np.inf
         )
-    minima[0] = settle(objective, minima[0].x)
+    best, *rest = minima
+    minima[0] = settle(objective, best.x)
     different = [minima[0]]
-    for one in minima[1:]:
+    ratio = minima[0].cost / max(best.cost, 1e-300)  # weights are other ones now
+    for one in (other._replace(cost=ratio * other.cost) for other in rest):
         apart = [np.abs(one.x[:n] - other.x[:n]).max() > SAME for other in different]
         if all(apart):
             different.append(one)
@@ -109,11 +109,11 @@ def fit(
 
 def settle(objective: Objective, x: Array) -> Minimum:
     """Fit again with the discrepancy of the fit itself, until that is settled."""
-    for _ in range(4):
+    found = Minimum(x, 0.0)
+    for _ in range(SETTLINGS):
         before = objective.discrepancy.copy()
-        objective.discrepancy = misfit(objective, x)
-        found = minimise(objective, x)
-        x = found.x
+        objective.discrepancy = misfit(objective, found.x)
+        found = minimise(objective, found.x)
         noise = np.array([np.sqrt(np.mean(one.deviation**2)) for one in objective.reduced])
         change = np.abs(objective.discrepancy - before)
         if (change <= SETTLED * (objective.discrepancy + noise)).all():

@@ -64,7 +64,7 @@ class Forward:
         conditions: Sequence[Condition],
         threads: int = 1,
         known: dict[str, dict[bytes, Answer]] | None = None,
-        on_solve: Callable[[], None] | None = None,
+        on_solve: Callable[[int], None] | None = None,
     ) -> None:
         """Start without a correction.
 
@@ -76,7 +76,7 @@ class Forward:
             threads: Number of curves at a time.
             known: Curves ("network") and derivatives ("slopes") by coordinates, of an earlier run;
                 new ones are added.
-            on_solve: Called after every new answer.
+            on_solve: Called after every new answer with their number.
         """
         self.network, self.material, self.free = network, material, dict(free)
         self.conditions, self.threads = list(conditions), threads
@@ -105,7 +105,8 @@ class Forward:
             variations = []
             for k, step in enumerate(steps):
                 ends = inside + np.outer((-step, step), np.eye(n)[k])
-                variations.append(Variation(*(self.material_at(end) for end in ends), step))
+                minus, plus = (self.material_at(end) for end in ends)
+                variations.append(Variation(minus, plus, step))
 
             def run(condition: Condition) -> Answer:
                 found = respond_with_sensitivity(
@@ -118,8 +119,7 @@ class Forward:
             with one_thread(), ThreadPoolExecutor(self.threads) as pool:
                 found = list(pool.map(run, self.conditions))
             self._slopes[key] = [curve for answer in found for curve in answer]
-            if self._on_solve is not None:
-                self._on_solve()
+            self._tell()
         flat = self._slopes[key]
         each = [flat[c : c + n + 1] for c in range(0, len(flat), n + 1)]
         raw = [answer[0] for answer in each]
@@ -156,8 +156,7 @@ class Forward:
         for k in missing:
             own = [curves[k, c] for c in range(len(self.conditions)) if (k, c) in curves]
             self.known[keys[k]] = [] if k in failed else [c for c in own if c is not None]
-            if self._on_solve is not None:
-                self._on_solve()
+            self._tell()
         return [self._corrected(self.known[key]) or None for key in keys]
 
     def correct(self, z: Array, truth: Sequence[Curve]) -> None:
@@ -186,6 +185,10 @@ class Forward:
         if self._correction is None:
             return 0.0
         return max(float(np.abs(c.stress).max()) / scale for c, scale in self._correction)
+
+    def _tell(self) -> None:
+        if self._on_solve is not None:
+            self._on_solve(len(self.known) + len(self._slopes))
 
     def _corrected_slope(self, c: int, curve: Curve, slope: Curve) -> Curve:
         """Return the derivative of a corrected curve."""

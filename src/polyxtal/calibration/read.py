@@ -77,15 +77,15 @@ def read_measurement(
     if not isinstance(several, Sequence) or not several:
         given = "is empty" if isinstance(several, Sequence) else f"is {with_article(type(paths))}"
         raise ValueError(f"Argument `paths` must be a path or a Sequence, but {given}.")
-    for name, value, known in (
+    for name, value, choices in (
         ("strain_unit", strain_unit, STRAIN_UNITS),
         ("stress_unit", stress_unit, STRESS_UNITS),
         ("measure", measure, MEASURES),
     ):
         require_type(value, str, name)
-        if value not in known:
+        if value not in choices:
             raise ValueError(
-                f"Argument `{name}` must be one of {listing(known)}, but is {value!r}."
+                f"Argument `{name}` must be one of {listing(choices)}, but is {value!r}."
             )
     repeats = []
     for path in several:
@@ -98,7 +98,7 @@ def read_measurement(
         if measure == "true":
             e = np.expm1(np.clip(e, -50.0, 50.0))
             s = s / (1.0 + e)
-        known = {"name": Path(path).stem} | about
+        known: dict[str, Any] = {"name": Path(path).stem, **about}
         try:
             repeats.append(Measurement(e, s, **known))
         except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from polyxtal.argument_types import require_type
 from polyxtal.calibration.checkpoint import Checkpoint, identity_of
 from polyxtal.calibration.condition import Condition
 from polyxtal.calibration.field import FullField
-from polyxtal.calibration.fit import fit, settle
+from polyxtal.calibration.fit import Minimum, fit, settle
 from polyxtal.calibration.forward import Forward
 from polyxtal.calibration.measurement import Measurement
 from polyxtal.calibration.objective import Objective
@@ -96,8 +96,7 @@ def calibrate(
     chosen = settings or CalibrationSettings()
     require_type(chosen, CalibrationSettings, "settings")
     parameters = free_parameters(free, material)
-    if threads is not None:
-        require_type(threads, Integral, "threads")
+    workers = _workers(threads)
     reduced = [reduce_curve(test) for test in tests]
     each = [Condition.of(test, one) for test, one in zip(tests, reduced, strict=True)]
     conditions = list(dict.fromkeys(each))
@@ -109,32 +108,19 @@ def calibrate(
     kept = Checkpoint(None if checkpoint is None else Path(checkpoint), identity, len(parameters))
     stages = Stages(on_progress)
 
-    solved = 0
-
-    def after_solve() -> None:
-        nonlocal solved
-        solved += 1
+    def after_solve(solved: int) -> None:
         kept.after_solve()
         stages.report("fit", solved, 0, "curves of the network")
 
-    workers = threads or os.cpu_count() or 1
-    forward = Forward(
-        network, material, parameters, conditions, int(workers), kept.known, after_solve
-    )
+    forward = Forward(network, material, parameters, conditions, workers, kept.known, after_solve)
     which = [conditions.index(one) for one in each]
     objective = Objective(forward, tests, reduced, which, moduli[0])
-    start = [one.coordinate(get_parameter(material, name)) for name, one in parameters.items()]
-    nuisances = np.zeros(len(objective.nuisance))
-    if objective.nuisance.frame is not None:
-        nuisances[objective.nuisance.frame] = first_compliance(tests, reduced, moduli[0])
-    initial = np.concatenate([start, nuisances])
     with stages.stage("fit"):
-        minima = fit(objective, initial, chosen.starts, chosen.seed, lambda _: None)
+        minima = fit(objective, _initial(objective, moduli[0]), chosen.starts, chosen.seed)
     x, rounds, field = minima[0].x, 0, None
     if chosen.accuracy is not None:
-        field = FullField(
-            rve, conditions, chosen.accuracy, chosen.seed, kept.known["field"], threads
-        )
+        given = chosen.accuracy, chosen.seed, kept.known["field"], workers
+        field = FullField(rve, conditions, *given)
         x, rounds = _correct(objective, field, x, chosen, stages)
     found = laplace(objective, x)
     posterior = None
@@ -142,13 +128,6 @@ def calibrate(
         with stages.stage("posterior"):
             posterior = sample_posterior(objective, found, chosen.seed)
     kept.write()
-    others = [
-        (
-            {n: one.value(v) for (n, one), v in zip(parameters.items(), m.x, strict=False)},
-            m.cost / max(minima[0].cost, 1e-300),
-        )
-        for m in minima[1:]
-    ]
     error = None if field is None else field.error
     return Calibration(
         material=forward.material_at(x[: len(parameters)]),
@@ -159,7 +138,7 @@ def calibrate(
         free=parameters,
         laplace=found,
         posterior=posterior,
-        other_minima=tuple(others),
+        other_minima=tuple(_others(objective, minima)),
         bias=forward.correction,
         field_error=error,
         rounds=rounds,
@@ -167,6 +146,39 @@ def calibrate(
         conditions=tuple(conditions),
         seconds=stages.seconds,
     )
+
+
+def _workers(threads: int | None) -> int:
+    if threads is None:
+        return os.cpu_count() or 1
+    require_type(threads, Integral, "threads")
+    if not 1 <= threads <= 1024:
+        raise ValueError(f"Argument `threads` must be 1 to 1024, but is {threads}.")
+    return int(threads)
+
+
+def _initial(objective: Objective, modulus: float) -> Array:
+    """Return the first values of the parameters and nuisances."""
+    forward = objective.forward
+    start = [
+        one.coordinate(get_parameter(forward.material, name)) for name, one in forward.free.items()
+    ]
+    nuisances = np.zeros(len(objective.nuisance))
+    if objective.nuisance.frame is not None:
+        first = first_compliance(objective.tests, objective.reduced, modulus)
+        nuisances[objective.nuisance.frame] = first
+    return np.concatenate([start, nuisances])
+
+
+def _others(
+    objective: Objective, minima: Sequence[Minimum]
+) -> Iterator[tuple[dict[str, float], float]]:
+    """Yield the parameters of other minima, and their sums of squares over the best one's."""
+    free = objective.forward.free
+    least = max(minima[0].cost, 1e-300)
+    for one in minima[1:]:
+        values = {n: p.value(float(z)) for (n, p), z in zip(free.items(), one.x, strict=False)}
+        yield values, one.cost / least
 
 
 def specimen_volume(specimen: Polycrystal | Texture, material: Material) -> Polycrystal:

@@ -69,7 +69,8 @@ def laplace(objective: Objective, x: Array) -> Laplace:
     weak = np.zeros(len(x))
     weak[: objective.parameters] = UNIFORM
     inflation = correlation_factor(objective, x)
-    covariance = np.linalg.pinv(jacobian.T @ jacobian / inflation + np.diag(weak), hermitian=True)
+    information = jacobian.T @ jacobian / inflation + np.diag(weak)
+    covariance = np.asarray(np.linalg.pinv(information, hermitian=True), np.float64)
     return Laplace(x, covariance, jacobian, inflation)
 
 

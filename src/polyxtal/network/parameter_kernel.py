@@ -90,12 +90,13 @@ def vary_leaves(
             for s in range(states):
                 value = ws.state_residual[s] / (2.0 * step)
                 state_residual[s] = -value if side == 0 else state_residual[s] + value
+        # z(old) such that the residual of the state is its derivative, in all that a law derives.
         _place(0.0, *given, moved, moved_start, moved_old, ws)
+        for s in range(states):
+            moved_old[s] -= state_residual[s]
         evaluate(law, moved_old, dt, stress[leaf], state[leaf], True, ws)
         for m in range(6):
             ws.residual[m] = residual[m]
-        for s in range(states):
-            ws.state_residual[s] = state_residual[s]
         count = linearise(law, state[leaf], EXACT, True, ws)
         newton_step(law, count, state[leaf], True, ws)
         for m in range(6):

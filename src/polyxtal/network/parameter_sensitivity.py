@@ -5,9 +5,9 @@ the leaves at fixed F is differentiated (`parameter_kernel.py`),
 
     dP_l/dp = A_l : dF_l/dp + P*_l,
 
-then the tree, whose interfaces and boundary conditions stay satisfied: the linear system is that of
-Newton's method in `online.py`, with P* in place of the unbalanced stress; at last the leaves' states
-along the deformations that follow. The derivatives are those of the discrete increments.
+then the tree, whose interfaces and boundary conditions stay satisfied: the linear system is that
+of Newton's method in `online.py`, with P* in place of the unbalanced stress; at last the leaves'
+states along the deformations that follow. The derivatives are those of the discrete increments.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ class SensitiveOnline(CompiledOnline):
                 groups = law_groups(other.materials, other.laws, other.index(leaves).numpy())
                 sides.append([group.constants for group in groups])
                 starts.append(other.initial_state(network.orientations).internal.numpy())
-            if [[c.dtype for c in side] for side in sides] != [
-                [group[0].dtype for group in self._groups]
-            ] * 2:
+            kinds = [[constants.dtype for constants in side] for side in sides]
+            own = law_groups(law.materials, law.laws, law.index(leaves).numpy())
+            if kinds != [[group.constants.dtype for group in own]] * 2:
                 raise ValueError(
                     "A parameter must leave the law and its systems as they are, but changes them."
                 )

@@ -82,7 +82,10 @@ def test_a_material_and_its_report_are_written(folder, tmp_path):
         (("[30, 200]", "[200, 30]"), "must ascend and be finite, but are 200 and 30"),
         (("slip_resistance_initial", "hardness"), "A free parameter must be one of"),
         (("curve.csv", "none.csv"), "none.csv"),
-        (("s, strain_unit", "force, strain_unit"), r"must be one of its own (e, s), but is 'force'"),
+        (
+            ("s, strain_unit", "force, strain_unit"),
+            r"must be one of its own (e, s), but is 'force'",
+        ),
         (("random: true", "rolling: {cube: 2.0}"), "must not be negative nor exceed 1 in all"),
         (("random: true, ", ""), "must be one of file, rolling and random: true"),
         (("leaves: 2", "leaf: 2"), "field `leaf` must be a known one"),
