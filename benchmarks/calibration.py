@@ -89,7 +89,7 @@ def recovery(trials: int) -> list[Row]:
                 tests.append(
                     px.Measurement(
                         curve.strain, noisy, str(direction), direction, deviation=scatter
-                    )  # fmt: skip
+                    )
                 )
             bounds = {one: (v / 4, v * 4) for one, v in first.items()}
             found = px.calibrate(rve, tests, alloy, bounds, settings)
@@ -160,7 +160,6 @@ def plate(folder: Path) -> list[Row]:
         "slip_resistance_initial": (40.0, 300.0),
         "slip_resistance_saturation": (60.0, 600.0),
         "hardening_modulus": (30.0, 5000.0),
-        "hardening_exponent": (0.5, 8.0),
     }
     tests = [
         px.read_measurement(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Checkpoint:
 
     Attributes:
         known: Answers by coordinates, of each kind.
-        error: Bound of the full field's error; None before. [-]
+        field: Grid and bound of the error of the full field, empty before it.
     """
 
     def __init__(self, path: Path | None, identity: str, parameters: int) -> None:
@@ -48,6 +49,7 @@ class Checkpoint:
         """
         self.path, self.identity, self.parameters = path, identity, parameters
         self.known: dict[str, dict[bytes, Answer]] = {kind: {} for kind in KINDS}
+        self.field: dict[str, Any] = {}
         self._written = perf_counter()
         if path is not None and path.exists():
             try:
@@ -77,7 +79,7 @@ class Checkpoint:
                 for name in Curve._fields:
                     rows = [getattr(answer[c], name) for answer in solved]
                     arrays[f"{kind}/{c}/{name}"] = np.stack(rows)
-        about = {"format": FORMAT, "identity": self.identity}
+        about = {"format": FORMAT, "identity": self.identity, "field": self.field}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(self.path) as temporary:
             write_arrays(temporary, arrays, about)
@@ -87,6 +89,7 @@ class Checkpoint:
             about = archive.about
             if about.get("format") != FORMAT or about.get("identity") != self.identity:
                 raise ValueError("must be a checkpoint of this calibration, but is of another")
+            self.field = dict(about.get("field", {}))
             names = set(archive.names)
             for kind in KINDS:
                 if f"{kind}/z" not in names:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from polyxtal.calibration.checkpoint import Checkpoint
 from polyxtal.calibration.condition import FINER, Condition, Curve
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.fullfield.simulate import simulate
 from polyxtal.mechanics.ladder.predict import predict
 from polyxtal.mechanics.response import Response
+from polyxtal.microstructure.coarse import coarsen
 from polyxtal.microstructure.polycrystal import Polycrystal
 
 
@@ -16,7 +18,7 @@ class FullField:
     """Full-field curves of a specimen, the first to an accuracy, all others on the grid of that.
 
     Attributes:
-        error: Bound of the first curve's error, relative to its largest stress; None before. [-]
+        about: Grid and bound of the error relative to the largest stress, empty before. [-]
     """
 
     def __init__(
@@ -25,14 +27,18 @@ class FullField:
         conditions: Sequence[Condition],
         accuracy: float,
         seed: int,
-        known: dict[bytes, list[Curve]],
+        kept: Checkpoint,
         threads: int | None = None,
     ) -> None:
-        """Compute nothing yet; `known` holds curves of an earlier run by coordinates."""
+        """Compute nothing yet; `kept` holds curves of an earlier run, and their grid."""
         self.rve, self.conditions, self.accuracy, self.seed = rve, conditions, accuracy, seed
-        self.known, self.threads = known, threads
-        self.error: float | None = None
+        self.known, self.about, self.threads = kept.known["field"], kept.field, threads
         self._coarse: Polycrystal | None = None
+
+    @property
+    def error(self) -> float:
+        """Bound of the error of the first curve, relative to its largest stress. [-]"""
+        return float(self.about["error"])
 
     def curves(
         self, key: bytes, material: Material, on_curve: Callable[[str], None]
@@ -55,15 +61,15 @@ class FullField:
         return found
 
     def _respond(self, material: Material, condition: Condition) -> Response:
-        if self._coarse is not None:
-            return simulate(self._coarse, material, condition.path(FINER), threads=self.threads)
-        answer = predict(
-            self.rve,
-            material,
-            condition.path(FINER),
-            self.accuracy,
-            threads=self.threads,
-            seed=self.seed,
-        )
-        self.error, self._coarse = float(answer.error), answer.coarse or self.rve
-        return answer
+        path, threads = condition.path(FINER), self.threads
+        if not self.about:
+            answer = predict(
+                self.rve, material, path, self.accuracy, threads=threads, seed=self.seed
+            )
+            self.about.update(error=float(answer.error), grid=list(answer.grid))
+            return answer
+        if self._coarse is None:
+            grid = tuple(int(n) for n in self.about["grid"])
+            whole = grid == self.rve.grid
+            self._coarse = self.rve if whole else coarsen(self.rve, grid, self.seed)
+        return simulate(self._coarse, material, path, threads=threads)

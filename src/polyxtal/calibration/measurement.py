@@ -48,8 +48,8 @@ class Measurement:
         r_value: r-value and its standard deviation over the last half of the strain, or None. [-]
 
     Raises:
-        ValueError: if a value is not finite, the curve is too short, starts at a preload, or
-            reverses without `cyclic`, or numbers look like another unit's.
+        ValueError: if a value is not finite, the curve is too short, starts at a preload, reverses
+            without `cyclic`, or has a sign or numbers that look like another unit's.
 
     Example:
         >>> import numpy as np
@@ -88,6 +88,7 @@ class Measurement:
         if self.r_value is not None:
             self._check_r_value()
         self._check_sizes()
+        self._check_signs()
         if not self.toe:
             self._check_preload()
         if not self.cyclic:
@@ -197,6 +198,16 @@ class Measurement:
             raise ValueError(
                 f"The stress of '{name}' must exceed {SMALLEST:g} MPa, but reaches only "
                 f"{height:.3g}: it looks like GPa or a force."
+            )
+
+    def _check_signs(self) -> None:
+        first = max(2, int(np.abs(self.strain - self.strain[0]).argmax()) + 1)
+        work = np.trapezoid(self.stress[:first], self.strain[:first])
+        if not work > 0:
+            raise ValueError(
+                f"The stress of '{self.name}' must have the sign of its strain, positive in "
+                "tension and negative in compression, but its work up to the largest strain is "
+                f"{work:.3g} MJ/m³."
             )
 
     def _check_preload(self) -> None:

@@ -59,8 +59,8 @@ def has_emcee() -> bool:
     return find_spec("emcee") is not None
 
 
-def sample_posterior(objective: Objective, at: Laplace, seed: int) -> Posterior:
-    """Return samples of the posterior.
+def sample_posterior(objective: Objective, at: Laplace, seed: int) -> Posterior | None:
+    """Return samples of the posterior; None if too few curves around the fit converge.
 
     Raises:
         ImportError: if emcee is not installed.
@@ -72,6 +72,9 @@ def sample_posterior(objective: Objective, at: Laplace, seed: int) -> Posterior:
     low, high = objective.bounds()
     model = _Quadratic(objective, at, generator)
     size = len(at.x)
+    if model.error is None:
+        return None
+    error = model.error
 
     def log_density(x: Array) -> Array:
         inside = ((x >= low) & (x <= high)).all(1)
@@ -89,7 +92,7 @@ def sample_posterior(objective: Objective, at: Laplace, seed: int) -> Posterior:
     return Posterior(
         samples,
         tuple(_stresses(objective, model(few))),
-        model.error,
+        error,
         float(np.mean(sampler.acceptance_fraction)),
         float(np.max(times)),
     )
@@ -120,6 +123,9 @@ class _Quadratic:
         n = objective.parameters
         answers = objective.forward.solve_all([x[:n] for x in points])
         solved = [(x, curves) for x, curves in zip(points, answers, strict=True) if curves]
+        self.error: float | None = None
+        if len(solved) < terms + CHECKS:
+            return
         x = np.stack([one for one, _ in solved])
         r = np.stack([objective.residuals(one, curves) for one, curves in solved])
         fitted = slice(0, len(x) - CHECKS)

@@ -86,8 +86,15 @@ class Calibration:
         seconds: Wall time by stage. [s]
 
     Example:
+        >>> import numpy as np
         >>> import polyxtal as px
-        >>> px.Calibration.__doc__ is not None
+        >>> strain = np.linspace(0.0, 0.02, 50)
+        >>> test = px.Measurement(strain, 220 * np.tanh(330 * strain) + 900 * strain)
+        >>> quick = px.CalibrationSettings(leaves=2, starts=1, accuracy=None, posterior=False)
+        >>> rve, alloy = px.tessellate(grid=3, grains=9, seed=0), px.load_material("AA6022-T4")
+        >>> found = px.calibrate(rve, test, alloy, ["slip_resistance_initial"], quick)
+        >>> one = found.parameters["slip_resistance_initial"]
+        >>> one.low < one.value < one.high
         True
     """
 

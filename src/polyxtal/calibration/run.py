@@ -119,8 +119,7 @@ def calibrate(
         minima = fit(objective, _initial(objective, moduli[0]), chosen.starts, chosen.seed)
     x, rounds, field = minima[0].x, 0, None
     if chosen.accuracy is not None:
-        given = chosen.accuracy, chosen.seed, kept.known["field"], workers
-        field = FullField(rve, conditions, *given)
+        field = FullField(rve, conditions, chosen.accuracy, chosen.seed, kept, workers)
         x, rounds = _correct(objective, field, x, chosen, stages)
     found = laplace(objective, x)
     posterior = None

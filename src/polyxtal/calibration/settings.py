@@ -24,6 +24,11 @@ class CalibrationSettings:
 
     Raises:
         ValueError: if a number is out of range.
+
+    Example:
+        >>> import polyxtal as px
+        >>> px.CalibrationSettings(leaves=32, accuracy=None).starts
+        3
     """
 
     leaves: int = 64

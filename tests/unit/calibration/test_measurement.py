@@ -37,6 +37,7 @@ BACK = np.concatenate([STRAIN[:150], STRAIN[149:99:-1]])
         ({"stress": NAN}, "stress of 'A' must be finite, but is nan at point 8"),
         ({"strain": STRAIN[:5], "stress": STRESS[:5]}, "must have 8 to 2000000 points, .* has 5"),
         ({"strain": STRAIN[1:]}, r"vectors of one length, but have shapes \(199,\) and \(200,\)"),
+        ({"stress": -STRESS}, "must have the sign of its strain, positive in tension and negative"),
         ({"direction": "w"}, "must be x, y, z or an angle in degrees from x towards y"),
         ({"direction": 400.0}, "must be within 360 degrees, but is 400"),
         ({"rate": 0.0}, "rate of 'A' must be positive, but is 0.0 1/s"),

@@ -63,11 +63,18 @@ def notes(report: CalibrationReport) -> list[str]:
     """Return what must be known about the numbers, in sentences."""
     found = report.found
     said = [*found.remarks]
-    if found.field_error is not None:
+    if found.rounds:
+        bound = found.field_error
+        own = (
+            f"the error of its coarse grid is below {100 * bound:.2g} % (90 %)"
+            if bound
+            else "it is that of the specimen's own grid"
+        )
         said.append(
             f"The network of {report.config.leaves} leaves was corrected to the full field "
-            f"{found.rounds} times, by up to {100 * found.bias:.2g} % of the largest stress; the "
-            f"full field's own error is below {100 * found.field_error:.2g} % (90 %)."
+            f"{found.rounds} times, by up to {100 * found.bias:.2g} % of the largest stress; "
+            f"{own}. What another specimen of the same texture, or another texture, would give is not in "
+            "the intervals."
         )
     else:
         said.append("The network was not corrected by the full field: its bias is in the values.")

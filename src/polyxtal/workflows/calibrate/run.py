@@ -67,7 +67,10 @@ def run_calibration(
         ValueError: if a file or a setting is invalid.
         ConvergenceError: see `calibrate`.
     """
-    material = load_material(_source(config.material, folder))
+    try:
+        material = load_material(_source(config.material, folder))
+    except ValueError as error:
+        raise ValueError(str(error).replace("Argument `source`", "Field `material`")) from error
     tests = [_measurement(one, folder) for one in config.measurements]
     rve = read_specimen(config.specimen, material, folder)
     free = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ def summary(report: CalibrationReport) -> dict[str, Any]:
             "quadratic_model_error": found.posterior.error,
             "trusted": found.posterior.trusted,
             "acceptance": found.posterior.acceptance,
-            "autocorrelation_steps": found.posterior.autocorrelation,
+            "autocorrelation_steps": _finite(found.posterior.autocorrelation),
         },
         "compliance": found.compliance,
         "tests": [
@@ -118,6 +119,10 @@ def summary(report: CalibrationReport) -> dict[str, Any]:
         "material": material_summary(found.material),
         "seconds": dict(found.seconds),
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _parameters(report: CalibrationReport) -> Iterator[list[Any]]:
