@@ -73,8 +73,8 @@ def notes(report: CalibrationReport) -> list[str]:
         said.append(
             f"The network of {report.config.leaves} leaves was corrected to the full field "
             f"{found.rounds} times, by up to {100 * found.bias:.2g} % of the largest stress; "
-            f"{own}. What another specimen of the same texture, or another texture, would give is not in "
-            "the intervals."
+            f"{own}. What another specimen of the same texture, or another texture, would give is "
+            "not in the intervals."
         )
     else:
         said.append("The network was not corrected by the full field: its bias is in the values.")
