@@ -1,6 +1,12 @@
 """The public names of polyxtal, each with its module; read at run time by lazy_loader."""
 
 from .algebra.convergence import ConvergenceError as ConvergenceError
+from .calibration.measurement import Measurement as Measurement
+from .calibration.parameters import FreeParameter as FreeParameter
+from .calibration.read import read_measurement as read_measurement
+from .calibration.result import Calibration as Calibration
+from .calibration.run import calibrate as calibrate
+from .calibration.settings import CalibrationSettings as CalibrationSettings
 from .crystal.catalog import MaterialEntry as MaterialEntry
 from .crystal.catalog import materials as materials
 from .crystal.elasticity import CubicElasticity as CubicElasticity

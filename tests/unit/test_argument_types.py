@@ -16,6 +16,8 @@ network = px.MaterialNetwork.from_polycrystal(rve, leaves=2)
 response, texture = network.respond(material, path), px.UniformTexture()
 q = [[1, 0, 0, 0]] * 12
 figure = px.PoleFigure((1, 1, 1), [[0, 0, 1.0]], [1.0], px.Lattice("cF"))
+ramp = [0.001 * k for k in range(9)]
+test, free = px.Measurement(ramp, [1e4 * e for e in ramp]), ["slip_resistance_initial"]
 model, nested = px.load_model("polyxtal-small"), [[1, 0, 0, 0], [1, 0, 0]]
 def said(call):
     try:
@@ -48,6 +50,48 @@ CALLS = {
         "Argument `elasticity` must be an Elasticity, or one for each phase name, "
         "but is a Material."
     ),
+    "px.calibrate(material, test, material, free)": (
+        "Argument `specimen` must be a Polycrystal or a Texture, but is a Material."
+    ),
+    "px.calibrate(rve, response, material, free)": (
+        "Argument `measurements` must be a Measurement or a Sequence, but is a Response."
+    ),
+    "px.calibrate(rve, [response], material, free)": (
+        "Argument `measurements` must be a Measurement, but is a Response."
+    ),
+    "px.calibrate(rve, test, elasticity, free)": (
+        "Argument `material` must be a Material, but is a CubicElasticity."
+    ),
+    "px.calibrate(rve, test, material, 3)": (
+        "Argument `free` must be a Mapping or a Sequence, but is an int."
+    ),
+    "px.calibrate(rve, test, material, {'stress_exponent': 3})": (
+        "Argument `free['stress_exponent']` must be a Sequence, but is an int."
+    ),
+    "px.calibrate(rve, test, material, free, 3)": (
+        "Argument `settings` must be a CalibrationSettings, but is an int."
+    ),
+    "px.calibrate(rve, test, material, free, threads='2')": (
+        "Argument `threads` must be a whole number, but is a str."
+    ),
+    "px.CalibrationSettings('64')": "Argument `leaves` must be a whole number, but is a str.",
+    "px.Measurement('ab', [1.0] * 9)": (
+        "Argument `strain` must be an array of numbers, but is a str of <U2."
+    ),
+    "px.Measurement(test.strain, test.stress, 3)": "Argument `name` must be a str, but is an int.",
+    "px.Measurement(test.strain, test.stress, rate='a')": (
+        "Argument `rate` must be a number, but is a str."
+    ),
+    "px.Measurement(test.strain, test.stress, cyclic=1)": (
+        "Argument `cyclic` must be a bool, but is an int."
+    ),
+    "px.read_measurement(3)": "Argument `paths` must be a path or a Sequence, but is an int.",
+    "px.read_measurement('a.csv', strain_unit=3)": (
+        "Argument `strain_unit` must be a str, but is an int."
+    ),
+    "px.FreeParameter('a', 2.0)": "Argument `low` must be a number, but is a str.",
+    "px.FreeParameter(1.0, 2.0, 'log')": "Argument `log` must be a bool, but is a str.",
+    "px.FreeParameter(1.0, 2.0, prior='ab')": "Argument `prior` must be a number, but is a str.",
     "px.coarsen(rve, 2.0)": (
         "Argument `grid` must be a whole number or a Sequence, but is a float."
     ),

@@ -49,7 +49,7 @@ class Stages:
     """The stages of a computation: reports the progress of each and measures its wall time.
 
     Attributes:
-        seconds: Wall time of every finished stage. [s]
+        seconds: Wall time of every finished stage, of all its runs together. [s]
 
     Example:
         >>> stages = Stages(lambda *report: print(report))
@@ -94,4 +94,4 @@ class Stages:
                 self._progress(name, done, total, note)
 
         yield step
-        self.seconds[name] = perf_counter() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - started

@@ -11,6 +11,7 @@ import typer
 
 from polyxtal.cli import (
     benchmark,
+    calibrate,
     convert,
     export,
     finetune,
@@ -65,6 +66,7 @@ for verb in (
     homogenize.homogenize,
     simulate.simulate,
     lab.lab,
+    calibrate.calibrate,
     generate.generate,
     pretrain.pretrain,
     benchmark.benchmark,

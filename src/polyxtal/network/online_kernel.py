@@ -59,7 +59,7 @@ def _component(basis, k, tensor):
 
 
 @compiled
-def _root_step(tree, state, tree_ws, goal, stress_controlled, basis, matrix, right):
+def root_step(tree, state, tree_ws, goal, stress_controlled, basis, matrix, right):
     """Compute the Newton step of the macroscopic F under mixed boundary conditions."""
     root = 2 * tree.leaves.shape[0] - 2
     for k in range(9):
@@ -83,7 +83,7 @@ def _root_step(tree, state, tree_ws, goal, stress_controlled, basis, matrix, rig
 
 
 @compiled
-def _substitute_down(tree, tree_ws):
+def substitute_down(tree, tree_ws):
     """Substitute back from the root down: da = -K⁻¹ (mismatch + [N · (A_l - A_r)] dF)."""
     leaves = tree.leaves.shape[0]
     for k in range(leaves - 2, -1, -1):
@@ -235,9 +235,9 @@ def advance(
             return STALLED, iteration + 1, residual
         if residual < tolerance and off <= ROUNDING and not elastic:
             return CONVERGED, iteration + 1, residual
-        if not _root_step(tree, state, tree_ws, goal, stress_controlled, basis, matrix, right):
+        if not root_step(tree, state, tree_ws, goal, stress_controlled, basis, matrix, right):
             return STALLED, iteration + 1, residual
-        _substitute_down(tree, tree_ws)
+        substitute_down(tree, tree_ws)
         _apply(tree, state, tree_ws)
         _place_prescribed(state.deformation[root], goal, stress_controlled, basis)
         # A tangent is reused as long as the residual falls fast enough.

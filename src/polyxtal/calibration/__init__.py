@@ -1,0 +1,1 @@
+"""Calibration: parameters of a plasticity law from measured curves, with their uncertainty."""

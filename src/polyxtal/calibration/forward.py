@@ -1,0 +1,212 @@
+"""The forward model: curves of a material network, corrected to those of the full field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyxtal.algebra.convergence import ConvergenceError
+from polyxtal.algebra.threads import one_thread
+from polyxtal.calibration.condition import Condition, Curve
+from polyxtal.calibration.parameters import FreeParameter, set_parameters
+from polyxtal.crystal.material import Material
+from polyxtal.mechanics.loading.stepping import follow
+from polyxtal.network.parameter_sensitivity import Variation, respond_with_sensitivity
+from polyxtal.network.tree import MaterialNetwork
+
+Array = NDArray[np.float64]
+
+Answer = list[Curve]
+
+
+STEP = 1e-5
+"""Change of a parameter, relative to itself, in differences of the law. [-]"""
+
+
+def network_curve(network: MaterialNetwork, material: Material, condition: Condition) -> Curve:
+    """Return the curve of a network along a load.
+
+    Raises:
+        ConvergenceError: if an increment does not converge.
+    """
+    stepper = network.online(material)
+    rows = [stepper.averages()]
+    follow(condition.path(), stepper, lambda _: rows.append(stepper.averages()))
+    F, P = (np.stack(each) for each in zip(*rows, strict=True))
+    return Curve.of(condition, F, P)
+
+
+class Slopes(NamedTuple):
+    """Curves of all conditions, and their derivatives by every coordinate, [condition][k]."""
+
+    curves: Answer
+    by: list[Answer]
+
+
+class Forward:
+    """Curves of all conditions at coordinates z of the free parameters.
+
+    Attributes:
+        free: Free parameters by name.
+        conditions: Loads.
+        material: Material that the other parameters are of.
+    """
+
+    def __init__(
+        self,
+        network: MaterialNetwork,
+        material: Material,
+        free: Mapping[str, FreeParameter],
+        conditions: Sequence[Condition],
+        threads: int = 1,
+        known: dict[str, dict[bytes, Answer]] | None = None,
+        on_solve: Callable[[int], None] | None = None,
+    ) -> None:
+        """Start without a correction.
+
+        Args:
+            network: Network of the specimen.
+            material: Material that the other parameters are of.
+            free: Free parameters by name.
+            conditions: Loads.
+            threads: Number of curves at a time.
+            known: Curves ("network") and derivatives ("slopes") by coordinates, of an earlier run;
+                new ones are added.
+            on_solve: Called after every new answer with their number.
+        """
+        self.network, self.material, self.free = network, material, dict(free)
+        self.conditions, self.threads = list(conditions), threads
+        given = {} if known is None else known
+        self.known = given.setdefault("network", {})
+        self._slopes = given.setdefault("slopes", {})
+        self._on_solve = on_solve
+        self._correction: list[tuple[Curve, float]] | None = None
+
+    def material_at(self, z: Array) -> Material:
+        """Return the material at coordinates."""
+        values = {name: one.value(v) for (name, one), v in zip(self.free.items(), z, strict=True)}
+        return set_parameters(self.material, values)
+
+    def slopes(self, z: Array) -> Slopes:
+        """Return the corrected curves and their derivatives by the coordinates.
+
+        Raises:
+            ConvergenceError: if they do not converge.
+        """
+        key, n = np.asarray(z, np.float64).tobytes(), len(self.free)
+        if key not in self._slopes:
+            # Both sides of a parameter at its bound must be values that the law can have.
+            steps = [STEP / one.width if one.log else STEP for one in self.free.values()]
+            inside = np.clip(z, steps, 1.0 - np.array(steps))
+            variations = []
+            for k, step in enumerate(steps):
+                ends = inside + np.outer((-step, step), np.eye(n)[k])
+                minus, plus = (self.material_at(end) for end in ends)
+                variations.append(Variation(minus, plus, step))
+
+            def run(condition: Condition) -> Answer:
+                found = respond_with_sensitivity(
+                    self.network, self.material_at(inside), variations, condition.path()
+                )
+                curve = Curve.of(condition, found.F, found.P)
+                pairs = zip(found.by_F, found.by_P, strict=True)
+                return [curve, *(Curve.derivative(condition, found.F, *pair) for pair in pairs)]
+
+            with one_thread(), ThreadPoolExecutor(self.threads) as pool:
+                found = list(pool.map(run, self.conditions))
+            self._slopes[key] = [curve for answer in found for curve in answer]
+            self._tell()
+        flat = self._slopes[key]
+        each = [flat[c : c + n + 1] for c in range(0, len(flat), n + 1)]
+        raw = [answer[0] for answer in each]
+        corrected = [
+            [self._corrected_slope(c, answer[0], one) for one in answer[1:]]
+            for c, answer in enumerate(each)
+        ]
+        return Slopes(self._corrected(raw), corrected)
+
+    def solve(self, z: Array) -> Answer | None:
+        """Return the corrected curves at coordinates, None if they do not converge."""
+        return self.solve_all([z])[0]
+
+    def solve_all(self, points: Sequence[Array]) -> list[Answer | None]:
+        """Return the corrected curves at several coordinates, on several threads."""
+        keys = [np.asarray(z, np.float64).tobytes() for z in points]
+        missing = [k for k, key in enumerate(keys) if key not in self.known]
+        jobs = [(k, c) for k in dict.fromkeys(missing) for c in range(len(self.conditions))]
+        materials = {k: self.material_at(points[k]) for k in missing}
+        failed: set[int] = set()
+
+        def run(job: tuple[int, int]) -> Curve | None:
+            k, c = job
+            if k in failed:
+                return None
+            try:
+                return network_curve(self.network, materials[k], self.conditions[c])
+            except ConvergenceError:
+                failed.add(k)
+                return None
+
+        with one_thread(), ThreadPoolExecutor(self.threads) as pool:
+            curves = dict(zip(jobs, pool.map(run, jobs), strict=True))
+        for k in missing:
+            own = [curves[k, c] for c in range(len(self.conditions)) if (k, c) in curves]
+            self.known[keys[k]] = [] if k in failed else [c for c in own if c is not None]
+            self._tell()
+        return [self._corrected(self.known[key]) or None for key in keys]
+
+    def correct(self, z: Array, truth: Sequence[Curve]) -> None:
+        """Correct all later answers by what the full field differs at z.
+
+            σ(z) = σ_net(z) + [σ_full(z₀) - σ_net(z₀)] max|σ_net(z)| / max|σ_net(z₀)|
+
+        In the plastic range this is nearly a ratio of the curves in each increment; about zero
+        stress, as in unloading, it stays finite.
+        """
+        self._correction = None
+        own = self.solve(z)
+        if own is None:
+            raise ConvergenceError("The network must converge at the fit, but does not.", np.inf)
+        self._correction = [
+            (
+                Curve(a.strain, b.stress - a.stress, b.stretches - a.stretches),
+                float(np.abs(a.stress).max()),
+            )
+            for a, b in zip(own, truth, strict=True)
+        ]
+
+    @property
+    def correction(self) -> float:
+        """Largest correction over the largest stress of its curve. [-]"""
+        if self._correction is None:
+            return 0.0
+        return max(float(np.abs(c.stress).max()) / scale for c, scale in self._correction)
+
+    def _tell(self) -> None:
+        if self._on_solve is not None:
+            self._on_solve(len(self.known) + len(self._slopes))
+
+    def _corrected_slope(self, c: int, curve: Curve, slope: Curve) -> Curve:
+        """Return the derivative of a corrected curve."""
+        if self._correction is None:
+            return slope
+        difference, scale = self._correction[c]
+        largest = int(np.abs(curve.stress).argmax())
+        growth = float(np.sign(curve.stress[largest]) * slope.stress[largest]) / scale
+        return slope._replace(stress=slope.stress + growth * difference.stress)
+
+    def _corrected(self, curves: Answer) -> Answer:
+        if self._correction is None or not curves:
+            return curves
+        return [
+            Curve(
+                one.strain,
+                one.stress + difference.stress * (np.abs(one.stress).max() / scale),
+                one.stretches + difference.stretches,
+            )
+            for one, (difference, scale) in zip(curves, self._correction, strict=True)
+        ]

@@ -1,0 +1,1 @@
+"""`polyxtal calibrate`: parameters of a plasticity law from measured curves."""

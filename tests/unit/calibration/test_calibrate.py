@@ -1,0 +1,190 @@
+"""Calibration from end to end, with a network that gave the curves."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import polyxtal as px
+from polyxtal.calibration.condition import Condition
+from polyxtal.calibration.forward import Forward, network_curve
+from polyxtal.calibration.objective import Objective
+from polyxtal.calibration.parameters import free_parameters, set_parameters
+from polyxtal.calibration.repeats import reduce_curve
+
+ALLOY = px.load_material("AA6022-T4")
+RVE = px.from_texture(px.rolling_texture({"cube": 0.3, "copper": 0.3}), grains=27)
+FEW = px.CalibrationSettings(leaves=4, starts=1, accuracy=None, posterior=False)
+FREE = {"slip_resistance_initial": (30.0, 200.0), "hardening_modulus": (100.0, 5000.0)}
+NETWORK = px.MaterialNetwork.from_polycrystal(RVE, FEW.leaves, FEW.seed)
+START = set_parameters(ALLOY, {"slip_resistance_initial": 110.0, "hardening_modulus": 500.0})
+MODULUS = 70e3
+
+
+def measured(direction="x", rate=1e-3, turns=(0.04,), noise=0.0, material=ALLOY, **about):
+    """Return the curve of the network itself, as a measurement."""
+    blank = px.Measurement(np.linspace(0, 0.04, 20), np.linspace(0, 100, 20), direction=direction)
+    curve = network_curve(NETWORK, material, Condition(tuple(blank.axis.tolist()), rate, turns))
+    stress = curve.stress + noise * np.random.default_rng(4).standard_normal(len(curve.stress))
+    return px.Measurement(curve.strain, stress, f"{direction}", direction, rate,
+                          cyclic=len(turns) > 1, **about)  # fmt: skip
+
+
+def test_the_truth_is_found_by_several_directions_and_rates():
+    tests = [measured("x"), measured("z"), measured(45.0, rate=1.0)]
+    found = px.calibrate(RVE, tests, START, [*FREE, "stress_exponent"], FEW, threads=1)
+    assert found.parameters["slip_resistance_initial"].value == pytest.approx(76.0, rel=2e-3)
+    assert found.parameters["hardening_modulus"].value == pytest.approx(1020.0, rel=1e-2)
+    assert found.parameters["stress_exponent"].value == pytest.approx(20.0, rel=1e-2)
+    assert len(found.conditions) == 3
+    assert found.material.plasticity.hardening_exponent == 3.7
+
+
+def test_cycles_determine_the_back_stress():
+    steel = px.load_material("317L")
+    test = measured(turns=(0.01, -0.005, 0.01), material=steel)
+    assert reduce_curve(test).turns == pytest.approx([0.0, 0.01, -0.005, 0.01])
+    free = ["slip_resistance_initial", "back_stress_modulus", "back_stress_recovery"]
+    start = set_parameters(steel, {"back_stress_modulus": 30e3, "slip_resistance_initial": 90.0})
+    found = px.calibrate(RVE, test, start, free, FEW, threads=1)
+    assert found.parameters["slip_resistance_initial"].value == pytest.approx(70.0, rel=0.01)
+    assert found.parameters["back_stress_modulus"].value == pytest.approx(55e3, rel=0.03)
+
+
+def test_toe_and_load_frame_are_no_part_of_the_parameters():
+    clean = measured()
+    compliance, toe = 2.0 / MODULUS, 8e-4
+    strain = clean.strain + toe + compliance * clean.stress
+    test = px.Measurement(strain, clean.stress, toe=True, frame=True)
+    found = px.calibrate(RVE, test, START, FREE, FEW, threads=1)
+    assert found.parameters["slip_resistance_initial"].value == pytest.approx(76.0, rel=5e-3)
+    assert found.compliance == pytest.approx(compliance, rel=0.02)
+    assert found.tests[0].toe == pytest.approx(toe, rel=0.05)
+
+
+def test_jacobian_of_residuals_is_that_of_differences():
+    tests = [measured("x", toe=True, r_value=(0.8, 0.05)), measured("y", frame=True)]
+    free = free_parameters({**FREE, "stress_exponent": px.FreeParameter(5, 40, prior=(18, 2))},
+                           ALLOY)  # fmt: skip
+    reduced = [reduce_curve(one) for one in tests]
+    loads = [Condition.of(a, b) for a, b in zip(tests, reduced, strict=True)]
+    forward = Forward(NETWORK, ALLOY, free, loads)
+    objective = Objective(forward, tests, reduced, (0, 1), MODULUS)
+    x = np.array([0.45, 0.55, 0.6, 0.1, 0.5])
+    forward.correct(x[:3], [c.moved(c, 0.02) for c in forward.solve(x[:3])])  # some other curves
+    jacobian = objective.jacobian(x)
+    for k in range(len(x)):
+        moved = [objective(x + step * np.eye(len(x))[k]) for step in (1e-4, -1e-4)]
+        wanted = (moved[0] - moved[1]) / 2e-4
+        scale = np.abs(wanted).max()
+        np.testing.assert_allclose(jacobian[:, k], wanted, rtol=0, atol=2e-3 * scale)
+
+
+def test_the_interval_holds_the_truth_and_shrinks_with_the_noise():
+    widths = []
+    for noise in (1.0, 4.0):
+        found = px.calibrate(RVE, measured(noise=noise), START, FREE, FEW, threads=1)
+        assert found.distance({"slip_resistance_initial": 76.0, "hardening_modulus": 1020.0}) < 9.2
+        one = found.parameters["slip_resistance_initial"]
+        assert one.low < one.value < one.high
+        widths.append(one.high - one.low)
+    assert 2.5 < widths[1] / widths[0] < 6.0
+
+
+def test_markov_chains_agree_with_laplace_where_that_is_exact():
+    pytest.importorskip("emcee")
+    settings = replace(FEW, posterior=True)
+    found = px.calibrate(RVE, measured(noise=1.0), START, FREE, settings, threads=1)
+    assert found.posterior.error < 0.1
+    assert found.posterior.trusted
+    samples = found.posterior.samples
+    np.testing.assert_allclose(samples.mean(0), found.laplace.x, atol=0.01)
+    np.testing.assert_allclose(np.cov(samples.T), found.covariance,
+                               atol=0.25 * np.abs(found.covariance).max())  # fmt: skip
+    again = px.calibrate(RVE, measured(noise=1.0), START, FREE, settings, threads=1)
+    np.testing.assert_array_equal(again.posterior.samples, samples)
+    low, high = found.tests[0].band
+    assert (low <= high).all()
+    assert (low < high)[-10:].all()
+
+
+def test_one_rate_cannot_tell_the_exponent_from_the_reference_rate():
+    free = ["slip_resistance_initial", "slip_rate_reference", "stress_exponent"]
+    one = px.calibrate(RVE, measured(noise=1.0), ALLOY, free, FEW, threads=1)
+    said = " ".join(one.remarks)
+    assert "cannot be told apart" in said or "not determined" in said
+    assert "`slip_rate_reference`" in said
+    settled = px.calibrate(RVE, measured(noise=1.0), ALLOY, free[:1], FEW, threads=1)
+    assert settled.remarks == ()
+
+
+def test_the_full_field_takes_the_bias_of_a_coarse_network():
+    path = px.LoadPath.uniaxial(0.03)
+    truth = px.simulate(RVE, ALLOY, path)
+    test = px.Measurement(truth.strain("xx"), truth.stress("xx"))
+    alone = px.calibrate(RVE, test, START, FREE, replace(FEW, leaves=2), threads=1)
+    corrected = px.calibrate(
+        RVE, test, START, FREE, replace(FEW, leaves=2, accuracy=0.01), threads=1
+    )
+
+    def error(found):
+        return abs(math.log(found.parameters["slip_resistance_initial"].value / 76.0))
+
+    assert error(corrected) < 0.01 < error(alone)
+    assert corrected.bias > 0.01
+    assert alone.field_error is None
+
+
+def test_a_prior_pulls_what_the_curve_leaves_open():
+    test = measured(noise=2.0)
+    free = {
+        "slip_resistance_initial": (30.0, 200.0),
+        "stress_exponent": px.FreeParameter(5.0, 100.0, prior=(30.0, 0.3)),
+    }
+    found = px.calibrate(RVE, test, ALLOY, free, FEW, threads=1)
+    assert found.parameters["stress_exponent"].value == pytest.approx(30.0, rel=0.02)
+
+
+def test_a_calibration_resumes_from_its_checkpoint(tmp_path):
+    kept, test = tmp_path / "kept.npz", measured(noise=1.0)
+    settings = replace(FEW, accuracy=0.05)
+
+    class Stop(Exception):
+        pass
+
+    calls = 0
+
+    def stop(*_):
+        nonlocal calls
+        calls += 1
+        if calls == 14:
+            raise Stop
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polyxtal.calibration.checkpoint.EVERY", -1.0)
+        with pytest.raises(Stop):
+            px.calibrate(RVE, test, START, FREE, settings, threads=1, checkpoint=kept,
+                         on_progress=stop)  # fmt: skip
+    seen = []
+    resumed = px.calibrate(RVE, test, START, FREE, settings, threads=1, checkpoint=kept,
+                           on_progress=lambda *a: seen.append(a))  # fmt: skip
+    fresh_seen = []
+    fresh = px.calibrate(RVE, test, START, FREE, settings, threads=1,
+                         on_progress=lambda *a: fresh_seen.append(a))  # fmt: skip
+    assert resumed.parameters == fresh.parameters
+    assert len(seen) < len(fresh_seen)
+    with pytest.raises(ValueError, match="must be a checkpoint of this calibration, but is of ano"):
+        px.calibrate(RVE, measured(noise=2.0), START, FREE, settings, checkpoint=kept)
+
+
+def test_units_are_told_by_the_elastic_slope():
+    test = measured()
+    with pytest.raises(ValueError, match="ksi that are taken for MPa"):
+        px.calibrate(RVE, px.Measurement(test.strain, test.stress / 6.894757), ALLOY, FREE, FEW)
+
+
+def test_a_specimen_has_one_phase():
+    two = px.Polycrystal([[[0, 1]]], [[1, 0, 0, 0]] * 2, phase=[0, 1], phase_names=("a", "b"))
+    with pytest.raises(ValueError, match="must have one phase, but has 2"):
+        px.calibrate(two, measured(), ALLOY, FREE, FEW)
