@@ -12,14 +12,14 @@ class FitEffort:
     Attributes:
         iterations: Iterations of the fit (default: 6).
         reference_leaves: Leaves of each reference network, at least twice as many as the fitted
-            network has (default: 256).
+            network has (default: 512).
         reference_members: Number of reference networks (default: 1).
     Raises:
         ValueError: if a number is below 1, or reference networks have fewer than two leaves.
     """
 
     iterations: int = 6
-    reference_leaves: int = 256
+    reference_leaves: int = 512
     reference_members: int = 1
 
     def __post_init__(self) -> None:
