@@ -24,7 +24,6 @@ from polyxtal.mechanics.mean_field.taylor import taylor_response
 from polyxtal.mechanics.response import Response
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.heads.curves.head import standard_paths
-from polyxtal.model.predicted_network import best_start, untrained_starts
 from polyxtal.network.fit import CurveTarget, fit_network
 from polyxtal.network.fit_effort import FitEffort
 from polyxtal.network.tree import MaterialNetwork
@@ -101,12 +100,10 @@ def compute_answers(
         for kind, make in makers.items():
             respond(kind, seed, lambda make=make, seed=seed: make(rve, seed))
     if leaves is not None:
-        paths = standard_paths(reverse=True)
-        targets = [CurveTarget(path, simulate(rve, material, path)) for path in paths]
+        targets = [CurveTarget(path, simulate(rve, material, path)) for path in standard_paths()]
 
         def fit() -> MaterialNetwork:
-            starts = untrained_starts(rve, leaves, 0, effort.starts)
-            start = best_start(starts, material, targets)
+            start = MaterialNetwork.from_polycrystal(rve, leaves)
             return fit_network(start, material, targets, iterations=effort.iterations).network
 
         respond(FITTED, 0, fit)

@@ -93,12 +93,14 @@ from .microstructure.stack import EbsdStack as EbsdStack
 from .microstructure.tessellate import tessellate as tessellate
 from .model.foundation import FoundationModel as FoundationModel
 from .model.foundation import load_model as load_model
+from .model.predicted_network import predict_network as predict_network
 from .network.batch import BatchIncrement as BatchIncrement
 from .network.batch import NetworkBatch as NetworkBatch
 from .network.fit import CurveTarget as CurveTarget
 from .network.fit import NetworkFit as NetworkFit
 from .network.fit import StiffnessTarget as StiffnessTarget
 from .network.fit import fit_network as fit_network
+from .network.fit_effort import FitEffort as FitEffort
 from .network.tree import MaterialNetwork as MaterialNetwork
 from .network.tree import NetworkEnsemble as NetworkEnsemble
 from .network.umat.write import write_umat as write_umat

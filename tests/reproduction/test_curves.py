@@ -26,7 +26,7 @@ from reproduction.curves.measure import CurveRow, CurveSettings, study_curves, s
 
 pytestmark = pytest.mark.slow
 NAMES = ["S1", "S2", "hull 2"]
-LITTLE = FitEffort(1, 2, 1, reference_leaves=4, reference_members=1)
+LITTLE = FitEffort(1, reference_leaves=4, reference_members=1)
 SMALL = CaseSettings(grid=4, grains=6, strain=0.004, names=tuple(NAMES))
 
 

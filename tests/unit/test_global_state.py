@@ -80,7 +80,7 @@ def predictions(folder):
 
 
 def networks(folder):
-    model, few = px.load_model("polyxtal-small"), FitEffort(2, 2, 2, 8, 2)
+    model, few = px.load_model("polyxtal-small"), FitEffort(2, 8, 2)
     network = model.predict_network(rve(), 4, effort=few)
     return network.weights, network.normals, network.stiffness(CRYSTAL)
 

@@ -133,10 +133,7 @@ class FoundationModel(ModelWithHeads):
     ) -> MaterialNetwork:
         """Predict a small network that reproduces the expected response of a polycrystal.
 
-        Its leaves are those of `MaterialNetwork.from_polycrystal`. Its normals are fitted to the
-        predicted stiffness and to the mean curves of reference networks, corrected by what the
-        curve head learned from full fields; see `infer_network`. This takes seconds, which a
-        network that is evaluated at every point of a mesh earns back.
+        As `polyxtal.predict_network`, with this model's curve head and its predicted stiffness.
 
         Args:
             rve: Polycrystal of any grid and one phase.
@@ -144,8 +141,8 @@ class FoundationModel(ModelWithHeads):
             seed: Random seed.
             material: Material whose curves the network is fitted to (default: AA6022-T4). The
                 network may be used with others.
-            progress: Called after every step of a fit.
-            effort: Effort spent on the fits.
+            progress: Called after every step of the fit.
+            effort: Effort spent on the fit.
         Returns:
             A network of one phase.
         Raises:

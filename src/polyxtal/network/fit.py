@@ -27,7 +27,7 @@ from polyxtal.algebra.convergence import ConvergenceError
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.response import Response
-from polyxtal.network.fit_goals import CurveTarget, Goals, StiffnessTarget
+from polyxtal.network.fit_goals import TOLERANCE, CurveTarget, Goals, StiffnessTarget
 from polyxtal.network.tree import MaterialNetwork
 
 DAMPING = (1e-8, 1e-1, 1e4)
@@ -66,6 +66,8 @@ def fit_network(
     iterations: int = 8,
     stiffness_weight: float = 1.0,
     on_iteration: Callable[[int, float], None] | None = None,
+    *,
+    tolerance: float = TOLERANCE,
 ) -> NetworkFit:
     """Fit a network's normals to curves and stiffness; leaves and tree stay.
 
@@ -80,6 +82,7 @@ def fit_network(
         iterations: Number of Gauss-Newton steps, each at the cost of all curves.
         stiffness_weight: Weight of errors in stiffness relative to those in stress. [-]
         on_iteration: Called with the number of finished iterations and the smallest error so far.
+        tolerance: Tolerance of the network's solution, see `MaterialNetwork.respond`. [-]
     Raises:
         ValueError: if there is no target, or a response does not belong to its path.
         ConvergenceError: if the initial network does not converge along a path.
@@ -99,6 +102,7 @@ def fit_network(
         tuple(CurveTarget(*curve) for curve in curves),
         tuple(StiffnessTarget(*one) for one in stiffness),
         float(stiffness_weight),
+        tolerance,
     )
     goals.check()
     if not (isinstance(iterations, Integral) and 0 <= iterations <= 10_000):
@@ -106,7 +110,8 @@ def fit_network(
             f"Argument `iterations` must be whole and from 0 to 10000, but is {iterations}."
         )
     least, damping, most = DAMPING
-    best = _Linearised(network, *goals.linearise(network))
+    follower = goals.follower(network)
+    best = _Linearised(network, *goals.linearise(network, follower))
     errors = [best.error]
     for iteration in range(iterations):
         if on_iteration is not None:
@@ -117,7 +122,7 @@ def fit_network(
         if candidate is None:
             break
         try:
-            tried = _Linearised(candidate, *goals.linearise(candidate))
+            tried = _Linearised(candidate, *goals.linearise(candidate, follower))
         except ConvergenceError:
             damping *= 10
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import follow
 from polyxtal.mechanics.response import Response
 from polyxtal.network.offline import node_weights
+from polyxtal.network.online_compiled import CompiledOnline
 from polyxtal.network.sensitivity import stiffness_sensitivity
 from polyxtal.network.tree import MaterialNetwork
 
@@ -59,6 +60,7 @@ class Goals:
     curves: tuple[CurveTarget, ...]
     stiffness: tuple[StiffnessTarget, ...]
     weight: float
+    tolerance: float = TOLERANCE
 
     def check(self) -> None:
         """Validate the targets.
@@ -84,9 +86,16 @@ class Goals:
                     f"zero, but number {number} is not one."
                 )
 
-    def linearise(self, network: MaterialNetwork) -> tuple[Tensor, Tensor]:
-        """Return residuals, whose sum of squares is the mean square error, and their Jacobian."""
-        parts = [(follow_curve(network, self.material, curve), 1.0) for curve in self.curves]
+    def linearise(
+        self, network: MaterialNetwork, follower: CurveFollower | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return residuals, whose sum of squares is the mean square error, and their Jacobian.
+
+        Args:
+            network: The network.
+            follower: Follows the curves, see `follower`; None if there are none.
+        """
+        parts = [] if follower is None else [(part, 1.0) for part in follower.follow(network)]
         parts += [(part, self.weight) for part in self._stiffness(network)]
         total = sum(weight for _, weight in parts)
         residuals, jacobians = [], []
@@ -95,6 +104,13 @@ class Goals:
             residuals.append(share * residual)
             jacobians.append(share * jacobian)
         return torch.cat(residuals), torch.cat(jacobians)
+
+    def follower(self, network: MaterialNetwork) -> CurveFollower | None:
+        """Return what follows the curves of the network, whatever its normals."""
+        if not self.curves:
+            return None
+        assert self.material is not None
+        return CurveFollower(network, self.material, self.curves, self.tolerance)
 
     def _stiffness(self, network: MaterialNetwork) -> list[tuple[Tensor, Tensor]]:
         if not self.stiffness:
@@ -108,40 +124,71 @@ class Goals:
         return list(zip(residual.flatten(1), jacobian.flatten(1, 2), strict=True))
 
 
-def follow_curve(
-    network: MaterialNetwork,
-    material: Material | Mapping[str, Material] | None,
-    target: CurveTarget,
-) -> tuple[Float[Tensor, " increments"], Float[Tensor, "increments inner 3"]]:
-    """Return residuals along a curve and their derivatives by the normals.
+class CurveFollower:
+    """Follows curves with a network whose normals change.
 
-    The sum of squares of the residuals is the mean square error over the increments.
+    Args:
+        network: Network with the leaves and the tree.
+        material: Material of its leaves, as for `MaterialNetwork.respond`.
+        targets: Curves.
+        tolerance: Tolerance of the network's solution. [-]
     """
-    assert material is not None
-    stepper = network.online(material, tolerance=TOLERANCE)
-    history = [(stepper.averages()[0], *stepper.interfaces())]
 
-    def keep(_: float) -> None:
-        history.append((stepper.averages()[0], *stepper.interfaces()))
+    def __init__(
+        self,
+        network: MaterialNetwork,
+        material: Material | Mapping[str, Material],
+        targets: Sequence[CurveTarget],
+        tolerance: float = TOLERANCE,
+    ) -> None:
+        """Allocate the undeformed network."""
+        law, laminates = network.law(material), network.laminates()
+        self._targets = targets
+        self._stepper = CompiledOnline(
+            laminates, law, law.initial_state(network.orientations), tolerance
+        )
+        tree, nodes = network.tree, node_weights(network.tree, network.weights).numpy()
+        inner = nodes[network.leaves :]
+        share = nodes[tree.left] / inner
+        self._left, self._right, self._root = tree.left, tree.right, tree.root
+        self._volume = inner * share * (1 - share)
 
-    follow(target.path, stepper, keep)
-    deformation, interaction, stress = (
-        torch.from_numpy(np.stack(column)) for column in zip(*history, strict=True)
-    )
-    step, jump_step = deformation.diff(dim=0), interaction.diff(dim=0)
-    tree, nodes = network.tree, node_weights(network.tree, network.weights)
-    share = nodes[tree.left] / nodes[network.leaves :]
-    volume = nodes[network.leaves :] * share * (1 - share)
-    after = stress[1:]
-    jump = after[:, tree.left] - after[:, tree.right]
-    work = torch.einsum("k,tki,tkij->tkj", volume, jump_step, jump)
-    length = torch.linalg.vector_norm(step, dim=(1, 2))
-    truth = target.response.P[1:].to(after)
-    scale = length.clamp_min(SMALLEST_STEP) * truth.abs().max()
-    worked = (length > SMALLEST_STEP).to(after)
-    factor = worked / scale / len(step) ** 0.5
-    residual = ((after[:, tree.root] - truth) * step).sum((1, 2)) * factor
-    return residual, work * factor[:, None, None]
+    def follow(self, network: MaterialNetwork) -> list[tuple[Tensor, Tensor]]:
+        """Return residuals along every curve and their derivatives by the normals.
+
+        The sum of squares of a curve's residuals is the mean square error over its increments.
+
+        Args:
+            network: The network with its present normals.
+        Returns:
+            For every curve, residuals (increments,) and derivatives (increments, inner, 3).
+        Raises:
+            ConvergenceError: if the network does not converge along a curve.
+        """
+        normals = network.normals.detach().numpy()
+        return [self._curve(target, normals) for target in self._targets]
+
+    def _curve(self, target: CurveTarget, normals: np.ndarray) -> tuple[Tensor, Tensor]:
+        stepper = self._stepper
+        stepper.restart(normals)
+        history = [(stepper.averages()[0], *stepper.interfaces())]
+
+        def keep(_: float) -> None:
+            history.append((stepper.averages()[0], *stepper.interfaces()))
+
+        follow(target.path, stepper, keep)
+        deformation, interaction, stress = map(np.stack, zip(*history, strict=True))
+        step, jump_step = np.diff(deformation, axis=0), np.diff(interaction, axis=0)
+        after = stress[1:]
+        jump = after[:, self._left] - after[:, self._right]
+        length = np.linalg.norm(step, axis=(1, 2))
+        truth = target.response.P[1:].to(torch.float64).numpy()
+        scale = np.maximum(length, SMALLEST_STEP) * np.abs(truth).max()
+        factor = (length > SMALLEST_STEP) / scale / len(step) ** 0.5
+        residual = ((after[:, self._root] - truth) * step).sum((1, 2)) * factor
+        weight = factor[:, None] * self._volume
+        jacobian = np.einsum("tk,tki,tkij->tkj", weight, jump_step, jump)
+        return torch.from_numpy(residual), torch.from_numpy(jacobian)
 
 
 def _check_curve(number: int, target: CurveTarget) -> None:

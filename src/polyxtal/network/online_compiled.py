@@ -70,6 +70,7 @@ class CompiledOnline:
             piola=np.zeros((2 * leaves - 1, 3, 3)),
         )
         self._accepted = TreeState(*(a.copy() for a in self._state))
+        self._undeformed = TreeState(*(a.copy() for a in self._state))
         self._scratch = tree_workspace(leaves)
         self._root = laminates.tree.root
         self._weights = laminates.leaf_fractions().detach().numpy()
@@ -78,6 +79,17 @@ class CompiledOnline:
         self._lengths = (0.0, 0.0)
         self._attempted = (0.0, True)
         self._open = False
+
+    def restart(self, normals: np.ndarray) -> None:
+        """Return to the undeformed state, with other interface normals (inner, 3)."""
+        for current, accepted, start in zip(
+            self._state, self._accepted, self._undeformed, strict=True
+        ):
+            current[...] = start
+            accepted[...] = start
+        self._tree = self._tree._replace(normal=np.array(normals, dtype=np.float64))
+        self._rates, self._previous = {}, {}
+        self._lengths, self._attempted, self._open = (0.0, 0.0), (0.0, True), False
 
     def averages(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the accepted volume averages F [-] and P [MPa], (3, 3) each."""

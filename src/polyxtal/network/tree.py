@@ -215,11 +215,14 @@ class MaterialNetwork:
             raise ValueError(f"Argument `engine` must be 'compiled' or 'torch', but is {engine!r}.")
         if not (math.isfinite(tolerance) and tolerance > 0):
             raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
-        phased = PhasedMaterials.of(material, self.phase, self.phase_names, self.lattices)
-        law = CrystalPlasticity(phased.materials, phased.place)
-        start = law.initial_state(self.orientations)
+        law = self.law(material)
         solver = CompiledOnline if engine == "compiled" else Online
-        return solver(self.laminates(), law, start, tolerance)
+        return solver(self.laminates(), law, law.initial_state(self.orientations), tolerance)
+
+    def law(self, material: Material | Mapping[str, Material]) -> CrystalPlasticity:
+        """Return the constitutive law of the leaves."""
+        phased = PhasedMaterials.of(material, self.phase, self.phase_names, self.lattices)
+        return CrystalPlasticity(phased.materials, phased.place)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -15,7 +15,7 @@ from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.windows import windows
 from polyxtal.network.fit_effort import FitEffort
 
-LITTLE = FitEffort(2, 2, 2, reference_leaves=8, reference_members=2)
+LITTLE = FitEffort(2, reference_leaves=8, reference_members=2)
 CRYSTAL = px.CubicElasticity(107.3e3, 60.8e3, 28.3e3)
 
 

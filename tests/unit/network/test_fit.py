@@ -5,7 +5,7 @@ import torch
 
 import polyxtal as px
 from polyxtal.network.fit import LONGEST_TURN, CurveTarget, StiffnessTarget, fit_network
-from polyxtal.network.fit_goals import follow_curve
+from polyxtal.network.fit_goals import CurveFollower
 from polyxtal.network.offline import homogenize_tree, node_stiffness
 from polyxtal.network.sensitivity import stiffness_sensitivity
 
@@ -64,14 +64,13 @@ def net_root(net: px.MaterialNetwork) -> int:
 def test_the_derivative_of_an_elastic_increment(path):
     net = network(8)
     target = CurveTarget(path, net.respond(ALUMINIUM, path))
-    residual, jacobian = follow_curve(net, ALUMINIUM, target)
+    follower = CurveFollower(net, ALUMINIUM, [target])
+    residual, jacobian = follower.follow(net)[0]
     assert residual.abs().max() < 1e-6
     generator = torch.Generator().manual_seed(0)
     across = torch.randn(net.normals.shape, generator=generator, dtype=torch.float64)
     across -= (across * net.normals).sum(1, keepdim=True) * net.normals
-    there, back = (
-        follow_curve(turned(net, sign * 1e-3 * across), ALUMINIUM, target)[0] for sign in (1, -1)
-    )
+    there, back = (follower.follow(turned(net, sign * 1e-3 * across))[0][0] for sign in (1, -1))
     # The derivative is that of the energy, which is half the work of the last stress.
     told = 2 * torch.einsum("rkj,kj->r", jacobian, across)
     torch.testing.assert_close(told, (there - back) / 2e-3, rtol=2e-2, atol=1e-7)
@@ -151,16 +150,14 @@ def test_normals_between_like_leaves_do_not_matter():
 def test_the_derivative_points_along_in_plastic_flow():
     net, path = network(8), px.LoadPath.uniaxial(0.02, increments=8)
     target = CurveTarget(path, net.respond(ALUMINIUM, path))
-    _, jacobian = follow_curve(net, ALUMINIUM, target)
+    follower = CurveFollower(net, ALUMINIUM, [target])
+    _, jacobian = follower.follow(net)[0]
     generator = torch.Generator().manual_seed(3)
     told, true = [], []
     for _ in range(4):
         across = torch.randn(net.normals.shape, generator=generator, dtype=torch.float64)
         across -= (across * net.normals).sum(1, keepdim=True) * net.normals
-        there, back = (
-            follow_curve(turned(net, sign * 1e-3 * across), ALUMINIUM, target)[0]
-            for sign in (1, -1)
-        )
+        there, back = (follower.follow(turned(net, sign * 1e-3 * across))[0][0] for sign in (1, -1))
         told.append(torch.einsum("rkj,kj->r", jacobian, across)[3:])
         true.append(((there - back) / 2e-3)[3:])
     a, b = torch.cat(told), torch.cat(true)

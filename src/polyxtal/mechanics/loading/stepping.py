@@ -115,6 +115,19 @@ def respond(
     )
 
 
+def follow_averages(path: LoadPath, stepper: Stepper) -> Response:
+    """Return the volume averages F and P along a load path, as `respond` does but no more."""
+    times, averages = [0.0], [stepper.averages()]
+
+    def keep(now: float) -> None:
+        times.append(now)
+        averages.append(stepper.averages())
+
+    statistics = follow(path, stepper, keep)
+    F, P = (torch.from_numpy(np.stack(values)) for values in zip(*averages, strict=True))
+    return Response(torch.tensor(times, dtype=torch.float64), F, P, statistics=statistics)
+
+
 def _orientations(
     elastic: Float[Tensor, "increments crystals 3 3"],
 ) -> Float[Tensor, "increments crystals 4"]:

@@ -25,15 +25,21 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.heads.curves.head import (
     COMPARISON,
     INCREMENTS,
+    LOADED,
     loaded_stress,
     missed_stiffness,
+    softened,
     standard_paths,
     typical_curves,
 )
 from polyxtal.network.reference import reference_ensemble
 
 MAX_BYTES = 1 << 16
-SHAPES = {"full_field": (6, INCREMENTS), "typical": (6, INCREMENTS), "stiffness": (6, 6)}
+SHAPES = {
+    "full_field": (len(LOADED), INCREMENTS),
+    "typical": (len(LOADED), INCREMENTS),
+    "stiffness": (6, 6),
+}
 
 
 class Computed(NamedTuple):
@@ -45,8 +51,8 @@ class Computed(NamedTuple):
         stiffness: Stiffness of the reference ensemble of `COMPARISON` crystals, Mandel. [MPa]
     """
 
-    full_field: Float[Tensor, "6 increments"]
-    typical: Float[Tensor, "6 increments"]
+    full_field: Float[Tensor, "paths increments"]
+    typical: Float[Tensor, "paths increments"]
     stiffness: Float[Tensor, "6 6"]
 
 
@@ -59,9 +65,9 @@ class CurveData(NamedTuple):
         missed: δ of each path, see `model.heads.curves`. [-]
     """
 
-    full_field: Float[Tensor, "*n 6 increments"]
-    typical: Float[Tensor, "*n 6 increments"]
-    missed: Float[Tensor, "*n 6"]
+    full_field: Float[Tensor, "*n paths increments"]
+    typical: Float[Tensor, "*n paths increments"]
+    missed: Float[Tensor, "*n paths"]
 
 
 def curve_data(
@@ -75,7 +81,7 @@ def curve_data(
     """Compute the curves of a recipe's first polycrystals, or read them from the cache.
 
     Args:
-        recipe: Recipe of small polycrystals; each costs six full-field simulations.
+        recipe: Recipe of small polycrystals; each costs nine full-field simulations.
         count: Number of polycrystals.
         material: Material of all crystals.
         stiffness: Function that predicts a polycrystal's stiffness for a crystal, Mandel. [MPa]
@@ -114,7 +120,7 @@ def _read(path: Path) -> Computed | None:
 
 
 def _compute(rve: Polycrystal, number: int, material: Material) -> Computed:
-    typical = reference_ensemble(rve, seed=number)
+    typical, material = reference_ensemble(rve, seed=number), softened(material)
     told = [
         loaded_stress(c.response, k)
         for k, c in enumerate(typical_curves(typical, material, standard_paths()))

@@ -79,9 +79,9 @@ def predict_properties(model: FoundationModel | None, rve: Polycrystal) -> dict[
     return {str(label): float(found[label.name]) for label in head.labels}
 
 
-def most_steps(leaves: int, material: Material, effort: FitEffort = EFFORT) -> int:
+def most_steps(effort: FitEffort = EFFORT) -> int:
     """Return the maximum number of `on_step` calls of `predict_network` per network."""
-    return effort.fits_of(leaves, material) * effort.iterations
+    return effort.iterations
 
 
 def predict_network(
@@ -159,7 +159,7 @@ def networks(
         network = MaterialNetwork.from_polycrystal(rve, leaves, settings.seed, ensemble=ensemble)
     else:
         (material,) = materials.values()
-        steps = most_steps(leaves, material, settings.effort) * ensemble
+        steps = most_steps(settings.effort) * ensemble
         with stages.stage("predict network", steps, note=COMPILING) as step:
             network = predict_network(
                 model, rve, material, leaves, settings.seed, ensemble, step, settings.effort

@@ -24,7 +24,7 @@ from polyxtal.workflows.predict.run import PredictionSettings, predict
 from polyxtal.workflows.predict.write import summary, write_prediction
 
 ALLOY = px.load_material("AA6022-T4")
-LITTLE = FitEffort(3, 3, 2, reference_leaves=8, reference_members=2)
+LITTLE = FitEffort(3, reference_leaves=8, reference_members=2)
 LOAD = px.LoadPath.uniaxial(strain=0.006, increments=2)
 
 
@@ -141,14 +141,14 @@ def test_progress_counts_the_steps_of_every_network(told):
     assert stages == [
         ("read", 0),
         ("stiffness", 0),
-        ("predict network", 2 * most_steps(4, ALLOY, LITTLE)),
+        ("predict network", 2 * most_steps(LITTLE)),
         ("response", 4),
         ("baseline", 2),
     ]
     assert set(prediction.seconds) == {name for name, _ in stages}
     steps = [note for stage, done, _, note in reports if stage == "predict network" and done]
     assert set(steps) == {"fit"}
-    assert 2 < len(steps) <= 2 * most_steps(4, ALLOY, LITTLE)
+    assert 2 < len(steps) <= 2 * most_steps(LITTLE)
 
 
 def test_json_names_the_model_and_the_score(case, told, tmp_path):

@@ -15,7 +15,7 @@ from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.serialization import read_description, write_described
 
 NETWORK_CONFIG = "network.json"
-FORMAT = "polyxtal network head", 1
+FORMAT = "polyxtal network head", 2
 STIFFNESS = "stiffness_head"
 KEYS = ("format", "format_version", STIFFNESS, "intercept", "slope")
 
@@ -32,11 +32,13 @@ def save_curve_head(folder: Path, head: CurveHead) -> None:
 
 
 def read_curve_head(folder: Path, autoencoder: MaskedAutoencoder) -> CurveHead | None:
-    """Read the curve head of a model; None if there is none.
+    """Read the curve head of a model, on which it does not depend; see `read_curve_numbers`."""
+    return read_curve_numbers(folder)
 
-    Args:
-        folder: Folder of the model.
-        autoencoder: Model, which a curve head does not depend on.
+
+def read_curve_numbers(folder: Path) -> CurveHead | None:
+    """Read the curve head of a model's folder; None if there is none.
+
     Raises:
         ValueError: if the file is damaged, too large, or of another format or version.
     """

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,27 +23,26 @@ from torch import Tensor
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.loading.path import LoadPath
+from polyxtal.mechanics.loading.stepping import follow_averages
 from polyxtal.mechanics.response import Response
 from polyxtal.network.fit import CurveTarget
 from polyxtal.network.tree import NetworkEnsemble
 
-MODES = ("tension", "shear")
+MODES = ("tension", "shear", "plane strain")
 AXES = ("x", "y", "z")
 PLANES = ("yz", "xz", "xy")
-KNEE, FLOW = 2, 4
-"""Increments up to yielding, and beyond."""
-INCREMENTS = KNEE + FLOW
-REVERSAL = (
-    ((-0.009, 1), (-0.004, 2), (-0.027, 3)),
-    ((-0.013, 1), (-0.006, 2), (-0.04, 3)),
-)
-"""Strain changes and increments of load reversal in tension and shear, up to reverse yielding."""
-CYCLE = (
-    ((-0.008, 2), (-0.008, 4), (-0.028, 4), (0.008, 2), (0.008, 4), (0.004, 1)),
-    ((-0.012, 2), (-0.01, 4), (-0.05, 4)),
-)
-"""Strain changes and increments of load cycles in tension and shear."""
-TOLERANCE = 1e-5
+HELD = ("y", "z", "x")
+"""Axis that is held in plane strain along x, y, z."""
+STRAINS = (0.003, 0.006, 0.012, 0.02)
+"""Strains after the increments, through the knee and to steady flow. [-]"""
+SHEAR = 1.5
+"""Shear strain relative to the strain in tension. [-]"""
+INCREMENTS = len(STRAINS)
+LOADED = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1), (0, 0), (1, 1), (2, 2))
+"""Component that does the work on each path."""
+EXPONENT = 6.0
+"""Largest stress exponent of the law that networks are fitted with. [-]"""
+TOLERANCE = 1e-3
 """Tolerance of traction jumps, relative to the largest stress. [-]"""
 LARGEST_MISS = 0.2
 """Bound of |δ|. [-]"""
@@ -70,8 +70,8 @@ class CurveHead:
             `heads.stiffness.file`; None if unknown.
     """
 
-    intercept: Float[Tensor, "2 increments"]
-    slope: Float[Tensor, "2 increments"]
+    intercept: Float[Tensor, "modes increments"]
+    slope: Float[Tensor, "modes increments"]
     about: Mapping[str, Any] = field(default_factory=dict)
     stiffness: str | None = None
 
@@ -91,59 +91,44 @@ class CurveHead:
         self,
         typical: NetworkEnsemble,
         material: Material,
-        missed: Float[Tensor, "6"],
-        paths: Sequence[LoadPath] | None = None,
+        missed: Float[Tensor, " paths"],
     ) -> list[CurveTarget]:
-        """Return the expected curves.
+        """Return the expected curves on the standard paths.
 
         Args:
             typical: Reference networks of the polycrystal.
             material: Material of its crystals.
             missed: δ of each path, see `missed_stiffness`; zero where unknown. [-]
-            paths: Paths that start with the standard ones (default: these, with reversal). Later
-                increments have the correction of the last standard one.
         """
-        given = standard_paths(reverse=True) if paths is None else paths
         targets = []
-        for k, target in enumerate(typical_curves(typical, material, given)):
+        for k, target in enumerate(typical_curves(typical, material, standard_paths())):
             mode = k // len(AXES)
-            factor = 1 + self.intercept[mode] - self.slope[mode] * missed[k]
-            after = target.path.increments - INCREMENTS
-            factor = torch.cat([factor, factor[-1:].expand(after)])
             stress = target.response.P.clone()
+            factor = 1 + self.intercept[mode] - self.slope[mode] * missed[k]
             stress[1:] *= factor[:, None, None].to(stress)
             targets.append(CurveTarget(target.path, replace(target.response, P=stress)))
         return targets
 
 
-def standard_paths(reverse: bool = False) -> list[LoadPath]:
-    """Return tension along x, y, z and shear in yz, xz, xy, the paths that networks are fitted to.
+def plain_curve_head() -> CurveHead:
+    """Return the head that corrects nothing."""
+    nothing = torch.zeros(len(MODES), INCREMENTS, dtype=torch.float64)
+    return CurveHead(nothing, nothing.clone())
 
-    Args:
-        reverse: Append a load reversal, up to reverse yielding and beyond the initial strain.
+
+def standard_paths() -> list[LoadPath]:
+    """Return the paths that networks are fitted to.
+
+    Tension along x, y, z; shear in yz, xz, xy; plane strain along x, y, z with y, z, x held.
     """
-    return _paths(*(REVERSAL if reverse else ((), ())))
-
-
-def cyclic_paths() -> list[LoadPath]:
-    """Return the paths that networks are selected by: finer and longer than the standard ones.
-
-    They start as the standard paths, then load in reverse, and in tension forward again.
-    """
-    return _paths(*CYCLE)
-
-
-Parts = Sequence[tuple[float, int]]
-"""Strain changes [-] and their numbers of increments."""
-
-
-def _paths(tension: Parts, shear: Parts) -> list[LoadPath]:
-    """Return tension along all axes and shear in all planes, followed by further parts."""
-    along = ((0.004, KNEE), (0.02, FLOW), *tension)
-    across = ((0.006, KNEE), (0.035, FLOW), *shear)
+    parts = [after - before for before, after in pairwise((0.0, *STRAINS))]
     return [
-        *(_joined(LoadPath.uniaxial(e, axis=a, increments=n) for e, n in along) for a in AXES),
-        *(_joined(LoadPath.shear(e, plane=p, increments=n) for e, n in across) for p in PLANES),
+        *(_joined(LoadPath.uniaxial(e, axis=a, increments=1) for e in parts) for a in AXES),
+        *(_joined(LoadPath.shear(SHEAR * e, plane=p, increments=1) for e in parts) for p in PLANES),
+        *(
+            _joined(LoadPath.plane_strain(e, axis=a, fixed=b, increments=1) for e in parts)
+            for a, b in zip(AXES, HELD, strict=True)
+        ),
     ]
 
 
@@ -151,28 +136,64 @@ def _joined(parts: Iterable[LoadPath]) -> LoadPath:
     return LoadPath(tuple(step for part in parts for step in part))
 
 
+def softened(material: Material) -> Material:
+    """Return the material with stress exponents of at most `EXPONENT`.
+
+    Which normals are good hardly depends on the exponent, but large ones make increments costly and
+    the fit's errors rough functions of the normals. Laws without exponents are left as they are.
+    """
+    law: Any = material.plasticity
+    if not hasattr(law, "stress_exponent"):
+        return material
+    twinning = getattr(law, "twinning", None)
+    changes: dict[str, Any] = {"stress_exponent": _at_most(law.stress_exponent)}
+    if twinning is not None:
+        changes["twinning"] = replace(twinning, stress_exponent=_at_most(twinning.stress_exponent))
+    return replace(material, plasticity=replace(law, **changes))
+
+
+def _at_most(exponent: Any) -> Any:
+    if isinstance(exponent, int | float):
+        return min(float(exponent), EXPONENT)
+    return tuple(min(float(n), EXPONENT) for n in exponent)
+
+
 def typical_curves(
-    typical: NetworkEnsemble, material: Material, paths: Sequence[LoadPath]
+    typical: NetworkEnsemble,
+    material: Material | Mapping[str, Material],
+    paths: Sequence[LoadPath],
 ) -> list[CurveTarget]:
-    """Return the responses of reference networks along paths."""
-    return [
-        CurveTarget(path, typical.respond(material, path, tolerance=TOLERANCE)) for path in paths
-    ]
+    """Return the volume averages F and P of reference networks along paths."""
+    members = [network.online(material, tolerance=TOLERANCE) for network in typical.members]
+    normals = [network.normals.detach().numpy() for network in typical.members]
+    targets = []
+    for path in paths:
+        curves = []
+        for stepper, turned in zip(members, normals, strict=True):
+            stepper.restart(turned)
+            curves.append(follow_averages(path, stepper))
+        F, P = (torch.stack([getattr(c, name) for c in curves]).mean(0) for name in "FP")
+        targets.append(CurveTarget(path, Response(curves[0].time, F, P)))
+    return targets
 
 
 def loaded_stress(response: Response, number: int) -> Float[Tensor, " increments"]:
-    """Return the work-conjugate stress of standard path `number`, up to a reversal. [MPa]"""
-    i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[number]
-    return response.P[1 : INCREMENTS + 1, i, j]
+    """Return the stress that does the work on standard path `number`. [MPa]"""
+    i, j = LOADED[number]
+    return response.P[1:, i, j]
 
 
 def missed_stiffness(
     typical: Float[Tensor, "6 6"], expected: Float[Tensor, "6 6"]
-) -> Float[Tensor, "6"]:
+) -> Float[Tensor, " paths"]:
     """Return δ of the standard paths from the stiffnesses with `COMPARISON` crystals. [-]"""
-    directions = torch.zeros(6, 6, dtype=torch.float64)
+    directions = torch.zeros(len(LOADED), 6, dtype=torch.float64)
     directions[:3, :3] = (3 * torch.eye(3, dtype=torch.float64) - 1) / 6**0.5
-    directions[3:, 3:] = torch.eye(3, dtype=torch.float64)
+    directions[3:6, 3:] = torch.eye(3, dtype=torch.float64)
+    for k, (axis, held) in enumerate(zip(AXES, HELD, strict=True)):
+        free = (set(AXES) - {axis, held}).pop()
+        directions[6 + k, AXES.index(axis)] = 0.5**0.5
+        directions[6 + k, AXES.index(free)] = -(0.5**0.5)
     ratio = torch.einsum("km,mn,kn->k", directions, typical, directions) / torch.einsum(
         "km,mn,kn->k", directions, expected, directions
     )
