@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -22,7 +23,6 @@ from polyxtal.crystal.material import Material
 from polyxtal.mechanics.mean_field.self_consistent import self_consistent_average
 from polyxtal.microstructure.phases import per_phase
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.model import checkpoint
 from polyxtal.model.heads.curves.file import read_curve_numbers
 from polyxtal.model.heads.curves.head import (
     COMPARISON,
@@ -46,8 +46,8 @@ STIFFNESS_WEIGHT, MANY_LEAVES = 0.3, 128
 cannot match both, so the weight is proportional to the cube of the number of leaves. [-]"""
 MISFIT = 0.02
 """Error of a fit above which the network is not to be relied on. [-]"""
-SHIPPED = "polyxtal-small"
-"""Model whose curve head `predict_network` corrects cubic polycrystals with."""
+SHIPPED = Path(__file__).parent / "weights" / "polyxtal-small"
+"""Folder of the model whose curve head `predict_network` corrects cubic polycrystals with."""
 
 Materials = Material | Mapping[str, Material]
 Stiffness = Callable[[Elasticity | Mapping[str, Elasticity]], Float[Tensor, "6 6"]]
@@ -101,7 +101,7 @@ def predict_network(
 
 def shipped_curve_head() -> CurveHead:
     """Return the curve head of the shipped model, without loading the model."""
-    head = read_curve_numbers(checkpoint.find_model(SHIPPED))
+    head = read_curve_numbers(SHIPPED)
     assert head is not None
     return head
 
