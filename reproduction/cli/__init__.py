@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from reproduction.cli import masking, models, paper
+from reproduction.cli import masking, models, normals, paper
 
 __all__ = ["app"]
 
@@ -26,5 +26,6 @@ for command in (
     paper.curves,
     paper.paper,
     paper.table,
+    normals.normals,
 ):
     app.command()(command)

@@ -21,7 +21,7 @@ from polyxtal.network.offline import node_weights
 from polyxtal.network.sensitivity import stiffness_sensitivity
 from polyxtal.network.tree import MaterialNetwork
 
-TOLERANCE = 1e-5
+TOLERANCE = 1e-3
 """Tolerance of the networks' solution while fitting, see `MaterialNetwork.respond`. [-]"""
 SMALLEST_STEP = 1e-9
 """Smallest change of F of increments that are compared. [-]"""
