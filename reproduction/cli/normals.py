@@ -16,7 +16,7 @@ def normals(
     out: Out,
     volumes: Annotated[int, typer.Option(help="Number of polycrystals to train on.")] = 128,
     networks: Annotated[int, typer.Option(help="Networks of each of them.")] = 6,
-    epochs: Annotated[int, typer.Option(help="Passes through the training data.")] = 24,
+    epochs: Annotated[int, typer.Option(help="Passes through the training data.")] = 20,
     seeds: Annotated[int, typer.Option(help="Networks of each polycrystal to compare.")] = 3,
     grid: Annotated[int, typer.Option(help="Voxels along an edge of these polycrystals.")] = 25,
     grains: Annotated[int, typer.Option(help="Grains of these polycrystals.")] = 139,

@@ -36,7 +36,7 @@ from reproduction.pretrained import find_model
 ENCODERS = ("untrained encoder", "pretrained encoder")
 LEAVES = "leaves"
 """Predictors by what they see; all see the leaves."""
-SHARES = (0.25, 0.5)
+SHARES = (0.5,)
 """Shares of the training data that the predictor without encoder is trained on for comparison."""
 LOADS = ("tension", "shear", "plane strain")
 
@@ -84,7 +84,8 @@ def study_normals(
     model.check_network()
     encoders = (untrained_copy(model), model)
     data = settings.data
-    with RunFolder(folder, "ablation.json", "an ablation").run(asdict(settings)):
+    run = RunFolder(folder, "ablation.json", "an ablation")
+    with run.run(asdict(settings), free=["seeds"]):
         samples = list(
             volume_samples(
                 data,

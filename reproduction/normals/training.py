@@ -48,8 +48,8 @@ class TrainingSettings:
         seed: Random seed of weights and order.
     """
 
-    epochs: int = 24
-    batch: int = 48
+    epochs: int = 20
+    batch: int = 24
     rate: float = 2e-3
     decay: float = 0.05
     held_out: float = 0.2
