@@ -1,7 +1,7 @@
 """Errors of networks fitted from several starts, with few iterations, against full fields.
 
-truth/                    full fields, see `full_field_cases`
-errors/<name>-<seed>.csv  rows of one polycrystal and network, see `COLUMNS`
+truth/                                   full fields, see `full_field_cases`
+errors/<start>-<polycrystal>-<seed>.csv  rows of one network, see `COLUMNS`
 """
 
 from __future__ import annotations
@@ -131,44 +131,34 @@ def measure(
     names = list(dict.fromkeys(case.name for case in cases))
     curves: dict[str, list[CurveTarget]] = {}
     rows: list[Row] = []
-    for done, (seed, name) in enumerate(product(range(seeds), names)):
-        file = folder / f"{name}-{seed}.csv".replace(" ", "-")
+    asked = list(product(range(seeds), names, (RANDOM, ELASTIC, *starters)))
+    for done, (seed, name, start) in enumerate(asked):
+        file = folder / f"{start}-{name}-{seed}.csv".replace(" ", "-")
         if not file.is_file():
             mine = [case for case in cases if case.name == name]
             rve = mine[0].rve
             if name not in curves:
                 curves[name] = expected_curves(rve, model, material, reference_leaves, 0)
             network = MaterialNetwork.from_polycrystal(rve, leaves, seed)
-            makers = _starts(network, rve, model, starters)
-            found = [
-                row
-                for start, (begun, seconds) in makers.items()
-                for row in _fits(start, begun, seconds, curves[name], mine, material, seed)
-            ]
+            begin = time.process_time()
+            if start == ELASTIC:
+                network = _elastic_start(network, rve, model)
+            elif start in starters:
+                network = starters[start].start(network, rve)
+            seconds = time.process_time() - begin
+            found = list(_fits(start, network, seconds, curves[name], mine, material, seed))
             with atomic_file(file) as temporary:
                 write_csv(temporary, COLUMNS, found)
         rows += read_rows(file)
-        progress("networks", done + 1, seeds * len(names))
+        progress("networks", done + 1, len(asked))
     return rows
 
 
-def _starts(
-    network: MaterialNetwork,
-    rve: Polycrystal,
-    model: FoundationModel,
-    starters: Mapping[str, Starter],
-) -> dict[str, tuple[MaterialNetwork, float]]:
-    """Return networks to start from, and the CPU time of making each [s]."""
-    found = {RANDOM: (network, 0.0)}
-    begin = time.process_time()
+def _elastic_start(
+    network: MaterialNetwork, rve: Polycrystal, model: FoundationModel
+) -> MaterialNetwork:
     targets = [(crystal, model.predict_stiffness(rve, crystal)) for crystal in elastic_crystals()]
-    fitted = fit_network(network, stiffness=targets, iterations=ELASTIC_ITERATIONS)
-    found[ELASTIC] = (fitted.network, time.process_time() - begin)
-    for name, starter in starters.items():
-        begin = time.process_time()
-        start = starter.start(network, rve)
-        found[name] = (start, time.process_time() - begin)
-    return found
+    return fit_network(network, stiffness=targets, iterations=ELASTIC_ITERATIONS).network
 
 
 def _fits(
