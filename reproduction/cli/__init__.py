@@ -24,8 +24,8 @@ for command in (
     models.probe,
     models.card,
     paper.curves,
+    normals.normals,
     paper.paper,
     paper.table,
-    normals.normals,
 ):
     app.command()(command)
