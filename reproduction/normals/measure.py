@@ -192,11 +192,12 @@ def _fits(
 
 def read_rows(file: Path) -> list[Row]:
     """Read what `measure` has kept."""
+    casts = {name: str for name in ("start", "polycrystal", "load")} | dict.fromkeys(
+        ("iterations", "seed"), int
+    )
     with file.open(newline="", encoding="utf-8") as stream:
-        kinds = Row.__annotations__
-        casts = {"str": str, "int": int, "float": float}
         return [
-            Row(**{name: casts[kinds[name]](text) for name, text in row.items()})
+            Row(**{name: casts.get(name, float)(text) for name, text in row.items()})
             for row in csv.DictReader(stream)
         ]
 
