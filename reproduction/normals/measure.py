@@ -7,6 +7,7 @@ errors/<start>-<polycrystal>-<seed>.csv  rows of one network, see `COLUMNS`
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -207,7 +208,9 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
     "mean", "worst" and "largest" are the mean error, the largest mean error of a curve and the
     largest error at any time, over polycrystals, networks and loads; "misfit" is the mean
-    root-mean-square error of the expected curves, seconds are CPU seconds of a network.
+    root-mean-square error of the expected curves, seconds are CPU seconds of a network. "change"
+    is the mean difference from the same networks with random normals, and "change_error" its
+    standard error.
     """
     loads = list(dict.fromkeys(row.load for row in rows))
     table: list[dict[str, Any]] = []
@@ -220,12 +223,27 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
             line[f"{load} worst"] = 100 * max(row.mean for row in under)
             line[f"{load} largest"] = 100 * max(row.maximum for row in under)
         line["mean"] = 100 * _mean([row.mean for row in some])
+        line["change"], line["change_error"] = _change(rows, start, iterations)
         line["misfit"] = 100 * _mean([row.misfit for row in some])
         line["start_seconds"] = _mean([row.start_seconds for row in some])
         line["fit_seconds"] = _mean([row.fit_seconds for row in some])
         line["networks"] = len(some) // len(loads)
         table.append(line)
     return table
+
+
+def _change(rows: Sequence[Row], start: str, iterations: int) -> tuple[float, float]:
+    """Return the mean difference of errors from random normals [%], and its standard error."""
+    by: dict[tuple[str, int], float] = {}
+    loads = len({row.load for row in rows})
+    for row in rows:
+        if row.iterations == iterations and row.start in (start, RANDOM):
+            sign = (row.start == start) - (row.start == RANDOM)
+            place = (row.polycrystal, row.seed)
+            by[place] = by.get(place, 0.0) + 100 * sign * row.mean / loads
+    found = torch.tensor([*by.values()], dtype=torch.float64)
+    spread = float(found.std() / len(found) ** 0.5) if len(found) > 1 else math.nan
+    return float(found.mean()), spread
 
 
 def _mean(numbers: Sequence[float]) -> float:
