@@ -85,10 +85,12 @@ def test_a_turned_network_misses_the_turned_curves():
     ]
     plain, jacobian = Goals(material, tuple(curves), (), 1.0).linearise(network)
     found, by_normal = Goals(material, tuple(turned_curves), (), 1.0).linearise(image)
-    expected = plain.unflatten(0, (3, 3, -1)).roll(1, 1).flatten()
-    assert torch.allclose(found, expected, atol=0.02 * float(plain.abs().max()))
-    rolled = jacobian.unflatten(0, (3, 3, -1)).roll(1, 1).flatten(0, 2) @ matrix.T
-    assert torch.allclose(by_normal, rolled, atol=0.05 * float(jacobian.abs().max()))
+    for plain_rows, turned_rows in ((plain, found), (jacobian @ matrix.T, by_normal)):
+        expected = plain_rows.unflatten(0, (3, 3, -1)).roll(1, 1)
+        missed = (turned_rows.unflatten(0, (3, 3, -1)) - expected).flatten(1).norm(dim=1)
+        tension, shear, plane_strain = missed / expected.flatten(1).norm(dim=1)
+        assert max(tension, plane_strain) < 0.01
+        assert shear < 0.3  # the shear of another plane than the turned one's, at small strain
 
 
 def test_the_loss_is_that_of_the_first_gauss_newton_step(samples):
@@ -114,6 +116,7 @@ def test_neither_signs_nor_the_order_of_children_matter(samples):
     with torch.no_grad():
         for parameter in predictor.parameters():
             parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+    predictor.requires_grad_(False)
     found = predictor(given)
     assert float((found - given.normals).abs().max()) > 0.01
     sign = torch.tensor([1.0, -1.0, 1.0])[:, None]
