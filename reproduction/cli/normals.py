@@ -17,7 +17,7 @@ def normals(
     volumes: Annotated[int, typer.Option(help="Number of polycrystals to train on.")] = 128,
     networks: Annotated[int, typer.Option(help="Networks of each of them.")] = 6,
     epochs: Annotated[int, typer.Option(help="Passes through the training data.")] = 20,
-    seeds: Annotated[int, typer.Option(help="Networks of each polycrystal to compare.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Networks of each polycrystal to compare.")] = 2,
     grid: Annotated[int, typer.Option(help="Voxels along an edge of these polycrystals.")] = 25,
     grains: Annotated[int, typer.Option(help="Grains of these polycrystals.")] = 139,
     seed: Annotated[int, typer.Option(help="Random seed of these polycrystals.")] = 6,
