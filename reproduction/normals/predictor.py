@@ -57,6 +57,10 @@ class NormalPredictor(nn.Module):
     order of two children nor the sign of a normal matters. Untrained, A and r are zero.
     """
 
+    relation: Int[Tensor, "nodes nodes"]
+    below: Float[Tensor, "nodes leaves"]
+    levels: Int[Tensor, " nodes"]
+
     def __init__(self, tree: BinaryTree, context: int = 0, seed: int = 0) -> None:
         """Draw the weights.
 

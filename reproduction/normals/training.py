@@ -71,8 +71,9 @@ class Batch(NamedTuple):
 
     def pick(self, index: Tensor) -> Batch:
         """Return some of the networks."""
-        given = (None if part is None else part[index] for part in self.given)
-        return Batch(Inputs(*given), self.residual[index], self.jacobian[index])
+        *tensors, latent = self.given
+        seen = None if latent is None else latent[index]
+        return Batch(Inputs(*(part[index] for part in tensors), seen), self.residual[index], self.jacobian[index])
 
 
 def as_batch(samples: Sequence[VolumeInputs], encoder: int | None, turn: int = 0) -> Batch:
