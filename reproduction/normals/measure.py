@@ -70,13 +70,14 @@ class Starter:
         latent = None
         if self.encoder is not None:
             assert self.trained.centre is not None
+            assert self.trained.spread is not None
             both = self.encoder.encode(rve, "both").reshape(2, -1)
             latent = ((both - self.trained.centre) / self.trained.spread)[None]
         extents = grain_extents(rve)
         orientations, weights, normals = network.orientations, network.weights, network.normals
         linear = linear_comparison(network.tree, orientations, weights, normals, extents)
         seen = (orientations, weights, normals, extents, *linear)
-        given = Inputs(*(part[None].float() for part in seen), latent)
+        given = Inputs._make([*(part[None].float() for part in seen), latent])
         normals = self.trained.predictor(given)[0].double()
         length = torch.linalg.vector_norm(normals, dim=1, keepdim=True)
         return replace(network, normals=normals / length)
@@ -193,12 +194,20 @@ def _fits(
 
 def read_rows(file: Path) -> list[Row]:
     """Read what `measure` has kept."""
-    casts = {name: str for name in ("start", "polycrystal", "load")} | dict.fromkeys(
-        ("iterations", "seed"), int
-    )
     with file.open(newline="", encoding="utf-8") as stream:
         return [
-            Row(**{name: casts.get(name, float)(text) for name, text in row.items()})
+            Row(
+                row["start"],
+                int(row["iterations"]),
+                row["polycrystal"],
+                int(row["seed"]),
+                row["load"],
+                float(row["mean"]),
+                float(row["maximum"]),
+                float(row["misfit"]),
+                float(row["start_seconds"]),
+                float(row["fit_seconds"]),
+            )
             for row in csv.DictReader(stream)
         ]
 

@@ -73,7 +73,11 @@ class Batch(NamedTuple):
         """Return some of the networks."""
         *tensors, latent = self.given
         seen = None if latent is None else latent[index]
-        return Batch(Inputs(*(part[index] for part in tensors), seen), self.residual[index], self.jacobian[index])
+        return Batch(
+            Inputs._make([*(part[index] for part in tensors), seen]),
+            self.residual[index],
+            self.jacobian[index],
+        )
 
 
 def as_batch(samples: Sequence[VolumeInputs], encoder: int | None, turn: int = 0) -> Batch:

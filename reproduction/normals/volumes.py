@@ -178,7 +178,7 @@ def sample_volume(
     while len(images) < TURNS:
         images.append(turned(images[-1]))
     latent = torch.stack([encoder.encode(images, "both") for encoder in encoders])
-    return VolumeSamples(*columns, grain_extents(rve).float(), latent)
+    return VolumeSamples._make([*columns, grain_extents(rve).float(), latent])
 
 
 def volume_samples(
