@@ -16,22 +16,25 @@ import csv
 import pstats
 import time
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 import polyxtal as px
 from crystals import POLYCRYSTALS, Case
 
+T = TypeVar("T")
 LEAVES, SEEDS, COARSE = 32, 8, 7
 PARTS = ("from_polycrystal", "_expected_curves", "self_consistent_average", "fit_network")
 CASES = ("P_N16_G100_random1_tension", *(f"B_N16_{name}" for name in POLYCRYSTALS))
 HEADER = ("case", "method", "mean", "worst mean", "maximum", "seconds")
 
 
-def cpu(function) -> tuple[float, object]:
+def cpu(function: Callable[[], T]) -> tuple[float, T]:
     """Return the CPU time [s] and the result of a function."""
     start = time.process_time()
     found = function()
@@ -72,10 +75,9 @@ def cost() -> None:
         )
     profile = cProfile.Profile()
     profile.runcall(px.predict_network, rve, material, LEAVES)
-    stats = pstats.Stats(profile).stats
-    for (_, _, name), (_, _, _, total, _) in sorted(stats.items(), key=lambda one: -one[1][3]):
-        if name in PARTS:
-            print(f"  {name}: {total:.3f} s (under a profiler)")
+    stats = pstats.Stats(profile).get_stats_profile().func_profiles
+    for name in PARTS:
+        print(f"  {name}: {stats[name].cumtime:.3f} s (under a profiler)")
 
 
 def percent(error: px.StressError) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from reproduction.cli import accuracy, masking, models, paper
+from reproduction.cli import accuracy, masking, models, normals, paper
 
 __all__ = ["app"]
 
@@ -24,6 +24,7 @@ for command in (
     models.probe,
     models.card,
     paper.curves,
+    normals.normals,
     paper.paper,
     paper.table,
     accuracy.accuracy,

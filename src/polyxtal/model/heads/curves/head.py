@@ -26,6 +26,7 @@ from polyxtal.mechanics.loading.path import LoadPath
 from polyxtal.mechanics.loading.stepping import follow_averages
 from polyxtal.mechanics.response import Response
 from polyxtal.network.fit import CurveTarget
+from polyxtal.network.online_compiled import CompiledOnline
 from polyxtal.network.tree import NetworkEnsemble
 
 MODES = ("tension", "shear", "plane strain")
@@ -90,7 +91,7 @@ class CurveHead:
     def expected(
         self,
         typical: NetworkEnsemble,
-        material: Material,
+        material: Material | Mapping[str, Material],
         missed: Float[Tensor, " paths"],
     ) -> list[CurveTarget]:
         """Return the expected curves on the standard paths.
@@ -164,8 +165,12 @@ def typical_curves(
     paths: Sequence[LoadPath],
 ) -> list[CurveTarget]:
     """Return the volume averages F and P of reference networks along paths."""
-    members = [network.online(material, tolerance=TOLERANCE) for network in typical.members]
-    normals = [network.normals.detach().numpy() for network in typical.members]
+    members, normals = [], []
+    for network in typical.members:
+        law = network.law(material)
+        start = law.initial_state(network.orientations)
+        members.append(CompiledOnline(network.laminates(), law, start, TOLERANCE))
+        normals.append(network.normals.detach().numpy())
     targets = []
     for path in paths:
         curves = []
@@ -187,6 +192,15 @@ def missed_stiffness(
     typical: Float[Tensor, "6 6"], expected: Float[Tensor, "6 6"]
 ) -> Float[Tensor, " paths"]:
     """Return δ of the standard paths from the stiffnesses with `COMPARISON` crystals. [-]"""
+    directions = load_directions()
+    ratio = torch.einsum("km,mn,kn->k", directions, typical, directions) / torch.einsum(
+        "km,mn,kn->k", directions, expected, directions
+    )
+    return (ratio - 1).clamp(-LARGEST_MISS, LARGEST_MISS)
+
+
+def load_directions() -> Float[Tensor, "paths 6"]:
+    """Return the deviatoric unit Mandel strain of each standard path. [-]"""
     directions = torch.zeros(len(LOADED), 6, dtype=torch.float64)
     directions[:3, :3] = (3 * torch.eye(3, dtype=torch.float64) - 1) / 6**0.5
     directions[3:6, 3:] = torch.eye(3, dtype=torch.float64)
@@ -194,7 +208,4 @@ def missed_stiffness(
         free = (set(AXES) - {axis, held}).pop()
         directions[6 + k, AXES.index(axis)] = 0.5**0.5
         directions[6 + k, AXES.index(free)] = -(0.5**0.5)
-    ratio = torch.einsum("km,mn,kn->k", directions, typical, directions) / torch.einsum(
-        "km,mn,kn->k", directions, expected, directions
-    )
-    return (ratio - 1).clamp(-LARGEST_MISS, LARGEST_MISS)
+    return directions
