@@ -109,6 +109,8 @@ def against_damask(out: Path) -> None:
     for name in CASES:
         case = Case(name)
         coarse = px.coarsen(case.rve, (COARSE,) * 3)
+        px.MaterialNetwork.from_polycrystal(case.rve, 8).respond(case.materials, case.path)
+        px.simulate(coarse, case.materials, case.path, threads=1)  # compiled from here on
         kinds = {
             "untrained": lambda seed, case=case: px.MaterialNetwork.from_polycrystal(
                 case.rve, LEAVES, seed

@@ -21,7 +21,7 @@ SERIES = {
     "Sachs": ("Sachs", "#767676", "diamond"),
     "network": ("network, 8–2048 leaves", "#2f7fc4", "circle"),
     "8 networks": ("8 networks together", "#8e6bbf", "circle"),
-    "predicted": ("pretrained network", "#a8662a", "triangle"),
+    "predicted": ("predicted network", "#a8662a", "triangle"),
     "coarse field": ("full field, 5³–11³ voxels", "#d55e00", "circle"),
     "predict,": ("predict, 2, 1 and 0.5 %", "#c2408c", "ring"),
     "full field": ("simulate, 16³ voxels", "#16906a", "square"),
