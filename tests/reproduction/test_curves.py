@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
+from polyxtal.model.heads.curves.head import plain_curve_head
 from polyxtal.network.fit_effort import FitEffort
 from reproduction.cli import app
 from reproduction.curves import cases as curve_cases
@@ -33,9 +33,8 @@ SMALL = CaseSettings(grid=4, grains=6, strain=0.004, names=tuple(NAMES))
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> str:
     bare = tiny_stiffness_model(spread=0.0)
-    nothing = torch.zeros(2, INCREMENTS, dtype=torch.float64)
     folder = tmp_path_factory.mktemp("model") / "model"
-    head = CurveHead(nothing, nothing)
+    head = plain_curve_head()
     FoundationModel(bare.autoencoder, {"recipe": "none"}, bare.stiffness, head).save(folder)
     return str(folder)
 

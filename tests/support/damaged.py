@@ -18,7 +18,6 @@ import kanapy_files
 import neper_files
 import numpy as np
 import pole_figure_files
-import torch
 import yaml
 from mutants import mutant
 from places import EXAMPLES
@@ -29,7 +28,7 @@ from polyxtal.crystal.load_material import load_materials
 from polyxtal.dataset.recipe import read_recipe
 from polyxtal.microstructure.io.registry import FORMATS
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
+from polyxtal.model.heads.curves.head import plain_curve_head
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead
 from polyxtal.model.heads.property.head import FittedProperties, Label, PropertyHead
@@ -143,7 +142,7 @@ ASCII = """<VTKFile type="ImageData">
 
 def tiny_model() -> FoundationModel:
     bare = tiny_stiffness_model()
-    curves = CurveHead(*torch.zeros(2, 2, INCREMENTS, dtype=torch.float64))
+    curves = plain_curve_head()
     head = ParameterHead(bare.config.width, depth=2).eval()
     parameters = FittedParameters(head, fingerprint(bare.autoencoder), {"results": [1, 2]})
     labels = Label(name="yield stress", unit="MPa"), Label(name="size")

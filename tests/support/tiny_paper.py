@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from tiny_stiffness import EDGE, PLAIN_SIZES, tiny_stiffness_model
 
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
+from polyxtal.model.heads.curves.head import plain_curve_head
 
 FIT = {"freeze": False, "epochs": 2, "patience": 2, "batch": 4, "rate": 1e-3}
 EFFORT = {
@@ -39,8 +38,7 @@ def tiny_recipe(count: int, seed: int, texture: str, labels: dict[str, Any]) -> 
 def predicting_model(folder: Path) -> str:
     """Write a model with heads for stiffness and curves."""
     bare = tiny_stiffness_model(spread=0.0)
-    nothing = torch.zeros(2, INCREMENTS, dtype=torch.float64)
-    head = CurveHead(nothing, nothing)
+    head = plain_curve_head()
     FoundationModel(bare.autoencoder, {"recipe": "none"}, bare.stiffness, head).save(folder)
     return str(folder)
 

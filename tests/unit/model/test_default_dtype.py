@@ -8,7 +8,7 @@ from tiny_stiffness import tiny_rve, tiny_stiffness_model
 
 import polyxtal as px
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
+from polyxtal.model.heads.curves.head import INCREMENTS, MODES, CurveHead
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.parameters.head import FittedParameters, ParameterHead
 from polyxtal.model.mae import MaskedAutoencoder
@@ -22,7 +22,7 @@ CRYSTAL = px.CubicElasticity(107.3e3, 60.8e3, 28.3e3)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     bare = tiny_stiffness_model()
-    shape = 2, INCREMENTS
+    shape = len(MODES), INCREMENTS
     curves = CurveHead(*(torch.full(shape, value, dtype=torch.float64) for value in (0.01, 0.3)))
     parameters = FittedParameters(
         ParameterHead(bare.config.width, depth=2), fingerprint(bare.autoencoder)

@@ -17,7 +17,7 @@ from polyxtal.algebra.randomness import generator_of
 from polyxtal.cli import app
 from polyxtal.dataset.recipe import make_recipe
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.curves.head import INCREMENTS, CurveHead
+from polyxtal.model.heads.curves.head import CurveHead, plain_curve_head
 from polyxtal.model.heads.parameters.head import ParameterHead, _quaternion, _rotation_vector
 from polyxtal.network.topology import BinaryTree
 from polyxtal.training.finetune.encoders import split_rves
@@ -234,8 +234,8 @@ def test_predicted_networks_stand_beside(finished, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="leave `predicted` out"):
         finetune_parameters(asked, tmp_path / "bare")
     full = tiny_stiffness_model(spread=0.0)
-    nothing = torch.zeros(2, INCREMENTS, dtype=torch.float64)
-    head = CurveHead(nothing, nothing)
+    head = plain_curve_head()
+    nothing = head.slope
     FoundationModel(full.autoencoder, {}, full.stiffness, head).save(tmp_path / "model")
     asked = asked.model_copy(update={"model": str(tmp_path / "model"), "seeds": 1})
     calls = []

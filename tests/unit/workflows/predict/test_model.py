@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.cli import app
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.heads.curves.head import COMPARISON, INCREMENTS, CurveHead
+from polyxtal.model.heads.curves.head import COMPARISON, INCREMENTS, MODES, CurveHead
 from polyxtal.model.heads.encoder_bound import fingerprint
 from polyxtal.model.heads.property.head import FittedProperties, Label, PropertyHead
 from polyxtal.model.predicted_network import elastic_crystals
@@ -43,7 +43,7 @@ def save_model(folder, threshold, zener=math.inf):
     bare = tiny_stiffness_model()
     bare.stiffness.tensor.crystal_high[0].clamp_(max=math.log(zener))
     bare.stiffness.tensor.out_of_distribution.threshold.fill_(threshold)
-    shape = 2, INCREMENTS
+    shape = len(MODES), INCREMENTS
     head = CurveHead(*(torch.full(shape, value, dtype=torch.float64) for value in (0.01, 0.3)))
     FoundationModel(bare.autoencoder, {}, bare.stiffness, head).save(folder)
     return str(folder)
