@@ -44,6 +44,8 @@ ZENER = (0.15, 0.4, 2.5, 7.0)
 STIFFNESS_WEIGHT, MANY_LEAVES = 0.3, 128
 """Weight of stiffness relative to curves for networks of at least so many leaves; smaller ones
 cannot match both, so the weight is proportional to the cube of the number of leaves. [-]"""
+ELASTIC_ITERATIONS = 60
+"""Least number of iterations of a fit to stiffness alone, which costs milliseconds."""
 MISFIT = 0.02
 """Error of a fit above which the network is not to be relied on. [-]"""
 SHIPPED = Path(__file__).parent / "weights" / "polyxtal-small"
@@ -158,16 +160,16 @@ def infer_network(
     plastic = any(one.plasticity is not None for one in soft.values())
     curves = _expected_curves(rve, leaves, soft, head, stiffness, seed, effort) if plastic else []
     own = {name: one.elasticity for name, one in soft.items()}
-    crystals = elastic_crystals() if plastic and head is not None else [own]
+    alone = [next(iter(own.values())) if len(own) == 1 else own]
+    crystals = elastic_crystals() if plastic and head is not None else alone
     goals = [StiffnessTarget(crystal, stiffness(crystal)) for crystal in crystals]
     weight = STIFFNESS_WEIGHT * min(1.0, (leaves / MANY_LEAVES) ** 3)
 
     def step(done: int, _: float) -> None:
-        progress("fit", done + 1, total)
+        progress("fit", min(done, effort.iterations) + 1, total)
 
-    fit = fit_network(
-        start, soft, curves, goals, effort.iterations, weight, step, tolerance=TOLERANCE
-    )
+    iterations = effort.iterations if curves else max(effort.iterations, ELASTIC_ITERATIONS)
+    fit = fit_network(start, soft, curves, goals, iterations, weight, step, tolerance=TOLERANCE)
     if curves and fit.error > MISFIT:
         warnings.warn(
             f"A predicted network must match its targets, but misses them by {fit.error:.1%} on "

@@ -363,7 +363,7 @@ def test_what_was_simulated_is_read_again(started, monkeypatch):
 
     monkeypatch.setattr("polyxtal.training.finetune.curve_data.simulate", never)
     fewer = config.model_copy(update={"recipe": config.recipe.model_copy(update={"count": 4})})
-    assert len(finetune_network(fewer, place / "run")) == 4
+    assert len(finetune_network(fewer, place / "run")) == 2 * len(MODES)
     for name, asked in (("finetuning.json", ()), ("results.json", ("asked",))):
         said = json.loads((place / "run" / name).read_text())
         for part in asked:
@@ -376,7 +376,7 @@ def test_what_was_simulated_is_read_again(started, monkeypatch):
         other.stiffness.tensor.linear.bias.add_(0.1)
     other.save(place / "other")
     again = fewer.model_copy(update={"model": str(place / "other")})
-    assert len(finetune_network(again, place / "run")) == 4
+    assert len(finetune_network(again, place / "run")) == 2 * len(MODES)
     head = px.load_model(place / "run" / "model").curves
     said = json.loads((place / "run" / "finetuning.json").read_text())
     assert said["contents"]["model"]["stiffness_head"] == head.stiffness
@@ -428,18 +428,19 @@ def test_the_command_line_tells_what_is_wrong(tmp_path):
     assert "`recipe` must have a `count` of at least 4" in " ".join(result.output.split())
 
 
-@pytest.mark.parametrize("material", ["ferrite", "Ti"])
-def test_networks_of_any_crystal_follow_a_large_one(material):
-    rve, law = px.tessellate(grid=10, grains=40, seed=1), px.load_material(material)
-    path = px.LoadPath.plane_strain(0.02, axis="x", fixed="y", increments=8)
-    truth = px.MaterialNetwork.from_polycrystal(rve, 256, seed=7).respond(law, path)
-    effort = FitEffort(6, 128)
-    predicted = px.predict_network(rve, law, 16, effort=effort)
+def test_networks_of_hexagonal_crystals_follow_a_large_one():
+    rve, law = px.tessellate(grid=10, grains=40, seed=1), px.load_material("Ti")
+    typical = reference_ensemble(rve, 64, 1)
+    goals = typical_curves(typical, softened(law), standard_paths())
+    predicted = px.predict_network(rve, law, 16, effort=FitEffort(6, 64, 1))
     plain = px.MaterialNetwork.from_polycrystal(rve, 16)
-    errors = [px.compare(net.respond(law, path), truth).mean for net in (predicted, plain)]
-    assert errors[0] < 0.6 * errors[1]
+    errors = [
+        px.fit_network(net, softened(law), goals, iterations=0).error for net in (predicted, plain)
+    ]
+    assert errors[0] < 0.5 * errors[1]
 
 
+@pytest.mark.filterwarnings("ignore:A predicted network must match")  # of eight leaves
 def test_networks_of_two_phases_are_fitted_with_both_laws():
     rve = px.tessellate(grid=8, grains=20, seed=1)
     phase = torch.arange(rve.grains) % 2

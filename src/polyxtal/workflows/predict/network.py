@@ -6,11 +6,14 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from polyxtal.algebra.progress import COMPILING, Stages, time_of_load
 from polyxtal.algebra.randomness import member_seeds
+from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.averages import elastic_averages
 from polyxtal.mechanics.loading.path import LoadPath
@@ -123,15 +126,19 @@ def predict_network(
 
     seeds = member_seeds(seed, ensemble) if ensemble > 1 else [seed]
     assert model.curves is not None
-    expected = cache(partial(model.predict_stiffness, rve))
+    expected: Any = cache(partial(_stiffness_of_targets, model, rve))
+    networks = [
+        infer_network(rve, leaves, material, model.curves, expected, one, effort, report)
+        for one in seeds
+    ]
+    return NetworkEnsemble(tuple(networks)) if ensemble > 1 else networks[0]
+
+
+def _stiffness_of_targets(model: FoundationModel, rve: Polycrystal, crystal: Elasticity) -> Tensor:
     with warnings.catch_warnings():
         # Crystals that the targets are computed for are not the user's.
         warnings.simplefilter("ignore", UserWarning)
-        networks = [
-            infer_network(rve, leaves, material, model.curves, expected, one, effort, report)
-            for one in seeds
-        ]
-    return NetworkEnsemble(tuple(networks)) if ensemble > 1 else networks[0]
+        return model.predict_stiffness(rve, crystal)
 
 
 def networks(
