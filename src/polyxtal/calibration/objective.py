@@ -114,6 +114,16 @@ class Objective:
             for one, extra in zip(self.reduced, self.discrepancy, strict=True)
         ]
 
+    def inflations(self, factor: float) -> Array:
+        """Return the factor of the variance of every residual.
+
+        It is `factor` for the points of curves, whose errors are correlated; r-values and priors
+        are single numbers.
+        """
+        points = sum(len(one.stress) for one in self.reduced)
+        others = sum(test.r_value is not None for test in self.tests) + len(self.priors)
+        return np.concatenate([np.full(points, factor), np.ones(others)])
+
     def predicted(self, x: Array, curves: Sequence[Curve]) -> list[Array]:
         """Return the stress at the points of every test. [MPa]"""
         nuisances = x[self.parameters :]

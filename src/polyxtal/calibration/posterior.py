@@ -75,10 +75,11 @@ def sample_posterior(objective: Objective, at: Laplace, seed: int) -> Posterior 
     if model.error is None:
         return None
     error = model.error
+    factors = objective.inflations(at.inflation)
 
     def log_density(x: Array) -> Array:
         inside = ((x >= low) & (x <= high)).all(1)
-        value = -0.5 * (model(x) ** 2).sum(1) / at.inflation
+        value = -0.5 * (model(x) ** 2 / factors).sum(1)
         return np.where(inside, value, -np.inf)
 
     walkers = max(32, 4 * size)

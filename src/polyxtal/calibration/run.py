@@ -243,7 +243,8 @@ def _shift(objective: Objective, found: Laplace, error: float | None) -> Array:
     parts = [error * stress / deviation for stress, deviation in pairs]
     larger = np.zeros(len(found.jacobian))
     larger[: sum(map(len, parts))] = np.concatenate(parts)
-    return (found.covariance / found.inflation @ found.jacobian.T @ larger)[:n]
+    weighted = found.jacobian.T / objective.inflations(found.inflation)
+    return (found.covariance @ weighted @ larger)[:n]
 
 
 def _compliance(objective: Objective, x: Array) -> float | None:

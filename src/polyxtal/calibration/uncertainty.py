@@ -69,7 +69,7 @@ def laplace(objective: Objective, x: Array) -> Laplace:
     weak = np.zeros(len(x))
     weak[: objective.parameters] = UNIFORM
     inflation = correlation_factor(objective, x)
-    information = jacobian.T @ jacobian / inflation + np.diag(weak)
+    information = (jacobian.T / objective.inflations(inflation)) @ jacobian + np.diag(weak)
     covariance = np.asarray(np.linalg.pinv(information, hermitian=True), np.float64)
     return Laplace(x, covariance, jacobian, inflation)
 
@@ -112,8 +112,8 @@ def identifiability(
         if vague > VAGUE:
             advice = "fix it" if name in paired else "fix it, narrow its bounds or add a test"
             said.append(
-                f"`{name}` is not determined by these tests: values from {bounds.low:.4g} to "
-                f"{bounds.high:.4g} fit nearly alike; {advice}."
+                f"`{name}` is not determined by these tests between its bounds, {bounds.low:.4g} and "
+                f"{bounds.high:.4g}; {advice}."
             )
         elif not 1e-3 < found.x[k] < 1 - 1e-3:
             end = bounds.low if found.x[k] < 0.5 else bounds.high

@@ -87,7 +87,7 @@ OPTIONS = {
     "ensemble", "epochs", "exclude", "fields", "fields_every", "fits", "frame", "grains", "grid",
     "halfwidth", "hold", "increment", "lattice", "laue", "leaves", "levels", "load", "material",
     "max_filled", "max_iterations", "missing", "model", "name", "nodes", "path", "patience",
-    "phase", "picture", "prestrain", "projection", "rate", "reflections", "resolution", "rule",
+    "phase", "picture", "preset", "prestrain", "projection", "rate", "reflections", "resolution", "rule",
     "scheduler", "scheme", "section", "section_spacing", "sections", "seed", "solver", "stop_after",
     "strain", "strategy", "stress", "stress_ratio", "symmetry", "test", "threads", "tol", "unit",
     "units", "unload", "validation", "void", "volume", "workers",

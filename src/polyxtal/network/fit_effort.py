@@ -16,6 +16,13 @@ class FitEffort:
         reference_members: Number of reference networks (default: 1).
     Raises:
         ValueError: if a number is below 1, or reference networks have fewer than two leaves.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=6, grains=8, seed=0)
+        >>> effort = px.FitEffort(iterations=2, reference_leaves=16, reference_members=2)
+        >>> px.predict_network(rve, px.load_material("Al"), leaves=8, effort=effort).leaves
+        8
     """
 
     iterations: int = 6

@@ -31,6 +31,13 @@ class PredictedFields:
         rows: Row of `response` of every time.
         response: Averages over the volume and its grains at every increment, and all local fields
             at the end.
+
+    Example:
+        >>> import polyxtal as px
+        >>> rve = px.tessellate(grid=4, grains=4, seed=0)
+        >>> path = px.LoadPath.uniaxial(0.005)
+        >>> px.predict_fields(rve, px.load_material("Al"), path).equivalent_stress.shape
+        torch.Size([1, 4, 4, 4])
     """
 
     rve: Polycrystal
