@@ -82,7 +82,11 @@ class Fields(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    """Yield the cases; their seeds were used for nothing else."""
+    """Yield the cases.
+
+    The first two were looked at while `SOFTENING`, the numbers of passes and the increments of
+    `predict_fields` were chosen; the others were used for nothing else.
+    """
     rolled = px.rolling_texture({"brass": 0.3, "copper": 0.2, "s": 0.3})
     tension, shear = px.LoadPath.uniaxial, px.LoadPath.shear
     for name, material, texture, load in (

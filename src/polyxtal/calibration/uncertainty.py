@@ -112,8 +112,8 @@ def identifiability(
         if vague > VAGUE:
             advice = "fix it" if name in paired else "fix it, narrow its bounds or add a test"
             said.append(
-                f"`{name}` is not determined by these tests between its bounds, {bounds.low:.4g} and "
-                f"{bounds.high:.4g}; {advice}."
+                f"`{name}` is not determined by these tests between its bounds, "
+                f"{bounds.low:.4g} and {bounds.high:.4g}; {advice}."
             )
         elif not 1e-3 < found.x[k] < 1 - 1e-3:
             end = bounds.low if found.x[k] < 0.5 else bounds.high

@@ -87,10 +87,10 @@ OPTIONS = {
     "ensemble", "epochs", "exclude", "fields", "fields_every", "fits", "frame", "grains", "grid",
     "halfwidth", "hold", "increment", "lattice", "laue", "leaves", "levels", "load", "material",
     "max_filled", "max_iterations", "missing", "model", "name", "nodes", "path", "patience",
-    "phase", "picture", "preset", "prestrain", "projection", "rate", "reflections", "resolution", "rule",
-    "scheduler", "scheme", "section", "section_spacing", "sections", "seed", "solver", "stop_after",
-    "strain", "strategy", "stress", "stress_ratio", "symmetry", "test", "threads", "tol", "unit",
-    "units", "unload", "validation", "void", "volume", "workers",
+    "phase", "picture", "preset", "prestrain", "projection", "rate", "reflections", "resolution",
+    "rule", "scheduler", "scheme", "section", "section_spacing", "sections", "seed", "solver",
+    "stop_after", "strain", "strategy", "stress", "stress_ratio", "symmetry", "test", "threads",
+    "tol", "unit", "units", "unload", "validation", "void", "volume", "workers",
 }  # fmt: skip
 """Arguments that the option of the same name sets."""
 _ARGUMENT = re.compile(r"\b([Aa])rgument(s?) (?=`)")
