@@ -58,6 +58,14 @@ class Checkpoint:
                 reason = str(error).rstrip(".")
                 raise ValueError(f"{path}: {reason}; delete it to start anew.") from error
 
+    def __enter__(self) -> Checkpoint:
+        """Return the checkpoint, which is written at the end, an interruption too."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write all curves."""
+        self.write()
+
     def after_solve(self) -> None:
         """Write now and then."""
         if perf_counter() - self._written > EVERY:

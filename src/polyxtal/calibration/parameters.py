@@ -147,6 +147,12 @@ def free_parameters(free: Free, material: Material) -> dict[str, FreeParameter]:
         for end in (bounds.low, bounds.high):
             set_parameters(material, {name: end})  # a sentence of the law if it cannot have it
         found[str(name)] = bounds
+    for name in found:
+        whole = name.split("[")[0]
+        if whole != name and whole in found:
+            raise ValueError(
+                f"Argument `free` must name `{whole}` or single families of it, but has both."
+            )
     if SCALE in found and any(n.startswith("elasticity.c") for n in found):
         raise ValueError(
             f"Argument `free` must have either `{SCALE}` or single constants, but has both."

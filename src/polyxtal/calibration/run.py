@@ -115,18 +115,18 @@ def calibrate(
     forward = Forward(network, material, parameters, conditions, workers, kept.known, after_solve)
     which = [conditions.index(one) for one in each]
     objective = Objective(forward, tests, reduced, which, moduli[0])
-    with stages.stage("fit"):
-        minima = fit(objective, _initial(objective, moduli[0]), chosen.starts, chosen.seed)
-    x, rounds, field = minima[0].x, 0, None
-    if chosen.accuracy is not None:
-        field = FullField(rve, conditions, chosen.accuracy, chosen.seed, kept, workers)
-        x, rounds = _correct(objective, field, x, chosen, stages)
-    found = laplace(objective, x)
-    posterior = None
-    if chosen.posterior and has_emcee():
-        with stages.stage("posterior"):
-            posterior = sample_posterior(objective, found, chosen.seed)
-    kept.write()
+    with kept:
+        with stages.stage("fit"):
+            minima = fit(objective, _initial(objective, moduli[0]), chosen.starts, chosen.seed)
+        x, rounds, field = minima[0].x, 0, None
+        if chosen.accuracy is not None:
+            field = FullField(rve, conditions, chosen.accuracy, chosen.seed, kept, workers)
+            x, rounds = _correct(objective, field, x, chosen, stages)
+        found = laplace(objective, x)
+        posterior = None
+        if chosen.posterior and has_emcee():
+            with stages.stage("posterior"):
+                posterior = sample_posterior(objective, found, chosen.seed)
     error = None if field is None else field.error
     return Calibration(
         material=forward.material_at(x[: len(parameters)]),

@@ -69,6 +69,7 @@ def test_a_prior_on_a_logarithmic_scale_is_relative():
         ({"stress_exponent": (30.0, 20.0)}, "must ascend and be finite, but are 30 and 20"),
         ({"stress_exponent": (1.0, 2.0, 3.0)}, "must be two numbers, low and high"),
         ([], "must name at least one parameter, but is empty"),
+        (["stress_exponent", "stress_exponent[0]"], "`stress_exponent` or single families of it"),
         (["elasticity.scale", "elasticity.c11"], "must have either `elasticity.scale` or single"),
     ],
 )
