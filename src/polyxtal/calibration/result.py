@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,6 +35,10 @@ class ParameterEstimate(NamedTuple):
     systematic: float
 
 
+MISSED = 0.1
+"""Root mean square of the rest, over the largest stress, of a curve that a law misses. [-]"""
+
+
 class FittedTest(NamedTuple):
     """A measured curve and the fitted one.
 
@@ -62,6 +66,20 @@ class FittedTest(NamedTuple):
     discrepancy: float
     toe: float
     r_value: float | None
+
+
+def missed_tests(tests: Sequence[FittedTest]) -> list[str]:
+    """Return a sentence for every test whose curve the fitted law misses by far."""
+    said = []
+    for number, one in enumerate(tests, 1):
+        largest = float(np.abs(one.reduced.stress).max())
+        if one.rms > MISSED * largest:
+            said.append(
+                f"Test {number} is not described by the law: the root mean square of the rest is "
+                f"{one.rms:.3g} MPa at stresses of up to {largest:.4g} MPa; check its units, sign "
+                "and direction, or choose another law."
+            )
+    return said
 
 
 @dataclass(frozen=True, eq=False, repr=False)

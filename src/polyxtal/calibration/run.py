@@ -25,7 +25,7 @@ from polyxtal.calibration.objective import Objective
 from polyxtal.calibration.parameters import Free, free_parameters, get_parameter
 from polyxtal.calibration.posterior import Posterior, has_emcee, sample_posterior
 from polyxtal.calibration.repeats import reduce_curve, uniform_part
-from polyxtal.calibration.result import Calibration, FittedTest, estimates
+from polyxtal.calibration.result import Calibration, FittedTest, estimates, missed_tests
 from polyxtal.calibration.settings import CalibrationSettings
 from polyxtal.calibration.slopes import check_slope, first_compliance
 from polyxtal.calibration.uncertainty import Laplace, identifiability, laplace
@@ -128,11 +128,12 @@ def calibrate(
             with stages.stage("posterior"):
                 posterior = sample_posterior(objective, found, chosen.seed)
     error = None if field is None else field.error
+    tested = tuple(_fitted(objective, x, posterior))
     return Calibration(
         material=forward.material_at(x[: len(parameters)]),
         parameters=estimates(parameters, found, posterior, _shift(objective, found, error)),
-        tests=tuple(_fitted(objective, x, posterior)),
-        remarks=tuple(identifiability(found, parameters, tests)),
+        tests=tested,
+        remarks=(*missed_tests(tested), *identifiability(found, parameters, tests)),
         covariance=found.covariance[: len(parameters), : len(parameters)],
         free=parameters,
         laplace=found,

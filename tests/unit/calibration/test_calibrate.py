@@ -12,6 +12,7 @@ from polyxtal.calibration.forward import Forward, network_curve
 from polyxtal.calibration.objective import Objective
 from polyxtal.calibration.parameters import free_parameters, set_parameters
 from polyxtal.calibration.repeats import reduce_curve
+from polyxtal.calibration.result import missed_tests
 
 ALLOY = px.load_material("AA6022-T4")
 RVE = px.from_texture(px.rolling_texture({"cube": 0.3, "copper": 0.3}), grains=27)
@@ -186,3 +187,13 @@ def test_a_specimen_has_one_phase():
     two = px.Polycrystal([[[0, 1]]], [[1, 0, 0, 0]] * 2, phase=[0, 1], phase_names=("a", "b"))
     with pytest.raises(ValueError, match="must have one phase, but has 2"):
         px.calibrate(two, measured(), ALLOY, FREE, FEW)
+
+
+def test_a_curve_that_the_law_misses_is_said():
+    test = measured(noise=0.5)
+    settings = replace(FEW, posterior=False, accuracy=None)
+    good = px.calibrate(RVE, test, START, FREE, settings, threads=1)
+    assert not [one for one in good.remarks if "not described" in one]
+    (worse,) = good.tests
+    (said,) = missed_tests([worse._replace(rms=0.2 * float(worse.reduced.stress.max()))])
+    assert said.startswith("Test 1 is not described by the law: the root mean square")
