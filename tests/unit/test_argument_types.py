@@ -359,6 +359,15 @@ CALLS = {
     "model.predict_stiffness(elasticity, rve)": (
         "Argument `polycrystals` must be a Polycrystal or an Iterable, but is a CubicElasticity."
     ),
+    "px.predict_network(material, rve)": (
+        "Argument `rve` must be a Polycrystal, but is a Material."
+    ),
+    "px.predict_network(rve, path)": (
+        "Argument `material` must be a Material or a Mapping, but is a LoadPath."
+    ),
+    "px.predict_network(rve, material, effort=3)": (
+        "Argument `effort` must be a FitEffort, but is an int."
+    ),
     "model.predict_network(material)": "Argument `rve` must be a Polycrystal, but is a Material.",
     "model.predict_network(rve, material=elasticity)": (
         "Argument `material` must be a Material or None, but is a CubicElasticity."

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +30,7 @@ from polyxtal.calibration.uncertainty import Laplace, identifiability, laplace
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.from_texture import from_texture
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.network.batch_arguments import thread_count
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.texture.distribution import Texture
 
@@ -96,7 +95,7 @@ def calibrate(
     chosen = settings or CalibrationSettings()
     require_type(chosen, CalibrationSettings, "settings")
     parameters = free_parameters(free, material)
-    workers = _workers(threads)
+    workers = thread_count(threads)
     reduced = [reduce_curve(test) for test in tests]
     each = [Condition.of(test, one) for test, one in zip(tests, reduced, strict=True)]
     conditions = list(dict.fromkeys(each))
@@ -146,15 +145,6 @@ def calibrate(
         conditions=tuple(conditions),
         seconds=stages.seconds,
     )
-
-
-def _workers(threads: int | None) -> int:
-    if threads is None:
-        return os.cpu_count() or 1
-    require_type(threads, Integral, "threads")
-    if not 1 <= threads <= 1024:
-        raise ValueError(f"Argument `threads` must be 1 to 1024, but is {threads}.")
-    return int(threads)
 
 
 def _initial(objective: Objective, modulus: float) -> Array:

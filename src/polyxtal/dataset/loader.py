@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, get_worker_info
 
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.dataset.features import feature
@@ -219,6 +220,14 @@ def share_of_processes(rank: int | None, world: int | None) -> tuple[int, int]:
     if not 0 <= own < every:
         raise ValueError(f"`rank` must be from 0 to below `world`, but they are {own} and {every}.")
     return own, every
+
+
+def own_batches(start: int, rank: int, world: int) -> Iterator[int]:
+    """Yield the numbers of an endless stream's batches that this worker of this process makes."""
+    info = get_worker_info()
+    worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
+    for turn in count(start + worker, workers):
+        yield turn * world + rank
 
 
 class _PartCache:

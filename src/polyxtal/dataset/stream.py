@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset
 
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.argument_types import require_type
@@ -16,7 +16,7 @@ from polyxtal.dataset.descriptors import describe
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand
 from polyxtal.dataset.hull_batch import hull_batch
-from polyxtal.dataset.loader import share_of_processes
+from polyxtal.dataset.loader import own_batches, share_of_processes
 from polyxtal.dataset.recipe import MAX_COUNT, Recipe
 from polyxtal.dataset.recipe_textures import Hull
 from polyxtal.deprecation import warn_renamed
@@ -92,12 +92,7 @@ class PolycrystalStream(IterableDataset[dict[str, Tensor]]):
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         """Generate one batch after the other."""
-        info = get_worker_info()
-        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        turn = self.start + worker
-        while True:
-            yield self.batch(turn * self.world + self.rank)
-            turn += workers
+        yield from map(self.batch, own_batches(self.start, self.rank, self.world))
 
     def batch(self, index: int) -> dict[str, Tensor]:
         """Generate one batch.

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset
 
 from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.laue import CUBIC, LaueGroup
 from polyxtal.dataset.descriptors import INTERCEPTS, describe_each
 from polyxtal.dataset.features import CRYSTAL_GROUPS, Feature, crystal_table, feature
-from polyxtal.dataset.loader import share_of_processes
+from polyxtal.dataset.loader import own_batches, share_of_processes
 from polyxtal.dataset.recipe import MAX_COUNT
 from polyxtal.dataset.variety import Volume
 
@@ -63,12 +63,7 @@ class VolumeStream(IterableDataset[dict[str, Tensor]]):
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         """Draw one batch after the other."""
-        info = get_worker_info()
-        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        turn = self.start + worker
-        while True:
-            yield self.batch(turn * self.world + self.rank)
-            turn += workers
+        yield from map(self.batch, own_batches(self.start, self.rank, self.world))
 
     def batch(self, index: int) -> dict[str, Tensor]:
         """Draw one batch.

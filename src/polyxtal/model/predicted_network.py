@@ -67,9 +67,9 @@ def predict_network(
 
     Its leaves are those of `MaterialNetwork.from_polycrystal`. Its normals are fitted to the
     curves of a large reference network and to the self-consistent stiffness with arrangement, in
-    about half a second for 32 leaves. Grains of one cubic phase have their curves corrected for
-    the arrangement, by coefficients fitted to full fields of AA6022-T4; others have them as they
-    are. No neural network takes part.
+    about a second for 32 leaves of AA6022-T4; the first call for a kind of law compiles. Grains of
+    one cubic phase have their curves corrected for the arrangement, by coefficients fitted to full
+    fields of AA6022-T4; others have them as they are. No neural network takes part.
 
     Args:
         rve: Polycrystal of any grid, crystals and phases.
@@ -82,7 +82,8 @@ def predict_network(
         A network; it may be used with other materials.
     Raises:
         ConvergenceError: if a network does not converge.
-        ValueError: if a phase has no material, or `leaves` or `seed` is out of bounds.
+        ValueError: if a phase has no material, an argument is of the wrong type, or `leaves` or
+            `seed` is out of bounds.
     Warns:
         UserWarning: if the network misses its targets by more than 2 % on average.
 
@@ -95,6 +96,8 @@ def predict_network(
         MaterialNetwork(leaves=8, phases=('crystal',))
     """
     require_type(rve, Polycrystal, "rve")
+    require_type(material, (Material, Mapping), "material")
+    require_type(effort, FitEffort, "effort")
     check_size(leaves, seed)
     stiffness = partial(self_consistent_average, rve, arrangement=True)
     head = shipped_curve_head() if is_cubic(rve, material) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class FitEffort:
 
     def __post_init__(self) -> None:
         """Validate before anything is computed."""
-        if min(self.iterations, self.reference_members, self.reference_leaves - 1) < 1:
-            raise ValueError(f"All numbers of a fit must be positive, but are {self}.")
+        numbers = self.iterations, self.reference_members, self.reference_leaves - 1
+        if not all(isinstance(n, Integral) for n in numbers) or min(numbers) < 1:
+            raise ValueError(f"All numbers of a fit must be positive and whole, but are {self}.")
 
 
 EFFORT = FitEffort()

@@ -13,6 +13,7 @@ from polyxtal.calibration.objective import Objective
 from polyxtal.calibration.parameters import free_parameters, set_parameters
 from polyxtal.calibration.repeats import reduce_curve
 from polyxtal.calibration.result import missed_tests
+from polyxtal.calibration.uncertainty import laplace
 
 ALLOY = px.load_material("AA6022-T4")
 RVE = px.from_texture(px.rolling_texture({"cube": 0.3, "copper": 0.3}), grains=27)
@@ -64,15 +65,23 @@ def test_toe_and_load_frame_are_no_part_of_the_parameters():
     assert found.tests[0].toe == pytest.approx(toe, rel=0.05)
 
 
-def test_jacobian_of_residuals_is_that_of_differences():
+def objective_of_two_tests() -> Objective:
+    """Return one with an r-value, a toe, a load frame and a prior of the stress exponent."""
     tests = [measured("x", toe=True, r_value=(0.8, 0.05)), measured("y", frame=True)]
     free = free_parameters({**FREE, "stress_exponent": px.FreeParameter(5, 40, prior=(18, 2))},
                            ALLOY)  # fmt: skip
     reduced = [reduce_curve(one) for one in tests]
     loads = [Condition.of(a, b) for a, b in zip(tests, reduced, strict=True)]
     forward = Forward(NETWORK, ALLOY, free, loads)
-    objective = Objective(forward, tests, reduced, (0, 1), MODULUS)
-    x = np.array([0.45, 0.55, 0.6, 0.1, 0.5])
+    return Objective(forward, tests, reduced, (0, 1), MODULUS)
+
+
+AT = np.array([0.45, 0.55, 0.6, 0.1, 0.5])
+
+
+def test_jacobian_of_residuals_is_that_of_differences():
+    objective, x = objective_of_two_tests(), AT
+    forward = objective.forward
     forward.correct(x[:3], [c.moved(c, 0.02) for c in forward.solve(x[:3])])  # some other curves
     jacobian = objective.jacobian(x)
     for k in range(len(x)):
@@ -80,6 +89,18 @@ def test_jacobian_of_residuals_is_that_of_differences():
         wanted = (moved[0] - moved[1]) / 2e-4
         scale = np.abs(wanted).max()
         np.testing.assert_allclose(jacobian[:, k], wanted, rtol=0, atol=2e-3 * scale)
+
+
+def test_correlated_errors_of_curves_do_not_weaken_a_prior(monkeypatch):
+    objective = objective_of_two_tests()
+    factors = objective.inflations(9.0)
+    assert len(factors) == len(objective(AT))
+    assert (factors[:-2] == 9.0).all()
+    assert factors[-2:].tolist() == [1.0, 1.0]  # the r-value and the prior
+    # Of curves that say nothing, only the prior is left.
+    monkeypatch.setattr("polyxtal.calibration.uncertainty.correlation_factor", lambda *_: 1e12)
+    _, deviation = px.FreeParameter(5, 40, prior=(18, 2)).prior_coordinate()
+    assert laplace(objective, AT).deviation(2) == pytest.approx(deviation, rel=0.1)
 
 
 def test_the_interval_holds_the_truth_and_shrinks_with_the_noise():

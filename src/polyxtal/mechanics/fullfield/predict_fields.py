@@ -50,8 +50,9 @@ def predict_fields(
     """Return stress, plastic strain and orientation of every voxel at chosen times, fast.
 
     The full field of `simulate` on the polycrystal's own grid, in few increments and to a coarse
-    tolerance: nearly the same fields in about half of its CPU time or, where large increments
-    fail, in as much. Cheaper methods miss much of the fields (docs/concepts/fields.md).
+    tolerance: in monotonic loading nearly the same fields in about half of its CPU time or, where
+    large increments fail, in as much. Cheaper methods miss much of the fields
+    (docs/concepts/fields.md); for creep and small strains after a reversal, use `simulate`.
 
     Args:
         rve: Polycrystal.
