@@ -82,10 +82,7 @@ class CompiledOnline:
 
     def restart(self, normals: np.ndarray) -> None:
         """Return to the undeformed state, with other interface normals (inner, 3)."""
-        for current, accepted, start in zip(
-            self._state, self._accepted, self._undeformed, strict=True
-        ):
-            current[...] = start
+        for accepted, start in zip(self._accepted, self._undeformed, strict=True):
             accepted[...] = start
         self._tree = self._tree._replace(normal=np.array(normals, dtype=np.float64))
         self._rates, self._previous = {}, {}
