@@ -15,16 +15,18 @@ from polyxtal.viz.style import INK, LINE_COLORS, TICK_SIZE, new_figure, style_ax
 from reproduction.masking.draw import LIGHTEST, SEQUENCE, plain_log_ticks
 from reproduction.paper.pretraining import pretrained_models
 from reproduction.paper.steps import Place
+from reproduction.pretrained import find_model
 
 SCRATCH = "from-scratch"
 LOSSES = ("head", "seed", "epoch", "loss", "validation")
 
 
 def encoder_models(place: Place) -> dict[str, str]:
-    """Return the pretrained models to fine-tune by name: "mask-40" and so on, then others."""
+    """Return the folders of pretrained models to fine-tune: "mask-40" and so on, then others."""
     shares = pretrained_models(place.preset, place.folder)
     models = {f"mask-{100 * share:g}": model for share, model in shares.items()}
-    return models | dict(place.preset.others)
+    models |= place.preset.others
+    return {name: str(find_model(model)) for name, model in models.items()}
 
 
 def chosen(place: Place) -> str:

@@ -10,14 +10,13 @@ from html.parser import HTMLParser
 from shutil import copytree
 
 import pytest
-from tiny_paper import tiny_preset, write_preset
+from tiny_paper import write_preset
 from typer.testing import CliRunner
 
-from polyxtal.files.validated import validate_document
 from reproduction.cli import app
 from reproduction.marks import marks
 from reproduction.paper import comparison, readme_table, steps
-from reproduction.paper.presets import PaperPreset, read_preset, shipped_presets
+from reproduction.paper.presets import read_preset
 from reproduction.paper.published import MEAN_ERROR
 from reproduction.paper.run import PaperSettings, paper_steps, study_paper
 
@@ -206,35 +205,6 @@ def test_unknown_steps_are_refused(finished):
     settings, *_ = finished
     with pytest.raises(ValueError, match=r"must name steps of materials, .*but names 'fig5'"):
         PaperSettings("tiny", settings.preset, ["fig5"])
-
-
-@pytest.mark.parametrize("name", shipped_presets())
-def test_shipped_presets_are_whole(name):
-    preset = read_preset(name)
-    assert preset.chosen == 0.4
-    first = next(iter(preset.curves.values()))
-    assert "unloading" in first.loads
-    assert all(part.seed >= 2 for part in preset.curves.values())  # 0 and 1 were looked at before
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"models": {"0.5": "x"}}, "`models` or `pretraining` must be given, and not both"),
-        ({"chosen": 0.4}, "`chosen` must be one of the shares, but is 0.4"),
-        ({"predicting": None}, "`predicting` or `heads` must be given, and not both"),
-        ({"curves": {}}, "`curves` must begin with one that has the load 'unloading'"),
-        ({"speed": 1}, "field `speed` must be a known one"),
-    ],
-)
-def test_presets_that_contradict_themselves_are_refused(tmp_path, change, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        validate_document(PaperPreset, tiny_preset(tmp_path) | change, "tiny.yaml")
-
-
-def test_a_preset_that_is_none_is_refused():
-    with pytest.raises(FileNotFoundError, match=r"must be one of .*small.*, or a YAML file"):
-        read_preset("huge")
 
 
 def test_the_table_goes_between_its_marks(finished, tmp_path):

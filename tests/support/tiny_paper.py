@@ -14,8 +14,6 @@ from polyxtal.model.heads.curves.head import plain_curve_head
 FIT = {"freeze": False, "epochs": 2, "patience": 2, "batch": 4, "rate": 1e-3}
 EFFORT = {
     "iterations": 1,
-    "starts": 2,
-    "fits": 1,
     "reference_leaves": 4,
     "reference_members": 1,
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
@@ -52,7 +53,7 @@ def _sentence(error: ValidationError, kinds: Collection[str], model: type[BaseMo
     match first["type"]:
         case "missing":
             return f"field `{where}` must be given, but is not{end}"
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             known = listing(_known_fields(model, first["loc"]))
             where = shorten_text(names, MAX_VALUE // 2)
             return f"field `{where}` must be a known one ({known}), but is not{end}"
@@ -80,23 +81,27 @@ def _sentence(error: ValidationError, kinds: Collection[str], model: type[BaseMo
 
 def _known_fields(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     """Return the fields of the innermost model that a location leads into."""
-    models = [model]
+    models: list[type] = [model]
     for part in location[:-1]:
-        holders = [m for m in models if part in m.model_fields]
-        annotations = [m.model_fields[str(part)].annotation for m in holders]
+        annotations = [fields[part] for m in models if part in (fields := _fields(m))]
         inside = [one for annotation in annotations for one in _models_in(annotation)]
         # The kind of a union member is a part of the location, too.
-        of_kind = [m for m in models if "kind" in m.model_fields and _kind(m) == part]
+        of_kind = [m for m in models if part in get_args(_fields(m).get("kind"))[:1]]
         models = inside or of_kind or models
-    return list(dict.fromkeys(name for one in models for name in one.model_fields))
+    return list(dict.fromkeys(str(name) for one in models for name in _fields(one)))
 
 
-def _kind(model: type[BaseModel]) -> Any:
-    return next(iter(get_args(model.model_fields["kind"].annotation)), None)
+def _fields(model: type) -> dict[int | str, Any]:
+    """Return the annotations of a model's or a dataclass's fields by name."""
+    if issubclass(model, BaseModel):
+        return {name: one.annotation for name, one in model.model_fields.items()}
+    return {**get_type_hints(model)}
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _models_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type) and (
+        issubclass(annotation, BaseModel) or is_dataclass(annotation)
+    ):
         yield annotation
     for part in get_args(annotation):
         yield from _models_in(part)

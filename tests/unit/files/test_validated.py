@@ -1,5 +1,6 @@
 """What is wrong with a field is one sentence; one that is unknown lists those that are known."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import pytest
@@ -26,20 +27,34 @@ class Inner(Strict):
     depth: int = 1
 
 
+@dataclass(frozen=True)
+class Plain:
+    width: int
+
+
 class Outer(Strict):
     count: int
     inner: Inner | None = None
+    plain: Plain | None = None
     shapes: tuple[Annotated[Round | Square, Field(discriminator="kind")], ...] = ()
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"count": 1, "cuont": 2}, "field `cuont` must be a known one (count, inner, shapes), but"),
+        (
+            {"count": 1, "cuont": 2},
+            "field `cuont` must be a known one (count, inner, plain, shapes",
+        ),
         (
             {"count": 1, "inner": {"x": 2}},
             "field `inner.x` must be a known one (depth), but is not.",
         ),
+        (
+            {"count": 1, "plain": {"width": 1, "x": 2}},
+            "field `plain.x` must be a known one (width), but is not.",
+        ),
+        ({"count": 1, "plain": {}}, "field `plain.width` must be given, but is not."),
         (
             {"count": 1, "shapes": [{"kind": "square", "edge": 1, "radius": 2}]},
             "field `shapes.0.radius` must be a known one (kind, edge), but is not.",
