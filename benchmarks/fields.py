@@ -319,10 +319,10 @@ def main() -> None:
 
         learned = fitted_heads(given.train)
     rows: list[dict[str, object]] = []
-    kept: dict[tuple[str, str], dict[str, object]] = {}
+    kept: list[dict[str, object]] = []
     if given.only:
         with file.open(newline="") as stream:
-            kept = {(row["case"], row["method"]): dict(row) for row in csv.DictReader(stream)}
+            kept = [dict(row) for row in csv.DictReader(stream)]
     for case in cases():
         tiny = px.tessellate(grid=6, grains=5, seed=1, lattice=case.material.lattice)
         small = case._replace(rve=tiny)
@@ -335,7 +335,6 @@ def main() -> None:
         own = {name: (lambda f=f, case=case: f(case)) for name, f in learned.items()}
         for method, run in [*methods(case), *own.items()]:
             if given.only not in method:
-                rows += [kept[case.name, method]] if (case.name, method) in kept else []
                 continue
             try:
                 found, seconds = timed(run)
@@ -348,6 +347,9 @@ def main() -> None:
             numbers = [*(scores[name] for name in COLUMNS[:-1]), seconds]
             print(f"{method:36s}" + "".join(f"{x:8.3f}" for x in numbers), flush=True)
     given.out.mkdir(parents=True, exist_ok=True)
+    measured = {(row["case"], row["method"]): row for row in rows}
+    if kept:
+        rows = [measured.get((str(row["case"]), str(row["method"])), row) for row in kept]
     with file.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, HEADER, lineterminator="\n")
         writer.writeheader()

@@ -6,9 +6,13 @@ import os
 from numbers import Integral
 from typing import Any
 
+MAX_THREADS = 1024
+
 
 def require_type(value: Any, kind: type | tuple[type, ...], argument: str) -> None:
     """Make sure that an argument is of a type; arguments that are swapped are not.
+
+    True and False are no whole numbers.
 
     Args:
         value: What was given.
@@ -17,8 +21,10 @@ def require_type(value: Any, kind: type | tuple[type, ...], argument: str) -> No
     Raises:
         ValueError: if it is of another type.
     """
-    if not isinstance(value, kind):
-        *others, last = map(with_article, kind if isinstance(kind, tuple) else (kind,))
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    boolean = isinstance(value, bool) and Integral in kinds and bool not in kinds
+    if boolean or not isinstance(value, kind):
+        *others, last = map(with_article, kinds)
         wanted = f"{', '.join(others)} or {last}" if others else last
         raise ValueError(
             f"Argument `{argument}` must be {wanted}, but is {with_article(type(value))}."
@@ -52,6 +58,19 @@ def require_seed(value: Any, argument: str = "seed") -> None:
     require_type(value, Integral, argument)
     if value < 0:
         raise ValueError(f"Argument `{argument}` must not be negative, but is {value}.")
+
+
+def require_threads(value: Any, argument: str = "threads") -> None:
+    """Make sure that an argument is a number of threads, or None.
+
+    Raises:
+        ValueError: if it is not whole, or out of bounds.
+    """
+    if value is None:
+        return
+    require_type(value, Integral, argument)
+    if not 1 <= value <= MAX_THREADS:
+        raise ValueError(f"Argument `{argument}` must be 1 to {MAX_THREADS}, but is {value}.")
 
 
 def require_path(value: Any, argument: str) -> None:

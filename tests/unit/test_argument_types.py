@@ -39,6 +39,27 @@ CALLS = {
     "px.predict_fields(rve, material, 0.05)": (
         "Argument `path` must be a LoadPath, but is a float."
     ),
+    **{
+        f"px.{call}, threads=True)": "Argument `threads` must be a whole number, but is a bool."
+        for call in (
+            "simulate(rve, material, path",
+            "predict(rve, material, path",
+            "predict_fields(rve, material, path",
+            "laboratory(rve, material",
+            "calibrate(rve, test, material, free",
+            "NetworkBatch(network, material",
+        )
+    },
+    "px.simulate(rve, material, path, threads=0)": (
+        "Argument `threads` must be 1 to 1024, but is 0."
+    ),
+    "px.predict_fields(rve, material, path, times=[[0.5, 1.0]])": (
+        "Argument `times` must be a vector of numbers, "
+        "but is an array of float64 with shape (1, 2)."
+    ),
+    "px.predict_fields(rve, material, path, times=[True])": (
+        "Argument `times` must be a vector of numbers, but is an array of bool with shape (1,)."
+    ),
     "px.predict_fields(rve, material, path, strain_increment='a')": (
         "Argument `strain_increment` must be a number, but is a str."
     ),
@@ -361,6 +382,20 @@ CALLS = {
     ),
     "px.predict_network(material, rve)": (
         "Argument `rve` must be a Polycrystal, but is a Material."
+    ),
+    "px.predict_network(rve, {'crystal': None})": (
+        "Argument `material` must hold a Material for each phase, but 'crystal' is a void (None), "
+        "which only full fields may have."
+    ),
+    "px.predict_network(rve, material, leaves=True)": (
+        "Argument `leaves` must be at least 1, at most 1048576 and whole, but is True."
+    ),
+    "px.predict_network(rve, material, seed=True)": (
+        "Argument `seed` must be a whole number, but is a bool."
+    ),
+    "px.FitEffort(True)": (
+        "All numbers of a fit must be positive and whole, but are "
+        "FitEffort(iterations=True, reference_leaves=512, reference_members=1)."
     ),
     "px.predict_network(rve, path)": (
         "Argument `material` must be a Material or a Mapping, but is a LoadPath."

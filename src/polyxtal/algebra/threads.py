@@ -1,14 +1,23 @@
-"""Limits on the number of threads of torch's operations."""
+"""Numbers of threads: the caller's, checked, and limits on that of torch's operations."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+from polyxtal.argument_types import require_threads
+
 SMALL = 1 << 16
 """Largest number of voxels whose FFT takes less time than waking threads on a busy machine."""
+
+
+def thread_count(threads: int | None) -> int:
+    """Return a number of threads, checked; by default that of cores."""
+    require_threads(threads)
+    return os.cpu_count() or 1 if threads is None else int(threads)
 
 
 @contextmanager

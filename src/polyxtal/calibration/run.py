@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from polyxtal.algebra.mandel import matrix_to_mandel
 from polyxtal.algebra.progress import Progress, Stages
+from polyxtal.algebra.threads import thread_count
 from polyxtal.argument_types import require_type
 from polyxtal.calibration.checkpoint import Checkpoint, identity_of
 from polyxtal.calibration.condition import Condition
@@ -30,7 +31,6 @@ from polyxtal.calibration.uncertainty import Laplace, identifiability, laplace
 from polyxtal.crystal.material import Material
 from polyxtal.microstructure.from_texture import from_texture
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.network.batch_arguments import thread_count
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.texture.distribution import Texture
 

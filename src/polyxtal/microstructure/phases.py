@@ -52,6 +52,11 @@ def per_phase(
     for index in used:
         name = phase_names[index]
         entry = given.get(name)
+        if entry is None and name in given:
+            raise ValueError(
+                f"Argument `{argument}` must hold {with_article(kind)} for each phase, but "
+                f"{shorten(name)} is a void (None), which only full fields may have."
+            )
         if entry is None:
             raise ValueError(
                 f"Argument `{argument}` must hold every phase of the polycrystal, "

@@ -19,13 +19,13 @@ from polyxtal.algebra.rotation import (
     quaternion_multiply,
     rotational_part,
 )
+from polyxtal.algebra.threads import thread_count
 from polyxtal.argument_types import require_number, require_path, require_type
 from polyxtal.crystal.material import Material
 from polyxtal.network.batch_arguments import (
     materials_of_networks,
     network_index,
     rotations,
-    thread_count,
     wanted_deformation,
 )
 from polyxtal.network.batch_file import read_state, write_state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 
@@ -13,16 +12,6 @@ from polyxtal.algebra.number_arrays import number_array, number_tensor
 from polyxtal.algebra.rotation import quaternion_to_matrix
 from polyxtal.argument_types import require_type
 from polyxtal.crystal.material import Material
-
-
-def thread_count(threads: int | None) -> int:
-    """Return the number of threads, by default that of cores."""
-    if threads is None:
-        return os.cpu_count() or 1
-    require_type(threads, Integral, "threads")
-    if not 1 <= threads <= 1024:
-        raise ValueError(f"Argument `threads` must be 1 to 1024, but is {threads}.")
-    return int(threads)
 
 
 def network_index(points: int | Sequence[int] | np.ndarray | None, networks: int) -> np.ndarray:

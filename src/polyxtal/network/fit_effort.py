@@ -33,7 +33,10 @@ class FitEffort:
     def __post_init__(self) -> None:
         """Validate before anything is computed."""
         numbers = self.iterations, self.reference_members, self.reference_leaves - 1
-        if not all(isinstance(n, Integral) for n in numbers) or min(numbers) < 1:
+        if (
+            not all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers)
+            or min(numbers) < 1
+        ):
             raise ValueError(f"All numbers of a fit must be positive and whole, but are {self}.")
 
 

@@ -19,7 +19,8 @@ def check_size(leaves: int, seed: int = 0, ensemble: int = 1) -> None:
         ("leaves", leaves, MAX_LEAVES),
         ("ensemble", ensemble, MAX_ENSEMBLE),
     ):
-        if not (isinstance(value, Integral) and 1 <= value <= most):
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not (whole and 1 <= value <= most):
             raise ValueError(
                 f"Argument `{name}` must be at least 1, at most {most} and whole, but is {value}."
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -13,8 +12,8 @@ from time import perf_counter
 
 import torch
 
-from polyxtal.algebra.threads import one_thread
-from polyxtal.argument_types import require_seed, require_type
+from polyxtal.algebra.threads import one_thread, thread_count
+from polyxtal.argument_types import require_seed, require_threads, require_type
 from polyxtal.crystal.elasticity import Elasticity
 from polyxtal.crystal.material import Material
 from polyxtal.crystal.plasticity.phenopowerlaw.parameters import PhenoPowerlaw
@@ -87,6 +86,7 @@ def laboratory(
     """
     require_type(rve, Polycrystal, "rve")
     require_seed(seed)
+    require_threads(threads)
     if settings is not None:
         require_type(settings, LaboratorySettings, "settings")
     chosen = settings or LaboratorySettings()
@@ -186,7 +186,7 @@ def _run(
     def make(test: VirtualTest) -> None:
         keep.add(record(test, Rung(coarse, respond(test.path), 0.0), compliance))
 
-    with one_thread(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+    with one_thread(), ThreadPoolExecutor(thread_count(threads)) as pool:
         waiting = [pool.submit(make, test) for test in tests]
         try:
             for one in as_completed(waiting):
@@ -210,7 +210,7 @@ def _taylor(
         response = taylor_response(coarse, material, path, tolerance=TAYLOR_TOLERANCE)
         return from_prestrained(response, before)
 
-    with one_thread(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+    with one_thread(), ThreadPoolExecutor(thread_count(threads)) as pool:
         wanted = [test for test in tests if test.kind != "crossed"]
         responses = list(pool.map(make, wanted))
     return {test.name: one for test, one in zip(wanted, responses, strict=True)}

@@ -567,7 +567,7 @@ def test_checkpoint_of_another_version_is_refused(case, tmp_path, stopped):
         (("--fields", "vtkhdf"), "--fields must be vti or hdf5, but is 'vtkhdf'"),
         (("--fields-every", "2"), "--fields-every must come with --fields"),
         (("--fields", "vti", "--fields-every", "0"), "--fields-every must be at least 1"),
-        (("--threads", "0"), "--threads must be at least 1, but is 0"),
+        (("--threads", "0"), "--threads must be 1 to 1024, but is 0"),
         (("--checkpoint-every", "-1"), "must be finite and not negative, but is -1.0"),
         (("--engine", "damask", "--tol", "1e-3"), "--tol must be left out with engine damask"),
         (("--engine", "damask", "--fields", "vti"), "--fields must be left out with engine"),

@@ -11,12 +11,13 @@ import torch
 
 from polyxtal.algebra.number_arrays import number_array
 from polyxtal.algebra.threads import few_threads
-from polyxtal.argument_types import require_number, require_type
+from polyxtal.argument_types import require_number, require_threads, require_type
 from polyxtal.mechanics.elastic.schemes import SCHEMES
 from polyxtal.mechanics.fullfield.build import build_cell
 from polyxtal.mechanics.fullfield.cell import MAX_ITERATIONS, PeriodicCell
 from polyxtal.mechanics.fullfield.history import History
 from polyxtal.mechanics.fullfield.predicted_fields import PredictedFields
+from polyxtal.mechanics.fullfield.simulate import TOLERANCE as FULL_FIELD_TOLERANCE
 from polyxtal.mechanics.loading.fewer_increments import SAME, fewer_increments
 from polyxtal.mechanics.loading.mixed_control import MixedControl
 from polyxtal.mechanics.loading.path import LoadPath
@@ -28,7 +29,8 @@ from polyxtal.microstructure.polycrystal import Polycrystal
 STRAIN_INCREMENT = 2.5e-3
 """Largest change of a prescribed component of F within an increment. [-]"""
 TOLERANCE = 3e-3
-"""Largest relative residual. [-]"""
+"""Largest relative residual of increments of `STRAIN_INCREMENT`; smaller ones have a smaller one in
+proportion, down to that of the full field. [-]"""
 FEW_ITERATIONS = 6
 """Newton iterations after which a large step is cut."""
 CALM = 4
@@ -51,17 +53,18 @@ def predict_fields(
 
     The full field of `simulate` on the polycrystal's own grid, in few increments and to a coarse
     tolerance: in monotonic loading nearly the same fields in about half of its CPU time or, where
-    large increments fail, in as much. Cheaper methods miss much of the fields
-    (docs/concepts/fields.md); for creep and small strains after a reversal, use `simulate`.
+    large increments fail, in as much; in creep and after reversals it saves less. Cheaper methods
+    miss much of the fields (docs/concepts/fields.md).
 
     Args:
         rve: Polycrystal.
         material: One material for all grains, or one for each phase name; None is a void.
-        path: Load path; its own increments are merged.
+        path: Load path; its own increments are merged, but for those within the knee after a
+            reversal, and within the first knee or a change of stress if a time there is wanted.
         times: Increasing times of the fields; None for the end of the path. At a constant rate of
             F, a strain ε is reached at ε / rate. [s]
         strain_increment: Largest change of a prescribed component of F within an increment; the
-            first one of a load is the path's own, and the next ones grow. Smaller values are more
+            first one of a load is the path's own, and later ones grow. Smaller values are more
             accurate and take longer. [-]
         scheme: See `simulate`.
         threads: See `simulate`.
@@ -88,8 +91,7 @@ def predict_fields(
         )
     if scheme not in SCHEMES:
         raise ValueError(f"Argument `scheme` must be one of {SCHEMES}, but is {scheme!r}.")
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise ValueError(f"Argument `threads` must be at least 1, but is {threads}.")
+    require_threads(threads)
     wanted = _checked_times(times, path)
     merged = fewer_increments(path, strain_increment, wanted)
     cell = build_cell(rve, material, TOLERANCE, scheme, threads=threads)
@@ -147,6 +149,7 @@ class HastyCell:
             return StepResult(False, 0, math.inf)
         hasty = dt > self._least
         self.cell.damps = not hasty
+        self.cell.tolerance = _tolerance(control, self.cell.averages()[0])
         self.cell.max_iterations = FEW_ITERATIONS if hasty else MAX_ITERATIONS
         result = self.cell.attempt(dt, control, new_direction)
         if not result.converged:
@@ -158,11 +161,28 @@ class HastyCell:
         return result
 
 
+def _tolerance(control: MixedControl, deformation: np.ndarray) -> float:
+    """Return the tolerance of a step, whose residual must be small beside what the step changes.
+
+    Otherwise a small step is accepted before its fields have moved. A step that prescribes no
+    strain has the tolerance of the full field.
+    """
+    change = control.deformation_gap(torch.from_numpy(deformation).reshape(9))
+    wanted = TOLERANCE * float(change.abs().max()) / STRAIN_INCREMENT
+    return min(max(wanted, FULL_FIELD_TOLERANCE), TOLERANCE)
+
+
 def _checked_times(times: Sequence[float] | None, path: LoadPath) -> list[float]:
     """Return the times, those within rounding of the end as the end itself."""
     if times is None:
         return [path.duration]
-    given = number_array(times, "times").reshape(-1).tolist()
+    array = number_array(times, "times")
+    if array.ndim != 1 or array.dtype.kind == "b":
+        raise ValueError(
+            "Argument `times` must be a vector of numbers, but is an array of "
+            f"{array.dtype} with shape {array.shape}."
+        )
+    given = array.tolist()
     limit = path.duration * (1 + SAME)
     rising = all(a < b for a, b in pairwise(given))
     if not 1 <= len(given) <= MOST_TIMES or not rising or not 0 < given[0] <= given[-1] <= limit:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from polyxtal.algebra.threads import few_threads
-from polyxtal.argument_types import require_number, require_type
+from polyxtal.argument_types import require_number, require_threads, require_type
 from polyxtal.mechanics.damask.engine import simulate_with_damask
 from polyxtal.mechanics.elastic.schemes import SCHEMES
 from polyxtal.mechanics.fullfield.build import build_cell, fingerprint
@@ -180,8 +180,7 @@ def _validate(
         raise ValueError(f"Argument `engine` must be 'polyxtal' or 'damask', but is {engine!r}.")
     if compiled and device is not None and torch.device(device).type != "cpu":
         raise ValueError("Argument `compiled` must be False on a device other than the CPU.")
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise ValueError(f"Argument `threads` must be at least 1, but is {threads}.")
+    require_threads(threads)
     if not files.checkpoint_seconds >= 0:
         raise ValueError(
             "Argument `checkpoint_seconds` must not be negative, "

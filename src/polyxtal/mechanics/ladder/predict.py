@@ -9,7 +9,7 @@ from dataclasses import fields
 from time import perf_counter
 from typing import Any
 
-from polyxtal.argument_types import require_seed, require_type
+from polyxtal.argument_types import require_seed, require_threads, require_type
 from polyxtal.mechanics.fullfield.history import FullFieldResponse
 from polyxtal.mechanics.fullfield.simulate import simulate
 from polyxtal.mechanics.ladder.absent import complete
@@ -85,6 +85,7 @@ def predict(
     require_type(path, LoadPath, "path")
     check_accuracy(accuracy, seconds)
     require_seed(seed)
+    require_threads(threads)
     whole = math.prod(rve.grid)
     started = perf_counter()
     controlled = stress_controlled(path)

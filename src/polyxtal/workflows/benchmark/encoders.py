@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from polyxtal.files.wording import shorten
+from polyxtal.files.wording import shorten, shorten_text
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.encoder_bound import fingerprint
@@ -24,6 +24,10 @@ from polyxtal.training.finetune.encoders import untrained_copy
 SHIPPED = "polyxtal-small"
 MAX_WIDTH, MAX_TOKENS = 1 << 14, 1 << 15
 """Widest vector or token, and most tokens of a volume."""
+
+
+class EncoderError(ValueError):
+    """A caller's function raised, or returned no encoding."""
 
 
 class Encoding(NamedTuple):
@@ -106,32 +110,62 @@ def _of_callable(function: Callable[..., Any], name: str) -> Encoder:
     digest = hashlib.sha256(source.encode()).hexdigest()
 
     def encode(polycrystals: Sequence[Polycrystal]) -> Encoding:
-        found = function(list(polycrystals))
+        try:
+            found = function(list(polycrystals))
+        except Exception as error:  # whatever the caller's function may raise
+            grid = " x ".join(map(str, polycrystals[0].grid))
+            raised = shorten_text(f"{type(error).__name__}: {error}".removesuffix(": "))
+            raise EncoderError(
+                f"{name}: must encode a list of {len(polycrystals)} polycrystals of {grid} voxels, "
+                f"but raised {raised}"
+            ) from error
         vectors, tokens = found if isinstance(found, tuple) else (found, None)
         return _checked(name, len(polycrystals), vectors, tokens)
 
     return Encoder(name, digest, encode)
 
 
+def with_answers(encoder: Encoder, polycrystals: Sequence[Polycrystal]) -> Encoder:
+    """Return an encoder that is also identified by what it says about polycrystals.
+
+    The source of a function does not tell of weights that it reads, or of other modules.
+    """
+    if encoder.model is not None:
+        return encoder
+    digest = hashlib.sha256(encoder.identity.encode())
+    for part in encoder.encode(polycrystals):
+        if part is not None:
+            digest.update(part.numpy().tobytes())
+    return encoder._replace(identity=digest.hexdigest())
+
+
 def _checked(name: str, count: int, vectors: Any, tokens: Any) -> Encoding:
-    vectors = torch.as_tensor(vectors).detach().to("cpu", torch.float32)
+    try:
+        vectors = torch.as_tensor(vectors).detach().to("cpu", torch.float32)
+        found = (
+            None if tokens is None else torch.as_tensor(tokens).detach().to("cpu", torch.float32)
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        kinds = " and ".join(type(p).__name__ for p in (vectors, tokens) if p is not None)
+        raise EncoderError(
+            f"{name}: must return arrays of numbers, but returns {kinds or None}."
+        ) from error
     if vectors.ndim != 2 or len(vectors) != count or not 1 <= vectors.shape[1] <= MAX_WIDTH:
-        raise ValueError(
+        raise EncoderError(
             f"{name}: must return vectors of shape ({count}, d) with d up to {MAX_WIDTH}, but "
             f"returns {tuple(vectors.shape)}."
         )
-    found = None if tokens is None else torch.as_tensor(tokens).detach().to("cpu", torch.float32)
     if found is not None:
         sizes = tuple(found.shape)
         right = len(sizes) == 5 and sizes[0] == count and found[0, ..., 0].numel() <= MAX_TOKENS
         if not right or not 1 <= sizes[-1] <= MAX_WIDTH:
-            raise ValueError(
+            raise EncoderError(
                 f"{name}: must return tokens of shape ({count}, tx, ty, tz, d) with up to "
                 f"{MAX_TOKENS} tokens each, but returns {sizes}."
             )
     for part in (vectors, found):
         if part is not None and not torch.isfinite(part).all():
-            raise ValueError(f"{name}: must return finite numbers, but does not.")
+            raise EncoderError(f"{name}: must return finite numbers, but does not.")
     return Encoding(vectors, found)
 
 

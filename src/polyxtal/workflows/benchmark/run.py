@@ -19,11 +19,16 @@ from polyxtal.argument_types import require_seed
 from polyxtal.files.plain import write_table
 from polyxtal.files.run_folder import RunFolder
 from polyxtal.microstructure.polycrystal import Polycrystal
-from polyxtal.workflows.benchmark.encoders import Encoder, open_encoder, untrained_encoder
+from polyxtal.workflows.benchmark.encoders import (
+    Encoder,
+    open_encoder,
+    untrained_encoder,
+    with_answers,
+)
 from polyxtal.workflows.benchmark.local import local_fields, rebuild
 from polyxtal.workflows.benchmark.scores import Row, fitted_features, simple_features
 from polyxtal.workflows.benchmark.settings import PRESETS, Preset
-from polyxtal.workflows.benchmark.volumes import Volumes
+from polyxtal.workflows.benchmark.volumes import AT_ONCE, Volumes
 from polyxtal.workflows.benchmark.whole import network, probe, stiffness
 
 RECORD, TABLE = "benchmark.json", "table.csv"
@@ -42,7 +47,8 @@ def benchmark(
     """Return the scores of an encoder and of all baselines on five tasks.
 
     Volumes and labels are made from a recipe and a seed; nothing is downloaded. What is finished
-    is kept in the folder, so that another encoder there costs its own features only.
+    is kept in the folder, so that another encoder there costs its own features only. Those of a
+    function are kept while its module's source and what it says about the first volumes stay.
 
     Args:
         encoder: A function from a list of polycrystals to vectors (n, d), or to vectors and tokens
@@ -64,11 +70,12 @@ def benchmark(
             f"Argument `preset` must be one of {', '.join(PRESETS)}, but is {preset!r}."
         )
     sizes, given = PRESETS[preset], open_encoder(encoder)
-    encoders = {MINE: given, "untrained encoder": untrained_encoder(given)}
     asked = {"version": VERSION, "preset": preset, "seed": seed, "encoder": given.name}
     place = Path(folder)
     with RunFolder(place, RECORD, "a benchmark").run(asked, ("encoder",)):
         volumes = Volumes(sizes.recipe(seed), place, progress)
+        mine = with_answers(given, [volumes[number] for number in range(AT_ONCE)])
+        encoders = {MINE: mine, "untrained encoder": untrained_encoder(given)}
         rows = [*rebuild(sizes, encoders, volumes)]
         features = _features(sizes, encoders, volumes)
         for task in (probe, stiffness, network):

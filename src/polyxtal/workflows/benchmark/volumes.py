@@ -16,11 +16,14 @@ from polyxtal.dataset.recipe import Recipe
 from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.workflows.benchmark.encoders import EncoderError
 
 Numbers = Mapping[str, Tensor]
 AT_ONCE = 8
 """Volumes per file."""
 MAX_FILE = 1 << 30
+TASKS = {"vectors": "probe, stiffness and network", "fields": "local fields"}
+"""Tasks by the last part of the names of what is computed for them, where that is another."""
 
 
 class Volumes:
@@ -56,7 +59,11 @@ class Volumes:
             path = self.folder / name / f"{some[0]:06d}-{some[-1]:06d}.npz"
             found = _read(path)
             if found is None:
-                found = task([self[number] for number in some], some)
+                try:
+                    found = task([self[number] for number in some], some)
+                except EncoderError as error:
+                    last = name.rpartition("/")[2]
+                    raise EncoderError(f"Task {TASKS.get(last, last)}: {error}") from error
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_file(path) as temporary:
                     write_arrays(temporary, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from polyxtal.argument_types import require_threads
 from polyxtal.files.output_folder import OutputFolder
 from polyxtal.mechanics.yielding.cards.units import UNITS
 from polyxtal.mechanics.yielding.cards.write import CODES
@@ -86,5 +87,4 @@ class LabSettings:
                 f"Argument `density` must be {LIGHTEST:g} to {HEAVIEST:g} kg/m³, "
                 f"but is {self.density:g}."
             )
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"Argument `threads` must be at least 1, but is {self.threads}.")
+        require_threads(self.threads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from polyxtal.argument_types import require_threads
 from polyxtal.mechanics.elastic.schemes import SCHEMES
 from polyxtal.workflows.inputs.ebsd_map import MapSettings
 from polyxtal.workflows.inputs.load import LoadSettings
@@ -62,10 +63,11 @@ class SimulationSettings(LoadSettings):
                 raise ValueError(
                     f"Argument `{name}` must be {' or '.join(known)}, but is {value!r}."
                 )
-        for name in ("fields_every", "threads"):
-            count = getattr(self, name)
-            if count is not None and count < 1:
-                raise ValueError(f"Argument `{name}` must be at least 1, but is {count}.")
+        require_threads(self.threads)
+        if self.fields_every is not None and self.fields_every < 1:
+            raise ValueError(
+                f"Argument `fields_every` must be at least 1, but is {self.fields_every}."
+            )
         if self.fields_every is not None and self.fields is None:
             raise ValueError(
                 "Argument `fields_every` must come with `fields`, but that is not given."

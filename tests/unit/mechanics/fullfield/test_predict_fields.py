@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import polyxtal as px
+from polyxtal.mechanics.fullfield.cell import PeriodicCell
 from polyxtal.mechanics.fullfield.predicted_fields import grain_means
 
 ALLOY = px.load_material("AA6022-T4")
@@ -108,3 +111,55 @@ def test_progress_counts_increments(rve):
     path = px.LoadPath.uniaxial(0.002)
     px.predict_fields(rve, ALLOY, path, on_increment=lambda *counts: seen.append(counts))
     assert seen[-1][0] == seen[-1][1] == len(seen)
+
+
+def rms(found, true):
+    return float(((found - true).square().mean() / true.square().mean()).sqrt())
+
+
+def after(number: int, load: px.LoadPath, duration: float) -> px.LoadPath:
+    """Return a load up to a time within one of its steps of equal increments."""
+    step = load.steps[number]
+    share = duration / step.duration
+    cut = replace(step, duration=duration, increments=round(share * step.increments))
+    return px.LoadPath((*load.steps[:number], cut))
+
+
+CYCLE = px.LoadPath.cyclic(0.008)
+CREEP = px.LoadPath.uniaxial_creep(150.0, 30.0)
+LOADS = {
+    "creep": (CREEP, CREEP),
+    "creep in more increments": (px.LoadPath.uniaxial_creep(150.0, 30.0, increments=100), CREEP),
+    "end of a rise": (CREEP, px.LoadPath(CREEP.steps[:1])),
+    "within the knee": (PATH, after(0, PATH, 2.4)),
+    "elastic after a reversal": (CYCLE, after(2, CYCLE, 1.0)),
+    "0.4 % after a reversal": (CYCLE, after(2, CYCLE, 4.0)),
+    "reversed strain": (CYCLE, px.LoadPath(CYCLE.steps[:4])),
+}
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_creep_reversals_and_small_strains_are_those_of_the_full_field(rve, name):
+    path, up_to = LOADS[name]
+    found = px.predict_fields(rve, ALLOY, path, times=[up_to.duration])
+    true = px.simulate(rve, ALLOY, up_to, 1e-5).fields
+    assert rms(found.equivalent_stress[0], true.equivalent_stress) < 0.02
+    assert rms(found.equivalent_plastic_strain[0], true.equivalent_plastic_strain) < 0.02
+
+
+@pytest.mark.parametrize("name", ["creep", "reversed strain"])
+def test_the_tolerance_is_relative_to_what_an_increment_changes(rve, monkeypatch, name):
+    seen = []
+    attempt = PeriodicCell.attempt
+
+    def spy(self, dt, control, new_direction):
+        change = control.deformation_gap(torch.from_numpy(self.averages()[0]).reshape(9)).abs()
+        seen.append((float(change.max()), self.tolerance))
+        return attempt(self, dt, control, new_direction)
+
+    monkeypatch.setattr(PeriodicCell, "attempt", spy)
+    px.predict_fields(rve, ALLOY, LOADS[name][0])
+    assert seen
+    for strain, tolerance in seen:
+        assert 1e-4 <= tolerance <= 3e-3
+        assert tolerance == pytest.approx(max(1e-4, 1.2 * strain), rel=1e-6)

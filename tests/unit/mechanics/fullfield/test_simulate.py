@@ -350,7 +350,7 @@ def test_soft_crystals_far_beyond_yield_are_not_cut():
         ({"tol": 0.5}, "`tol` must be above 0 and at most 0.1"),
         ({"scheme": "finite"}, "`scheme` must be one of"),
         ({"engine": "abaqus"}, "`engine` must be"),
-        ({"threads": 0}, "`threads` must be at least 1"),
+        ({"threads": 0}, "`threads` must be 1 to 1024"),
         ({"device": "cuda", "compiled": True}, "`compiled` must be False"),
         ({"fields": "x.vti", "fields_every": 0}, "`fields_every` must be at least 1"),
         ({"fields_every": 2}, "`fields_every` needs `fields`"),

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import polyxtal as px
 from polyxtal.cli import app
 from polyxtal.workflows.benchmark import run as module
-from polyxtal.workflows.benchmark.encoders import open_encoder, untrained_encoder
+from polyxtal.workflows.benchmark.encoders import open_encoder, untrained_encoder, with_answers
 from polyxtal.workflows.benchmark.local import decoded_blocks, filled, hidden_blocks
 from polyxtal.workflows.benchmark.run import TABLE, benchmark
 from polyxtal.workflows.benchmark.scores import (
@@ -143,6 +143,73 @@ def test_what_is_no_encoding_is_refused(returned, sentence):
     rve = px.tessellate(grid=5, grains=2, seed=0)
     with pytest.raises(ValueError, match=sentence):
         open_encoder(lambda polycrystals: returned).encode([rve])
+
+
+def test_what_an_encoder_raises_is_said_with_its_task(found, tmp_path, monkeypatch):
+    folder = found[0]
+    monkeypatch.setitem(PRESETS, "tiny", FEW)
+    (tmp_path / "fails.py").write_text(
+        "import torch\n"
+        "calls = []\n"
+        "def always(rves):\n"
+        "    raise KeyError('grain')\n"
+        "def later(rves):\n"
+        "    calls.append(0)\n"
+        "    assert len(calls) < 2\n"
+        "    return torch.zeros(len(rves), 2)\n"
+        "def text(rves):\n"
+        "    return 'vectors'\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    for name, sentence in (
+        (
+            "always",
+            "fails:always: must encode a list of 8 polycrystals of 10 x 10 x 10 voxels, but "
+            "raised KeyError: 'grain'",
+        ),
+        (
+            "later",
+            "Task rebuild: fails:later: must encode a list of 5 polycrystals of 10 x 10 x 10 "
+            "voxels, but raised AssertionError",
+        ),
+        ("text", "fails:text: must return arrays of numbers, but returns str."),
+    ):
+        command = ["benchmark", f"fails:{name}", "--preset", "tiny", "--out", str(folder)]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 2
+        assert done.stderr.startswith(f"Error: {sentence}"), done.stderr
+
+
+def test_an_encoder_whose_weights_changed_is_encoded_again(tmp_path):
+    weights = tmp_path / "weights.txt"
+
+    def scaled(rves):
+        return float(weights.read_text()) * torch.ones(len(rves), 2)
+
+    rves = [px.tessellate(grid=5, grains=3, seed=0)]
+    identities = []
+    for value in ("1", "2", "1"):
+        weights.write_text(value)
+        identities.append(with_answers(open_encoder(scaled), rves).identity)
+    assert identities[0] == identities[2] != identities[1]
+    model = open_encoder("polyxtal-small")
+    assert with_answers(model, rves) is model
+
+
+def test_a_benchmark_with_changed_weights_is_not_read_from_the_first(found, monkeypatch):
+    folder = found[0]
+    monkeypatch.setitem(PRESETS, "tiny", FEW)
+    factor = 1.0
+
+    def weighted(rves):
+        vectors, tokens = means(rves)
+        return factor * vectors**2, tokens
+
+    before = benchmark(weighted, folder, "tiny")
+    factor = 0.0
+    after = benchmark(weighted, folder, "tiny")
+    of = [score(some, "stiffness", "encoder") for some in (before, after)]
+    assert of[0] != of[1]
 
 
 def test_hidden_blocks_are_filled_from_the_nearest_voxels():
