@@ -12,9 +12,10 @@ demo: $(READY)
 	$(BIN)/polyxtal predict $(DEMO)/grid.vti --load $(DEMO)/load.yaml --out out/demo --force
 	@echo "Picture: out/demo/prediction.png"
 
-# One process per core: torch and numba get one thread each.
+# One process per core: torch and numba get one thread each. Files are taken in order, the
+# notebooks among the first: none of the last ones is long.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .

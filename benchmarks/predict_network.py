@@ -5,7 +5,8 @@
     python benchmarks/predict_network.py damask [--out FOLDER]   # any crystal, beside DAMASK
 
 One thread; CPU seconds after compilation. `damask`: DAMASK's curves of 16^3 voxels and 100 grains
-(tests/verification/data), untrained and predicted networks of eight seeds, a full field on 7^3.
+(tests/verification/data), untrained and predicted networks of eight seeds; `methods.py` has full
+fields on coarse grids.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import polyxtal as px
 from crystals import POLYCRYSTALS, Case
 
 T = TypeVar("T")
-LEAVES, SEEDS, COARSE = 32, 8, 7
+LEAVES, SEEDS = 32, 8
 PARTS = ("from_polycrystal", "_expected_curves", "self_consistent_average", "fit_network")
 CASES = ("P_N16_G100_random1_tension", *(f"B_N16_{name}" for name in POLYCRYSTALS))
 HEADER = ("case", "method", "mean", "worst mean", "maximum", "seconds")
@@ -108,9 +109,8 @@ def against_damask(out: Path) -> None:
     rows = []
     for name in CASES:
         case = Case(name)
-        coarse = px.coarsen(case.rve, (COARSE,) * 3)
-        px.MaterialNetwork.from_polycrystal(case.rve, 8).respond(case.materials, case.path)
-        px.simulate(coarse, case.materials, case.path, threads=1)  # compiled from here on
+        network = px.MaterialNetwork.from_polycrystal(case.rve, 8)
+        network.respond(case.materials, case.path)  # compiled from here on
         kinds = {
             "untrained": lambda seed, case=case: px.MaterialNetwork.from_polycrystal(
                 case.rve, LEAVES, seed
@@ -132,16 +132,7 @@ def against_damask(out: Path) -> None:
             largest = max(error.maximum for error, _ in found)
             spent = sum(took for _, took in found) / SEEDS
             rows.append((name, kind, sum(means) / SEEDS, max(means), largest, spent))
-        took, response = cpu(
-            lambda case=case, coarse=coarse: px.simulate(
-                coarse, case.materials, case.path, threads=1
-            )
-        )
-        error = case.errors(response)
-        rows.append(
-            (name, f"coarse field, {COARSE}^3", error.mean, error.mean, error.maximum, took)
-        )
-        for row in rows[-3:]:
+        for row in rows[-2:]:
             print(*(f"{x:.4f}" if isinstance(x, float) else x for x in row), flush=True)
     out.mkdir(parents=True, exist_ok=True)
     with (out / "crystals.csv").open("w", newline="") as file:

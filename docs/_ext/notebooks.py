@@ -54,7 +54,7 @@ def prepare(place: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)  # of links, the links only
     for folder in (work, profile):
         folder.mkdir(parents=True, exist_ok=True)
-    for name in ("examples", "tests"):
+    for name in ("examples", "reproduction", "tests"):
         (work / name).symlink_to(ROOT / name)
     (profile / "ipython_kernel_config.py").write_text(
         KERNEL.format(start=START.format(work=str(work)))

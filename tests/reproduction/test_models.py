@@ -37,7 +37,7 @@ def test_they_are_small():
 def test_they_rebuild_better_than_the_nearest_visible_voxel(name):
     pretrained = open_model(name)
     assert pretrained.identity["steps_done"] == pretrained.config.steps
-    judged = evaluate_unseen(pretrained.config, pretrained.model, 8, seed=1)
+    judged = evaluate_unseen(pretrained.config, pretrained.model, 4, seed=1)
     trivial = min(judged["nearest visible"]["loss"], judged["mean of visible"]["loss"])
     assert judged["model"]["loss"] < 0.95 * trivial
 

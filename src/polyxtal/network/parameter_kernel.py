@@ -18,7 +18,7 @@ from polyxtal.crystal.kernel.batches import linearise_groups
 from polyxtal.crystal.kernel.linear import determinant, multiply
 from polyxtal.crystal.kernel.newton import evaluate, linearise, newton_step
 from polyxtal.crystal.kernel.points import point_stress
-from polyxtal.crystal.kernel.records import EXACT
+from polyxtal.crystal.kernel.records import COUPLED, EXACT
 
 
 @compiled
@@ -83,7 +83,7 @@ def vary_leaves(
             signed = -step if side == 0 else step
             other = minus[phase[place]] if side == 0 else plus[phase[place]]
             _place(signed, *given, moved, moved_start, moved_old, ws)
-            evaluate(other, moved_old, dt, stress[leaf], state[leaf], True, ws)
+            evaluate(other, moved_old, dt, stress[leaf], state[leaf], COUPLED, ws)
             for m in range(6):
                 value = ws.residual[m] / (2.0 * step)
                 residual[m] = -value if side == 0 else residual[m] + value
@@ -94,11 +94,11 @@ def vary_leaves(
         _place(0.0, *given, moved, moved_start, moved_old, ws)
         for s in range(states):
             moved_old[s] -= state_residual[s]
-        evaluate(law, moved_old, dt, stress[leaf], state[leaf], True, ws)
+        evaluate(law, moved_old, dt, stress[leaf], state[leaf], COUPLED, ws)
         for m in range(6):
             ws.residual[m] = residual[m]
-        count = linearise(law, state[leaf], EXACT, True, ws)
-        newton_step(law, count, state[leaf], True, ws)
+        count = linearise(law, state[leaf], EXACT, COUPLED, ws)
+        newton_step(law, count, state[leaf], COUPLED, ws)
         for m in range(6):
             residual[m] = ws.step[m]
         for s in range(states):
@@ -111,7 +111,7 @@ def vary_leaves(
             for s in range(width):
                 moved_state[s] = state[leaf, s] + signed * by_state[leaf, s]
             _place(signed, *given, moved, moved_start, moved_old, ws)
-            evaluate(other, moved_old, dt, moved_stress, moved_state, True, ws)
+            evaluate(other, moved_old, dt, moved_stress, moved_state, COUPLED, ws)
             point_stress(moved_start, moved_stress, other, ws, piola)
             scale = determinant(ws.plastic_inverse) ** (-1.0 / 3.0)
             for i in range(3):

@@ -30,6 +30,8 @@ STEADY = 0.99
 """Cosine between two changes of F above which the last one predicts the next. [-]"""
 ELASTIC = 0.0
 """Start of Newton's method that is no multiple of the last increment."""
+STRESS_ONLY = np.bool_(False)
+"""No tangent. A literal `False` would be a type of its own, compiled for once more."""
 DIFFERENCE = 1e-6
 """Change of F in the differences that give the tangent of an increment in pieces. [-]"""
 
@@ -212,7 +214,7 @@ def _differences(
                 dt,
                 pieces,
                 ELASTIC,
-                False,
+                STRESS_ONLY,
                 before,
                 accepted,
                 tree,
@@ -240,7 +242,7 @@ def advance_point(
     """Solve a point for F `own.local`; return the number of pieces and the status."""
     root = state.deformation.shape[0] - 1
     share = _continued(before.deformation[k], accepted.deformation[k], own.local)
-    pieces, status = 1, STALLED
+    pieces, status = np.int64(1), STALLED  # a literal 1 would be a type of its own
     last = np.empty((9, 9))
     while pieces <= MAX_PIECES:
         direct = pieces == 1

@@ -16,7 +16,7 @@ from polyxtal.crystal.kernel.lanes import solve_lanes
 from polyxtal.crystal.kernel.linear import determinant, multiply
 from polyxtal.crystal.kernel.newton import evaluate
 from polyxtal.crystal.kernel.points import point_stress, point_tangent
-from polyxtal.crystal.kernel.records import LANES
+from polyxtal.crystal.kernel.records import COUPLED, LANES
 from polyxtal.crystal.kernel.solve import solve_point
 
 SOLVED = -1
@@ -164,7 +164,7 @@ def linearise_point(
             local[i, j] = deformation[3 * i + j, point]
     start, s, z = plastic_start[point], stress[point], state[point]
     multiply(local, start, ws.trial)
-    evaluate(law, state_start[point], dt, s, z, True, ws)
+    evaluate(law, state_start[point], dt, s, z, COUPLED, ws)
     point_stress(start, s, law, ws, local)
     point_tangent(law, start, s, z, inactive, ws, tangent)
 

@@ -10,6 +10,7 @@ from polyxtal.crystal.kernel.linear import (
     substitute,
 )
 from polyxtal.crystal.kernel.newton import linearise, slip_velocity
+from polyxtal.crystal.kernel.records import COUPLED
 
 
 @compiled
@@ -57,7 +58,7 @@ def point_tangent(law, plastic_start, stress, state, inactive, ws, out):
     with B = ∂E/∂F at fixed slip, J Newton's matrix, T = ∂Δγ/∂S, W = ∂P/∂Δγ at fixed S.
     Slip systems below the share `inactive` of the most active one are left out.
     """
-    count = linearise(law, state, inactive, True, ws)
+    count = linearise(law, state, inactive, COUPLED, ws)
     elastic, inverse = ws.elastic, ws.plastic_inverse
     fill_strain_gradient(ws)
     for m in range(6):

@@ -20,6 +20,10 @@ ACCURATE = 1e-11
 LANES = 64
 """Points that are solved at once."""
 
+COUPLED = np.bool_(True)
+"""Newton's method for stress and state together. A literal `True` would be a type of its own, for
+which numba would compile the functions that take it once more."""
+
 Field = tuple[str, tuple[int, ...]]
 """Name and shape of an array of doubles."""
 

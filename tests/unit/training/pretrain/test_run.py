@@ -42,11 +42,11 @@ TINY = {
     "model": SIZES | {"features": "harmonic"},
     "grains": [2, 6],
     "summary": 0.05,
-    "steps": 100,
+    "steps": 60,
     "batch": 8,
     "warmup": 5,
     "rate": 0.1,
-    "validate_every": 50,
+    "validate_every": 30,
     "validation": 16,
     "precision": "32-true",
     "workers": 0,
@@ -66,8 +66,8 @@ def curve(folder):
 
 def test_it_learns(finished):
     rows = curve(finished[0])
-    assert [row["step"] for row in rows] == [50, 100]
-    assert rows[-1]["rves"] == 800
+    assert [row["step"] for row in rows] == [30, 60]
+    assert rows[-1]["rves"] == 480
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert rows[-1]["validation_loss"] < rows[0]["validation_loss"]
     assert 0 < rows[-1]["validation_degrees"] < 62.8
@@ -78,7 +78,7 @@ def test_the_model_on_disk_is_the_trained_one(finished):
     loaded, about = read_model(folder / "model")
     for name, value in model.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
-    assert about["steps_done"] == 100
+    assert about["steps_done"] == 60
     assert about["pretraining"]["seed"] == 0
     assert sorted(path.name for path in (folder / "model").iterdir()) == [
         "config.json",
@@ -102,7 +102,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(finished, tmp_path, ac
 
 
 def test_a_stopped_run_with_muon_goes_on_as_if_nothing_had_happened(tmp_path):
-    config = PretrainConfig(**TINY | {"optimiser": "muon", "steps": 40, "validate_every": 20})
+    config = PretrainConfig(**TINY | {"optimiser": "muon", "steps": 20, "validate_every": 10})
     whole = pretrain(config, tmp_path / "a", accelerator="cpu", devices=1)
     for _ in range(3):
         pretrain(config, tmp_path / "b", accelerator="cpu", devices=1, stop_after=0.0)
@@ -194,7 +194,7 @@ def test_another_pretraining_is_refused(finished):
     [
         ({"loss": "distance"}, "`loss`"),
         ({"accumulate": 3}, "`accumulate` must divide `batch`"),
-        ({"warmup": 100}, "`warmup` must be less than `steps`"),
+        ({"warmup": 60}, "`warmup` must be less than `steps`"),
         ({"mask": 1.5}, "`mask`"),
         ({"model": "huge"}, "must be one of small, base, paper"),
         ({"texture": {"kind": "none"}}, "`texture.kind` must be of"),
