@@ -16,7 +16,6 @@ from polyxtal.files.validated import validate_document
 from polyxtal.model import checkpoint
 from polyxtal.model.checkpoint import CONFIG, WEIGHTS, read_model
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.model.shards import weight_files
 from polyxtal.training.pretrain.config import KINDS, PretrainConfig
 from polyxtal.training.pretrain.data import unseen_stream
@@ -91,12 +90,6 @@ def open_model(name: str | Path) -> Pretrained:
         "seconds": about.get("seconds"),
     }
     return Pretrained(FoundationModel(autoencoder, about), config, identity)
-
-
-def untrained(pretrained: Pretrained) -> FoundationModel:
-    """Make the same model with random weights, those that its pretraining's seed draws."""
-    config = pretrained.config
-    return FoundationModel(MaskedAutoencoder(config.model, config.seed), {})
 
 
 def unseen_offset(seed: int = 0) -> int:

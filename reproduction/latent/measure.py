@@ -25,8 +25,9 @@ from polyxtal.texture.distribution import Texture
 from polyxtal.texture.hull import HullTexture
 from polyxtal.texture.measure import texture_coefficients
 from polyxtal.texture.odf import texture_index
+from polyxtal.training.finetune.encoders import untrained_copy
 from reproduction.latent.embedding import check_method, embed, neighbour_r_squared
-from reproduction.pretrained import AT_ONCE, open_model, unseen_recipe, untrained
+from reproduction.pretrained import AT_ONCE, open_model, unseen_recipe
 
 PRETRAINED, UNTRAINED, HARMONICS = "pretrained", "untrained", "mean harmonics"
 FEWEST = 20
@@ -124,7 +125,7 @@ def measure_latents(settings: LatentSettings, progress: Progress = no_progress) 
     """
     pretrained = open_model(settings.model)
     recipe = unseen_recipe(pretrained.config, settings.seed)
-    encoders = {PRETRAINED: pretrained.model, UNTRAINED: untrained(pretrained)}
+    encoders = {PRETRAINED: pretrained.model, UNTRAINED: untrained_copy(pretrained.model)}
     parts: dict[str, list[Tensor]] = {name: [] for name in (*encoders, HARMONICS)}
     index, c11, grains = [], [], []
     for start in range(0, settings.count, AT_ONCE):

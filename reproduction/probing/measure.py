@@ -18,20 +18,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyxtal.algebra.progress import Progress, no_progress
-from polyxtal.algebra.randomness import generator_of
 from polyxtal.dataset.descriptors import describe
 from polyxtal.dataset.features import feature
 from polyxtal.dataset.fields import expand
 from polyxtal.dataset.store import PolycrystalStore, open_dataset
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.model.foundation import FoundationModel
-from polyxtal.training.finetune.ridge import fit_ridge, r_squared
+from polyxtal.training.finetune.baselines import HARMONICS, harmonic_features
+from polyxtal.training.finetune.encoders import untrained_copy
+from polyxtal.training.finetune.ridge import probe
 from polyxtal.training.pretrain.module import seeds_of
-from reproduction.pretrained import Pretrained, open_model, untrained
+from reproduction.pretrained import Pretrained, open_model
 
 AT_ONCE = 64
-HARMONICS = 9
-"""Descriptors that are mean harmonics of degree 4; their scale does not matter to a ridge."""
 POOLED = ("cls", "mean", "both")
 
 
@@ -124,7 +123,9 @@ def study_probes(settings: ProbeSettings, progress: Progress = no_progress) -> P
     _check(settings, pretrained, store)
     names, targets = labels_of(store)
     features = features_of(pretrained, store, progress)
-    scores = probe(features, targets, settings.labels, settings.test, settings.draws)
+    rest = range(len(targets) - settings.test)
+    test = range(len(rest), len(targets))
+    scores = probe(features, targets, rest, test, settings.labels, settings.draws)
     recipe = store.recipe.model_dump(mode="json")
     return ProbeStudy(settings, pretrained.identity, recipe, names, scores)
 
@@ -179,7 +180,7 @@ def features_of(
     pretrained: Pretrained, store: PolycrystalStore, progress: Progress = no_progress
 ) -> dict[str, Float[Tensor, "n width"]]:
     """Compute all features of a data set, by name."""
-    encoders = {"pretrained": pretrained.model, "untrained": untrained(pretrained)}
+    encoders = {"pretrained": pretrained.model, "untrained": untrained_copy(pretrained.model)}
     parts: dict[str, list[Tensor]] = {}
     for start, ids, orientations in _rows(store):
         if store.recipe.grid == (pretrained.config.model.voxels,) * 3:
@@ -191,9 +192,8 @@ def features_of(
         parts.setdefault("descriptors", []).append(describe(ids, orientations))
         progress("RVEs", start + len(ids), len(store))
     found = {name: torch.cat(values) for name, values in parts.items()}
-    mean = found["mean harmonics"] = found["descriptors"][:, :HARMONICS]
-    first, second = torch.triu_indices(mean.shape[1], mean.shape[1])
-    found["mean harmonics and products"] = torch.cat([mean, mean[:, first] * mean[:, second]], 1)
+    harmonics = harmonic_features(found["descriptors"][:, :HARMONICS]).values()
+    found["mean harmonics"], found["mean harmonics and products"] = harmonics
     return found
 
 
@@ -213,35 +213,3 @@ def _rows(store: PolycrystalStore) -> Iterator[tuple[int, Tensor, Tensor]]:
         stop = min(len(store), start + AT_ONCE)
         ids = torch.from_numpy(store.read("grain_id", start, stop).astype("int64"))
         yield start, ids, torch.from_numpy(store.read("orientations", start, stop))
-
-
-def probe(
-    features: Mapping[str, Float[Tensor, "n d"]],
-    targets: Float[Tensor, "n targets"],
-    counts: Sequence[int] = (50, 200, 1000),
-    test: int = 500,
-    seeds: int = 5,
-) -> dict[str, dict[int, Tensor]]:
-    """Fit ridge regressions to few labels and evaluate them on others.
-
-    The last `test` samples are held out; each seed draws the labels to fit to from the rest, the
-    same for all features.
-
-    Returns:
-        R² by name of the features and number of labels, (seeds, targets).
-    """
-    rest = len(targets) - test
-    truth = targets[rest:].to(torch.float64)
-    result: dict[str, dict[int, Tensor]] = {name: {} for name in features}
-    for count in counts:
-        draws = [
-            torch.randperm(rest, generator=generator_of(seed, count))[:count]
-            for seed in range(seeds)
-        ]
-        for name, values in features.items():
-            scores = []
-            for drawn in draws:
-                ridge = fit_ridge(values[drawn], targets[drawn])
-                scores.append(r_squared(ridge.predict(values[rest:].to(torch.float64)), truth))
-            result[name][count] = torch.stack(scores)
-    return result

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.model.checkpoint import save_model
+from polyxtal.model.foundation import FoundationModel
 from polyxtal.model.mae import MaskedAutoencoder
 from polyxtal.texture.distribution import UniformTexture
 from polyxtal.training.pretrain.config import PretrainConfig
@@ -22,7 +23,7 @@ from reproduction.cli import app
 from reproduction.latent.embedding import embed, neighbour_r_squared, principal_components
 from reproduction.latent.measure import LatentSettings, index_of, map_latents, measure_latents
 from reproduction.latent.write import draw_latent
-from reproduction.pretrained import open_model, unseen_batches, untrained
+from reproduction.pretrained import open_model, unseen_batches
 
 TINY = {
     "model": SIZES | {"features": "harmonic"},
@@ -83,7 +84,9 @@ def test_vectors_are_of_unseen_rves_and_the_untrained_encoder_is_the_first_one(m
     fields = torch.cat([batch["field"] for batch in unseen_batches(pretrained.config, 20, 3)])
     expected = pretrained.model.encode_fields(fields)
     assert torch.allclose(latents.vectors["pretrained"], expected, atol=1e-5)
-    first = untrained(pretrained).encode_fields(fields)
+    config = pretrained.config
+    first_model = FoundationModel(MaskedAutoencoder(config.model, config.seed), {})
+    first = first_model.encode_fields(fields)
     assert torch.allclose(latents.vectors["untrained"], first, atol=1e-5)
     assert not torch.allclose(latents.vectors["pretrained"], first, atol=1e-2)
     other = torch.cat([batch["field"] for batch in unseen_batches(pretrained.config, 20, 4)])

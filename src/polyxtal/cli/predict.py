@@ -207,6 +207,8 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
     constants = {title: prediction.constants[name] for title, name in columns.items()}
     yield from constants_table(constants, bounds=("Reuss", "Voigt"))
 
+    if prediction.fallback is not None:
+        yield f"{prediction.fallback}: a {prediction.method} answers instead of networks."
     name = "network" if prediction.error is None else "full field"
     yield curve_table({name: prediction.curve, **prediction.baseline_curves}, bounds)
     yield curve_note(prediction.curve)

@@ -23,7 +23,7 @@ from polyxtal.model.heads.curves.head import CurveHead
 from polyxtal.model.heads.parameters.head import FittedParameters
 from polyxtal.model.heads.property.head import FittedProperties
 from polyxtal.model.heads.stiffness.head import StiffnessHead
-from polyxtal.model.predicted_network import infer_network
+from polyxtal.model.predicted_network import fitted_network, infer_fit
 from polyxtal.model.windows import windows
 from polyxtal.model.with_heads import ModelWithHeads
 from polyxtal.network.fit_effort import EFFORT, FitEffort
@@ -154,7 +154,7 @@ class FoundationModel(ModelWithHeads):
         curves = self.head(CurveHead)
         self.check_network(rve)
         check_size(leaves, seed)
-        return infer_network(
+        fit = infer_fit(
             rve,
             leaves,
             load_material("AA6022-T4") if material is None else material,
@@ -164,6 +164,7 @@ class FoundationModel(ModelWithHeads):
             effort,
             progress,
         )
+        return fitted_network(fit)
 
     def check_network(self, rve: Polycrystal | None = None) -> None:
         """Make sure that a network can be predicted, before anything expensive is computed.

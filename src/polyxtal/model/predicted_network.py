@@ -33,7 +33,7 @@ from polyxtal.model.heads.curves.head import (
     plain_curve_head,
     softened,
 )
-from polyxtal.network.fit import CurveTarget, StiffnessTarget, fit_network
+from polyxtal.network.fit import CurveTarget, NetworkFit, StiffnessTarget, fit_network
 from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.limits import check_size
 from polyxtal.network.reference import reference_ensemble
@@ -101,7 +101,8 @@ def predict_network(
     check_size(leaves, seed)
     stiffness = partial(self_consistent_average, rve, arrangement=True)
     head = shipped_curve_head() if is_cubic(rve, material) else None
-    return infer_network(rve, leaves, material, head, stiffness, seed, effort, progress)
+    fit = infer_fit(rve, leaves, material, head, stiffness, seed, effort, progress)
+    return fitted_network(fit)
 
 
 def shipped_curve_head() -> CurveHead:
@@ -128,7 +129,19 @@ def elastic_crystals() -> list[CubicElasticity]:
     ]
 
 
-def infer_network(
+def fitted_network(fit: NetworkFit) -> MaterialNetwork:
+    """Return a fitted network; warn if it is not to be relied on."""
+    if fit.error > MISFIT:
+        warnings.warn(
+            f"A predicted network must match its targets, but misses them by {fit.error:.1%} on "
+            "average; take more leaves, or full fields on coarse grids (`polyxtal.predict`).",
+            UserWarning,
+            stacklevel=3,
+        )
+    return fit.network
+
+
+def infer_fit(
     rve: Polycrystal,
     leaves: int,
     material: Materials,
@@ -137,7 +150,7 @@ def infer_network(
     seed: int = 0,
     effort: FitEffort = EFFORT,
     progress: Progress = no_progress,
-) -> MaterialNetwork:
+) -> NetworkFit:
     """Fit the normals of an untrained network to expected curves and stiffnesses.
 
     Args:
@@ -150,6 +163,9 @@ def infer_network(
         seed: Random seed.
         effort: Effort spent on the fit.
         progress: Called after every step of the fit.
+    Returns:
+        The fit; its error is zero for one leaf, which has no normals, and for elastic crystals,
+        whose stiffness is told beside the network's.
     Raises:
         ConvergenceError: if a network does not converge.
     """
@@ -157,7 +173,7 @@ def infer_network(
     progress("expected curves", 0, total)
     start = MaterialNetwork.from_polycrystal(rve, leaves, seed)
     if leaves == 1:
-        return start
+        return NetworkFit(start, (0.0,))
     phases = per_phase(material, Material, rve.phase, rve.phase_names, "material")
     soft = {rve.phase_names[k]: softened(one) for k, one in phases.items()}
     plastic = any(one.plasticity is not None for one in soft.values())
@@ -173,14 +189,7 @@ def infer_network(
 
     iterations = effort.iterations if curves else max(effort.iterations, ELASTIC_ITERATIONS)
     fit = fit_network(start, soft, curves, goals, iterations, weight, step, tolerance=TOLERANCE)
-    if curves and fit.error > MISFIT:
-        warnings.warn(
-            f"A predicted network must match its targets, but misses them by {fit.error:.1%} on "
-            "average; take more leaves, or full fields on coarse grids (`polyxtal.predict`).",
-            UserWarning,
-            stacklevel=3,
-        )
-    return fit.network
+    return fit if curves else NetworkFit(fit.network, (0.0,))
 
 
 def _expected_curves(

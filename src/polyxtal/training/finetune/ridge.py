@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from polyxtal.algebra.randomness import generator_of
 
 PENALTIES = tuple(10.0**k for k in range(-6, 7))
 """Ridge penalties tried, over the mean squared singular value of the features."""
@@ -73,3 +75,35 @@ def r_squared(
     """Return R² of each target, 1 - mean squared error over the variance. [-]"""
     error = (predicted - truth).square().sum(0)
     return 1 - error / (truth - truth.mean(0)).square().sum(0)
+
+
+def probe(
+    features: Mapping[str, Float[Tensor, "n d"]],
+    targets: Float[Tensor, "n targets"],
+    pool: Sequence[int],
+    test: Sequence[int],
+    counts: Sequence[int],
+    draws: int,
+) -> dict[str, dict[int, Tensor]]:
+    """Fit ridge regressions to few labels and evaluate them on others.
+
+    Args:
+        features: Features of all samples, by name.
+        targets: Labels.
+        pool: Samples that each draw takes those to fit to from, the same for all features.
+        test: Samples to evaluate on.
+        counts: Numbers of labels to fit to.
+        draws: Number of draws, which are their own seeds.
+    Returns:
+        R² by name of the features and number of labels, (draws, targets).
+    """
+    held, truth = list(test), targets[list(test)].to(torch.float64)
+    result: dict[str, dict[int, Tensor]] = {name: {} for name in features}
+    for count in counts:
+        orders = [torch.randperm(len(pool), generator=generator_of(k, count)) for k in range(draws)]
+        chosen = [[pool[k] for k in order[:count].tolist()] for order in orders]
+        for name, values in features.items():
+            unseen = values[held].to(torch.float64)
+            fits = [fit_ridge(values[some], targets[some]) for some in chosen]
+            result[name][count] = torch.stack([r_squared(f.predict(unseen), truth) for f in fits])
+    return result

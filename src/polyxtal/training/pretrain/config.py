@@ -100,6 +100,8 @@ class PretrainConfig(BaseModel):
         spelled = dict(given)
         if isinstance(spelled.get("model"), str):
             spelled["model"] = {"preset": spelled["model"]}
+        if isinstance(spelled.get("data"), str):
+            spelled["data"] = {"folder": spelled["data"]}
         if isinstance(spelled.get("model"), dict) and "preset" in spelled["model"]:
             changes = dict(spelled["model"])
             name = changes.pop("preset")

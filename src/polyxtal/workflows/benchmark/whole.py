@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from polyxtal.algebra.randomness import generator_of
 from polyxtal.crystal.elasticity import CubicElasticity
 from polyxtal.crystal.load_material import load_material
 from polyxtal.crystal.material import Material
@@ -25,7 +24,7 @@ from polyxtal.microstructure.mean_intercept import mean_intercepts
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.tree import MaterialNetwork
 from polyxtal.texture.measure import texture_strength
-from polyxtal.training.finetune.ridge import r_squared
+from polyxtal.training.finetune.ridge import probe as probe_ridge
 from polyxtal.workflows.benchmark.scores import Row, ridge_on
 from polyxtal.workflows.benchmark.settings import (
     INCREMENTS,
@@ -61,16 +60,10 @@ def probe(preset: Preset, features: Mapping[str, Tensor], volumes: Volumes) -> I
     count = sum(preset.probe)
     targets = volumes.compute("labels/probe", range(count), probe_labels)["targets"]
     pool, test = preset.numbers(preset.probe)
-    truth = targets[list(test)]
+    found = probe_ridge(features, targets, pool, test, preset.labels, preset.draws)
     for labels in preset.labels:
-        sums: dict[str, Tensor] = {}
-        for draw in range(preset.draws):
-            order = torch.randperm(len(pool), generator=generator_of(draw, labels))
-            train = [pool[int(k)] for k in order[:labels]]
-            for name, found in ridge_on(features, targets, train, test).items():
-                sums[name] = sums.get(name, 0.0) + r_squared(found, truth) / preset.draws
-        for name, scores in sums.items():
-            for target, score in zip(TARGETS, scores.tolist(), strict=True):
+        for name, scores in found.items():
+            for target, score in zip(TARGETS, scores[labels].mean(0).tolist(), strict=True):
                 yield Row("probe", target, labels, name, "R2", score)
 
 

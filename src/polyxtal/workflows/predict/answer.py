@@ -26,6 +26,8 @@ class Answer(NamedTuple):
         grain: Grain of each crystal; None for the leaves of networks.
         out_of_distribution_score: See `FoundationModel.out_of_distribution_score`; None without
             a model. [-]
+        fallback: Why a full field answers instead of the networks that were asked for; None if
+            that is not so.
         estimated: Stiffness of a full field with the bounds of its error; None of networks.
     """
 
@@ -37,4 +39,5 @@ class Answer(NamedTuple):
     phase: Int[Tensor, " crystals"]
     grain: Int[Tensor, " crystals"] | None = None
     out_of_distribution_score: float | None = None
+    fallback: str | None = None
     estimated: EstimatedStiffness | None = None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from polyxtal.algebra.progress import COMPILING, Stages
 from polyxtal.crystal.material import Material
 from polyxtal.mechanics.bounds.averages import elastic_averages
+from polyxtal.mechanics.ladder.accuracy import ACCURACY
 from polyxtal.mechanics.ladder.predict import predict as climb
 from polyxtal.mechanics.ladder.stiffness import estimate_stiffness
 from polyxtal.mechanics.loading.path import LoadPath
@@ -43,7 +44,6 @@ def coarse_field(
     left = None
     if settings.seconds is not None:
         left = max(1e-3, settings.seconds - (time.perf_counter() - started))
-    assert settings.accuracy is not None
     with stages.stage("full field", note=COMPILING):
 
         def tell(grid: tuple[int, int, int], done: int, total: int) -> None:
@@ -53,7 +53,7 @@ def coarse_field(
             rve,
             materials,
             load,
-            settings.accuracy,
+            settings.accuracy or ACCURACY,
             seconds=left,
             seed=settings.seed,
             on_progress=tell,

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,12 +23,13 @@ from polyxtal.model.foundation import FoundationModel, load_model
 from polyxtal.model.heads.curves.file import NETWORK_CONFIG
 from polyxtal.model.heads.property.file import PROPERTY_CONFIG, PROPERTY_WEIGHTS
 from polyxtal.model.heads.stiffness.file import STIFFNESS_CONFIG, STIFFNESS_WEIGHTS
-from polyxtal.model.predicted_network import infer_network
+from polyxtal.model.predicted_network import MISFIT, infer_fit
 from polyxtal.network.fit_effort import EFFORT, FitEffort
 from polyxtal.network.limits import check_size
 from polyxtal.network.tree import MaterialNetwork, NetworkEnsemble
 from polyxtal.workflows.inputs.files import sha256
 from polyxtal.workflows.predict.answer import Answer
+from polyxtal.workflows.predict.coarse_field import coarse_field
 from polyxtal.workflows.predict.settings import PredictionSettings
 
 PARTS = {
@@ -87,6 +88,18 @@ def most_steps(effort: FitEffort = EFFORT) -> int:
     return effort.iterations
 
 
+class PredictedNetworks(NamedTuple):
+    """One predicted network or several.
+
+    Attributes:
+        network: The network, or all of them.
+        misfit: Largest error of their fits, see `NetworkFit`. [-]
+    """
+
+    network: MaterialNetwork | NetworkEnsemble
+    misfit: float
+
+
 def predict_network(
     model: FoundationModel,
     rve: Polycrystal,
@@ -96,7 +109,7 @@ def predict_network(
     ensemble: int,
     on_step: Callable[[str], None] | None = None,
     effort: FitEffort = EFFORT,
-) -> MaterialNetwork | NetworkEnsemble:
+) -> PredictedNetworks:
     """Predict an ensemble of networks.
 
     The networks are those of `FoundationModel.predict_network`; the stiffness is predicted once
@@ -127,11 +140,13 @@ def predict_network(
     seeds = member_seeds(seed, ensemble) if ensemble > 1 else [seed]
     assert model.curves is not None
     expected: Any = cache(partial(_stiffness_of_targets, model, rve))
-    networks = [
-        infer_network(rve, leaves, material, model.curves, expected, one, effort, report)
+    fits = [
+        infer_fit(rve, leaves, material, model.curves, expected, one, effort, report)
         for one in seeds
     ]
-    return NetworkEnsemble(tuple(networks)) if ensemble > 1 else networks[0]
+    networks = tuple(fit.network for fit in fits)
+    network = NetworkEnsemble(networks) if ensemble > 1 else networks[0]
+    return PredictedNetworks(network, max(fit.error for fit in fits))
 
 
 def _stiffness_of_targets(model: FoundationModel, rve: Polycrystal, crystal: Elasticity) -> Tensor:
@@ -149,51 +164,73 @@ def networks(
     load: LoadPath,
     stages: Stages,
 ) -> Answer:
-    """Answer by material networks.
+    """Answer by material networks, or by a full field on a coarse grid where they would be poor.
+
+    Predicted networks are poor if the polycrystal is out of distribution, or if they miss their
+    targets by more than `MISFIT`.
 
     Raises:
         ConvergenceError: if an increment does not converge.
     """
-    leaves, ensemble = settings.network_size
     elasticity = {name: material.elasticity for name, material in materials.items()}
-    score, predicted = None, {}
+    score, predicted, reason = None, {}, None
     with stages.stage("stiffness"):
         averages = elastic_averages(rve, elasticity)._asdict()
         if model is not None:
             predicted = {"model": model.predict_stiffness(rve, elasticity)}
-            score = _remark_unfamiliar(model, rve)
-    if model is None:
-        network = MaterialNetwork.from_polycrystal(rve, leaves, settings.seed, ensemble=ensemble)
+            score = model.out_of_distribution_score(rve)
+    if score is not None and score > 1:
+        network, reason = (
+            None,
+            (
+                "The polycrystal is unlike those that the model was fitted to (out-of-distribution "
+                f"score {score:.2g}, at most 1 among them)"
+            ),
+        )
     else:
-        (material,) = materials.values()
-        steps = most_steps(settings.effort) * ensemble
-        with stages.stage("predict network", steps, note=COMPILING) as step:
-            network = predict_network(
-                model, rve, material, leaves, settings.seed, ensemble, step, settings.effort
-            )
+        network, reason = _network(settings, rve, materials, model, stages)
+    if network is None:
+        warnings.warn(f"{reason}: a full field on a coarse grid answers instead.", stacklevel=2)
+        answer = coarse_field(settings, rve, materials, load, stages)
+        every = {**predicted, **answer.stiffness}
+        return answer._replace(stiffness=every, out_of_distribution_score=score, fallback=reason)
     stiffness = {**predicted, "network": network.stiffness(elasticity), **averages}
-    with stages.stage("response", load.increments * ensemble, note=COMPILING) as step:
-        response = network.respond(materials, load, on_increment=lambda t: step(time_of_load(t)))
     members = network.members if isinstance(network, NetworkEnsemble) else (network,)
-    phase = torch.cat([member.phase for member in members])
-    best = "network" if model is None else "model"
+    increments = load.increments * len(members)
+    with stages.stage("response", increments, note=COMPILING) as step:
+        response = network.respond(materials, load, on_increment=lambda t: step(time_of_load(t)))
     return Answer(
         "material network",
         response,
         stiffness,
-        best,
+        "network" if model is None else "model",
         "network",
-        phase,
+        torch.cat([member.phase for member in members]),
         out_of_distribution_score=score,
     )
 
 
-def _remark_unfamiliar(model: FoundationModel, rve: Polycrystal) -> float:
-    score = model.out_of_distribution_score(rve)
-    if score > 1:
-        warnings.warn(
-            "The polycrystal is unlike those that the model was fitted to (out-of-distribution "
-            f"score {score:.2g}, at most 1 among them): its predictions are extrapolations.",
-            stacklevel=2,
+def _network(
+    settings: PredictionSettings,
+    rve: Polycrystal,
+    materials: Mapping[str, Material],
+    model: FoundationModel | None,
+    stages: Stages,
+) -> tuple[MaterialNetwork | NetworkEnsemble | None, str | None]:
+    """Return a network, untrained or predicted; or None and what is wrong with it."""
+    leaves, ensemble = settings.network_size
+    if model is None:
+        network = MaterialNetwork.from_polycrystal(rve, leaves, settings.seed, ensemble=ensemble)
+        return network, None
+    (material,) = materials.values()
+    steps = most_steps(settings.effort) * ensemble
+    with stages.stage("predict network", steps, note=COMPILING) as step:
+        network, misfit = predict_network(
+            model, rve, material, leaves, settings.seed, ensemble, step, settings.effort
         )
-    return score
+    if misfit <= MISFIT:
+        return network, None
+    return None, (
+        f"A predicted network misses its targets by {misfit:.1%} on average, by more than "
+        f"{MISFIT:.0%}"
+    )

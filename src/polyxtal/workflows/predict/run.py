@@ -80,6 +80,8 @@ class Prediction:
             without a model. [-]
         properties: Predictions of the model's property head by label, with its unit; empty
             without one.
+        fallback: Why a full field answers instead of the networks that were asked for; None if
+            that is not so.
         estimated: Stiffness of a full field with the bounds of its error; None of networks.
         fields: Local fields at the end of the load; None unless wanted.
     """
@@ -102,6 +104,7 @@ class Prediction:
     seconds: Mapping[str, float] = field(default_factory=dict)
     out_of_distribution_score: float | None = None
     properties: Mapping[str, float] = field(default_factory=dict)
+    fallback: str | None = None
     estimated: EstimatedStiffness | None = None
     fields: PredictedFields | None = None
 
@@ -213,6 +216,7 @@ def predict(
         seconds=stages.seconds,
         out_of_distribution_score=answer.out_of_distribution_score,
         properties=properties,
+        fallback=answer.fallback,
         estimated=answer.estimated,
         fields=_fields(rve, materials, load, stages) if settings.fields else None,
     )

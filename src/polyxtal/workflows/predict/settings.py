@@ -38,7 +38,8 @@ class PredictionSettings(LoadSettings):
             field on a coarse grid; None for `ACCURACY`, or with `seconds` for `FINEST`. [-]
         seconds: Wall time within which the answer is wanted; None for no limit. [s]
         model: Pretrained model with heads for stiffness and networks, see `load_model`; None for
-            untrained networks. A model, `leaves` or `ensemble` selects networks as the method.
+            untrained networks. A model, `leaves` or `ensemble` selects networks as the method;
+            where those of a model are known to be poor, a full field to `ACCURACY` answers.
         leaves: Number of leaves per network; None for that of `UNTRAINED` or `PREDICTED`.
         ensemble: Number of networks whose responses are averaged; None likewise.
         seed: Random seed.

@@ -121,6 +121,7 @@ def summary(prediction: Prediction) -> dict[str, Any]:
         "stiffness": {name: c.tolist() for name, c in prediction.stiffness.items()},
         "engineering_constants": {name: asdict(c) for name, c in prediction.constants.items()},
         "method": prediction.method,
+        "fallback": prediction.fallback,
         "error": error_summary(prediction),
         "curve": asdict(prediction.curve),
         "baselines": {n: asdict(curve) for n, curve in prediction.baseline_curves.items()},

@@ -52,7 +52,8 @@ def save_model(folder, threshold, zener=math.inf):
 @pytest.fixture(scope="module", autouse=True)
 def networks_of_four_leaves_may_miss_their_targets():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("polyxtal.model.predicted_network.MISFIT", 1.0)
+        for place in ("model.predicted_network", "workflows.predict.network"):
+            patch.setattr(f"polyxtal.{place}.MISFIT", 1.0)
         yield
 
 
@@ -137,7 +138,8 @@ def test_networks_share_the_stiffness_that_they_are_to_have(case, monkeypatch):
         return predict_stiffness(rve, crystal)
 
     monkeypatch.setattr(model, "predict_stiffness", counted)
-    network = predict_network(model, rve, ALLOY, 4, 5, 2, effort=LITTLE)
+    network, misfit = predict_network(model, rve, ALLOY, 4, 5, 2, effort=LITTLE)
+    assert 0 < misfit < 1
     assert asked == [COMPARISON, *elastic_crystals()]
     assert not torch.equal(*(member.normals for member in network.members))
 
@@ -251,7 +253,7 @@ def invoke(case, out, *more):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_command_line_says_once_that_a_polycrystal_is_out_of_distribution(case, tmp_path):
+def test_out_of_distribution_a_full_field_answers(case, tmp_path):
     # The crystal is known; those that a network is compared by are not, which is not the user's
     # to know.
     strange = save_model(tmp_path / "strange", 1e-6, zener=1.3)
@@ -259,18 +261,37 @@ def test_command_line_says_once_that_a_polycrystal_is_out_of_distribution(case, 
     assert result.exit_code == 0, result.output
     (line,) = (line for line in result.stderr.splitlines() if "Warning" in line)
     assert line.startswith("Warning: The polycrystal is unlike those that the model was fitted to")
+    assert line.endswith("a full field on a coarse grid answers instead.")
     content = json.loads((tmp_path / "out" / "stiffness.json").read_text(encoding="utf-8"))
-    assert content["parameters"]["ensemble"] == 1
     assert content["out_of_distribution_score"] > 1
     assert f"{content['out_of_distribution_score']:.3f}" in result.stdout
-    # The answer is the head's all the same, and that is what is printed.
-    found = content["stiffness"]["model"]
-    assert found != content["stiffness"]["hill"]
+    assert content["method"].startswith("full field")
+    assert content["fallback"].startswith("The polycrystal is unlike")
+    assert "answers instead of networks" in " ".join(result.stdout.split())
+    # What is printed first is the full field's; the head's is beside it.
+    found = content["stiffness"]["full_field"]
     first_table = result.stdout.split("Engineering constants")[0]
     assert f"{found[0][0] / 1e3:.2f}" in first_table
-    assert f"{found[3][3] / 2e3:.2f}" in first_table
     (header,) = (row for row in result.stdout.splitlines() if "Reuss" in row and "┃" in row)
-    assert header.replace("┃", " ").split() == ["Reuss", "model", "network", "Voigt"]
+    assert header.replace("┃", " ").split() == ["Reuss", "model", "full", "field", "Voigt"]
+
+
+def test_a_network_that_misses_its_targets_gives_way_to_a_full_field(case, monkeypatch):
+    settings = settings_of(case, taylor=False)
+    kept = predict(case / "grid.vti", settings)
+    assert kept.fallback is None
+    assert summary(kept)["fallback"] is None
+    monkeypatch.setattr("polyxtal.workflows.predict.network.MISFIT", 1e-9)
+    with pytest.warns(UserWarning, match="misses its targets by .* full field .* answers instead"):
+        found = predict(case / "grid.vti", settings)
+    assert found.fallback.startswith("A predicted network misses its targets by")
+    assert found.method.startswith("full field")
+    alone = predict(case / "grid.vti", PredictionSettings(load=settings.load, taylor=False))
+    assert torch.equal(found.response.P, alone.response.P)
+    assert torch.equal(found.stiffness["full_field"], alone.stiffness["full_field"])
+    assert found.answer == "full_field"
+    assert torch.equal(found.stiffness["model"], kept.stiffness["model"])
+    assert found.error == alone.error
 
 
 def test_command_line_refuses_a_model_without_heads(case, tmp_path):
