@@ -37,6 +37,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
+smartquotes_action = "qe"  # options such as --path keep their dashes
 templates_path: list[str] = []
 exclude_patterns = ["_ext", "_static"]
 

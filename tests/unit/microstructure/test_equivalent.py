@@ -60,6 +60,11 @@ def ebsd():
 
 
 @pytest.fixture(scope="module")
+def uneven():
+    return section_of(0.6).grains()
+
+
+@pytest.fixture(scope="module")
 def rve(ebsd):
     return equivalent_rve(ebsd, grid=32, seed=1)
 
@@ -257,11 +262,13 @@ def test_measured_map():
         (3000, "show a grain of the map"),
     ],
 )
-def test_voxels_that_hide_the_maps_grains_are_refused(grains, sentence):
+def test_voxels_that_hide_the_maps_grains_are_refused(uneven, grains, sentence):
     """They grow to the few grains that they show, the largest of the map."""
-    uneven = section_of(0.6)
     with pytest.raises(ValueError, match=rf"map.ang: voxels must {sentence}"):
         equivalent_rve(uneven, grid=16, grains=grains)
+
+
+def test_voxels_that_show_enough_of_the_maps_grains_are_not(uneven):
     assert compare_sections(uneven, equivalent_rve(uneven, grid=16, grains=30))
 
 

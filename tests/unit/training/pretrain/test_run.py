@@ -42,11 +42,11 @@ TINY = {
     "model": SIZES | {"features": "harmonic"},
     "grains": [2, 6],
     "summary": 0.05,
-    "steps": 60,
+    "steps": 100,
     "batch": 8,
     "warmup": 5,
     "rate": 0.1,
-    "validate_every": 30,
+    "validate_every": 50,
     "validation": 16,
     "precision": "32-true",
     "workers": 0,
@@ -66,8 +66,8 @@ def curve(folder):
 
 def test_it_learns(finished):
     rows = curve(finished[0])
-    assert [row["step"] for row in rows] == [30, 60]
-    assert rows[-1]["rves"] == 480
+    assert [row["step"] for row in rows] == [50, 100]
+    assert rows[-1]["rves"] == 800
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert rows[-1]["validation_loss"] < rows[0]["validation_loss"]
     assert 0 < rows[-1]["validation_degrees"] < 62.8
@@ -78,7 +78,7 @@ def test_the_model_on_disk_is_the_trained_one(finished):
     loaded, about = read_model(folder / "model")
     for name, value in model.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
-    assert about["steps_done"] == 60
+    assert about["steps_done"] == 100
     assert about["pretraining"]["seed"] == 0
     assert sorted(path.name for path in (folder / "model").iterdir()) == [
         "config.json",
@@ -194,7 +194,7 @@ def test_another_pretraining_is_refused(finished):
     [
         ({"loss": "distance"}, "`loss`"),
         ({"accumulate": 3}, "`accumulate` must divide `batch`"),
-        ({"warmup": 60}, "`warmup` must be less than `steps`"),
+        ({"warmup": 100}, "`warmup` must be less than `steps`"),
         ({"mask": 1.5}, "`mask`"),
         ({"model": "huge"}, "must be one of small, base, paper"),
         ({"texture": {"kind": "none"}}, "`texture.kind` must be of"),
