@@ -23,6 +23,8 @@ WIDEST = 1.0
 """Strain from which percent are taken for fractions. [-]"""
 LARGEST, SMALLEST = 2e4, 0.1
 """Largest stress of a metal, and the smallest one worth a test. [MPa]"""
+HOTTEST = 5e3
+"""Highest temperature of a test. [K]"""
 PRELOAD = 0.05
 """Stress at the start, over the largest one, that is a preload. [-]"""
 BACKWARD = 0.01
@@ -39,6 +41,7 @@ class Measurement:
         name: Name, for messages and legends.
         direction: Loaded axis, "x", "y" or "z", or the angle from x towards y. [degrees]
         rate: Strain rate. [1/s]
+        temperature: Temperature, or None if unknown; the same of all tests of a calibration. [K]
         deviation: Standard deviation of the stress, one or one a point; None to estimate it from
             the scatter of neighbouring points. [MPa]
         cyclic: Whether the strain reverses, as in unloading and cycles.
@@ -65,6 +68,7 @@ class Measurement:
     name: str = "test"
     direction: str | float = "x"
     rate: float = 1e-3
+    temperature: float | None = None
     deviation: Any = None
     cyclic: bool = False
     toe: bool = False
@@ -83,6 +87,13 @@ class Measurement:
         require_number(self.rate, "rate")
         if not 1e-12 <= self.rate <= 1e8:
             raise ValueError(f"The rate of '{self.name}' must be positive, but is {self.rate} 1/s.")
+        if self.temperature is not None:
+            require_number(self.temperature, "temperature")
+            if not 0 < self.temperature < HOTTEST:
+                raise ValueError(
+                    f"The temperature of '{self.name}' must be 0 to {HOTTEST:g} K, but is "
+                    f"{self.temperature:g} K."
+                )
         self._check_direction()
         object.__setattr__(self, "deviation", self._checked_deviation())
         if self.r_value is not None:
