@@ -41,7 +41,6 @@ class Measurement:
         name: Name, for messages and legends.
         direction: Loaded axis, "x", "y" or "z", or the angle from x towards y. [degrees]
         rate: Strain rate. [1/s]
-        temperature: Temperature, or None if unknown; the same of all tests of a calibration. [K]
         deviation: Standard deviation of the stress, one or one a point; None to estimate it from
             the scatter of neighbouring points. [MPa]
         cyclic: Whether the strain reverses, as in unloading and cycles.
@@ -49,6 +48,7 @@ class Measurement:
         frame: Whether the strain includes that of the load frame, as a crosshead's does: its
             compliance is then fitted.
         r_value: r-value and its standard deviation over the last half of the strain, or None. [-]
+        temperature: Temperature, or None if unknown; the same of all tests of a calibration. [K]
 
     Raises:
         ValueError: if a value is not finite, the curve is too short, starts at a preload, reverses
@@ -68,12 +68,12 @@ class Measurement:
     name: str = "test"
     direction: str | float = "x"
     rate: float = 1e-3
-    temperature: float | None = None
     deviation: Any = None
     cyclic: bool = False
     toe: bool = False
     frame: bool = False
     r_value: tuple[float, float] | None = None
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
         """Validate everything that needs no material."""

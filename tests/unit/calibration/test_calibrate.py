@@ -118,7 +118,7 @@ def test_the_error_of_the_full_field_widens_what_the_level_of_the_stress_tells()
 
 def test_the_distance_is_the_fall_of_ln_p_with_the_best_nuisances():
     objective = objective_of_two_tests()
-    z = AT[:3] + [0.01, -0.01, 0.0]
+    z = AT[:3] + np.array([0.01, -0.01, 0.0])
     curves = objective.forward.solve(z)
     held = np.sum(objective.residuals(np.concatenate([z, AT[3:]]), curves) ** 2)
     found = distance(objective, AT, z)
@@ -293,7 +293,7 @@ def test_an_r_value_that_the_law_misses_is_said():
 
 def test_temperatures_differ_in_different_calibrations_only():
     cold, hot = (measured(temperature=t) for t in (293.0, 473.0))
-    with pytest.raises(ValueError, match="at one temperature, .* but are at 293 K, 473 K; cali"):
+    with pytest.raises(ValueError, match=r"at one temperature, .* but are at 293 K, 473 K; cali"):
         px.calibrate(RVE, [cold, hot], START, FREE, FEW)
     with pytest.raises(ValueError, match="temperature of 'x' must be 0 to 5000 K, but is -20 K"):
         measured(temperature=-20.0)
