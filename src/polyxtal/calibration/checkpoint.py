@@ -24,38 +24,41 @@ from polyxtal.crystal.material import Material
 from polyxtal.files.arrays import open_arrays, write_arrays
 from polyxtal.files.atomic import atomic_file
 from polyxtal.microstructure.polycrystal import Polycrystal
+from polyxtal.version import __version__
 
-FORMAT = 1
+FORMAT = 2
 MAX_FILE = 1 << 29
 """Largest checkpoint. [bytes]"""
 EVERY = 20.0
 """Time between writings. [s]"""
-KINDS = ("network", "slopes", "field")
 
 
 class Checkpoint:
     """Curves of the network, their derivatives and the full field by coordinates, kept in a file.
 
     Attributes:
-        known: Answers by coordinates, of each kind.
+        known: Answers by coordinates, of each kind: "network", "slopes", and "field 0" and so on,
+            one for every condition.
         field: Grid and bound of the error of the full field, empty before it.
     """
 
-    def __init__(self, path: Path | None, identity: str, parameters: int) -> None:
+    def __init__(self, path: Path | None, identity: str, parameters: int, conditions: int) -> None:
         """Read what an earlier run of the same calibration left.
 
         Raises:
             ValueError: if the file is damaged or of another calibration.
         """
         self.path, self.identity, self.parameters = path, identity, parameters
-        self.known: dict[str, dict[bytes, Answer]] = {kind: {} for kind in KINDS}
+        self.known: dict[str, dict[bytes, Answer]] = {
+            kind: {} for kind in ("network", "slopes", *(f"field {c}" for c in range(conditions)))
+        }
         self.field: dict[str, Any] = {}
         self._written = perf_counter()
         if path is not None and path.exists():
             try:
                 self._read(path)
             except (ValueError, KeyError) as error:
-                reason = str(error).rstrip(".")
+                reason = str(error).removeprefix(f"{path}: ").rstrip(".")
                 raise ValueError(f"{path}: {reason}; delete it to start anew.") from error
 
     def __enter__(self) -> Checkpoint:
@@ -99,7 +102,7 @@ class Checkpoint:
                 raise ValueError("must be a checkpoint of this calibration, but is of another")
             self.field = dict(about.get("field", {}))
             names = set(archive.names)
-            for kind in KINDS:
+            for kind in self.known:
                 if f"{kind}/z" not in names:
                     continue
                 keys, solved = archive.read(f"{kind}/z"), archive.read(f"{kind}/solved")
@@ -135,6 +138,7 @@ def identity_of(
         digest.update(test.strain.tobytes() + test.stress.tobytes())
         digest.update(np.asarray(-1.0 if test.deviation is None else test.deviation).tobytes())
         digest.update(repr((test.toe, test.frame, test.cyclic, test.r_value)).encode())
+    digest.update(f"{__version__} {FORMAT}".encode())
     plain = [asdict(material), {k: asdict(v) for k, v in free.items()}, repr(conditions)]
     digest.update(json.dumps([*plain, repr(settings), rve.size], default=repr).encode())
     return digest.hexdigest()

@@ -32,7 +32,8 @@ class FullField:
     ) -> None:
         """Compute nothing yet; `kept` holds curves of an earlier run, and their grid."""
         self.rve, self.conditions, self.accuracy, self.seed = rve, conditions, accuracy, seed
-        self.known, self.about, self.threads = kept.known["field"], kept.field, threads
+        self.known = [kept.known[f"field {number}"] for number in range(len(conditions))]
+        self._write, self.about, self.threads = kept.write, kept.field, threads
         self._coarse: Polycrystal | None = None
 
     @property
@@ -48,16 +49,15 @@ class FullField:
         Raises:
             ConvergenceError: if an increment does not converge.
         """
-        found = self.known.get(key)
-        if found is not None:
-            return found
         found = []
-        for number, condition in enumerate(self.conditions):
-            response = self._respond(material, condition)
-            F, P = response.F[::FINER].numpy(), response.P[::FINER].numpy()
-            found.append(Curve.of(condition, F, P))
+        for number, (condition, known) in enumerate(zip(self.conditions, self.known, strict=True)):
+            if key not in known:
+                response = self._respond(material, condition)
+                F, P = response.F[::FINER].numpy(), response.P[::FINER].numpy()
+                known[key] = [Curve.of(condition, F, P)]
+                self._write()  # hours of work, maybe
+            found += known[key]
             on_curve(f"curve {number + 1} of {len(self.conditions)}")
-        self.known[key] = found
         return found
 
     def _respond(self, material: Material, condition: Condition) -> Response:

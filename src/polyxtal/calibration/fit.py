@@ -30,6 +30,10 @@ SAME = 0.05
 """Distance of coordinates between minima that are the same. [-]"""
 
 
+WORSE = 10.0
+"""Sum of squares over the best one beyond which a minimum is not worth telling. [-]"""
+
+
 class Minimum(NamedTuple):
     """A local minimum: unknowns x and half the sum of squares."""
 
@@ -80,10 +84,11 @@ def fit(
     starts: int,
     seed: int,
 ) -> list[Minimum]:
-    """Return the different minima, the best first.
+    """Return the minima from all starts, the best first.
 
-    The first fits weigh all tests by a discrepancy of 1 % of the stress; then the discrepancy is
-    that of the best fit, which is repeated until it is settled.
+    The fits weigh all tests by a discrepancy of 1 % of the stress; then the discrepancy is that of
+    the best fit, which is repeated until it is settled. The other minima are those of the first
+    weights, if they differ.
     """
     objective.discrepancy = np.array(
         [FIRST_DISCREPANCY * np.abs(one.stress).max() for one in objective.reduced]
@@ -91,28 +96,25 @@ def fit(
     points = starting_points(objective, initial, starts, seed)
     minima = [minimise(objective, start, ROUGH) for start in points]
     minima.sort(key=lambda one: one.cost)
-    n = objective.parameters
-    if objective.forward.solve(minima[0].x[:n]) is None:
+    if objective.forward.solve(minima[0].x[: objective.parameters]) is None:
         raise ConvergenceError(
             "The curves must converge at some start, but do so at none; narrow the bounds.", np.inf
         )
-    best, *rest = minima
-    minima[0] = settle(objective, best.x)
-    different = [minima[0]]
-    ratio = minima[0].cost / max(best.cost, 1e-300)  # weights are other ones now
-    for one in (other._replace(cost=ratio * other.cost) for other in rest):
-        apart = [np.abs(one.x[:n] - other.x[:n]).max() > SAME for other in different]
-        if all(apart):
+    n, different = objective.parameters, list[Minimum]()
+    for one in minima:
+        apart = [np.abs(one.x[:n] - each.x[:n]).max() > SAME for each in different]
+        if all(apart) and one.cost <= WORSE * minima[0].cost:
             different.append(one)
-    return different
+    return [settle(objective, minima[0].x), *different[1:]]
 
 
 def settle(objective: Objective, x: Array) -> Minimum:
-    """Fit again with the discrepancy of the fit itself, until that is settled."""
+    """Fit again with the discrepancy and correlation of the fit itself, until these are settled."""
     found = Minimum(x, 0.0)
     for _ in range(SETTLINGS):
         before = objective.discrepancy.copy()
         objective.discrepancy = misfit(objective, found.x)
+        objective.inflation = correlation_factor(objective, found.x)
         found = minimise(objective, found.x)
         noise = np.array([np.sqrt(np.mean(one.deviation**2)) for one in objective.reduced])
         change = np.abs(objective.discrepancy - before)
@@ -135,3 +137,20 @@ def misfit(objective: Objective, x: Array) -> Array:
             for stress, one in zip(objective.predicted(x, curves), objective.reduced, strict=True)
         ]
     )
+
+
+def correlation_factor(objective: Objective, x: Array) -> float:
+    """Return k: how many neighbouring rests say what one says, averaged over the tests."""
+    curves = objective.forward.solve(x[: objective.parameters])
+    assert curves is not None
+    factors = []
+    pairs = zip(
+        objective.predicted(x, curves), objective.reduced, objective.deviations(), strict=True
+    )
+    for stress, one, deviation in pairs:
+        rest = (stress - one.stress) / deviation
+        rho = float(rest[1:] @ rest[:-1] / max(rest @ rest, 1e-300))
+        # Neighbours of white noise correlate by chance, too.
+        rho = rho if rho > 2.0 / np.sqrt(len(rest)) else 0.0
+        factors.append(min((1 + rho) / (1 - min(rho, 0.99)), len(rest) / 4))
+    return max(1.0, float(np.mean(factors)))

@@ -23,6 +23,8 @@ WIDEST = 1.0
 """Strain from which percent are taken for fractions. [-]"""
 LARGEST, SMALLEST = 2e4, 0.1
 """Largest stress of a metal, and the smallest one worth a test. [MPa]"""
+HOTTEST = 5e3
+"""Highest temperature of a test. [K]"""
 PRELOAD = 0.05
 """Stress at the start, over the largest one, that is a preload. [-]"""
 BACKWARD = 0.01
@@ -46,6 +48,7 @@ class Measurement:
         frame: Whether the strain includes that of the load frame, as a crosshead's does: its
             compliance is then fitted.
         r_value: r-value and its standard deviation over the last half of the strain, or None. [-]
+        temperature: Temperature, or None if unknown; the same of all tests of a calibration. [K]
 
     Raises:
         ValueError: if a value is not finite, the curve is too short, starts at a preload, reverses
@@ -70,6 +73,7 @@ class Measurement:
     toe: bool = False
     frame: bool = False
     r_value: tuple[float, float] | None = None
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
         """Validate everything that needs no material."""
@@ -83,6 +87,13 @@ class Measurement:
         require_number(self.rate, "rate")
         if not 1e-12 <= self.rate <= 1e8:
             raise ValueError(f"The rate of '{self.name}' must be positive, but is {self.rate} 1/s.")
+        if self.temperature is not None:
+            require_number(self.temperature, "temperature")
+            if not 0 < self.temperature < HOTTEST:
+                raise ValueError(
+                    f"The temperature of '{self.name}' must be 0 to {HOTTEST:g} K, but is "
+                    f"{self.temperature:g} K."
+                )
         self._check_direction()
         object.__setattr__(self, "deviation", self._checked_deviation())
         if self.r_value is not None:

@@ -1,4 +1,4 @@
-"""Residuals of a calibration: measured less predicted stress, r-values and priors."""
+"""Residuals of a calibration: predicted less measured stress, r-values and priors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from polyxtal.calibration.condition import Curve
 from polyxtal.calibration.forward import Forward
 from polyxtal.calibration.measurement import Measurement
 from polyxtal.calibration.repeats import Reduced
+from polyxtal.calibration.weights import common_error, whiten
 
 Array = NDArray[np.float64]
 
@@ -63,13 +64,15 @@ class Nuisance(NamedTuple):
 
 
 class Objective:
-    """Residuals at x = (z, nuisances), each over its standard deviation.
+    """Residuals at x = (z, nuisances), weighted so that p(x) ∝ exp(-|r(x)|² / 2).
 
     Attributes:
         forward: Forward model.
         tests, reduced: Measurements.
         which: Condition of every test.
         discrepancy: Standard deviation by which the model itself misses each test. [MPa]
+        inflation: Factor k of the variance for rests that are correlated along a curve.
+        field_error: Standard deviation of the full field's stress, relative to itself. [-]
     """
 
     def __init__(
@@ -80,10 +83,11 @@ class Objective:
         which: Sequence[int],
         modulus: float,
     ) -> None:
-        """Start without discrepancy."""
+        """Start without discrepancy, correlation and error of a full field."""
         self.forward, self.tests, self.reduced, self.which = forward, tests, reduced, which
         self.nuisance = Nuisance.of(tests, modulus)
         self.discrepancy = np.zeros(len(tests))
+        self.inflation, self.field_error = 1.0, 0.0
         self.priors = [
             (k, *prior)
             for k, one in enumerate(forward.free.values())
@@ -113,16 +117,6 @@ class Objective:
             np.hypot(one.deviation, extra)
             for one, extra in zip(self.reduced, self.discrepancy, strict=True)
         ]
-
-    def inflations(self, factor: float) -> Array:
-        """Return the factor of the variance of every residual.
-
-        It is `factor` for the points of curves, whose errors are correlated; r-values and priors
-        are single numbers.
-        """
-        points = sum(len(one.stress) for one in self.reduced)
-        others = sum(test.r_value is not None for test in self.tests) + len(self.priors)
-        return np.concatenate([np.full(points, factor), np.ones(others)])
 
     def predicted(self, x: Array, curves: Sequence[Curve]) -> list[Array]:
         """Return the stress at the points of every test. [MPa]"""
@@ -156,23 +150,48 @@ class Objective:
             out[mine] = _evaluate(travel, curve.stress[first : last + 1], at)
         return out
 
+    def predictions(self, x: Array, curves: Sequence[Curve]) -> Array:
+        """Return the stress at the points of all tests, then the r-values of those that have one.
+
+        Both are (predictions,), in MPa and without unit.
+        """
+        ratios = [
+            curves[self.which[k]].r_value(self.branch_rows(k))
+            for k, test in enumerate(self.tests)
+            if test.r_value is not None
+        ]
+        return np.concatenate([*self.predicted(x, curves), ratios])
+
+    def weigh(self, x: Array, predictions: Array) -> Array:
+        """Return the residuals of predictions, (…, residuals).
+
+        Args:
+            x: Unknowns, (…, unknowns).
+            predictions: See `predictions`, (…, predictions).
+        """
+        deviation = np.concatenate(self.deviations())
+        measured = np.concatenate([one.stress for one in self.reduced])
+        points = len(measured)
+        common = None
+        if self.field_error:
+            common = common_error(self.reduced, self.field_error) / deviation[:, None]
+        rests = (predictions[..., :points] - measured) / deviation
+        parts = [whiten(rests, self.inflation, common)]
+        ratios = [test.r_value for test in self.tests if test.r_value is not None]
+        if ratios:
+            value, spread = np.array(ratios, np.float64).T
+            parts.append((predictions[..., points:] - value) / spread)
+        if self.priors:
+            number, mean, spread = (np.array(column) for column in zip(*self.priors, strict=True))
+            parts.append((x[..., number] - mean) / spread)
+        return np.concatenate(parts, -1)
+
     def residuals(self, x: Array, curves: Sequence[Curve] | None) -> Array:
         """Return all residuals; `curves` are those at x, None if they do not converge."""
-        parts = []
-        if curves is None:
-            parts = [np.full(len(one.stress), FAILED) for one in self.reduced]
-        else:
-            pairs = zip(self.predicted(x, curves), self.reduced, self.deviations(), strict=True)
-            parts = [(stress - one.stress) / deviation for stress, one, deviation in pairs]
-        for k, test in enumerate(self.tests):
-            if test.r_value is not None:
-                value, deviation = test.r_value
-                own = FAILED
-                if curves is not None:
-                    own = curves[self.which[k]].r_value(self.branch_rows(k))
-                parts.append(np.array([(own - value) / deviation]))
-        parts.append(np.array([(x[k] - mean) / deviation for k, mean, deviation in self.priors]))
-        return np.concatenate(parts)
+        if curves is not None:
+            return self.weigh(x, self.predictions(x, curves))
+        count = sum(len(one.stress) for one in self.reduced) + len(self.priors)
+        return np.full(count + sum(test.r_value is not None for test in self.tests), FAILED)
 
     def __call__(self, x: Array) -> Array:
         """Return all residuals at x."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
@@ -144,6 +145,13 @@ def free_parameters(free: Free, material: Material) -> dict[str, FreeParameter]:
                 )
             require_number(bounds[0], f"free[{name!r}]")
             bounds = FreeParameter(bounds[0], bounds[1], log=bounds[0] > 0)
+        if not bounds.low <= value <= bounds.high:
+            nearest = bounds.low if value < bounds.low else bounds.high
+            warnings.warn(
+                f"The first value of `{name}`, {value:.5g}, is outside of its bounds, "
+                f"{bounds.low:.5g} and {bounds.high:.5g}: the fit starts at {nearest:.5g}.",
+                stacklevel=3,
+            )
         for end in (bounds.low, bounds.high):
             set_parameters(material, {name: end})  # a sentence of the law if it cannot have it
         found[str(name)] = bounds
@@ -223,26 +231,19 @@ def set_parameters(material: Material, values: Mapping[str, float]) -> Material:
 
 
 def _elasticity(material: Material, changed: Mapping[str, float]) -> Elasticity:
-    old = material.elasticity
+    old: Any = material.elasticity
+    cubic = hasattr(old, "c44")
     if "scale" in changed:
         factor = changed["scale"]
         return (
-            type(old).cubic(*(factor * c for c in _cubic(old)))
-            if _is_cubic(old)
+            type(old).cubic(*(factor * c for c in (old.c11, old.c12, old.c44)))
+            if cubic
             else Elasticity(tuple(tuple(factor * c for c in row) for row in old.voigt))
         )
     constants = independent_constants(old, material.lattice.laue_group) | dict(changed)
-    if _is_cubic(old):
+    if cubic:
         return type(old).cubic(**constants)
     return elasticity_of_constants(material.lattice.laue_group, list(constants.values()))
-
-
-def _is_cubic(elasticity: Elasticity) -> bool:
-    return hasattr(elasticity, "c44")
-
-
-def _cubic(elasticity: Any) -> tuple[float, float, float]:
-    return elasticity.c11, elasticity.c12, elasticity.c44
 
 
 def _locate(material: Material, name: Any) -> tuple[str, str, int | None]:

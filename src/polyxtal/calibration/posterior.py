@@ -1,14 +1,16 @@
-"""The posterior by Markov chains (emcee), on a quadratic model of the residuals.
+"""The posterior by Markov chains (emcee), on an interpolant of the curves that follows the chains.
 
-The residuals r(x) are fitted by second-degree polynomials of ξ = L⁻¹ (x - x₀), L Lᵀ = Cov x, to the
-true ones at points drawn from Laplace's approximation; others check the polynomials. The chains
-sample
+The predictions y(x) are interpolated (`surface.py`) between the true ones at points: first those of
+Laplace's approximation and of the fit, then, round by round, points of the chains
 
-    p(x) ∝ exp(-|r(x)|² / 2 k)  between the bounds.
+    p(x) ∝ exp(-|r(x, y(x))|² / 2)  between the bounds,
+
+whose true curves check the interpolant, until it is right where the chains are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -16,18 +18,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyxtal.calibration.objective import Objective
+from polyxtal.calibration.surface import Surface
 from polyxtal.calibration.uncertainty import Laplace
 
 Array = NDArray[np.float64]
 
-SURPLUS = 2.0
-"""Points for each coefficient of the polynomials. [-]"""
-CHECKS = 8
-"""Points that check the polynomials."""
-BURN, KEPT, THIN = 500, 1000, 10
-"""Steps that are dropped, steps that are kept, and one of how many of these."""
+FIRST = 3
+"""Points of Laplace's approximation for each unknown and one more. [-]"""
+CHECKS = 24
+"""Points of the chains whose true curves check the interpolant and then refine it."""
+ROUNDS = 12
+"""Most rounds."""
+SEARCH, BURN, KEPT, THIN = 200, 500, 1500, 10
+"""Steps of a round that refines; steps that are dropped, steps that are kept, and one of how many
+of these."""
 TRUSTED = 0.3
-"""Largest error of the polynomials, in standard deviations, for which chains are trusted."""
+"""Largest error of ln p for which chains are trusted. [-]"""
+WORST = 3.0
+"""Error of ln p beyond which a point is simply wrong. [-]"""
+NEAR = 50.0
+"""Twice the fall of ln p within which curves of the fit are points, too. [-]"""
+BANDS = 400
+"""Samples that give the interval of the predicted stress."""
 
 
 class Posterior(NamedTuple):
@@ -36,21 +48,25 @@ class Posterior(NamedTuple):
     Attributes:
         samples: Unknowns, (samples, unknowns).
         stress: Stress of every test at its points by each of some samples. [MPa]
-        error: Root mean square error of the quadratic model at points that it has not seen, in
-            standard deviations of the measured stress. [-]
+        error: Root mean square error of ln p at points of the chains whose true curves the
+            interpolant has not seen. [-]
+        curves: Number of points that it was made of.
         acceptance: Share of accepted moves. [-]
         autocorrelation: Largest integrated autocorrelation time. [steps]
+        best: The most probable point that was solved, and its |r|² less that of the fit.
     """
 
     samples: Array
     stress: tuple[Array, ...]
     error: float
+    curves: int
     acceptance: float
     autocorrelation: float
+    best: tuple[Array, float]
 
     @property
     def trusted(self) -> bool:
-        """Whether the quadratic model is good enough."""
+        """Whether the interpolant is good enough."""
         return self.error <= TRUSTED
 
 
@@ -59,92 +75,88 @@ def has_emcee() -> bool:
     return find_spec("emcee") is not None
 
 
-def sample_posterior(objective: Objective, at: Laplace, seed: int) -> Posterior | None:
+def sample_posterior(
+    objective: Objective,
+    at: Laplace,
+    seed: int,
+    on_round: Callable[[str], None] = lambda _: None,
+) -> Posterior | None:
     """Return samples of the posterior; None if too few curves around the fit converge.
 
+    Args:
+        objective: Residuals.
+        at: Laplace's approximation.
+        seed: Random seed.
+        on_round: Called after every round with a note.
     Raises:
         ImportError: if emcee is not installed.
     """
+    generator = np.random.default_rng(seed)
+    low, high = objective.bounds()
+    values, vectors = np.linalg.eigh(at.covariance)
+    root = vectors * np.sqrt(np.maximum(values, 1e-16))
+    walkers = max(32, 4 * len(at.x))
+    cloud = _fold(at.x + generator.standard_normal((walkers, len(at.x))) @ root.T, low, high)
+    surface = Surface(objective, at, generator)
+    surface.add(cloud[: FIRST * (len(at.x) + 1)])
+    surface.add_known(NEAR)
+    for number in range(ROUNDS):
+        if not surface.fit(cloud):
+            return None
+        search = _chains(surface, cloud[-walkers:], SEARCH, SEARCH // 2, 1, generator)
+        cloud = search.cloud
+        error = surface.check(generator.choice(cloud, CHECKS, replace=False), WORST)
+        on_round(f"round {number + 1}, error of ln p {error:.2g}")
+        if error > TRUSTED and number < ROUNDS - 1:
+            continue
+        surface.fit(cloud)
+        found = _chains(surface, cloud[-walkers:], BURN + KEPT, BURN, THIN, generator)
+        cloud = found.cloud
+        error = surface.check(generator.choice(cloud, CHECKS, replace=False), WORST)
+        on_round(f"error of ln p {error:.2g}")
+        if error <= TRUSTED or number == ROUNDS - 1:
+            few = cloud[:: max(1, len(cloud) // BANDS)]
+            stress = tuple(_split(objective, surface(few)))
+            return Posterior(cloud, stress, error, surface.count, *found[1:], surface.best())
+    return None
+
+
+class _Chains(NamedTuple):
+    """Points of all chains, the share of accepted moves and the autocorrelation time."""
+
+    cloud: Array
+    acceptance: float
+    autocorrelation: float
+
+
+def _chains(
+    surface: Surface, start: Array, steps: int, burn: int, thin: int, generator: np.random.Generator
+) -> _Chains:
+    """Run chains from their starts, (walkers, unknowns)."""
     import emcee
     from emcee.state import State
 
-    generator = np.random.default_rng(seed)
-    low, high = objective.bounds()
-    model = _Quadratic(objective, at, generator)
-    size = len(at.x)
-    if model.error is None:
-        return None
-    error = model.error
-    factors = objective.inflations(at.inflation)
-
-    def log_density(x: Array) -> Array:
-        inside = ((x >= low) & (x <= high)).all(1)
-        value = -0.5 * (model(x) ** 2 / factors).sum(1)
-        return np.where(inside, value, -np.inf)
-
-    walkers = max(32, 4 * size)
-    start = np.clip(model.draw(walkers), low, high)
-    sampler = emcee.EnsembleSampler(walkers, size, log_density, vectorize=True)
+    moves = [(emcee.moves.StretchMove(), 0.4), (emcee.moves.DEMove(), 0.6)]
+    sampler = emcee.EnsembleSampler(
+        len(start), start.shape[1], surface.log_density, moves=moves, vectorize=True
+    )
     random = np.random.RandomState(int(generator.integers(2**31)))
-    sampler.run_mcmc(State(start, random_state=random.get_state()), BURN + KEPT)
-    samples = np.asarray(sampler.get_chain(discard=BURN, thin=THIN, flat=True))
-    times = sampler.get_autocorr_time(discard=BURN, quiet=True, tol=0)
-    few = samples[:: max(1, len(samples) // 400)]
-    return Posterior(
-        samples,
-        tuple(_stresses(objective, model(few))),
-        error,
+    sampler.run_mcmc(State(start, random_state=random.get_state()), steps)
+    times = sampler.get_autocorr_time(discard=burn, quiet=True, tol=0)
+    return _Chains(
+        np.asarray(sampler.get_chain(discard=burn, thin=thin, flat=True)),
         float(np.mean(sampler.acceptance_fraction)),
         float(np.max(times)),
     )
 
 
-def _stresses(objective: Objective, residuals: Array) -> list[Array]:
-    """Return the stress at the points of every test from residuals, (samples, points)."""
-    found, first = [], 0
-    for one, deviation in zip(objective.reduced, objective.deviations(), strict=True):
-        own = residuals[:, first : first + len(one.stress)]
-        found.append(one.stress + deviation * own)
-        first += len(one.stress)
-    return found
+def _fold(x: Array, low: Array, high: Array) -> Array:
+    """Return points within the bounds, mirrored at these."""
+    turns = np.mod((x - low) / (high - low), 2.0)
+    return low + (high - low) * (1.0 - np.abs(1.0 - turns))
 
 
-class _Quadratic:
-    """Residuals as polynomials of second degree."""
-
-    def __init__(self, objective: Objective, at: Laplace, generator: np.random.Generator) -> None:
-        low, high = objective.bounds()
-        values, vectors = np.linalg.eigh(at.covariance)
-        self._root = vectors * np.sqrt(np.maximum(values, 1e-16))
-        self._inverse = np.linalg.pinv(self._root)
-        self._centre, self._generator, self._bounds = at.x, generator, (low, high)
-        size = len(at.x)
-        terms = 1 + size + size * (size + 1) // 2
-        points = self.draw(int(SURPLUS * terms) + CHECKS)
-        n = objective.parameters
-        answers = objective.forward.solve_all([x[:n] for x in points])
-        solved = [(x, curves) for x, curves in zip(points, answers, strict=True) if curves]
-        self.error: float | None = None
-        if len(solved) < terms + CHECKS:
-            return
-        x = np.stack([one for one, _ in solved])
-        r = np.stack([objective.residuals(one, curves) for one, curves in solved])
-        fitted = slice(0, len(x) - CHECKS)
-        self._coefficients, *_ = np.linalg.lstsq(self._terms(x[fitted]), r[fitted], rcond=None)
-        rest = self(x[-CHECKS:]) - r[-CHECKS:]
-        self.error = float(np.sqrt(np.mean(rest**2)))
-
-    def draw(self, count: int) -> Array:
-        """Return points of the normal approximation that are within the bounds."""
-        low, high = self._bounds
-        normal = self._generator.standard_normal((count, len(self._centre)))
-        return np.clip(self._centre + normal @ self._root.T, low, high)
-
-    def __call__(self, x: Array) -> Array:
-        """Return the residuals at points, (points, residuals)."""
-        return self._terms(x) @ self._coefficients
-
-    def _terms(self, x: Array) -> Array:
-        xi = (x - self._centre) @ self._inverse.T
-        rows, columns = np.triu_indices(xi.shape[1])
-        return np.concatenate([np.ones((len(xi), 1)), xi, xi[:, rows] * xi[:, columns]], 1)
+def _split(objective: Objective, predictions: Array) -> list[Array]:
+    """Return the stress at the points of every test, (samples, points)."""
+    ends = np.cumsum([len(one.stress) for one in objective.reduced])
+    return np.split(predictions[:, : ends[-1]], ends[:-1], axis=1)

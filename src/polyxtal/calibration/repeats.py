@@ -21,6 +21,8 @@ FALLEN = 0.005
 """Fall of the stress at the end, over its maximum, that is necking. [-]"""
 LEAST_NOISE = 1e-3
 """Smallest noise, over the largest stress. [-]"""
+ELASTIC = (0.15, 0.5)
+"""Stresses of the elastic lines of repeats, over the largest one. [-]"""
 
 
 class Reduced(NamedTuple):
@@ -136,31 +138,66 @@ def uniform_part(test: Measurement) -> Measurement:
 def mean_of_repeats(repeats: Sequence[Measurement]) -> Measurement:
     """Return the mean of repeats over their common strains, with the deviation of the mean.
 
+    Where the origin of the strain is to be fitted (toe), the curves are first moved so that their
+    elastic lines coincide. The deviation is that of the scatter, or the given one of single curves
+    over the square root of their number.
+
     Raises:
-        ValueError: if repeats reverse, or have no common strains.
+        ValueError: if repeats reverse, differ in direction, rate or temperature, or have no common
+            strains.
     """
+    first_one = repeats[0]
     if any(one.cyclic for one in repeats):
         raise ValueError(
-            f"Repeats must not reverse, but '{repeats[0].name}' is cyclic; pass each of them as a "
+            f"Repeats must not reverse, but '{first_one.name}' is cyclic; pass each of them as a "
             "measurement of its own."
         )
-    sign = repeats[0].sign
-    ordered = [_ascending(sign * one.strain, one.stress) for one in repeats]
+    for name in ("direction", "rate", "temperature", "toe", "frame"):
+        different = [one for one in repeats if getattr(one, name) != getattr(first_one, name)]
+        if different:
+            raise ValueError(
+                f"Repeats must have one {name}, but '{first_one.name}' has "
+                f"{getattr(first_one, name)} and '{different[0].name}' has "
+                f"{getattr(different[0], name)}; pass them as measurements of their own."
+            )
+    sign = first_one.sign
+    ordered = [_ascending(sign * one.strain, sign * one.stress) for one in repeats]
+    if first_one.toe:
+        ordered = _aligned(ordered)
     first = max(e[0] for e, _ in ordered)
     last = min(e[-1] for e, _ in ordered)
     grid = max(ordered, key=lambda pair: len(pair[0]))[0]
     grid = grid[(grid >= first) & (grid <= last)]
     if len(grid) < 8:
         raise ValueError(
-            f"Repeats must have strains in common, but those of '{repeats[0].name}' end at "
+            f"Repeats must have strains in common, but those of '{first_one.name}' end at "
             f"{last:.3g} where another begins at {first:.3g}."
         )
     curves = np.stack([np.interp(grid, e, s) for e, s in ordered])
-    variance = _running_mean(curves.var(0, ddof=1), max(1, len(grid) // 5))
     mean = curves.mean(0)
+    given = [np.sqrt(np.mean(np.square(o.deviation))) for o in repeats if o.deviation is not None]
+    if given:
+        variance = np.full(len(grid), np.mean(np.square(given)))
+    else:
+        variance = _running_mean(curves.var(0, ddof=1), max(1, len(grid) // 5))
     least = LEAST_NOISE * np.abs(mean).max()
     deviation = np.maximum(np.sqrt(variance / len(repeats)), least)
-    return replace(repeats[0], strain=sign * grid, stress=mean, deviation=deviation)
+    return replace(first_one, strain=sign * grid, stress=sign * mean, deviation=deviation)
+
+
+def _aligned(curves: Sequence[tuple[Array, Array]]) -> list[tuple[Array, Array]]:
+    """Return curves whose elastic lines coincide, at the mean of their origins.
+
+    Each is moved by the median distance of its strains from their mean at equal stresses.
+    """
+    levels = np.linspace(*ELASTIC, 20) * min(float(stress.max()) for _, stress in curves)
+    strains = np.stack(
+        [np.interp(levels, np.maximum.accumulate(stress), strain) for strain, stress in curves]
+    )
+    shifts = np.median(strains - strains.mean(0), axis=1)
+    return [
+        (strain - shift, stress) for (strain, stress), shift in zip(curves, shifts, strict=True)
+    ]
 
 
 def _ascending(strain: Array, stress: Array) -> tuple[Array, Array]:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from polyxtal.calibration.condition import Condition
 from polyxtal.calibration.measurement import Measurement
+from polyxtal.calibration.objective import Objective
 from polyxtal.calibration.parameters import FreeParameter
 from polyxtal.calibration.posterior import Posterior
 from polyxtal.calibration.repeats import Reduced
-from polyxtal.calibration.uncertainty import SIGMA_90, Laplace
+from polyxtal.calibration.uncertainty import SIGMA_90, Laplace, distance
 from polyxtal.crystal.material import Material
 
 Array = NDArray[np.float64]
@@ -26,7 +27,7 @@ class ParameterEstimate(NamedTuple):
     Attributes:
         value: Value of the best fit.
         low, high: Ends of the 90 % interval, within the bounds.
-        systematic: What the error bound of the full field and its grid adds to either side.
+        systematic: Part of it to either side that is the error of the full field's grid.
     """
 
     value: float
@@ -37,6 +38,10 @@ class ParameterEstimate(NamedTuple):
 
 MISSED = 0.1
 """Root mean square of the rest, over the largest stress, of a curve that a law misses. [-]"""
+SEVERAL = 4.0
+"""Root mean square of the rest, over the noise, that is worth a remark. [-]"""
+FAR = 2.0
+"""Distance of an r-value from the measured one, over its deviation, worth a remark. [-]"""
 
 
 class FittedTest(NamedTuple):
@@ -67,17 +72,37 @@ class FittedTest(NamedTuple):
     toe: float
     r_value: float | None
 
+    @property
+    def relative_rms(self) -> float:
+        """Root mean square of the rest, over the largest stress. [-]"""
+        return self.rms / float(np.abs(self.reduced.stress).max())
+
 
 def missed_tests(tests: Sequence[FittedTest]) -> list[str]:
-    """Return a sentence for every test whose curve the fitted law misses by far."""
+    """Return a sentence for every test whose curve or r-value the fitted law misses."""
     said = []
     for number, one in enumerate(tests, 1):
-        largest = float(np.abs(one.reduced.stress).max())
-        if one.rms > MISSED * largest:
+        size = (
+            f"the root mean square of the rest is {one.rms:.3g} MPa, "
+            f"{100 * one.relative_rms:.2g} % of the largest stress"
+        )
+        if one.relative_rms > MISSED:
             said.append(
-                f"Test {number} is not described by the law: the root mean square of the rest is "
-                f"{one.rms:.3g} MPa at stresses of up to {largest:.4g} MPa; check its units, sign "
-                "and direction, or choose another law."
+                f"Test {number} is not described by the law: {size}; check its units, sign and "
+                "direction, or choose another law."
+            )
+        elif one.rms > SEVERAL * one.noise:
+            said.append(
+                f"Test {number} is missed by more than its noise: {size} and "
+                f"{one.rms / one.noise:.2g} times the noise; this widens the intervals."
+            )
+        known = one.test.r_value
+        if known is None or one.r_value is None:
+            continue
+        if abs(one.r_value - known[0]) > FAR * known[1]:
+            said.append(
+                f"The r-value of test {number} is missed: it is {one.r_value:.3g}, but measured "
+                f"{known[0]:.3g} ± {known[1]:.2g}; it depends on the texture more than on the law."
             )
     return said
 
@@ -95,12 +120,14 @@ class Calibration:
         free: Bounds and scales of the free parameters.
         laplace: The normal approximation, with the nuisances of the tests.
         posterior: Samples; None without emcee or if not asked for.
-        other_minima: Parameters of other local minima and the ratio of their sums of squares.
+        other_minima: Parameters of other local minima, beyond a barrier, and the ratio of their
+            sums of squares to the best one's.
         bias: Largest correction of the network by the full field, over the largest stress. [-]
         field_error: Bound of the full field's error over the largest stress; None without. [-]
         rounds: Number of corrections.
         compliance: Compliance of the load frame; None if no test has one. [1/MPa]
         conditions: Loads that were simulated.
+        objective: Weighted residuals at any parameters.
         seconds: Wall time by stage. [s]
 
     Example:
@@ -130,6 +157,7 @@ class Calibration:
     rounds: int
     compliance: float | None
     conditions: tuple[Condition, ...]
+    objective: Objective
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -147,16 +175,17 @@ class Calibration:
         return self.covariance / np.outer(deviation, deviation)
 
     def distance(self, values: Mapping[str, float]) -> float:
-        """Return the squared Mahalanobis distance of other parameters from the best ones.
+        """Return by how much 2 ln p falls from the best parameters to others, by their true curves.
 
         If they are the true ones, it is below the 90 % quantile of the χ² distribution of as many
-        degrees of freedom as there are parameters with a probability of 90 %.
+        degrees of freedom as there are parameters with a probability of 90 %. It is infinite where
+        the curves do not converge.
 
         Raises:
             KeyError: if a free parameter is missing.
         """
         z = np.array([one.coordinate(values[name]) for name, one in self.free.items()])
-        return self.laplace.distance(z)
+        return distance(self.objective, self.laplace.x, z)
 
     def samples(self) -> Array:
         """Return the posterior's samples of the parameters, in their units, (samples, parameters).
@@ -175,7 +204,7 @@ def estimates(
     free: Mapping[str, FreeParameter],
     found: Laplace,
     posterior: Posterior | None,
-    shift: Array,
+    systematic: Array,
 ) -> dict[str, ParameterEstimate]:
     """Return values and intervals: of the samples where they can be trusted, else the normal ones.
 
@@ -183,7 +212,7 @@ def estimates(
         free: Free parameters.
         found: Normal approximation.
         posterior: Samples, or None.
-        shift: Change of the coordinates by the bound of the full field's error.
+        systematic: Standard deviation of the coordinates by the full field's error.
     """
     out = {}
     for k, (name, one) in enumerate(free.items()):
@@ -193,6 +222,7 @@ def estimates(
             ends = tuple(np.quantile(posterior.samples[:, k], (0.05, 0.95)))
         low, high = (one.value(float(end)) for end in ends)
         value = one.value(z)
-        moved = [abs(one.value(z + sign * shift[k]) - value) for sign in (-1.0, 1.0)]
+        shift = SIGMA_90 * systematic[k]
+        moved = [abs(one.value(z + sign * shift) - value) for sign in (-1.0, 1.0)]
         out[name] = ParameterEstimate(value, min(low, value), max(high, value), max(moved))
     return out

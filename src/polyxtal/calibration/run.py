@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +27,10 @@ from polyxtal.calibration.repeats import reduce_curve, uniform_part
 from polyxtal.calibration.result import Calibration, FittedTest, estimates, missed_tests
 from polyxtal.calibration.settings import CalibrationSettings
 from polyxtal.calibration.slopes import check_slope, first_compliance
-from polyxtal.calibration.uncertainty import Laplace, identifiability, laplace
+from polyxtal.calibration.uncertainty import SIGMA_90, Laplace, identifiability, laplace
+from polyxtal.calibration.valleys import separate_minima
 from polyxtal.crystal.material import Material
+from polyxtal.files.wording import listing
 from polyxtal.microstructure.from_texture import from_texture
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.network.tree import MaterialNetwork
@@ -42,11 +44,13 @@ MOST_ROUNDS = 4
 """Most corrections by the full field."""
 UNMOVED = 0.25
 """Change between corrections that does not matter, in standard deviations. [-]"""
+BETTER = 0.1
+"""Fall of |r|² from the fit to a point of the chains from which it is fitted again. [-]"""
 
 
 def calibrate(
     specimen: Polycrystal | Texture,
-    measurements: Measurement | Sequence[Measurement],
+    measurements: Measurement | Iterable[Measurement],
     material: Material,
     free: Free,
     settings: CalibrationSettings | None = None,
@@ -104,7 +108,8 @@ def calibrate(
     for test, one, modulus in zip(tests, reduced, moduli, strict=True):
         check_slope(test, one, modulus)
     identity = identity_of(rve, material, parameters, tests, conditions, chosen)
-    kept = Checkpoint(None if checkpoint is None else Path(checkpoint), identity, len(parameters))
+    path = None if checkpoint is None else Path(checkpoint)
+    kept = Checkpoint(path, identity, len(parameters), len(conditions))
     stages = Stages(on_progress)
 
     def after_solve(solved: int) -> None:
@@ -116,21 +121,23 @@ def calibrate(
     objective = Objective(forward, tests, reduced, which, moduli[0])
     with kept:
         with stages.stage("fit"):
-            minima = fit(objective, _initial(objective, moduli[0]), chosen.starts, chosen.seed)
+            first, *rest = fit(
+                objective, _initial(objective, moduli[0]), chosen.starts, chosen.seed
+            )
+            minima = separate_minima(objective, first, rest)
         x, rounds, field = minima[0].x, 0, None
         if chosen.accuracy is not None:
             field = FullField(rve, conditions, chosen.accuracy, chosen.seed, kept, workers)
             x, rounds = _correct(objective, field, x, chosen, stages)
-        found = laplace(objective, x)
-        posterior = None
+        found, posterior = laplace(objective, x), None
         if chosen.posterior and has_emcee():
-            with stages.stage("posterior"):
-                posterior = sample_posterior(objective, found, chosen.seed)
+            found, posterior = _sample(objective, found, chosen.seed, stages)
+    x = found.x
     error = None if field is None else field.error
     tested = tuple(_fitted(objective, x, posterior))
     return Calibration(
         material=forward.material_at(x[: len(parameters)]),
-        parameters=estimates(parameters, found, posterior, _shift(objective, found, error)),
+        parameters=estimates(parameters, found, posterior, _systematic(objective, found)),
         tests=tested,
         remarks=(*missed_tests(tested), *identifiability(found, parameters, tests)),
         covariance=found.covariance[: len(parameters), : len(parameters)],
@@ -143,6 +150,7 @@ def calibrate(
         rounds=rounds,
         compliance=_compliance(objective, x),
         conditions=tuple(conditions),
+        objective=objective,
         seconds=stages.seconds,
     )
 
@@ -185,13 +193,19 @@ def specimen_volume(specimen: Polycrystal | Texture, material: Material) -> Poly
     return specimen
 
 
-def _tests(measurements: Measurement | Sequence[Measurement]) -> list[Measurement]:
-    require_type(measurements, (Measurement, Sequence), "measurements")
+def _tests(measurements: Measurement | Iterable[Measurement]) -> list[Measurement]:
+    require_type(measurements, (Measurement, Iterable), "measurements")
     tests = [measurements] if isinstance(measurements, Measurement) else list(measurements)
     if not tests:
         raise ValueError("Argument `measurements` must hold a measurement, but is empty.")
     for test in tests:
         require_type(test, Measurement, "measurements")
+    known = sorted({float(t.temperature) for t in tests if t.temperature is not None})
+    if len(known) > 1:
+        raise ValueError(
+            "All tests must be at one temperature, since no law depends on it, but are at "
+            f"{listing([f'{one:g} K' for one in known])}; calibrate each temperature by itself."
+        )
     return [uniform_part(test) for test in tests]
 
 
@@ -214,6 +228,7 @@ def _correct(
         with stages.stage("full field", len(forward.conditions)) as step:
             truth = field.curves(z.tobytes(), forward.material_at(z), step)
         forward.correct(z, truth)
+        objective.field_error = field.error / SIGMA_90
         with stages.stage("fit"):
             x = settle(objective, x).x
         rounds += 1
@@ -223,19 +238,25 @@ def _correct(
     return x, rounds
 
 
-def _shift(objective: Objective, found: Laplace, error: float | None) -> Array:
-    """Return the change of the coordinates if all stresses were larger by the bound `error`."""
-    n = objective.parameters
-    if error is None:
-        return np.zeros(n)
-    curves = objective.forward.solve(found.x[:n])
-    assert curves is not None
-    pairs = zip(objective.predicted(found.x, curves), objective.deviations(), strict=True)
-    parts = [error * stress / deviation for stress, deviation in pairs]
-    larger = np.zeros(len(found.jacobian))
-    larger[: sum(map(len, parts))] = np.concatenate(parts)
-    weighted = found.jacobian.T / objective.inflations(found.inflation)
-    return (found.covariance @ weighted @ larger)[:n]
+def _sample(
+    objective: Objective, found: Laplace, seed: int, stages: Stages
+) -> tuple[Laplace, Posterior | None]:
+    """Sample around a fit, and around a better one if the chains find that."""
+    with stages.stage("posterior") as step:
+        posterior = sample_posterior(objective, found, seed, step)
+        if posterior is not None and posterior.best[1] < -BETTER:
+            found = laplace(objective, settle(objective, posterior.best[0]).x)
+            posterior = sample_posterior(objective, found, seed, step)
+    return found, posterior
+
+
+def _systematic(objective: Objective, found: Laplace) -> Array:
+    """Return the deviation of the coordinates that is the full field's error. [-]"""
+    n, error = objective.parameters, objective.field_error
+    objective.field_error = 0.0
+    without = laplace(objective, found.x).covariance
+    objective.field_error = error
+    return np.sqrt(np.maximum(np.diag(found.covariance - without)[:n], 0.0))
 
 
 def _compliance(objective: Objective, x: Array) -> float | None:

@@ -1,12 +1,11 @@
 """Uncertainty of a calibration by Laplace's approximation, and what the tests cannot tell.
 
-    Cov x = k (Jᵀ J + Π)⁻¹
+    Cov x = (Jᵀ J + Π)⁻¹
 
-J holds the derivatives of the residuals, each over its standard deviation, by the unknowns x; Π is
-the precision 12 of the uniform distribution between the bounds, so that what no test determines
-keeps the width of its bounds. k >= 1 is for rests that are correlated along a curve,
-(1 + ρ) / (1 - ρ) with the correlation ρ of neighbours, where the model misses the curve
-systematically.
+J holds the derivatives of the weighted residuals (`weights.py`) by the unknowns x; Π is the
+precision 12 of the uniform distribution between the bounds, so that what no test determines keeps
+the width of its bounds. The factor k of the weights is (1 + ρ) / (1 - ρ) with the correlation ρ of
+neighbouring rests, where the model misses the curve systematically.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 
 from polyxtal.calibration.measurement import Measurement
 from polyxtal.calibration.objective import Objective
@@ -40,13 +40,11 @@ class Laplace(NamedTuple):
         x: Unknowns at the minimum.
         covariance: Their covariance.
         jacobian: Derivatives of the residuals.
-        inflation: k.
     """
 
     x: Array
     covariance: Array
     jacobian: Array
-    inflation: float
 
     def deviation(self, k: int) -> float:
         """Return the standard deviation of an unknown."""
@@ -56,39 +54,40 @@ class Laplace(NamedTuple):
         """Return the correlation of two unknowns."""
         return float(self.covariance[a, b] / (self.deviation(a) * self.deviation(b)))
 
-    def distance(self, z: Array) -> float:
-        """Return the squared Mahalanobis distance of coordinates from the minimum."""
-        n = len(z)
-        apart = z - self.x[:n]
-        return float(apart @ np.linalg.solve(self.covariance[:n, :n], apart))
-
 
 def laplace(objective: Objective, x: Array) -> Laplace:
     """Return the normal approximation at a minimum."""
     jacobian = objective.jacobian(x)
     weak = np.zeros(len(x))
     weak[: objective.parameters] = UNIFORM
-    inflation = correlation_factor(objective, x)
-    information = (jacobian.T / objective.inflations(inflation)) @ jacobian + np.diag(weak)
+    information = jacobian.T @ jacobian + np.diag(weak)
     covariance = np.asarray(np.linalg.pinv(information, hermitian=True), np.float64)
-    return Laplace(x, covariance, jacobian, inflation)
+    return Laplace(x, covariance, jacobian)
 
 
-def correlation_factor(objective: Objective, x: Array) -> float:
-    """Return k: how many neighbouring rests say what one says, averaged over the tests."""
-    curves = objective.forward.solve(x[: objective.parameters])
-    assert curves is not None
-    factors = []
-    pairs = zip(
-        objective.predicted(x, curves), objective.reduced, objective.deviations(), strict=True
-    )
-    for stress, one, deviation in pairs:
-        rest = (stress - one.stress) / deviation
-        rho = float(rest[1:] @ rest[:-1] / max(rest @ rest, 1e-300))
-        # Neighbours of white noise correlate by chance, too.
-        rho = rho if rho > 2.0 / np.sqrt(len(rest)) else 0.0
-        factors.append(min((1 + rho) / (1 - min(rho, 0.99)), len(rest) / 4))
-    return max(1.0, float(np.mean(factors)))
+def distance(objective: Objective, x: Array, z: Array) -> float:
+    """Return 2 ln p(x) - 2 ln p(z), with the nuisances that are best at z.
+
+    Args:
+        objective: Residuals.
+        x: Unknowns at the minimum.
+        z: Coordinates of other parameters, within [0, 1].
+    Returns:
+        The distance, infinite if the curves at z do not converge.
+    """
+    n = objective.parameters
+    curves = objective.forward.solve(z)
+    if curves is None:
+        return np.inf
+
+    def rest(nuisances: Array) -> Array:
+        return objective.residuals(np.concatenate([z, nuisances]), curves)
+
+    own = x[n:]
+    if len(own):
+        low, high = (end[n:] for end in objective.bounds())
+        own = least_squares(rest, np.clip(own, low, high), bounds=(low, high)).x
+    return float(np.sum(rest(own) ** 2) - np.sum(objective(x) ** 2))
 
 
 def identifiability(
@@ -145,7 +144,7 @@ def _combination(found: Laplace, names: Sequence[str]) -> list[str]:
     if rest.shape[1]:
         own = own - rest @ np.linalg.lstsq(rest, own, rcond=None)[0]
     _, values, directions = np.linalg.svd(own, full_matrices=False)
-    spread = np.sqrt(found.inflation) / max(float(values[-1]), 1e-12)
+    spread = 1.0 / max(float(values[-1]), 1e-12)
     parts = [(name, float(v)) for name, v in zip(names, directions[-1], strict=True)]
     parts = [part for part in parts if abs(part[1]) > 0.3]
     if spread * np.sqrt(UNIFORM) < VAGUE or len(parts) < 3:

@@ -40,6 +40,10 @@ def exit_code(stop: KeyboardInterrupt) -> int:
     return TERMINATED if isinstance(stop, Termination) else INTERRUPTED
 
 
-def command_to_resume() -> str:
-    """Return the command line that was given, without --force, which would start anew."""
-    return shlex.join(["polyxtal", *(word for word in sys.argv[1:] if word != "--force")])
+def command_to_resume(force: bool = False) -> str:
+    """Return the command line that was given.
+
+    Args:
+        force: Keep `--force`, where it does not start anew.
+    """
+    return shlex.join(["polyxtal", *(word for word in sys.argv[1:] if force or word != "--force")])

@@ -57,11 +57,11 @@ def _checksum(content: Mapping[str, Any]) -> str:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[float | str]]) -> None:
-    """Write rows of numbers, in full precision, and of strings without commas as CSV."""
-    lines = [",".join(header)]
-    lines += [",".join(v if isinstance(v, str) else repr(v) for v in row) for row in rows]
-    with atomic_file(path) as temporary:
-        temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    """Write rows of numbers, in full precision, and of strings, quoted where need be, as CSV."""
+    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        table.writerows([v if isinstance(v, str) else repr(v) for v in row] for row in rows)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -40,12 +40,13 @@ def draw_fits(found: Calibration) -> Figure:
 
 
 def draw_corner(found: Calibration) -> Figure:
-    """Return a figure of every pair of parameters: samples or the 90 % ellipse, and histograms."""
+    """Return a figure of every pair of parameters: the 90 % ellipse, and samples if trusted."""
     names = list(found.free)
     count = len(names)
     figure = new_figure(1.4 + 1.7 * count, 1.2 + 1.6 * count)
     axes = figure.subplots(count, count, squeeze=False)
-    samples = None if found.posterior is None else found.samples()
+    chains = found.posterior
+    samples = found.samples() if chains is not None and chains.trusted else None
     for row in range(count):
         for column in range(count):
             own: Axes = axes[row, column]

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 import polyxtal as px
+from polyxtal.calibration.checkpoint import Checkpoint
 from polyxtal.calibration.condition import Condition
+from polyxtal.calibration.field import FullField
 from polyxtal.calibration.forward import Forward, network_curve
 from polyxtal.calibration.objective import Objective
 from polyxtal.calibration.parameters import free_parameters, set_parameters
 from polyxtal.calibration.repeats import reduce_curve
 from polyxtal.calibration.result import missed_tests
-from polyxtal.calibration.uncertainty import laplace
+from polyxtal.calibration.uncertainty import distance, laplace
 
 ALLOY = px.load_material("AA6022-T4")
 RVE = px.from_texture(px.rolling_texture({"cube": 0.3, "copper": 0.3}), grains=27)
@@ -91,16 +93,74 @@ def test_jacobian_of_residuals_is_that_of_differences():
         np.testing.assert_allclose(jacobian[:, k], wanted, rtol=0, atol=2e-3 * scale)
 
 
-def test_correlated_errors_of_curves_do_not_weaken_a_prior(monkeypatch):
+def test_correlated_errors_of_curves_do_not_weaken_a_prior():
     objective = objective_of_two_tests()
-    factors = objective.inflations(9.0)
-    assert len(factors) == len(objective(AT))
-    assert (factors[:-2] == 9.0).all()
-    assert factors[-2:].tolist() == [1.0, 1.0]  # the r-value and the prior
+    before = objective(AT)
+    objective.inflation = 9.0
+    after = objective(AT)
+    np.testing.assert_allclose(after[:-2], before[:-2] / 3)
+    np.testing.assert_array_equal(after[-2:], before[-2:])  # the r-value and the prior
     # Of curves that say nothing, only the prior is left.
-    monkeypatch.setattr("polyxtal.calibration.uncertainty.correlation_factor", lambda *_: 1e12)
+    objective.inflation = 1e12
     _, deviation = px.FreeParameter(5, 40, prior=(18, 2)).prior_coordinate()
     assert laplace(objective, AT).deviation(2) == pytest.approx(deviation, rel=0.1)
+
+
+def test_the_error_of_the_full_field_widens_what_the_level_of_the_stress_tells():
+    objective = objective_of_two_tests()
+    alone = laplace(objective, AT).covariance
+    objective.field_error = 0.01
+    wider = laplace(objective, AT)
+    _, prior = px.FreeParameter(5, 40, prior=(18, 2)).prior_coordinate()
+    assert wider.deviation(0) > 3 * np.sqrt(alone[0, 0])
+    assert wider.deviation(2) < 1.1 * prior
+
+
+def test_the_distance_is_the_fall_of_ln_p_with_the_best_nuisances():
+    objective = objective_of_two_tests()
+    z = AT[:3] + np.array([0.01, -0.01, 0.0])
+    curves = objective.forward.solve(z)
+    held = np.sum(objective.residuals(np.concatenate([z, AT[3:]]), curves) ** 2)
+    found = distance(objective, AT, z)
+    assert found < held - np.sum(objective(AT) ** 2)
+    for toe in (-1.0, 0.0, 1.0):
+        for frame in (0.0, 0.5, 2.0):
+            other = objective.residuals(np.array([*z, toe, frame]), curves)
+            assert found <= np.sum(other**2) - np.sum(objective(AT) ** 2) + 1e-6
+
+
+def test_time_steps_of_the_full_field_are_corrected():
+    forward = objective_of_two_tests().forward
+    z, load = AT[:3], forward.conditions[0]
+    material = forward.material_at(z)
+    fine = network_curve(NETWORK, material, load, 16)
+    field = [network_curve(NETWORK, material, one, 2) for one in forward.conditions]
+    own = np.abs(field[0].stress - fine.stress).max()
+    forward.correct(z, field)
+    assert np.abs(forward.solve(z)[0].stress - fine.stress).max() < 0.2 * own
+
+
+def test_every_full_field_is_kept_as_soon_as_it_is_solved(tmp_path, monkeypatch):
+    forward = objective_of_two_tests().forward
+    loads, z = forward.conditions, AT[:1]
+    kept = Checkpoint(tmp_path / "kept.npz", "same", 1, 2)
+    field = FullField(RVE, loads, 0.05, 0, kept)
+    curve = px.simulate(RVE, ALLOY, px.LoadPath.uniaxial(0.001, increments=4))
+
+    def stop_at_the_second(_, condition):
+        if condition == loads[1]:
+            raise KeyboardInterrupt
+        return curve
+
+    monkeypatch.setattr(field, "_respond", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        field.curves(z.tobytes(), ALLOY, lambda _: None)
+    again = Checkpoint(tmp_path / "kept.npz", "same", 1, 2)
+    assert list(again.known["field 0"]) == [z.tobytes()]
+    assert not again.known["field 1"]
+    monkeypatch.setattr(field, "_respond", lambda *_: curve)
+    field.known = [again.known["field 0"], again.known["field 1"]]
+    assert len(field.curves(z.tobytes(), ALLOY, lambda _: None)) == 2
 
 
 def test_the_interval_holds_the_truth_and_shrinks_with_the_noise():
@@ -215,6 +275,25 @@ def test_a_curve_that_the_law_misses_is_said():
     settings = replace(FEW, posterior=False, accuracy=None)
     good = px.calibrate(RVE, test, START, FREE, settings, threads=1)
     assert not [one for one in good.remarks if "not described" in one]
-    (worse,) = good.tests
-    (said,) = missed_tests([worse._replace(rms=0.2 * float(worse.reduced.stress.max()))])
+    (one,) = good.tests
+    assert not missed_tests([one])
+    (said,) = missed_tests([one._replace(rms=0.2 * float(one.reduced.stress.max()))])
     assert said.startswith("Test 1 is not described by the law: the root mean square")
+    (said,) = missed_tests([one._replace(rms=5.0 * one.noise)])
+    assert "is missed by more than its noise" in said
+    assert "5 times the noise" in said
+
+
+def test_an_r_value_that_the_law_misses_is_said():
+    test = measured(r_value=(2.0, 0.05))
+    found = px.calibrate(RVE, iter([test]), START, FREE, FEW, threads=1)
+    (said,) = [one for one in found.remarks if one.startswith("The r-value of test 1 is missed")]
+    assert "measured 2 ± 0.05" in said
+
+
+def test_temperatures_differ_in_different_calibrations_only():
+    cold, hot = (measured(temperature=t) for t in (293.0, 473.0))
+    with pytest.raises(ValueError, match=r"at one temperature, .* but are at 293 K, 473 K; cali"):
+        px.calibrate(RVE, [cold, hot], START, FREE, FEW)
+    with pytest.raises(ValueError, match="temperature of 'x' must be 0 to 5000 K, but is -20 K"):
+        measured(temperature=-20.0)

@@ -88,3 +88,9 @@ def test_bounds_without_any_are_wide_and_possible():
         "soft", ALLOY.elasticity, set_parameters(ALLOY, {"stress_exponent": 3.0}).plasticity
     ))["stress_exponent"]  # fmt: skip
     assert (found.low, found.high) == (1.0, 15.0)
+
+
+def test_a_first_value_outside_of_the_bounds_is_said():
+    said = r"first value of `stress_exponent`, 20, is outside of its bounds, 30 and 60: .* at 30\."
+    with pytest.warns(UserWarning, match=said):
+        free_parameters({"stress_exponent": (30.0, 60.0)}, ALLOY)

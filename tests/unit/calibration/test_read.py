@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import polyxtal as px
+from polyxtal.calibration.repeats import mean_of_repeats
 
 STRAIN = np.linspace(0.0, 0.05, 40)
 STRESS = 200 * np.tanh(350 * STRAIN)
@@ -63,6 +64,43 @@ def test_repeats_become_their_mean_with_its_deviation(tmp_path):
     assert found.strain[-1] <= 0.05 + 1e-12
     np.testing.assert_allclose(found.stress[20:], 200, rtol=0.03)
     assert 0.5 < found.deviation[30] / (0.02 * 200 / 5**0.5) < 2.0
+
+
+def test_repeats_with_other_origins_are_moved_onto_each_other(tmp_path):
+    paths = [
+        write(tmp_path / f"{k}.csv", zip(STRAIN + origin, STRESS, strict=True))
+        for k, origin in enumerate((-1e-3, 0.0, 1e-3))
+    ]
+    apart = px.read_measurement(paths)
+    found = px.read_measurement(paths, toe=True)
+    rest = [np.interp(one.strain, STRAIN, STRESS) - one.stress for one in (apart, found)]
+    assert np.abs(rest[0]).max() > 3
+    assert np.abs(rest[1]).max() < 1
+    assert found.deviation.max() < 1 < apart.deviation.max()
+
+
+def test_a_given_deviation_is_that_of_one_of_the_repeats(tmp_path):
+    rows = list(zip(STRAIN, STRESS, strict=True))
+    paths = [write(tmp_path / f"{k}.csv", rows) for k in range(4)]
+    found = px.read_measurement(paths, deviation=6.0)
+    np.testing.assert_allclose(found.deviation, 3.0)
+
+
+def test_repeats_are_of_one_direction_and_rate():
+    one = px.Measurement(STRAIN, STRESS, "a")
+    for given in ({"direction": "y"}, {"rate": 1.0}):
+        (name,) = given
+        with pytest.raises(ValueError, match=f"must have one {name}, but 'a' has .* and 'b' has"):
+            mean_of_repeats([one, px.Measurement(STRAIN, STRESS, "b", **given)])
+
+
+def test_repeats_of_compression_keep_their_sign(tmp_path):
+    rows = list(zip(-STRAIN, -STRESS, strict=True))
+    paths = [write(tmp_path / f"{k}.csv", rows) for k in range(2)]
+    for toe in (False, True):
+        found = px.read_measurement(paths, toe=toe)
+        np.testing.assert_allclose(found.stress, -STRESS, atol=1e-5)
+        assert (found.deviation > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,12 @@ def test_a_material_and_its_report_are_written(folder, tmp_path):
         (("random: true, ", ""), "must be one of file, rolling and random: true"),
         (("leaves: 2", "leaf: 2"), "field `leaf` must be a known one"),
         (("AA6022-T4", "AA6022"), "did you mean 'AA6022-T4'?"),
+        (("[30, 200]", "[30]"), "must be [low, high], a mapping with these, or null, but is [30]"),
+        (("low: 100, ", ""), "field `free.hardening_modulus.low` must be given, but is not."),
+        (("curve.csv", "[]"), "field `measurements.0.file`: must have 1 to 100 entries"),
+        (("strain: e", "strain: -1"), "`measurements.0.strain`: must be the name of a column or"),
+        (("strain: e", "direction: w"), "`measurements.0.direction`: must be x, y, z or an angle"),
+        (('"%"', '"%", rate: -1'), "`measurements.0.rate` must be greater than 0, but is -1."),
         (('strain_unit: "%"', 'strain_unit: "1"'), "it looks like percent"),
         (('strain_unit: "%"', 'strain_unit: "%", stress_unit: GPa'), "it looks like Pa"),
     ],
@@ -101,6 +107,63 @@ def test_every_mistake_gets_one_sentence(folder, tmp_path, wrong, said):
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_names_with_commas_and_reports_without_pictures(folder, tmp_path):
+    out = tmp_path / "out"
+    done = calibrate(folder, "--out", out, "--no-picture", more=', name: "a, b"')
+    assert done.exit_code == 0, done.output
+    with (out / "curves.csv").open(newline="", encoding="utf-8") as stream:
+        assert {row["test"] for row in csv.DictReader(stream)} == {"a, b"}
+    assert "<img" not in (out / "report.html").read_text(encoding="utf-8")
+    assert not list(out.glob("*.png"))
+    assert "± 0" not in done.stdout
+
+
+def test_chains_that_are_not_trusted_are_neither_written_nor_drawn(folder, tmp_path, monkeypatch):
+    pytest.importorskip("emcee")
+    monkeypatch.setattr("polyxtal.calibration.posterior.TRUSTED", -1.0)
+    monkeypatch.setattr("polyxtal.calibration.posterior.ROUNDS", 1)
+    drawn = []
+    monkeypatch.setattr("matplotlib.axes.Axes.hist", lambda *_, **__: drawn.append(1))
+    done = calibrate(folder, "--out", tmp_path / "out", posterior="true")
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "out" / "samples.csv").exists()
+    assert not drawn
+    assert "no samples are written or drawn" in " ".join(done.stdout.split())
+
+
+def test_an_interrupted_calibration_says_how_to_go_on(folder, tmp_path, monkeypatch):
+    out, kept = tmp_path / "out", tmp_path / "out.checkpoint.npz"
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["polyxtal", "calibrate", "a.yaml", "--force"])
+    with monkeypatch.context() as patched:
+        patched.setattr("polyxtal.calibration.run.separate_minima", stop)
+        done = calibrate(folder, "--out", out, "--force")
+    assert done.exit_code == 130
+    assert "what is solved is kept; go on with: polyxtal calibrate a.yaml --force" in done.stderr
+    before = kept.read_bytes()
+    # Another calibration does not take it, --force or not, and leaves it as it is.
+    other = CONFIG.format(more="", posterior="false").replace("30, 200", "40, 200")
+    refused = calibrate(folder, "--out", out, "--force", text=other)
+    assert refused.exit_code == 2
+    assert refused.stderr.count(str(kept)) == 1
+    assert "must be a checkpoint of this calibration" in refused.stderr
+    assert kept.read_bytes() == before
+    solved = []
+    real = px.calibrate.__globals__["Forward"].solve_all
+
+    def counting(forward, points):
+        solved.append(sum(np.asarray(z).tobytes() not in forward.known for z in points))
+        return real(forward, points)
+
+    monkeypatch.setattr("polyxtal.calibration.run.Forward.solve_all", counting)
+    assert calibrate(folder, "--out", out, "--force").exit_code == 0
+    assert sum(solved) == 0
+    assert not kept.exists()
 
 
 def test_the_example_of_the_repository_is_valid():

@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from polyxtal.calibration.read import STRAIN_UNITS, STRESS_UNITS
 from polyxtal.files.validated import validate_document
+from polyxtal.files.wording import shorten
 from polyxtal.files.yaml import read_yaml
+from polyxtal.mechanics.measures import AXES
 from polyxtal.texture.sheet import ROLLING_COMPONENTS
 
 MAX_CONFIG = 2**20
 """Largest configuration. [bytes]"""
+MOST = 100
+"""Most measurements, and most repeats of one."""
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0.0)]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
+
+
+def _column(given: Any) -> Any:
+    number = isinstance(given, int) and not isinstance(given, bool) and given >= 0
+    if not number and not (isinstance(given, str) and 0 < len(given) <= 400):
+        raise ValueError(
+            f"must be the name of a column or its number from 0, but is {shorten(given)}"
+        )
+    return given
+
+
+def _direction(given: Any) -> Any:
+    number = isinstance(given, float | int) and not isinstance(given, bool)
+    if given not in AXES and not (number and math.isfinite(given)):
+        raise ValueError(
+            "must be x, y, z or an angle in degrees from x towards y, but is " + shorten(given)
+        )
+    return given
+
+
+def _listed(given: Any) -> Any:
+    return (given,) if isinstance(given, str) else given
+
+
+Column = Annotated[Any, BeforeValidator(_column)]
+Direction = Annotated[Any, BeforeValidator(_direction)]
+Files = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+"""One file, or several."""
+
+
+def _not_empty(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not 1 <= len(given) <= MOST:
+        raise ValueError(f"must have 1 to {MOST} entries, but has {len(given)}")
+    return given
 
 
 class _Part(BaseModel):
@@ -49,12 +88,26 @@ class Specimen(_Part):
 
 
 class Bounds(_Part):
-    """Bounds, scale and prior of a free parameter, see `FreeParameter`."""
+    """Bounds, scale and prior of a free parameter, see `FreeParameter`; or a list of two bounds."""
 
     low: Number
     high: Number
     log: Annotated[bool, Field(strict=True)] = True
     prior: tuple[Number, Number] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pair(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            return given
+        numbers = isinstance(given, list | tuple) and [
+            v for v in given if isinstance(v, float | int) and not isinstance(v, bool)
+        ]
+        if not numbers or len(given) != 2 or len(numbers) != 2:
+            raise ValueError(
+                f"must be [low, high], a mapping with these, or null, but is {shorten(given)}"
+            )
+        return {"low": given[0], "high": given[1], "log": given[0] > 0}
 
 
 class MeasuredCurve(_Part):
@@ -64,27 +117,43 @@ class MeasuredCurve(_Part):
         file: Table, or those of repeats.
         strain, stress: Name or number of the columns.
         strain_unit, stress_unit, measure: See `read_measurement`.
-        name, direction, rate, deviation, cyclic, toe, frame, r_value: See `Measurement`.
+        name, direction, rate, temperature, deviation, cyclic, toe, frame, r_value: See
+            `Measurement`.
     """
 
-    file: Text | Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
-    strain: Annotated[int, Field(strict=True, ge=0)] | Text = 0
-    stress: Annotated[int, Field(strict=True, ge=0)] | Text = 1
+    file: Files
+    strain: Column = 0
+    stress: Column = 1
     strain_unit: Literal[tuple(STRAIN_UNITS)] = "1"  # type: ignore[valid-type]
     stress_unit: Literal[tuple(STRESS_UNITS)] = "MPa"  # type: ignore[valid-type]
     measure: Literal["engineering", "true"] = "engineering"
     name: Annotated[str, Field(max_length=60)] | None = None
-    direction: Literal["x", "y", "z"] | Number = "x"
+    direction: Direction = "x"
     rate: Positive = 1e-3
+    temperature: Positive | None = None
     deviation: Positive | None = None
     cyclic: Annotated[bool, Field(strict=True)] = False
     toe: Annotated[bool, Field(strict=True)] = False
     frame: Annotated[bool, Field(strict=True)] = False
     r_value: tuple[Positive, Positive] | None = None
 
+    @field_validator("file")
+    @classmethod
+    def _some(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return _not_empty(given)
+
     def about(self) -> dict[str, Any]:
         """Return the arguments of `Measurement` beside the curve."""
-        names = ("direction", "rate", "deviation", "cyclic", "toe", "frame", "r_value")
+        names = (
+            "direction",
+            "rate",
+            "temperature",
+            "deviation",
+            "cyclic",
+            "toe",
+            "frame",
+            "r_value",
+        )
         named = {} if self.name is None else {"name": self.name}
         return named | {name: getattr(self, name) for name in names}
 
@@ -102,16 +171,19 @@ class CalibrationConfig(_Part):
 
     specimen: Specimen
     material: Text
-    free: Annotated[
-        dict[Text, Bounds | tuple[Number, Number] | None], Field(min_length=1, max_length=30)
-    ]
-    measurements: Annotated[tuple[MeasuredCurve, ...], Field(min_length=1, max_length=100)]
+    free: Annotated[dict[Text, Bounds | None], Field(min_length=1, max_length=30)]
+    measurements: tuple[MeasuredCurve, ...]
     leaves: Annotated[int, Field(strict=True, ge=1, le=4096)] = 64
     starts: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
     accuracy: Annotated[Number, Field(ge=1e-4, le=0.2)] | None = 0.01
     tolerance: Annotated[Number, Field(gt=0.0, lt=1.0)] = 2e-3
     posterior: Annotated[bool, Field(strict=True)] = True
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
+
+    @field_validator("measurements")
+    @classmethod
+    def _some(cls, given: tuple[MeasuredCurve, ...]) -> tuple[MeasuredCurve, ...]:
+        return _not_empty(given)
 
 
 def read_config(path: str | Path) -> CalibrationConfig:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from polyxtal.calibration.result import FittedTest, ParameterEstimate
 from polyxtal.files.atomic import atomic_file
 from polyxtal.workflows.calibrate.run import CalibrationReport
 
@@ -30,20 +31,19 @@ def write_page(path: Path, report: CalibrationReport, pictures: Sequence[Path]) 
     body = [
         f"<h1>Calibration of {escape(found.material.name)}</h1>",
         _table(
-            ("parameter", "value", "90 % interval", "bound by the full field's error"),
+            ("parameter", "value", "90 % interval", "of it by the full field's grid"),
             (
-                (name, f"{one.value:.5g}", f"{one.low:.4g} to {one.high:.4g}",
-                 f"± {one.systematic:.2g}")
+                (name, f"{one.value:.5g}", f"{one.low:.4g} to {one.high:.4g}", grid_part(one))
                 for name, one in found.parameters.items()
             ),
         ),
         *(f"<p>{escape(sentence)}</p>" for sentence in notes(report)),
         "<h2>Curves</h2>",
         _table(
-            ("test", "direction", "rate [1/s]", "rms [MPa]", "noise [MPa]", "r-value"),
+            ("test", "direction", "rate [1/s]", "rms [MPa]", "rms [%]", "noise [MPa]", "r-value"),
             (
                 (one.test.name, f"{one.test.direction}", f"{one.test.rate:g}", f"{one.rms:.3g}",
-                 f"{one.noise:.3g}", "" if one.r_value is None else f"{one.r_value:.3f}")
+                 f"{100 * one.relative_rms:.2g}", f"{one.noise:.3g}", r_values(one))
                 for one in found.tests
             ),
         ),
@@ -59,6 +59,18 @@ def write_page(path: Path, report: CalibrationReport, pictures: Sequence[Path]) 
         temporary.write_text(page, encoding="utf-8")
 
 
+def grid_part(one: ParameterEstimate) -> str:
+    """Return the part of an interval that is the error of the full field's grid; "-" for none."""
+    return f"± {one.systematic:.2g}" if one.systematic else "-"
+
+
+def r_values(one: FittedTest) -> str:
+    """Return the fitted r-value and the measured one, where there are such."""
+    fitted = "" if one.r_value is None else f"{one.r_value:.3f}"
+    known = one.test.r_value
+    return fitted + ("" if known is None else f" (measured {known[0]:.3f} ± {known[1]:.2g})")
+
+
 def notes(report: CalibrationReport) -> list[str]:
     """Return what must be known about the numbers, in sentences."""
     found = report.found
@@ -66,9 +78,10 @@ def notes(report: CalibrationReport) -> list[str]:
     if found.rounds:
         bound = found.field_error
         own = (
-            f"the error of its coarse grid is below {100 * bound:.2g} % (90 %)"
+            f"the error of its coarse grid, below {100 * bound:.2g} % of the stress (90 %), "
+            "is part of the intervals"
             if bound
-            else "it is that of the specimen's own grid"
+            else "it is that of the specimen's own grid, without a further error"
         )
         said.append(
             f"The network of {report.config.leaves} leaves was corrected to the full field "
@@ -89,22 +102,21 @@ def notes(report: CalibrationReport) -> list[str]:
         said.append("Intervals are those of the normal approximation (Laplace).")
     elif not found.posterior.trusted:
         said.append(
-            "Intervals are those of the normal approximation (Laplace): the quadratic model that "
-            f"the Markov chains sample misses the curves by {found.posterior.error:.2g} standard "
-            "deviations."
+            "Intervals are those of the normal approximation (Laplace), and no samples are written "
+            "or drawn: the interpolated curves that the Markov chains sample miss ln p of the true "
+            f"ones by {found.posterior.error:.2g}."
         )
     else:
         said.append(
             f"Intervals are those of {len(found.posterior.samples)} samples of the posterior, by "
-            "Markov chains on a quadratic model of the curves that misses them by "
-            f"{found.posterior.error:.2g} standard deviations."
+            f"Markov chains on curves interpolated between {found.posterior.curves}, which miss "
+            f"ln p of the true ones by {found.posterior.error:.2g}."
         )
     said += [
-        "Another local minimum, with "
+        "Another local minimum, beyond a barrier, with "
         f"{ratio:.3g} times the sum of squares: "
         f"{', '.join(f'{n} {v:.4g}' for n, v in values.items())}."
         for values, ratio in found.other_minima
-        if ratio < 10.0
     ]
     return said
 

@@ -24,7 +24,7 @@ from polyxtal.microstructure.io.texture_text import read_texture
 from polyxtal.microstructure.polycrystal import Polycrystal
 from polyxtal.texture.distribution import UniformTexture
 from polyxtal.texture.sheet import rolling_texture
-from polyxtal.workflows.calibrate.config import Bounds, CalibrationConfig, MeasuredCurve, Specimen
+from polyxtal.workflows.calibrate.config import CalibrationConfig, MeasuredCurve, Specimen
 from polyxtal.workflows.inputs.files import sha256
 
 
@@ -74,7 +74,7 @@ def run_calibration(
     tests = [_measurement(one, folder) for one in config.measurements]
     rve = read_specimen(config.specimen, material, folder)
     free = {
-        name: FreeParameter(**dict(bounds)) if isinstance(bounds, Bounds) else bounds
+        name: None if bounds is None else FreeParameter(**dict(bounds))
         for name, bounds in config.free.items()
     }
     settings = CalibrationSettings(
@@ -120,7 +120,7 @@ def _source(name: str, folder: Path) -> str | Path:
 
 
 def _files(one: MeasuredCurve, folder: Path) -> list[Path]:
-    return [folder / name for name in ((one.file,) if isinstance(one.file, str) else one.file)]
+    return [folder / name for name in one.file]
 
 
 def _measurement(one: MeasuredCurve, folder: Path) -> Measurement:

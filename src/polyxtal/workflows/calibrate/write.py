@@ -42,7 +42,7 @@ def write_calibration(
         report: The calibration.
         folder: Output folder.
         force: Overwrite an earlier calibration.
-        picture: Also draw the figures, and the page with them.
+        picture: Also draw the figures, which are then part of the page.
     Raises:
         FileExistsError, NotADirectoryError, PermissionError: see `OutputFolder.check`.
     """
@@ -55,15 +55,16 @@ def write_calibration(
         header += ["measured stress [MPa]", "noise [MPa]", "fitted stress [MPa]"]
         header += ["low [MPa]", "high [MPa]"]
         write_csv(temporary / CURVES, header, _curves(found))
-        if found.posterior is not None:
+        if found.posterior is not None and found.posterior.trusted:
             write_csv(temporary / SAMPLES, list(found.free), found.samples().tolist())
         write_material(temporary / MATERIAL, found.material)
+        pictures = [temporary / FITTED, temporary / CORNER] if picture else []
         if picture:
             from polyxtal.viz.calibration import draw_corner, draw_fits
 
-            draw_fits(found).savefig(temporary / FITTED)
-            draw_corner(found).savefig(temporary / CORNER)
-            write_page(temporary / PAGE, report, (temporary / FITTED, temporary / CORNER))
+            draw_fits(found).savefig(pictures[0])
+            draw_corner(found).savefig(pictures[1])
+        write_page(temporary / PAGE, report, pictures)
     return Path(folder)
 
 
@@ -95,7 +96,8 @@ def summary(report: CalibrationReport) -> dict[str, Any]:
         if found.posterior is None
         else {
             "samples": len(found.posterior.samples),
-            "quadratic_model_error": found.posterior.error,
+            "curves": found.posterior.curves,
+            "error_of_log_density": found.posterior.error,
             "trusted": found.posterior.trusted,
             "acceptance": found.posterior.acceptance,
             "autocorrelation_steps": _finite(found.posterior.autocorrelation),
@@ -106,6 +108,7 @@ def summary(report: CalibrationReport) -> dict[str, Any]:
                 "name": one.test.name,
                 "direction": one.test.direction,
                 "rate": one.test.rate,
+                "temperature": one.test.temperature,
                 "points": len(one.test.strain),
                 "rms": one.rms,
                 "noise": one.noise,
@@ -135,10 +138,9 @@ def _parameters(report: CalibrationReport) -> Iterator[list[Any]]:
 def _curves(found: Calibration) -> Iterator[list[Any]]:
     for one in found.tests:
         band = one.band if one.band is not None else np.full((2, len(one.stress)), np.nan)
-        name = one.test.name.replace(",", ";")
         columns = (
             one.reduced.branch, one.reduced.strain, one.strain, one.reduced.stress,
             one.reduced.deviation, one.stress, *band,
         )  # fmt: skip
         for branch, *row in zip(*(c.tolist() for c in columns), strict=True):
-            yield [name, branch, *("" if v != v else v for v in row)]
+            yield [one.test.name, branch, *("" if v != v else v for v in row)]
