@@ -32,7 +32,7 @@ T = TypeVar("T")
 LEAVES, SEEDS = 32, 8
 PARTS = ("from_polycrystal", "_expected_curves", "self_consistent_average", "fit_network")
 CASES = ("P_N16_G100_random1_tension", *(f"B_N16_{name}" for name in POLYCRYSTALS))
-HEADER = ("case", "method", "mean", "worst mean", "maximum", "seconds")
+HEADER = ("case", "method", "mean", "worst mean", "maximum", "seconds", "worse than untrained")
 
 
 def cpu(function: Callable[[], T]) -> tuple[float, T]:
@@ -119,6 +119,7 @@ def against_damask(out: Path) -> None:
                 case.rve, case.materials, LEAVES, seed
             ),
         }
+        before: list[float] = []
         for kind, make in kinds.items():
             found = []
             for seed in range(SEEDS):
@@ -131,7 +132,9 @@ def against_damask(out: Path) -> None:
             means = [error.mean for error, _ in found]
             largest = max(error.maximum for error, _ in found)
             spent = sum(took for _, took in found) / SEEDS
-            rows.append((name, kind, sum(means) / SEEDS, max(means), largest, spent))
+            worse = sum(mean > old for mean, old in zip(means, before, strict=False))
+            before = before or means
+            rows.append((name, kind, sum(means) / SEEDS, max(means), largest, spent, worse))
         for row in rows[-2:]:
             print(*(f"{x:.4f}" if isinstance(x, float) else x for x in row), flush=True)
     out.mkdir(parents=True, exist_ok=True)

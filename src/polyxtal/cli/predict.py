@@ -177,8 +177,6 @@ def _predict(
 
 
 def _results(prediction: Prediction) -> Iterator[RenderableType]:
-    from math import degrees
-
     from rich.markup import escape
     from rich.table import Table
 
@@ -216,17 +214,7 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
         yield error_note(prediction.reading.file)
         yield _rungs_table(prediction.response)
 
-    texture = prediction.texture
-    table = Table(title="Texture", show_header=False)
-    table.add_row("texture strength [-], grains of the input", f"{texture.strength_grains:.4f}")
-    if prediction.grain is None:
-        table.add_row("texture strength [-], network, initial", f"{texture.strength_start:.4f}")
-    table.add_row("texture strength [-], final", f"{texture.strength_end:.4f}")
-    table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
-    error = getattr(prediction.response, "rotation_error", None)
-    if error is not None:
-        table.add_row("mean error of their final orientations", f"{degrees(error):.2f}°")
-    yield table
+    yield _texture_table(prediction)
     yield STRENGTH_NOTE
 
     if prediction.out_of_distribution_score is not None:
@@ -238,6 +226,25 @@ def _results(prediction: Prediction) -> Iterator[RenderableType]:
         for label, value in prediction.properties.items():
             table.add_row(escape(label), f"{value:.4g}")
         yield table
+
+
+def _texture_table(prediction: Prediction) -> Table:
+    """Return a table of the initial and the final texture."""
+    from math import degrees
+
+    from rich.table import Table
+
+    texture = prediction.texture
+    table = Table(title="Texture", show_header=False)
+    table.add_row("texture strength [-], grains of the input", f"{texture.strength_grains:.4f}")
+    if prediction.grain is None:
+        table.add_row("texture strength [-], network, initial", f"{texture.strength_start:.4f}")
+    table.add_row("texture strength [-], final", f"{texture.strength_end:.4f}")
+    table.add_row("mean rotation of the crystals", f"{degrees(texture.mean_rotation):.2f}°")
+    error = getattr(prediction.response, "rotation_error", None)
+    if error is not None:
+        table.add_row("mean error of their final orientations", f"{degrees(error):.2f}°")
+    return table
 
 
 def _rungs_table(response: EstimatedResponse) -> Table:

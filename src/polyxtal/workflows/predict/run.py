@@ -183,8 +183,7 @@ def predict(
     else:
         answer = coarse_field(settings, rve, materials, load, stages)
     response, stiffness = answer.response, answer.stiffness
-    note = cut_note(response.statistics)
-    if note is not None:
+    if (note := cut_note(response.statistics)) is not None:
         warnings.warn(note, stacklevel=2)
     curve = curve_numbers(response, stiffness[answer.slope], load)
     baselines: dict[str, Response] = {}

@@ -32,3 +32,14 @@ def test_presets_for_other_crystals_describe_nothing():
     assert (config.model.summary, config.summary) == (False, 0.0)
     with pytest.raises(ValueError, match="`summary` must be left out unless `laue` is m-3m"):
         PretrainConfig(model={"preset": "small", "laue": "6/mmm", "summary": True})
+
+
+def test_a_folder_alone_is_data_of_ones_own(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("model: small\nsteps: 20\ndata: my volumes\n", encoding="utf-8")
+    spelled = tmp_path / "spelled.yaml"
+    spelled.write_text("model: small\nsteps: 20\ndata: {folder: my volumes}\n", encoding="utf-8")
+    assert read_pretrain_config(path) == read_pretrain_config(spelled)
+    path.write_text("model: small\nsteps: 20\ndata: ''\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"field `data\.folder` must"):
+        read_pretrain_config(path)
