@@ -2,6 +2,7 @@
 
 import torch
 from jaxtyping import install_import_hook
+from typecheck import check_again
 
 # Small tensors are slower on two threads, and very slow on a busy machine.
 torch.set_num_threads(1)
@@ -29,3 +30,8 @@ _CHECKED = [
 ]
 
 install_import_hook(_CHECKED, "typecheck.checked")
+
+
+def pytest_runtest_setup() -> None:
+    """Check the first calls of every function in each test."""
+    check_again()
