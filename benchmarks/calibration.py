@@ -1,7 +1,7 @@
 """Calibration: are truths recovered, and what does it cost?
 
     python benchmarks/calibration.py recovery
-    python benchmarks/calibration.py hardening --trials 8
+    python benchmarks/calibration.py hardening --trials 10
     python benchmarks/calibration.py fullfield
     python benchmarks/calibration.py coarse --trials 4
     python benchmarks/calibration.py 6061 --data FOLDER
@@ -294,7 +294,8 @@ def time(_: int) -> list[Row]:
     """Time a calibration of four parameters by one curve."""
     alloy = px.load_material("AA6022-T4")
     rve = px.tessellate(grid=9, grains=120, seed=7)
-    truth = px.simulate(rve, alloy, px.LoadPath.uniaxial(0.1))
+    load = px.LoadPath.proportional(np.diag([1.0, 0.0, 0.0]), 0.1, 1e-3, increments=200)
+    truth = px.simulate(rve, alloy, load)
     test = px.Measurement(truth.strain("xx"), truth.stress("xx"))
     free = [
         "slip_resistance_initial", "slip_resistance_saturation", "hardening_modulus",

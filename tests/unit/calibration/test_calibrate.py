@@ -174,8 +174,9 @@ def test_the_interval_holds_the_truth_and_shrinks_with_the_noise():
     assert 2.5 < widths[1] / widths[0] < 6.0
 
 
-def test_markov_chains_agree_with_laplace_where_that_is_exact():
+def test_markov_chains_agree_with_laplace_where_that_is_exact(monkeypatch):
     pytest.importorskip("emcee")
+    monkeypatch.setattr("polyxtal.calibration.posterior.KEPT", 800)
     settings = replace(FEW, posterior=True)
     found = px.calibrate(RVE, measured(noise=1.0), START, FREE, settings, threads=1)
     assert found.posterior.error < 0.1
@@ -200,7 +201,7 @@ def test_one_rate_cannot_tell_the_exponent_from_the_reference_rate():
 
 
 def test_the_full_field_takes_the_bias_of_a_coarse_network():
-    path = px.LoadPath.uniaxial(0.015, increments=30)
+    path = px.LoadPath.uniaxial(0.01, increments=20)
     truth = px.simulate(RVE, ALLOY, path)
     test = px.Measurement(truth.strain("xx"), truth.stress("xx"))
     alone = px.calibrate(RVE, test, START, FREE, replace(FEW, leaves=2), threads=1)
