@@ -75,7 +75,7 @@ CALLS = {
         "Argument `specimen` must be a Polycrystal or a Texture, but is a Material."
     ),
     "px.calibrate(rve, response, material, free)": (
-        "Argument `measurements` must be a Measurement or a Sequence, but is a Response."
+        "Argument `measurements` must be a Measurement or an Iterable, but is a Response."
     ),
     "px.calibrate(rve, [response], material, free)": (
         "Argument `measurements` must be a Measurement, but is a Response."

@@ -174,8 +174,9 @@ def test_the_interval_holds_the_truth_and_shrinks_with_the_noise():
     assert 2.5 < widths[1] / widths[0] < 6.0
 
 
-def test_markov_chains_agree_with_laplace_where_that_is_exact():
+def test_markov_chains_agree_with_laplace_where_that_is_exact(monkeypatch):
     pytest.importorskip("emcee")
+    monkeypatch.setattr("polyxtal.calibration.posterior.KEPT", 800)
     settings = replace(FEW, posterior=True)
     found = px.calibrate(RVE, measured(noise=1.0), START, FREE, settings, threads=1)
     assert found.posterior.error < 0.1
@@ -184,8 +185,6 @@ def test_markov_chains_agree_with_laplace_where_that_is_exact():
     np.testing.assert_allclose(samples.mean(0), found.laplace.x, atol=0.01)
     np.testing.assert_allclose(np.cov(samples.T), found.covariance,
                                atol=0.25 * np.abs(found.covariance).max())  # fmt: skip
-    again = px.calibrate(RVE, measured(noise=1.0), START, FREE, settings, threads=1)
-    np.testing.assert_array_equal(again.posterior.samples, samples)
     low, high = found.tests[0].band
     assert (low <= high).all()
     assert (low < high)[-10:].all()
@@ -202,7 +201,7 @@ def test_one_rate_cannot_tell_the_exponent_from_the_reference_rate():
 
 
 def test_the_full_field_takes_the_bias_of_a_coarse_network():
-    path = px.LoadPath.uniaxial(0.03)
+    path = px.LoadPath.uniaxial(0.01, increments=20)
     truth = px.simulate(RVE, ALLOY, path)
     test = px.Measurement(truth.strain("xx"), truth.stress("xx"))
     alone = px.calibrate(RVE, test, START, FREE, replace(FEW, leaves=2), threads=1)
@@ -229,7 +228,7 @@ def test_a_prior_pulls_what_the_curve_leaves_open():
 
 
 def test_a_calibration_resumes_from_its_checkpoint(tmp_path):
-    kept, test = tmp_path / "kept.npz", measured(noise=1.0)
+    kept, test = tmp_path / "kept.npz", measured(turns=(0.008,), noise=1.0)
     settings = replace(FEW, accuracy=0.05)
 
     class Stop(Exception):
@@ -255,7 +254,8 @@ def test_a_calibration_resumes_from_its_checkpoint(tmp_path):
     assert resumed.parameters == fresh.parameters
     assert len(seen) < len(fresh_seen)
     with pytest.raises(ValueError, match="must be a checkpoint of this calibration, but is of ano"):
-        px.calibrate(RVE, measured(noise=2.0), START, FREE, settings, checkpoint=kept)
+        px.calibrate(RVE, measured(turns=(0.008,), noise=2.0), START, FREE, settings,
+                     checkpoint=kept)  # fmt: skip
 
 
 def test_units_are_told_by_the_elastic_slope():

@@ -81,6 +81,8 @@ def test_chains_follow_a_curved_valley():
         )
     # The normal approximation does not know that the valley rises to both sides.
     assert quantiles_by_integration(CURVED, 1)[2] > best.x[1] + 4 * near.deviation(1)
+    again = sample_posterior(CURVED, near, seed=0)
+    np.testing.assert_array_equal(again.samples, found.samples)
     assert found.best[1] == pytest.approx(0.0, abs=1e-6)
 
 
