@@ -163,7 +163,8 @@ def fullfield(_: int) -> list[Row]:
                 rows.append({
                     "material": name, "corrected": accuracy is not None, "parameter": one,
                     "truth": first[one], **value._asdict(),
-                    "error": value.value / first[one] - 1, "wall [s]": spent[0], "CPU [s]": spent[1],
+                    "error": value.value / first[one] - 1, "wall [s]": spent[0],
+                    "CPU [s]": spent[1],
                 })  # fmt: skip
                 print(f"{name}, {'corrected' if accuracy else 'network alone'}: {one} "
                       f"{100 * rows[-1]['error']:+.1f} %", flush=True)  # fmt: skip
