@@ -200,7 +200,8 @@ def test_one_rate_cannot_tell_the_exponent_from_the_reference_rate():
     assert settled.remarks == ()
 
 
-def test_the_full_field_takes_the_bias_of_a_coarse_network():
+def test_the_full_field_takes_the_bias_of_a_coarse_network(monkeypatch):
+    monkeypatch.setattr("polyxtal.calibration.run.MOST_ROUNDS", 2)
     path = px.LoadPath.uniaxial(0.01, increments=20)
     truth = px.simulate(RVE, ALLOY, path)
     test = px.Measurement(truth.strain("xx"), truth.stress("xx"))
@@ -227,7 +228,8 @@ def test_a_prior_pulls_what_the_curve_leaves_open():
     assert found.parameters["stress_exponent"].value == pytest.approx(30.0, rel=0.02)
 
 
-def test_a_calibration_resumes_from_its_checkpoint(tmp_path):
+def test_a_calibration_resumes_from_its_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr("polyxtal.calibration.run.MOST_ROUNDS", 1)
     kept, test = tmp_path / "kept.npz", measured(turns=(0.008,), noise=1.0)
     settings = replace(FEW, accuracy=0.05)
 
