@@ -295,7 +295,7 @@ def time(_: int) -> list[Row]:
     """Time a calibration of four parameters by one curve."""
     alloy = px.load_material("AA6022-T4")
     rve = px.tessellate(grid=9, grains=120, seed=7)
-    load = px.LoadPath.proportional(np.diag([1.0, 0.0, 0.0]), 0.1, 1e-3, increments=200)
+    load = px.LoadPath.proportional(np.diag([1.0, 0.0, 0.0]), 0.1, 1e-3, increments=1500)
     truth = px.simulate(rve, alloy, load)
     test = px.Measurement(truth.strain("xx"), truth.stress("xx"))
     free = [

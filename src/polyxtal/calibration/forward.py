@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 Answer = list[Curve]
 
 
+NEAR, SMALL = 1e-3, 0.05
+"""Distance of points that the gradient of the correction does not use, and directions that it
+leaves out, relative to the longest. [-]"""
 STEP = 1e-5
 """Change of a parameter, relative to itself, in differences of the law. [-]"""
 
@@ -45,6 +48,20 @@ def network_curve(
     follow(condition.path(finer), stepper, lambda _: rows.append(stepper.averages()))
     F, P = (np.stack(each)[::finer] for each in zip(*rows, strict=True))
     return Curve.of(condition, F, P)
+
+
+class Correction(NamedTuple):
+    """What the full field differs from the network at coordinates z, for every condition.
+
+    Attributes:
+        z: Coordinates.
+        stress: Difference of the stress, over the largest stress of the network. [-]
+        stretches: Difference of the stretches. [-]
+    """
+
+    z: Array
+    stress: list[Array]
+    stretches: list[Array]
 
 
 class Slopes(NamedTuple):
@@ -91,7 +108,7 @@ class Forward:
         self.known = given.setdefault("network", {})
         self._slopes = given.setdefault("slopes", {})
         self._on_solve = on_solve
-        self._correction: list[tuple[Curve, float]] | None = None
+        self._corrections: list[Correction] = []
 
     def material_at(self, z: Array) -> Material:
         """Return the material at coordinates."""
@@ -131,10 +148,10 @@ class Forward:
         each = [flat[c : c + n + 1] for c in range(0, len(flat), n + 1)]
         raw = [answer[0] for answer in each]
         corrected = [
-            [self._corrected_slope(c, answer[0], one) for one in answer[1:]]
+            [self._corrected_slope(c, z, k, answer[0], one) for k, one in enumerate(answer[1:])]
             for c, answer in enumerate(each)
         ]
-        return Slopes(self._corrected(raw), corrected)
+        return Slopes(self._corrected(z, raw), corrected)
 
     def solve(self, z: Array) -> Answer | None:
         """Return the corrected curves at coordinates, None if they do not converge."""
@@ -142,6 +159,11 @@ class Forward:
 
     def solve_all(self, points: Sequence[Array]) -> list[Answer | None]:
         """Return the corrected curves at several coordinates, on several threads."""
+        raw = self._solve_all(points)
+        return [self._corrected(z, one) or None for z, one in zip(points, raw, strict=True)]
+
+    def _solve_all(self, points: Sequence[Array]) -> list[Answer]:
+        """Return the network's own curves, empty where they do not converge."""
         keys = [np.asarray(z, np.float64).tobytes() for z in points]
         missing = [k for k, key in enumerate(keys) if key not in self.known]
         jobs = [(k, c) for k in dict.fromkeys(missing) for c in range(len(self.conditions))]
@@ -164,70 +186,83 @@ class Forward:
             own = [curves[k, c] for c in range(len(self.conditions)) if (k, c) in curves]
             self.known[keys[k]] = [] if k in failed else [c for c in own if c is not None]
             self._tell()
-        return [self._corrected(self.known[key]) or None for key in keys]
+        return [self.known[key] for key in keys]
 
     def correct(self, z: Array, truth: Sequence[Curve]) -> None:
-        """Correct all later answers by what the full field differs at z.
+        """Correct all later answers by what the full field differs at z, and at earlier points.
 
-            σ(z) = σ_net(z) + [σ_full(z₀) + τ - σ_net(z₀)] max|σ_net(z)| / max|σ_net(z₀)|
-            τ = 2 [σ_net,4(z₀) - σ_net,2(z₀)]
+            σ(z) = σ_net(z) + max|σ_net(z)| d(z)
+            d(z_i) = [σ_full(z_i) + τ - σ_net(z_i)] / max|σ_net(z_i)|
+            τ = 2 [σ_net,4(z_i) - σ_net,2(z_i)]
 
         In the plastic range this is nearly a ratio of the curves in each increment; about zero
-        stress, as in unloading, it stays finite. τ is the error of the full field's time steps, two
-        in one of the network's, by Richardson's extrapolation in networks of two and four: it falls
-        with the first power of the step.
+        stress, as in unloading, it stays finite. Between the points d is linear, with the least
+        gradient that gives all of them. τ is the error of the full field's time steps, two in one
+        of the network's, by Richardson's extrapolation in networks of two and four: it falls with
+        the first power of the step.
 
         Raises:
             ConvergenceError: if the network does not converge at z.
         """
-        self._correction = None
-        own = self.solve(z)
-        if own is None:
+        (own,) = self._solve_all([z])
+        if not own:
             raise ConvergenceError("The network must converge at the fit, but does not.", np.inf)
         material = self.material_at(z)
         jobs = [(c, finer) for c in self.conditions for finer in (FINER, 2 * FINER)]
         with one_thread(), ThreadPoolExecutor(self.threads) as pool:
             fine = list(pool.map(lambda job: network_curve(self.network, material, *job), jobs))
-        self._correction = [
-            (
-                Curve(
-                    a.strain,
-                    b.stress + 2.0 * (half.stress - whole.stress) - a.stress,
-                    b.stretches + 2.0 * (half.stretches - whole.stretches) - a.stretches,
-                ),
-                float(np.abs(a.stress).max()),
-            )
-            for a, b, whole, half in zip(own, truth, fine[::2], fine[1::2], strict=True)
-        ]
+        stress, stretches = [], []
+        for a, b, whole, half in zip(own, truth, fine[::2], fine[1::2], strict=True):
+            missed = b.stress + 2.0 * (half.stress - whole.stress) - a.stress
+            stress.append(missed / np.abs(a.stress).max())
+            stretches.append(b.stretches + 2.0 * (half.stretches - whole.stretches) - a.stretches)
+        others = [one for one in self._corrections if np.linalg.norm(one.z - z) > NEAR]
+        self._corrections = [*others, Correction(np.array(z), stress, stretches)]
+        moves = np.array([one.z - z for one in others]).reshape(-1, len(z))
+        self._shares_by_z = np.linalg.pinv(moves.T, rcond=SMALL)
 
     @property
     def correction(self) -> float:
         """Largest correction over the largest stress of its curve. [-]"""
-        if self._correction is None:
+        if not self._corrections:
             return 0.0
-        return max(float(np.abs(c.stress).max()) / scale for c, scale in self._correction)
+        return max(float(np.abs(one).max()) for one in self._corrections[-1].stress)
 
     def _tell(self) -> None:
         if self._on_solve is not None:
             self._on_solve(len(self.known) + len(self._slopes))
 
-    def _corrected_slope(self, c: int, curve: Curve, slope: Curve) -> Curve:
-        """Return the derivative of a corrected curve."""
-        if self._correction is None:
-            return slope
-        difference, scale = self._correction[c]
-        largest = int(np.abs(curve.stress).argmax())
-        growth = float(np.sign(curve.stress[largest]) * slope.stress[largest]) / scale
-        return slope._replace(stress=slope.stress + growth * difference.stress)
+    def _shares(self, z: Array) -> Array:
+        """Return the shares of all corrections at coordinates, (corrections,), that add up to 1."""
+        others = self._shares_by_z @ (z - self._corrections[-1].z)
+        return np.append(others, 1.0 - others.sum())
 
-    def _corrected(self, curves: Answer) -> Answer:
-        if self._correction is None or not curves:
+    def _corrected_slope(self, c: int, z: Array, k: int, curve: Curve, slope: Curve) -> Curve:
+        """Return the derivative of a corrected curve by coordinate k."""
+        if not self._corrections:
+            return slope
+        others = self._shares_by_z[:, k]
+        shares, by_z = self._shares(z), np.append(others, -others.sum())
+        stress = np.stack([one.stress[c] for one in self._corrections], -1)
+        stretches = np.stack([one.stretches[c] for one in self._corrections], -1)
+        largest = int(np.abs(curve.stress).argmax())
+        growth = float(np.sign(curve.stress[largest]) * slope.stress[largest])
+        return slope._replace(
+            stress=slope.stress
+            + growth * (stress @ shares)
+            + np.abs(curve.stress[largest]) * (stress @ by_z),
+            stretches=slope.stretches + stretches @ by_z,
+        )
+
+    def _corrected(self, z: Array, curves: Answer) -> Answer:
+        if not self._corrections or not curves:
             return curves
-        return [
-            Curve(
-                one.strain,
-                one.stress + difference.stress * (np.abs(one.stress).max() / scale),
-                one.stretches + difference.stretches,
+        shares, found = self._shares(z), []
+        for c, one in enumerate(curves):
+            stress = np.stack([each.stress[c] for each in self._corrections], -1) @ shares
+            stretches = np.stack([each.stretches[c] for each in self._corrections], -1) @ shares
+            largest = np.abs(one.stress).max()
+            found.append(
+                Curve(one.strain, one.stress + largest * stress, one.stretches + stretches)
             )
-            for one, (difference, scale) in zip(curves, self._correction, strict=True)
-        ]
+        return found

@@ -78,6 +78,12 @@ class FittedTest(NamedTuple):
         return self.rms / float(np.abs(self.reduced.stress).max())
 
 
+UNSETTLED = (
+    "The parameters still moved after {} corrections by the full field, so that their intervals "
+    "may be too narrow; fix those that these tests hardly determine."
+)
+
+
 def missed_tests(tests: Sequence[FittedTest]) -> list[str]:
     """Return a sentence for every test whose curve or r-value the fitted law misses."""
     said = []

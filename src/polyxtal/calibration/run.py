@@ -24,7 +24,7 @@ from polyxtal.calibration.objective import Objective
 from polyxtal.calibration.parameters import Free, free_parameters, get_parameter
 from polyxtal.calibration.posterior import Posterior, has_emcee, sample_posterior
 from polyxtal.calibration.repeats import reduce_curve, uniform_part
-from polyxtal.calibration.result import Calibration, FittedTest, estimates, missed_tests
+from polyxtal.calibration.result import UNSETTLED, Calibration, FittedTest, estimates, missed_tests
 from polyxtal.calibration.settings import CalibrationSettings
 from polyxtal.calibration.slopes import check_slope, first_compliance
 from polyxtal.calibration.uncertainty import SIGMA_90, Laplace, identifiability, laplace
@@ -125,28 +125,27 @@ def calibrate(
                 objective, _initial(objective, moduli[0]), chosen.starts, chosen.seed
             )
             minima = separate_minima(objective, first, rest)
-        x, rounds, field = minima[0].x, 0, None
+        x, rounds, said, field = minima[0].x, 0, list[str](), None
         if chosen.accuracy is not None:
             field = FullField(rve, conditions, chosen.accuracy, chosen.seed, kept, workers)
-            x, rounds = _correct(objective, field, x, chosen, stages)
+            x, rounds, said = _correct(objective, field, x, chosen, stages)
         found, posterior = laplace(objective, x), None
         if chosen.posterior and has_emcee():
             found, posterior = _sample(objective, found, chosen.seed, stages)
     x = found.x
-    error = None if field is None else field.error
     tested = tuple(_fitted(objective, x, posterior))
     return Calibration(
         material=forward.material_at(x[: len(parameters)]),
         parameters=estimates(parameters, found, posterior, _systematic(objective, found)),
         tests=tested,
-        remarks=(*missed_tests(tested), *identifiability(found, parameters, tests)),
+        remarks=(*said, *missed_tests(tested), *identifiability(found, parameters, tests)),
         covariance=found.covariance[: len(parameters), : len(parameters)],
         free=parameters,
         laplace=found,
         posterior=posterior,
         other_minima=tuple(_others(objective, minima)),
         bias=forward.correction,
-        field_error=error,
+        field_error=None if field is None else field.error,
         rounds=rounds,
         compliance=_compliance(objective, x),
         conditions=tuple(conditions),
@@ -218,12 +217,11 @@ def _modulus(network: MaterialNetwork, material: Material, axis: Array) -> float
 
 def _correct(
     objective: Objective, field: FullField, x: Array, chosen: CalibrationSettings, stages: Stages
-) -> tuple[Array, int]:
-    """Correct by the full field and fit again until the parameters are settled."""
+) -> tuple[Array, int, list[str]]:
+    """Correct by the full field and fit again until the parameters are settled, or say it."""
     forward, n = objective.forward, objective.parameters
     widths = np.array([one.width if one.log else 1.0 for one in forward.free.values()])
-    rounds = 0
-    while rounds < MOST_ROUNDS:
+    for rounds in range(1, MOST_ROUNDS + 1):
         z = x[:n]
         with stages.stage("full field", len(forward.conditions)) as step:
             truth = field.curves(z.tobytes(), forward.material_at(z), step)
@@ -231,11 +229,10 @@ def _correct(
         objective.field_error = field.error / SIGMA_90
         with stages.stage("fit"):
             x = settle(objective, x).x
-        rounds += 1
         spread = np.sqrt(np.diag(laplace(objective, x).covariance))[:n]
         if (np.abs(x[:n] - z) < np.maximum(chosen.tolerance / widths, UNMOVED * spread)).all():
-            break
-    return x, rounds
+            return x, rounds, []
+    return x, MOST_ROUNDS, [UNSETTLED.format(MOST_ROUNDS)]
 
 
 def _sample(

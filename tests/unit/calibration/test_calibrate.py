@@ -84,7 +84,9 @@ AT = np.array([0.45, 0.55, 0.6, 0.1, 0.5])
 def test_jacobian_of_residuals_is_that_of_differences():
     objective, x = objective_of_two_tests(), AT
     forward = objective.forward
-    forward.correct(x[:3], [c.moved(c, 0.02) for c in forward.solve(x[:3])])  # some other curves
+    for move in (0.1, 0.05, 0.0):  # some other curves
+        z = x[:3] + move * np.array([1.0, -0.5, 3.0 * move])
+        forward.correct(z, [c.moved(c, 0.02 + move) for c in forward.solve(z)])
     jacobian = objective.jacobian(x)
     for k in range(len(x)):
         moved = [objective(x + step * np.eye(len(x))[k]) for step in (1e-4, -1e-4)]
@@ -138,6 +140,34 @@ def test_time_steps_of_the_full_field_are_corrected():
     own = np.abs(field[0].stress - fine.stress).max()
     forward.correct(z, field)
     assert np.abs(forward.solve(z)[0].stress - fine.stress).max() < 0.2 * own
+
+
+def test_corrections_at_several_points_hold_at_all_of_them():
+    forward = objective_of_two_tests().forward
+    moves = np.array([[0.0, 0.0, 0.0], [0.1, 0.0, -0.05], [0.05, 0.02, 0.0]])
+    points = [AT[:3] + move for move in moves]
+    fields = []
+    for z in points:
+        material = forward.material_at(z)
+        fields.append([network_curve(NETWORK, material, one, 16) for one in forward.conditions])
+        forward.correct(z, [network_curve(NETWORK, material, one, 2) for one in forward.conditions])
+    corrected = forward.correction
+    for z, field in zip(points, fields, strict=True):
+        for found, fine in zip(forward.solve(z), field, strict=True):
+            largest = np.abs(fine.stress).max()
+            assert np.abs(found.stress - fine.stress).max() < 0.2 * corrected * largest
+    again = points[-1] + 1e-5  # too near for a gradient
+    forward.correct(again, fields[-1])
+    assert np.isfinite(forward.solve(points[0])[0].stress).all()
+
+
+def test_a_fit_that_does_not_settle_is_said(monkeypatch):
+    monkeypatch.setattr("polyxtal.calibration.run.MOST_ROUNDS", 1)
+    monkeypatch.setattr("polyxtal.calibration.run.UNMOVED", 0.0)
+    settings = replace(FEW, accuracy=0.05, tolerance=1e-12)
+    names = ["slip_resistance_initial"]
+    found = px.calibrate(RVE, measured(noise=1.0), START, names, settings, threads=1)
+    assert found.remarks[0].startswith("The parameters still moved after 1 corrections")
 
 
 def test_every_full_field_is_kept_as_soon_as_it_is_solved(tmp_path, monkeypatch):
