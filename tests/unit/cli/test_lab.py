@@ -67,7 +67,7 @@ def test_numbers_are_printed_and_written(sheet, tmp_path):
         (("--cup", "50"), "two radii"),
         (("--cup", "50,90"), "radius of a blank"),
         (("--accuracy", "a lot"), "--accuracy must be a number such as 5%"),
-        (("--threads", "0"), "at least 1"),
+        (("--threads", "0"), "must be 1 to 1024"),
         (("--fits", "mises"), "must be of hill48"),
         (("--cards", "nastran"), "must be of abaqus"),
         (("--cards", "ls-dyna"), "must be given for cards of LS-DYNA"),
