@@ -28,8 +28,6 @@ FIRST_DISCREPANCY = 0.01
 """Discrepancy before the first fit, over the largest stress. [-]"""
 SAME = 0.05
 """Distance of coordinates between minima that are the same. [-]"""
-
-
 WORSE = 10.0
 """Sum of squares over the best one beyond which a minimum is not worth telling. [-]"""
 
