@@ -208,6 +208,7 @@ def test_empty_grains_have_no_set(tmp_path):
 
 
 def test_colours_are_those_of_figures_and_vtk_reads_them(tmp_path):
+    pytest.importorskip("vtkmodules")
     from vtkmodules.util.numpy_support import vtk_to_numpy
     from vtkmodules.vtkIOXML import vtkXMLImageDataReader
 
