@@ -109,6 +109,7 @@ class Forward:
         self._slopes = given.setdefault("slopes", {})
         self._on_solve = on_solve
         self._corrections: list[Correction] = []
+        self._shares_by_z = np.empty((0, len(self.free)))
 
     def material_at(self, z: Array) -> Material:
         """Return the material at coordinates."""
